@@ -1,0 +1,104 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// A room is a target. It imports only what its row lists, so data walks down this table
+// and never comes back up. docs/Architecture.md says what each room is for.
+
+let settings: [SwiftSetting] = [.enableUpcomingFeature("ExistentialAny")]
+
+/// A library of the system, found by pkg-config.
+func system(_ name: String, _ pkgConfig: String, debian: String, brew: String) -> Target {
+    .systemLibrary(
+        name: name, pkgConfig: pkgConfig, providers: [.apt([debian]), .brew([brew])])
+}
+
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(of room: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: room + "Tests",
+        dependencies: [.init(stringLiteral: room), "TestSupport"] + dependencies,
+        swiftSettings: settings)
+}
+
+let package = Package(
+    name: "langevin",
+    platforms: [.macOS(.v14)],
+    products: [
+        .executable(name: "langevin", targets: ["langevin"]),
+        .library(
+            name: "Langevin",
+            targets: [
+                "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures", "Datasets",
+                "Training", "Evaluation", "Pipelines",
+            ]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // libtorch.pc is written by scripts/setup.sh, which also finds or unpacks libtorch.
+        .systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"),
+        system("CPNG", "libpng", debian: "libpng-dev", brew: "libpng"),
+        system("CTurboJPEG", "libturbojpeg", debian: "libturbojpeg0-dev", brew: "jpeg-turbo"),
+        system("CWebP", "libwebp", debian: "libwebp-dev", brew: "webp"),
+        system("CZlib", "zlib", debian: "zlib1g-dev", brew: "zlib"),
+        system("CLibCrypto", "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
+
+        .target(name: "CTorch", dependencies: ["CLibTorch"]),
+        room("Tensors", ["CTorch"]),
+        room("Layers", ["Tensors"]),
+        room("Checkpoints", ["Tensors", "Layers"]),
+        room("Diffusion", ["Tensors"]),
+        room("Networks", ["Tensors", "Layers", "Checkpoints"]),
+        room("Pictures", ["Tensors", "CPNG", "CTurboJPEG", "CWebP", "CZlib"]),
+        room("Datasets", ["Tensors", "Pictures", "CZlib"]),
+        room(
+            "Training",
+            [
+                "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures", "Datasets",
+                "Yams", "CLibCrypto",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        room(
+            "Evaluation",
+            ["Tensors", "Layers", "Diffusion", "Networks", "Pictures", "Datasets"]),
+        room(
+            "Pipelines",
+            ["Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures"]),
+        .executableTarget(
+            name: "langevin",
+            dependencies: [
+                "Pipelines", "Training", "Evaluation",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+
+        .target(
+            name: "TestSupport", dependencies: ["Tensors", "Checkpoints"],
+            path: "Tests/TestSupport", swiftSettings: settings),
+        tests(of: "Tensors"),
+        tests(of: "Layers"),
+        tests(of: "Checkpoints"),
+        tests(of: "Diffusion"),
+        tests(of: "Networks"),
+        tests(of: "Pictures"),
+        tests(of: "Datasets"),
+        tests(of: "Training"),
+        tests(of: "Evaluation"),
+        tests(of: "Pipelines"),
+        // The program as a person meets it: arguments, exit codes, messages, files.
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["langevin", "TestSupport", "Checkpoints", "Pictures"],
+            swiftSettings: settings),
+    ],
+    cxxLanguageStandard: .cxx20
+)
