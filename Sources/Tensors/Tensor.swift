@@ -205,6 +205,7 @@ extension Tensor {
 private let convertType = Operator("aten::to.dtype")
 private let convertDevice = Operator("aten::to.device")
 private let contiguousCopy = Operator("aten::contiguous")
+private let clone = Operator("aten::clone")
 
 /// How the elements of a picture tensor lie in memory; raw values are libtorch's own.
 public enum MemoryFormat: Int, Sendable {
@@ -230,6 +231,9 @@ extension Tensor {
     public func contiguous(_ format: MemoryFormat = .contiguous) -> Tensor {
         contiguousCopy(.tensor(self), .int(format.rawValue))
     }
+
+    /// The same values in memory of their own.
+    public func copied() -> Tensor { clone(.tensor(detached())) }
 
     /// Reads the bytes of its elements, row by row, in this machine's order.
     /// - Throws: the error that this tensor carries; what `body` throws.
