@@ -176,8 +176,16 @@ extension SchedulerConfiguration {
             }
         return StepGrid(
             steps: zip(times, ends).map { time, end in
-                StepGrid.Step(from: schedule.level(at: Double(time)), to: endLevel(at: end, schedule))
+                StepGrid.Step(from: startLevel(at: time, schedule), to: endLevel(at: end, schedule))
             })
+    }
+
+    /// The level of a time of the grid. Time −1, which `trailing` can give, reads diffusers' table from
+    /// its end.
+    private func startLevel(at time: Int, _ schedule: DiscreteSchedule) -> NoiseLevel {
+        var level = schedule.level(at: time < 0 ? schedule.start : Double(time))
+        level.time = Double(time)
+        return level
     }
 
     private func endLevel(at time: Int, _ schedule: DiscreteSchedule) -> NoiseLevel {

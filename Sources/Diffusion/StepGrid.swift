@@ -59,9 +59,12 @@ public enum TimeSpacing: String, Codable, Sendable, CaseIterable {
             let ratio = count / steps
             return (0..<steps).reversed().map { $0 * ratio + offset }
         case .trailing:
-            let ratio = Double(count) / Double(steps)
-            return (0..<steps).map { index in
-                Int((Double(count) - Double(index) * ratio).rounded(.toNearestOrEven)) - 1
+            // NumPy's arange to the last bit: where T/n is not a binary fraction it can give one time
+            // more, −1, and diffusers goes there.
+            let (total, ratio) = (Double(count), Double(count) / Double(steps))
+            let stride = (total - ratio) - total
+            return (0..<Int((total / ratio).rounded(.up))).map { index in
+                Int((total + Double(index) * stride).rounded(.toNearestOrEven)) - 1
             }
         case .linspace:
             return evenlySpaced(from: 0, to: Double(count - 1), count: steps).reversed().map {
