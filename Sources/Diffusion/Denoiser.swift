@@ -28,11 +28,11 @@ public struct Denoiser {
         self.body = body
     }
 
-    /// A denoiser from a network `(x, times [batch]) → output`, told the level's own time.
-    public init(_ prediction: Prediction, network: @escaping (_ x: Tensor, _ times: Tensor) -> Tensor) {
+    /// A denoiser from a network `(x, time [1]) → output`, told the level's own time.
+    public init(_ prediction: Prediction, network: @escaping (_ x: Tensor, _ time: Tensor) -> Tensor) {
         self.init { x, level in
-            let times = Tensor.full(level.time, [x.shape[0]], .float32, on: x.device)
-            return prediction.estimate(network(x, times), sample: x, at: level)
+            let time = Tensor.full(level.time, [1], .float32, on: x.device)
+            return prediction.estimate(network(x, time), sample: x, at: level)
         }
     }
 

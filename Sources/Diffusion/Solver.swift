@@ -23,21 +23,23 @@ extension Solver where Memory == Void {
     public func start() {}
 }
 
+/// What is known after a step of a run.
+public struct SamplingProgress: Sendable {
+    /// The number of steps taken.
+    public let stepsDone: Int
+    /// The number of steps in all.
+    public let stepCount: Int
+    /// The level that the sample is at.
+    public let level: NoiseLevel
+    /// The sample.
+    public let sample: Tensor
+    /// What the denoiser believed before the step.
+    public let estimate: Estimate
+}
+
 /// A run down the grid as a sequence of its steps, so that progress, previews and cancelling are the
 /// caller's `for` loop.
 public struct Sampling<Method: Solver>: Sequence, IteratorProtocol {
-    /// What is known after a step.
-    public struct Progress {
-        /// The number of steps taken.
-        public let stepsDone: Int
-        /// The level that the sample is at.
-        public let level: NoiseLevel
-        /// The sample.
-        public let sample: Tensor
-        /// What the denoiser believed before the step.
-        public let estimate: Estimate
-    }
-
     private let method: Method
     private let grid: StepGrid
     private let denoiser: Denoiser
@@ -47,8 +49,9 @@ public struct Sampling<Method: Solver>: Sequence, IteratorProtocol {
     private var stepsDone = 0
 
     /// A run from `sample` `[batch, …]`, which is at the level of the grid's first step.
-    public init(_ sample: Tensor, through grid: StepGrid, by method: Method, denoiser: Denoiser, noise: NoiseSource)
-    {
+    public init(
+        _ sample: Tensor, through grid: StepGrid, by method: Method, denoiser: Denoiser, noise: NoiseSource
+    ) {
         self.sample = sample
         self.grid = grid
         self.method = method
@@ -58,13 +61,23 @@ public struct Sampling<Method: Solver>: Sequence, IteratorProtocol {
     }
 
     /// Takes the next step, `nil` when the grid is done.
-    public mutating func next() -> Progress? {
+    public mutating func next() -> SamplingProgress? {
         guard stepsDone < grid.steps.count else { return nil }
         let step = grid.steps[stepsDone]
         let result = method.step(sample, step, &memory, denoiser: denoiser, noise: noise)
         sample = result.sample
         stepsDone += 1
-        return Progress(
-            stepsDone: stepsDone, level: step.to, sample: sample, estimate: result.estimate)
+        return SamplingProgress(
+            stepsDone: stepsDone, stepCount: grid.steps.count, level: step.to, sample: sample,
+            estimate: result.estimate)
+    }
+}
+
+extension Solver {
+    /// A run of this method with its type left out.
+    public func sampling(
+        _ sample: Tensor, through grid: StepGrid, denoiser: Denoiser, noise: NoiseSource
+    ) -> AnySequence<SamplingProgress> {
+        AnySequence(Sampling(sample, through: grid, by: self, denoiser: denoiser, noise: noise))
     }
 }
