@@ -115,6 +115,7 @@ def reference(settings, draw):
             tensors["gradient." + name] = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
     with torch.no_grad():
         network.double()
+        network.time_proj.register_forward_hook(lambda module, given, result: result.double())
         wide = {key: value.double() if value.is_floating_point() else value for key, value in more.items()}
         time = timestep.double() if timestep.is_floating_point() else timestep
         tensors["output64.sample"] = network(sample.double(), time, **wide).sample
