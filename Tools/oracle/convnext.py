@@ -188,7 +188,7 @@ def randomise(network, draw):
 
 
 def reference(draw, index):
-    mults = draw.one([1, 2, 4], [1, 2, 2]) if index % 2 else draw.one([1, 2], [1, 3], [2, 1])
+    mults = draw.one([1, 2, 4], [1, 2, 2]) if index % 2 else draw.one([1, 2], [1, 3], [1, 1])
     settings = dict(dim=draw.one(4, 6, 8), dim_mults=mults, channels=draw.integer(1, 3))
     if draw.chance(0.5):
         settings["init_dim"] = draw.integer(2, 7)

@@ -41,7 +41,7 @@ def configuration(draw, index, extended=False):
         result["time_embedding_dim"] = 4 * draw.integer(2, 9)
     if extended and classes is None:
         result["class_embed_type"] = draw.one("timestep", "identity", None)
-    if extended and time == "positional" and draw.chance(0.3):
+    if extended and time == "positional" and result.get("class_embed_type") != "timestep" and draw.chance(0.3):
         result.update(time_embedding_type="learned", num_train_timesteps=40)
     return result
 
