@@ -82,10 +82,9 @@ class Recorded:
         return self.noise
 
 
-def step(scheduler, output, time, sample, noise, more):
-    """One step of the scheduler with the noise given. Returns (previous, data, whether the noise was drawn)."""
+def step(scheduler, output, time, sample, source, more):
+    """One step of the scheduler; `source` is called where diffusers would draw. Returns (previous, data)."""
     module = __import__(type(scheduler).__module__, fromlist=["randn_tensor"])
-    source = Recorded(noise)
     original = getattr(module, "randn_tensor", None)
     if original is not None:
         module.randn_tensor = source
@@ -94,16 +93,17 @@ def step(scheduler, output, time, sample, noise, more):
     finally:
         if original is not None:
             module.randn_tensor = original
-    return result.prev_sample, result.pred_original_sample, source.asked
+    return result.prev_sample, result.pred_original_sample
 
 
 def trajectory(scheduler, network, start, noise, more):
     states, draws, x = [], [], start
     for index, time in enumerate(scheduler.timesteps):
         output = network(x, scheduler.alphas_cumprod[time])
-        x, _, drawn = step(scheduler, output, time, x, noise[index], more)
+        source = Recorded(noise[index])
+        x, _ = step(scheduler, output, time, x, source, more)
         states.append(x)
-        draws.append(drawn)
+        draws.append(source.asked)
     return torch.stack(states), draws
 
 
@@ -157,10 +157,11 @@ def reference(draw, kind, index, wanted=None):
         position = draw.integer(0, len(asked) - 1)
         x, output, fresh = (draw.normal(count, *shape) for _ in range(3))
         time = wide.timesteps[position]
-        previous, data, drawn = step(wide, output, time, x, fresh, more)
+        source = Recorded(fresh)
+        previous, data = step(wide, output, time, x, source, more)
         for name, value in dict(sample=x, output=output, noise=fresh, previous=previous, data=data).items():
             tensors[f"step.{number}.{name}"] = value
-        singles.append({"timestep": int(time), "position": position, "draws": drawn})
+        singles.append({"timestep": int(time), "position": position, "draws": source.asked})
     if not finite(*tensors.values()):
         return None
     case = {"class": kind, "configuration": settings, "steps": steps, "draws": asked, "noise_seed": seed,
