@@ -1,6 +1,6 @@
 """Acceptance through the command line: fresh diffusers folders drawn from a seed, and input that is wrong.
 
-    python commands.py --program .build/release/langevin --seed N [--only sample,picture,inspect,convert,bad,train]
+    python commands.py --program .build/release/langevin --seed N [--only SECTION,...]
 
 Each check prints one line; failures say the command, what came and what was expected. Exit code 1 if any failed.
 """
@@ -127,6 +127,8 @@ def shape_of(network, count):
 
 
 def sampling_case(program, report, draw, index, room):
+    """One random folder and command. False where the reference is undefined or too ill-conditioned to compare."""
+    os.makedirs(room, exist_ok=True)
     folder = os.path.join(room, f"model-{index}")
     network, scheduler, settings = draw_model(draw, index, folder)
     own = "ddpm" if isinstance(scheduler, DDPMScheduler) else "ddim"
@@ -160,18 +162,18 @@ def sampling_case(program, report, draw, index, room):
     narrow, double = expected(), expected(wide=True)
     cost = float((narrow.double() - expected(wide=True, narrow_noise=True)).abs().max())
     if not finite(narrow, double) or cost > 0.01 * float(narrow.abs().max()):
-        return        # undefined, or too ill-conditioned to compare
+        return False
     scale = max(1.0, float(double.abs().max()))
     code, _, errors, seconds, command = program.run(*words)
     name = f"sample {index} {own}{'→' + solver if solver else ''} {settings['prediction_type']} " \
            f"{settings['timestep_spacing']} {'float64' if wide else 'float32'}"
     if code != 0:
         report.check(name, False, f"exit code {code}: {errors.strip()[-400:]}", command)
-        return
+        return True
     got = load_file(out).get("samples")
     if got is None or got.shape != double.shape:
         report.check(name, False, f"samples is {None if got is None else list(got.shape)}, expected {list(shape)}", command)
-        return
+        return True
     if wide:
         plain, exact = (float((got.double() - value).abs().max()) for value in (double, expected(wide=True, exact=True)))
         error, limit = min(plain, exact), 1e-8 * scale
@@ -184,11 +186,15 @@ def sampling_case(program, report, draw, index, room):
     report.check(name, error <= limit, f"error {error:.1e}, allowed {limit:.1e} {which} {seconds:.2f} s", command)
     if error > limit:
         print("      scheduler " + json.dumps(settings), flush=True)
+    return True
 
 
 def sampling(program, report, options, room):
     for index in range(options.cases):
-        sampling_case(program, report, Draw(options.seed, f"commands/{index}"), index, room)
+        attempt = 0
+        while not sampling_case(program, report, Draw(options.seed, f"commands/{index}/{attempt}"), index,
+                                os.path.join(room, str(attempt))):
+            attempt += 1
 
 
 def batches(program, report, options, room):
@@ -331,19 +337,47 @@ def converting(program, report, options, room):
             same_forward(report, f"diffusers opens the converted folder {index}", network, os.path.join(out, "unet"), draw)
 
 
+def trained(program, report, options, room):
+    """A short run of `--recipe` leaves a folder `model` that diffusers opens, and `inspect` counts it alike."""
+    if options.recipe is None:
+        return
+    run = os.path.join(room, "run")
+    code, _, errors, _, command = program.run("train", os.path.abspath(options.recipe), "--set", "training.steps=2",
+                                              "--out", run, limit=300)
+    report.check("a run of two steps", code == 0, errors.strip()[-300:] if code else "", command)
+    if code != 0:
+        return
+    folder = os.path.join(run, "model")
+    try:
+        network = UNet2DModel.from_pretrained(os.path.join(folder, "unet"))
+    except Exception as problem:
+        report.check("diffusers opens the trained model", False, str(problem)[:300])
+        return
+    report.check("diffusers opens the trained model", True)
+    inspect_one(program, report, "the trained model", folder, network.num_parameters())
+    again = program.run("train", os.path.abspath(options.recipe), "--set", "training.steps=2", "--out", run, "--resume")
+    report.check("--resume of a complete run ends at once with 0", again[0] == 0 and again[3] < 10,
+                 f"exit code {again[0]} after {again[3]:.1f} s: {again[2].strip()[-200:]}", again[4])
+    other = program.run("train", os.path.abspath(options.recipe), "--set", "training.steps=2", "--set",
+                        "training.batch_size=3", "--out", run, "--resume")
+    report.check("--resume that does not fit names what differs", other[0] == 2 and "batch_size" in other[2],
+                 f"exit code {other[0]}: {other[2].strip()[-200:]}", other[4])
+
+
 # --- the whole ------------------------------------------------------------------------------------------------
 
 
 def main():
     import badinput
     sections = {"sample": sampling, "batch": batches, "picture": pictures, "inspect": inspecting, "convert": converting,
-                "bad": badinput.models, "header": badinput.headers, "train": badinput.recipes}
+                "bad": badinput.models, "header": badinput.headers, "train": badinput.recipes,
+                "trained": trained}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cases", type=int, default=24, help="number of folders to sample")
     parser.add_argument("--only", help="comma-separated: " + " ".join(sections))
-    parser.add_argument("--recipe", help="a recipe that works, for the section train")
+    parser.add_argument("--recipe", help="a recipe that works, for the sections train and trained")
     options = parser.parse_args()
     chosen = options.only.split(",") if options.only else list(sections)
     torch.set_num_threads(1)
