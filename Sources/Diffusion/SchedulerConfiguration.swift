@@ -120,11 +120,6 @@ public struct SchedulerConfiguration: Codable, Sendable, Equatable {
         guard (0..<trainSteps).contains(stepsOffset) else {
             throw DiffusionError("steps_offset is \(stepsOffset): it must be at least 0 and below num_train_timesteps")
         }
-        if zeroTerminalSNR && prediction == .noise {
-            throw DiffusionError(
-                "rescale_betas_zero_snr leaves nothing of the data at the last time, which prediction_type epsilon cannot undo: use v_prediction or sample"
-            )
-        }
     }
 }
 
