@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@testable import Checkpoints
+import Checkpoints
 
 #if canImport(Darwin)
     import Darwin
@@ -20,7 +20,7 @@ import Testing
         3: "an entry is a list",
         4: "a dtype is an object",
         5: "more than 64 dimensions",
-        6: "a dimension above 2^63 - 1",
+        6: "a size of 2^63 or more",
     ]
 
     @Test func agreesWithTheReference() throws {

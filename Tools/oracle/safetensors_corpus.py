@@ -26,7 +26,7 @@ STRICTER = [
     "an entry is a list",
     "a dtype is an object",
     "more than 64 dimensions",
-    "a dimension above 2^63 - 1",
+    "a size of 2^63 or more",
 ]
 
 DTYPES = {
@@ -240,8 +240,12 @@ def stricter(case):
         return 2
     if any(len(entry["shape"]) > 64 for entry in entries):
         return 3
-    if any(size >= 1 << 63 for entry in entries for size in entry["shape"]):
-        return 4
+    for entry in entries:
+        count = 1
+        for extent in entry["shape"]:
+            count *= extent
+            if max(count, extent) >= 1 << 63:
+                return 4
     return None
 
 

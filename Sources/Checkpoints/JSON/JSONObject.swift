@@ -51,6 +51,19 @@ public struct JSONObject: Sendable {
     }
 }
 
+extension JSONObject: ExpressibleByDictionaryLiteral {
+    /// An object. A repeated key is a mistake of the programmer and traps.
+    public init(dictionaryLiteral members: (String, JSONValue)...) { self.init(members) }
+
+    package init(_ members: [(String, JSONValue)]) {
+        self.init()
+        for (key, value) in members {
+            let isNew = self.members.append(key, value)
+            precondition(isNew, "the key \(key) is written twice")
+        }
+    }
+}
+
 extension JSONObject: Equatable {
     /// The same members in any order; where they came from does not count.
     public static func == (left: Self, right: Self) -> Bool { left.members == right.members }

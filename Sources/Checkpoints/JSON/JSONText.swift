@@ -53,7 +53,7 @@ extension Double {
 }
 
 /// A string in double quotes. Escapes what JSON requires and, if asked, everything outside ASCII.
-func jsonString(_ string: String, asciiOnly: Bool = false) -> String {
+package func jsonString(_ string: String, asciiOnly: Bool = false) -> String {
     var text = "\""
     for scalar in string.unicodeScalars {
         switch scalar {
@@ -65,7 +65,7 @@ func jsonString(_ string: String, asciiOnly: Bool = false) -> String {
         case "\r": text += "\\r"
         case "\t": text += "\\t"
         case "\0"..<" ": text += unicodeEscape(UInt16(scalar.value))
-        case "\u{80}"... where asciiOnly:
+        case "\u{7f}"... where asciiOnly:
             for unit in String(scalar).utf16 { text += unicodeEscape(unit) }
         default: text.unicodeScalars.append(scalar)
         }

@@ -99,12 +99,5 @@ extension JSONValue: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, Expre
     public init(stringLiteral value: String) { self = .string(value) }
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
     /// An object. A repeated key is a mistake of the programmer and traps.
-    public init(dictionaryLiteral members: (String, JSONValue)...) {
-        var object = JSONObject()
-        for (key, value) in members {
-            precondition(object[key] == nil, "the key \(key) is written twice")
-            object[key] = value
-        }
-        self = .object(object)
-    }
+    public init(dictionaryLiteral members: (String, JSONValue)...) { self = .object(JSONObject(members)) }
 }

@@ -7,7 +7,7 @@
 ///
 /// The verdict is that of the reference implementation, except that these are refused too: repeated
 /// names and keys, tensor entries written as lists and types written as objects, ignored members above
-/// 64 KiB, metadata above 16 MiB, and shapes with more than 64 dimensions or a dimension above 2⁶³ - 1.
+/// 64 KiB, metadata above 16 MiB, and shapes with more than 64 dimensions or a size of 2⁶³ or more.
 public struct SafetensorsHeader: Sendable {
     /// The most bytes a header may have; the format's own limit.
     public static let maximalByteCount = 100_000_000
@@ -111,6 +111,7 @@ public struct SafetensorsHeader: Sendable {
         try scanner.object { scanner, key in
             let place = scanner.position
             let isNew: Bool
+            // String equality is safe here: nothing outside ASCII equals these words.
             switch key {
             case "dtype":
                 isNew = type == nil
@@ -147,25 +148,25 @@ public struct SafetensorsHeader: Sendable {
         _ type: SafetensorsType, _ shape: [UInt64], _ offsets: [UInt64],
         _ failure: (String) -> CheckpointError
     ) throws -> Entry {
-        var bits = UInt64(1)
+        var count = 1
+        var dimensions: [Int] = []
+        dimensions.reserveCapacity(shape.count)
         // In the order of the reference, where a zero in front hides a later overflow.
-        for factor in shape + [UInt64(type.bitCount)] {
-            let (product, overflowed) = bits.multipliedReportingOverflow(by: factor)
+        for size in shape {
+            guard let size = Int(exactly: size) else { throw failure("has a dimension of 2⁶³ or more") }
+            let (product, overflowed) = count.multipliedReportingOverflow(by: size)
             guard !overflowed else { throw failure("has a shape whose size overflows 64 bits") }
-            bits = product
+            count = product
+            dimensions.append(size)
         }
+        let (bits, overflowed) = UInt64(count).multipliedReportingOverflow(by: UInt64(type.bitCount))
+        guard !overflowed else { throw failure("has a shape whose size overflows 64 bits") }
         guard bits % 8 == 0 else { throw failure("does not fill whole bytes") }
         guard offsets[0] <= offsets[1] else { throw failure("ends before it begins") }
         guard offsets[1] - offsets[0] == bits / 8 else {
             throw failure(
                 "needs \(bits / 8) bytes for its shape and type, "
                     + "its data_offsets span \(offsets[1] - offsets[0])")
-        }
-        var dimensions: [Int] = []
-        dimensions.reserveCapacity(shape.count)
-        for size in shape {
-            guard let size = Int(exactly: size) else { throw failure("has a dimension above 2⁶³ - 1") }
-            dimensions.append(size)
         }
         guard let begin = Int(exactly: offsets[0]), let end = Int(exactly: offsets[1]) else {
             throw failure("lies beyond the end of any file")

@@ -1,3 +1,5 @@
+import Tensors
+
 /// The element types of the safetensors format, by their names in the file.
 ///
 /// In the order of the reference implementation, which is that of increasing alignment: a writer puts
@@ -38,5 +40,39 @@ public enum SafetensorsType: String, Sendable, CaseIterable {
         case .int32, .uint32, .float32: 32
         case .complex64, .float64, .int64, .uint64: 64
         }
+    }
+
+    /// The type as a tensor holds it; nil where this program has no such type.
+    public var elementType: ElementType? {
+        switch self {
+        case .bool: .bool
+        case .uint8: .uint8
+        case .int8: .int8
+        case .int16: .int16
+        case .int32: .int32
+        case .int64: .int64
+        case .float16: .float16
+        case .bfloat16: .bfloat16
+        case .float32: .float32
+        case .float64: .float64
+        default: nil
+        }
+    }
+
+    /// The type in the file for an element type.
+    public init(_ type: ElementType) {
+        self =
+            switch type {
+            case .bool: .bool
+            case .uint8: .uint8
+            case .int8: .int8
+            case .int16: .int16
+            case .int32: .int32
+            case .int64: .int64
+            case .float16: .float16
+            case .bfloat16: .bfloat16
+            case .float32: .float32
+            case .float64: .float64
+            }
     }
 }
