@@ -19,7 +19,7 @@ struct Reference: Sendable {
             let shape = try #require(entry["shape"] as? [Int])
             let offsets = try #require(entry["data_offsets"] as? [Int])
             let types: [String: ElementType] = ["F32": .float32, "F64": .float64, "I64": .int64]
-            let type = try #require(types[try #require(entry["dtype"] as? String)])
+            let type = try #require(types[entry["dtype"] as? String ?? ""])
             tensors[name] = file[8 + length + offsets[0]..<8 + length + offsets[1]].withUnsafeBytes {
                 Tensor(bytes: $0, shape: Shape(shape), elementType: type)
             }
@@ -28,7 +28,7 @@ struct Reference: Sendable {
         let text = try #require(header["__metadata__"]?["case"] as? String)
         let asked = try #require(
             try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
-        configuration = try JSONSerialization.data(withJSONObject: try #require(asked["configuration"]))
+        configuration = try JSONSerialization.data(withJSONObject: asked["configuration"] ?? [:])
         parameterCount = try #require(asked["parameters"] as? Int)
     }
 
