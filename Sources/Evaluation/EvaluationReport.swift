@@ -61,3 +61,21 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
         classifierAccuracy = try classifier.accuracy(test.pictures, labels: test.labels!)
     }
 }
+
+extension EvaluationReport {
+    /// The figures as lines for a person.
+    public var text: String {
+        var rows = [
+            ("Fréchet distance, \(samples) samples to the data", frechetDistance),
+            ("  the same between two halves of the data", frechetDistanceOfHalves),
+            ("  the same of noise to the data", frechetDistanceOfNoise),
+        ]
+        if let accuracy { rows.append(("samples taken for the class asked for", accuracy)) }
+        rows.append(("real pictures, not learnt from, classified rightly", classifierAccuracy))
+        let width = rows.map(\.0.count).max() ?? 0
+        return rows.map { label, value in
+            let rounded = (value * 10_000).rounded() / 10_000
+            return label + String(repeating: " ", count: width - label.count + 2) + "\(rounded)"
+        }.joined(separator: "\n") + "\n(features: \(features))"
+    }
+}

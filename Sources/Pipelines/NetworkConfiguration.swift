@@ -19,6 +19,14 @@ public enum NetworkConfiguration: Sendable, Equatable {
         }
     }
 
+    /// The family that a model with this network belongs to.
+    public var family: String {
+        switch self {
+        case .unet2D: "ddpm"
+        case .annotated: "annotated"
+        }
+    }
+
     /// The library that a `model_index.json` names for it.
     public var library: String {
         switch self {
