@@ -9,6 +9,9 @@ verb=$1
 shift
 configuration=${LANGEVIN_CONFIGURATION:-release}
 flags=(-c "$configuration" -Xlinker -rpath -Xlinker "$LANGEVIN_TORCH_LIB")
-# The program carries the Swift runtime, so that it runs where no Swift is installed.
-[ "$(uname -s)" = Linux ] && [ "$verb" = build ] && flags+=(--static-swift-stdlib)
+# With LANGEVIN_STATIC=1 the program carries the Swift runtime and runs where no Swift is installed
+# (make dist). Tests cannot be built that way, so it has a folder of its own.
+[ "${LANGEVIN_STATIC:-}" = 1 ] && flags+=(--static-swift-stdlib --scratch-path .build/static)
+# The same flags for program and tests, so that neither rebuilds the other's modules.
+[ "$verb" = test ] && flags+=(--disable-testable-imports --disable-xctest)
 exec swift "$verb" "${flags[@]}" "$@"

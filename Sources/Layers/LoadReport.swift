@@ -1,0 +1,59 @@
+import Tensors
+
+/// What became of every tensor when a network was built from a source. Nothing passes in silence.
+public struct LoadReport: Sendable, Equatable {
+    /// A tensor whose shape is not the one that the network needs.
+    public struct WrongShape: Sendable, Equatable {
+        /// The parameter.
+        public let name: String
+        /// The shape on offer.
+        public let found: Shape
+        /// The shape that the network needs.
+        public let needed: Shape
+    }
+
+    /// Parameters that were found and fit.
+    public internal(set) var used: [String] = []
+    /// Parameters that the network needs and the source lacks.
+    public internal(set) var missing: [String] = []
+    /// Tensors that the source offers and the network does not know.
+    public internal(set) var unused: [String] = []
+    /// Parameters whose shapes differ.
+    public internal(set) var wrongShapes: [WrongShape] = []
+    /// Parameters that could not be read, with the reason.
+    public internal(set) var unreadable: [String] = []
+
+    /// Whether every tensor on both sides found its place.
+    public var isComplete: Bool {
+        missing.isEmpty && unused.isEmpty && wrongShapes.isEmpty && unreadable.isEmpty
+    }
+
+    /// The problems in words, at most 20 of each kind; empty where there are none.
+    public var problems: String {
+        let shapes = wrongShapes.map { "\($0.name) (\($0.found) instead of \($0.needed))" }
+        return [
+            list("missing", missing), list("not known to the network", unused),
+            list("of the wrong shape", shapes), list("unreadable", unreadable),
+        ].compactMap(\.self).joined(separator: "; ")
+    }
+
+    private func list(_ kind: String, _ names: [String]) -> String? {
+        guard !names.isEmpty else { return nil }
+        let rest = names.count > 20 ? ", and \(names.count - 20) more" : ""
+        let plural = names.count == 1 ? "tensor" : "tensors"
+        return "\(names.count) \(plural) \(kind): \(names.prefix(20).joined(separator: ", "))\(rest)"
+    }
+}
+
+/// Why a network could not be built from its source.
+public struct LoadError: Error, Sendable, CustomStringConvertible {
+    /// What became of every tensor, where it came so far.
+    public let report: LoadReport?
+    /// One sentence.
+    public let description: String
+
+    init(_ description: String, report: LoadReport? = nil) {
+        self.description = description
+        self.report = report
+    }
+}

@@ -1,0 +1,47 @@
+import Tensors
+
+/// Mean 0 and variance 1 over each group of channels. Parameters `weight`, `bias` `[channels]`.
+/// Source: Wu and He 2018 (arXiv:1803.08494).
+public struct GroupNorm {
+    let weight: Tensor
+    let bias: Tensor
+    let groups: Int
+    let epsilon: Double
+
+    /// A norm of `channels` channels in `groups` groups.
+    public init(groups: Int, channels: Int, epsilon: Double = 1e-5, _ weights: Weights) {
+        precondition(
+            channels % groups == 0, "\(weights.path): \(groups) groups do not divide \(channels) channels")
+        weight = weights.parameter("weight", [channels], .ones)
+        bias = weights.parameter("bias", [channels], .zeros)
+        self.groups = groups
+        self.epsilon = epsilon
+    }
+
+    /// `[batch, channels, …]`, the shape stays.
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        x.groupNormalized(groups: groups, weight: weight, bias: bias, epsilon: epsilon)
+    }
+}
+
+/// Mean 0 and variance 1 over the innermost dimension. Parameters `weight`, `bias` `[width]`.
+/// Source: Ba et al. 2016 (arXiv:1607.06450).
+public struct LayerNorm {
+    let weight: Tensor?
+    let bias: Tensor?
+    let width: Int
+    let epsilon: Double
+
+    /// A norm of `width` features; without `affine` it has no parameters.
+    public init(width: Int, epsilon: Double = 1e-5, affine: Bool = true, _ weights: Weights) {
+        weight = affine ? weights.parameter("weight", [width], .ones) : nil
+        bias = affine ? weights.parameter("bias", [width], .zeros) : nil
+        self.width = width
+        self.epsilon = epsilon
+    }
+
+    /// `[…, width]`, the shape stays.
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        x.layerNormalized(over: [width], weight: weight, bias: bias, epsilon: epsilon)
+    }
+}

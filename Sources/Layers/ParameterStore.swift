@@ -1,0 +1,141 @@
+import Tensors
+
+/// The state of a network: its parameters by name, in the order in which the network asks for them.
+///
+/// A network is a tree of structs built from a scope of this store (`Weights`). Where its parameters
+/// come from is decided here and nowhere else: drawn anew, loaded, or shapes only. Optimizers, moving
+/// averages, casting and saving work on the store and never walk the network.
+public final class ParameterStore {
+    /// Where parameters come from.
+    public enum Origin {
+        /// Drawn from a generator, as each parameter's initializer says.
+        case initialized(RandomGenerator)
+        /// Read from a source, under the names that the network gives.
+        case loaded(any TensorSource)
+        /// Shapes without memory, to count parameters of any network.
+        case shapesOnly
+    }
+
+    /// How the parameters will be used.
+    public enum Purpose: Sendable {
+        /// Parameters are the store's own and gradients are recorded for them.
+        case training
+        /// Parameters may share the memory of their file.
+        case inference
+    }
+
+    private let origin: Origin
+    private let purpose: Purpose
+    private let elementType: ElementType
+    private let device: Device
+
+    /// The names, in the order in which the network asks.
+    public private(set) var names: [String] = []
+    private var table: [String: Tensor] = [:]
+    /// What became of every tensor.
+    public private(set) var report = LoadReport()
+
+    /// A store whose parameters come from `origin`, as `elementType` on `device`.
+    public init(
+        _ origin: Origin, purpose: Purpose = .inference, elementType: ElementType = .float32,
+        on device: Device = .cpu
+    ) {
+        self.origin = origin
+        self.purpose = purpose
+        self.elementType = elementType
+        if case .shapesOnly = origin { self.device = .meta } else { self.device = device }
+    }
+
+    /// Builds a network from this store, and checks that every tensor on both sides found its place.
+    /// - Throws: `LoadError` with the whole report; what `body` throws.
+    public func build<Network>(_ body: (Weights) throws -> Network) throws -> Network {
+        let network = try body(Weights(store: self, path: ""))
+        if case .loaded(let source) = origin {
+            let known = Set(names.map { Array($0.utf8) })
+            report.unused = source.names.filter { !known.contains(Array($0.utf8)) }
+        }
+        guard report.isComplete else {
+            throw LoadError("the checkpoint does not fit the network: " + report.problems, report: report)
+        }
+        return network
+    }
+
+    /// The parameter of a name.
+    public subscript(name: String) -> Tensor? { table[name] }
+
+    /// All parameters, in the order of `names`.
+    public var parameters: [Tensor] { names.map { table[$0]! } }
+
+    /// The number of values in all parameters; a tensor that two layers share counts once.
+    public var parameterCount: Int { names.reduce(0) { $0 + table[$1]!.shape.elementCount } }
+
+    /// The parameters as a source, to build or save another network from.
+    public var source: TensorDictionary { TensorDictionary(table) }
+
+    func parameter(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
+        precondition(table[name] == nil, "the network asks twice for the parameter '\(name)'")
+        var tensor = Tensor.empty(shape, elementType, on: device)
+        do {
+            switch origin {
+            case .shapesOnly: break
+            case .initialized(let generator): tensor = try drawn(shape, initializer, generator)
+            case .loaded(let source): tensor = try loaded(name, shape, source) ?? tensor
+            }
+            if purpose == .training { try tensor.setRequiresGradient(true) }
+        } catch {
+            report.unreadable.append("\(name) (\(error))")
+        }
+        names.append(name)
+        table[name] = tensor
+        return tensor
+    }
+
+    private func drawn(_ shape: Shape, _ initializer: Initializer, _ generator: RandomGenerator) throws -> Tensor {
+        // Drawn in float32 on the processor, so that a seed gives the same network everywhere.
+        let tensor = Tensor.empty(shape)
+        try initializer.fill(tensor, generator)
+        return tensor.to(elementType).to(device)
+    }
+
+    private func loaded(_ name: String, _ shape: Shape, _ source: any TensorSource) throws -> Tensor? {
+        guard let found = source.shape(of: name) else {
+            report.missing.append(name)
+            return nil
+        }
+        guard found == shape else {
+            report.wrongShapes.append(.init(name: name, found: found, needed: shape))
+            return nil
+        }
+        let tensor = try source.tensor(named: name)
+        try tensor.rethrow()
+        report.used.append(name)
+        let cast = tensor.to(elementType).to(device)
+        // Training writes into its parameters: never into memory that a file or another store owns.
+        return purpose == .training ? cast.copied() : cast
+    }
+}
+
+/// A scope of a store: the place in the tree of names from which a layer takes its parameters.
+///
+///     let convolution = Convolution2D(inputs: 3, outputs: 128, kernel: 3, weights["conv_in"])
+public struct Weights {
+    let store: ParameterStore
+    /// The dotted path of this scope, empty at the root.
+    public let path: String
+
+    /// The scope of a part.
+    public subscript(name: String) -> Weights {
+        Weights(store: store, path: path.isEmpty ? name : path + "." + name)
+    }
+
+    /// The scope of a numbered part: `down_blocks.0`.
+    public subscript(index: Int) -> Weights { self[String(index)] }
+
+    /// The parameter of a name in this scope.
+    ///
+    /// A parameter that is missing or does not fit is noted in the store's report, which
+    /// `ParameterStore.build` throws; meanwhile a tensor of the needed shape stands in.
+    public func parameter(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
+        store.parameter(path.isEmpty ? name : path + "." + name, shape, initializer)
+    }
+}

@@ -1,0 +1,34 @@
+import Tensors
+
+/// Named tensors that someone offers: a checkpoint file, its shards, or either under other names.
+public protocol TensorSource: Sendable {
+    /// Every name on offer.
+    var names: [String] { get }
+    /// The shape of a tensor, `nil` where the name is not on offer.
+    func shape(of name: String) -> Shape?
+    /// The element type of a tensor, `nil` where the name is not on offer or the type cannot be held.
+    func elementType(of name: String) -> ElementType?
+    /// The tensor of a name, sharing the file's memory where possible.
+    /// - Throws: an error of the source's room that names the file and the tensor.
+    func tensor(named name: String) throws -> Tensor
+}
+
+/// Tensors in memory as a source.
+public struct TensorDictionary: TensorSource {
+    /// The tensors by name.
+    public var tensors: [String: Tensor]
+
+    /// A source of the given tensors.
+    public init(_ tensors: [String: Tensor]) {
+        self.tensors = tensors
+    }
+
+    public var names: [String] { tensors.keys.sorted() }
+    public func shape(of name: String) -> Shape? { tensors[name]?.shape }
+    public func elementType(of name: String) -> ElementType? { tensors[name]?.elementType }
+
+    public func tensor(named name: String) throws -> Tensor {
+        guard let tensor = tensors[name] else { throw LoadError("there is no tensor '\(name)'") }
+        return tensor
+    }
+}

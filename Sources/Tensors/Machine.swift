@@ -1,0 +1,24 @@
+import CTorch
+
+/// What the machine under libtorch is, and how much of it is used.
+public enum Machine {
+    /// The version of libtorch.
+    public static var torchVersion: String { String(cString: ct_version()) }
+
+    /// The number of threads that one operation may use.
+    public static var threadCount: Int { Int(ct_thread_count()) }
+
+    /// Sets the number of threads that one operation may use.
+    public static func setThreadCount(_ count: Int) throws {
+        guard (1...1024).contains(count) else {
+            throw TensorError(.operation, "\(count) threads were asked for: give a number from 1 to 1024")
+        }
+        try check(ct_set_thread_count(Int32(count)))
+    }
+
+    /// Bytes of memory that this process holds now; 0 where the system does not tell.
+    public static var residentBytes: Int { Int(ct_resident_bytes()) }
+
+    /// The most bytes of memory that this process has held.
+    public static var peakResidentBytes: Int { Int(ct_peak_resident_bytes()) }
+}

@@ -1,0 +1,16 @@
+import CTorch
+
+/// Reads what a call through the door reported. Every status passes here and nowhere else.
+func check(_ status: CTStatus, _ operation: @autoclosure () -> String = "") throws {
+    guard status.code != CT_OK.rawValue else { return }
+    defer { ct_free(status.message) }
+    let text = status.message.map { String(cString: $0) } ?? "libtorch failed without a message"
+    let kind: TensorError.Kind =
+        switch status.code {
+        case Int32(CT_OUT_OF_MEMORY.rawValue): .outOfMemory
+        case Int32(CT_UNAVAILABLE.rawValue): .unavailable
+        default: .operation
+        }
+    let name = operation()
+    throw TensorError(kind, name.isEmpty ? text : "\(name): \(text)")
+}
