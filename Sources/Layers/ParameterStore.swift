@@ -63,7 +63,7 @@ public final class ParameterStore {
     /// The parameter of a name.
     public subscript(name: String) -> Tensor? { table[name] }
 
-    /// All parameters, in the order of `names`.
+    /// All parameters, in the order of `names`; no gradients are recorded for constant ones.
     public var parameters: [Tensor] { names.map { table[$0]! } }
 
     /// The number of values in all parameters; a tensor that two layers share counts once.
@@ -72,7 +72,7 @@ public final class ParameterStore {
     /// The parameters as a source, to build or save another network from.
     public var source: TensorDictionary { TensorDictionary(table) }
 
-    func parameter(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
+    func parameter(_ name: String, _ shape: Shape, _ initializer: Initializer, isTrained: Bool = true) -> Tensor {
         precondition(table[name] == nil, "the network asks twice for the parameter '\(name)'")
         var tensor = Tensor.empty(shape, elementType, on: device)
         do {
@@ -81,7 +81,7 @@ public final class ParameterStore {
             case .initialized(let generator): tensor = try drawn(shape, initializer, generator)
             case .loaded(let source): tensor = try loaded(name, shape, source) ?? tensor
             }
-            if purpose == .training { try tensor.setRequiresGradient(true) }
+            if purpose == .training && isTrained { try tensor.setRequiresGradient(true) }
         } catch {
             report.unreadable.append("\(name) (\(error))")
         }
@@ -137,5 +137,10 @@ public struct Weights {
     /// `ParameterStore.build` throws; meanwhile a tensor of the needed shape stands in.
     public func parameter(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
         store.parameter(path.isEmpty ? name : path + "." + name, shape, initializer)
+    }
+
+    /// A parameter that is saved and loaded like the others and never trained: no gradient is recorded.
+    public func constant(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
+        store.parameter(path.isEmpty ? name : path + "." + name, shape, initializer, isTrained: false)
     }
 }

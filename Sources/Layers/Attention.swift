@@ -1,0 +1,37 @@
+import Tensors
+
+/// Attention of tokens to each other, in several heads.
+/// Parameters `to_q.*`, `to_k.*`, `to_v.*`, `to_out.0.*`.
+/// Source: Vaswani et al. 2017 (arXiv:1706.03762), section 3.2.
+public struct SelfAttention {
+    let query: Linear
+    let key: Linear
+    let value: Linear
+    let output: Linear
+    let heads: Int
+    let headSize: Int
+
+    /// Attention among tokens of `width` features, in `heads` heads of `headSize` features.
+    public init(width: Int, heads: Int, headSize: Int, bias: Bool = true, _ weights: Weights) {
+        let inner = heads * headSize
+        query = Linear(inputs: width, outputs: inner, bias: bias, weights["to_q"])
+        key = Linear(inputs: width, outputs: inner, bias: bias, weights["to_k"])
+        value = Linear(inputs: width, outputs: inner, bias: bias, weights["to_v"])
+        output = Linear(inputs: inner, outputs: width, weights["to_out"][0])
+        self.heads = heads
+        self.headSize = headSize
+    }
+
+    /// `[batch, tokens, width]`, the shape stays.
+    public func callAsFunction(_ tokens: Tensor) -> Tensor {
+        // Three products read these tokens: laid out once, they are not copied by each.
+        let tokens = tokens.contiguous()
+        let (batch, count) = (tokens.shape[0], tokens.shape[1])
+        func split(_ x: Tensor) -> Tensor {
+            x.reshaped([batch, count, heads, headSize]).transposed(1, 2)
+        }
+        let mixed = scaledDotProductAttention(
+            query: split(query(tokens)), key: split(key(tokens)), value: split(value(tokens)))
+        return output(mixed.transposed(1, 2).reshaped([batch, count, heads * headSize]))
+    }
+}

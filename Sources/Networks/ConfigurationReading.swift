@@ -1,0 +1,68 @@
+// Reading the values of a configuration, so that each wrong one is named in one sentence.
+
+extension KeyedDecodingContainer where Key: RawRepresentable<String> {
+    /// Reads a value over a default; a key that is absent leaves the default.
+    /// - Throws: `NetworkError` where the value is of another kind.
+    func read<Value: Decodable>(_ key: Key, into value: inout Value) throws {
+        guard contains(key) else { return }
+        do {
+            value = try decode(Value.self, forKey: key)
+        } catch is DecodingError {
+            throw NetworkError(key.rawValue, "must be \(wanted(Value.self))")
+        }
+    }
+
+    /// Reads one of a few words over a default.
+    /// - Throws: `NetworkError` that lists the words there are.
+    func readChoice<Choice: Named>(_ key: Key, into value: inout Choice) throws {
+        var text = value.rawValue
+        try read(key, into: &text)
+        value = try choice(text, key.rawValue)
+    }
+
+    /// Reads one of a few words, or `null`, over a default.
+    func readChoice<Choice: Named>(_ key: Key, into value: inout Choice?) throws {
+        var text = value?.rawValue
+        try read(key, into: &text)
+        value = try text.map { try choice($0, key.rawValue) }
+    }
+
+    /// Reads a list of words over a default.
+    func readChoices<Choice: Named>(_ key: Key, into value: inout [Choice]) throws {
+        var texts = value.map(\.rawValue)
+        try read(key, into: &texts)
+        value = try texts.enumerated().map { try choice($1, "\(key.rawValue)[\($0)]") }
+    }
+
+    private func choice<Choice: Named>(_ text: String, _ key: String) throws -> Choice {
+        guard let found = Choice(configured: text) else {
+            let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            throw NetworkError(key, "is '\(text)', which is not supported: use one of \(names)")
+        }
+        return found
+    }
+
+    private func wanted(_ type: Any.Type) -> String {
+        switch type {
+        case is Int.Type: "a whole number"
+        case is Int?.Type: "a whole number or null"
+        case is Double.Type: "a number"
+        case is Bool.Type: "true or false"
+        case is String.Type: "a word"
+        case is String?.Type: "a word or null"
+        case is [Int].Type: "a list of whole numbers"
+        case is [String].Type: "a list of words"
+        default: "another value"
+        }
+    }
+}
+
+/// A choice among a few words of a configuration.
+protocol Named: RawRepresentable<String>, CaseIterable {
+    /// The choice of a word as configurations in the wild write it.
+    init?(configured text: String)
+}
+
+extension Named {
+    init?(configured text: String) { self.init(rawValue: text) }
+}

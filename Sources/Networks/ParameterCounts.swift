@@ -1,0 +1,21 @@
+import Layers
+
+extension ParameterStore {
+    /// The number of values in the parameters of every part of the network, by dotted path.
+    ///
+    /// `down_blocks.0.resnets.1.conv1.weight` counts for itself and for each of the parts that it is
+    /// in: `down_blocks`, `down_blocks.0`, and so on. The empty path is the whole network.
+    public var parameterCounts: [String: Int] {
+        var counts: [String: Int] = [:]
+        for (name, parameter) in zip(names, parameters) {
+            let count = parameter.shape.elementCount
+            counts["", default: 0] += count
+            var path = ""
+            for part in name.split(separator: ".") {
+                path += path.isEmpty ? String(part) : "." + part
+                counts[path, default: 0] += count
+            }
+        }
+        return counts
+    }
+}

@@ -1,0 +1,90 @@
+import Layers
+import Tensors
+
+/// What the residual blocks of one network have in common.
+struct ResidualOptions {
+    /// Features of the vector that tells the time.
+    var timeWidth: Int
+    /// Groups of the norms.
+    var groups: Int
+    /// Added to variances by the norms.
+    var epsilon: Double
+    /// The non-linearity.
+    var activation: Activation
+    /// The probability of dropout between the convolutions.
+    var dropout: Double
+    /// Whether time scales and shifts the second norm (AdaGN) rather than being added before it.
+    var scalesAndShifts: Bool
+    /// What the sum of both paths is divided by.
+    var outputScale = 1.0
+}
+
+/// Two convolutions that read the time, beside a short cut; diffusers' `ResnetBlock2D`.
+///
+/// Source: Ho et al. 2020 (arXiv:2006.11239), appendix B; scale and shift (AdaGN): Dhariwal and
+/// Nichol 2021 (arXiv:2105.05233), section 3.
+struct ResidualBlock {
+    /// A change of resolution inside the block.
+    enum Resampling {
+        case halved
+        case doubled
+
+        func callAsFunction(_ x: Tensor) -> Tensor {
+            switch self {
+            case .halved: x.averagePooled(2)
+            case .doubled: x.enlargedNearest(2)
+            }
+        }
+    }
+
+    let norm1: GroupNorm
+    let convolution1: Convolution2D
+    let timeProjection: Linear
+    let norm2: GroupNorm
+    let convolution2: Convolution2D
+    let shortcut: Convolution2D?
+    let dropout: Dropout
+    let options: ResidualOptions
+    let resampling: Resampling?
+
+    init(
+        inputs: Int, outputs: Int, _ options: ResidualOptions, resampling: Resampling? = nil,
+        _ weights: Weights
+    ) {
+        let (groups, epsilon) = (options.groups, options.epsilon)
+        norm1 = GroupNorm(groups: groups, channels: inputs, epsilon: epsilon, weights["norm1"])
+        convolution1 = Convolution2D(inputs: inputs, outputs: outputs, kernel: 3, padding: 1, weights["conv1"])
+        timeProjection = Linear(
+            inputs: options.timeWidth, outputs: options.scalesAndShifts ? 2 * outputs : outputs,
+            weights["time_emb_proj"])
+        norm2 = GroupNorm(groups: groups, channels: outputs, epsilon: epsilon, weights["norm2"])
+        convolution2 = Convolution2D(inputs: outputs, outputs: outputs, kernel: 3, padding: 1, weights["conv2"])
+        shortcut =
+            inputs == outputs
+            ? nil : Convolution2D(inputs: inputs, outputs: outputs, kernel: 1, weights["conv_shortcut"])
+        dropout = Dropout(options.dropout)
+        self.options = options
+        self.resampling = resampling
+    }
+
+    /// - Parameters:
+    ///   - x: `[batch, inputs, height, width]`
+    ///   - time: the embedded time after the non-linearity, `[batch, timeWidth]`; it is the same for
+    ///     all blocks, so the network applies the non-linearity once.
+    /// - Returns: `[batch, outputs, height′, width′]`
+    func callAsFunction(_ x: Tensor, time: Tensor, dropout generator: RandomGenerator?) -> Tensor {
+        var (direct, hidden) = (x, options.activation(norm1(x)))
+        if let resampling { (direct, hidden) = (resampling(direct), resampling(hidden)) }
+        hidden = convolution1(hidden)
+        let told = timeProjection(time).broadcast(toRank: 4)
+        if options.scalesAndShifts {
+            let parts = told.chunked(2, of: 1)
+            hidden = parts[1].adding(productOf: norm2(hidden), parts[0] + 1)
+        } else {
+            hidden = norm2(hidden + told)
+        }
+        hidden = convolution2(dropout(options.activation(hidden), generator))
+        let sum = (shortcut?(direct) ?? direct) + hidden
+        return options.outputScale == 1 ? sum : sum / options.outputScale
+    }
+}

@@ -1,0 +1,176 @@
+import Layers
+import Tensors
+
+/// The U-Net of denoising diffusion, under the parameter names of diffusers' `UNet2DModel`.
+///
+/// Residual blocks with group norms, attention at chosen resolutions, the time told to every block.
+/// Source: Ho et al. 2020 (arXiv:2006.11239), appendix B; with `resnetTimeScaleShift` `scaleShift` and
+/// residual changes of resolution, Dhariwal and Nichol 2021 (arXiv:2105.05233), section 3.
+public struct UNet2D: NoiseNetwork {
+    /// What the network was built from.
+    public let configuration: UNet2DConfiguration
+
+    let timeProjection: TimeProjection
+    let timeEmbedding: TimestepEmbedding
+    let classEmbedding: ClassEmbedding?
+    let inputConvolution: Convolution2D
+    let downBlocks: [DownBlock]
+    let middleBlock: MiddleBlock?
+    let upBlocks: [UpBlock]
+    let outputNorm: GroupNorm
+    let outputConvolution: Convolution2D
+
+    /// The network of a configuration, its parameters from a scope.
+    /// - Throws: `NetworkError` where the configuration describes no network.
+    public init(_ configuration: UNet2DConfiguration, _ weights: Weights) throws {
+        try configuration.validate()
+        self.configuration = configuration
+        let first = configuration.blockOutChannels[0]
+        timeProjection = TimeProjection(configuration, weights["time_proj"])
+        timeEmbedding = TimestepEmbedding(
+            inputs: configuration.timeFeatures, outputs: configuration.timeWidth, weights["time_embedding"])
+        classEmbedding = ClassEmbedding(configuration, weights["class_embedding"])
+        inputConvolution = Convolution2D(
+            inputs: configuration.inChannels, outputs: first, kernel: 3, padding: 1, weights["conv_in"])
+        downBlocks = configuration.downBlocks(weights["down_blocks"])
+        middleBlock = configuration.middleBlock(weights["mid_block"])
+        upBlocks = configuration.upBlocks(weights["up_blocks"])
+        outputNorm = GroupNorm(
+            groups: configuration.normNumGroups, channels: first, epsilon: configuration.normEps,
+            weights["conv_norm_out"])
+        outputConvolution = Convolution2D(
+            inputs: first, outputs: configuration.outChannels, kernel: 3, padding: 1, weights["conv_out"])
+    }
+
+    /// What the network says about a batch; height and width are multiples of 2 to the number of
+    /// blocks less one.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, inChannels, height, width]`, in the element type of the weights.
+    ///   - time: `[batch]`, or `[1]` for all alike.
+    ///   - labels: `[batch]`, where the configuration has a class embedding, and only there
+    ///     (`[batch, timeWidth]` for the class embedding `identity`).
+    ///   - dropout: decides what dropout drops; `nil` outside training.
+    /// - Returns: `[batch, outChannels, height, width]`
+    public func callAsFunction(
+        _ x: Tensor, time: Tensor, labels: Tensor? = nil, dropout: RandomGenerator? = nil
+    ) -> Tensor {
+        let told = configuration.actFn(embedding(time, labels, as: x.elementType))
+        var hidden = inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x)
+        var skips = [hidden]
+        for block in downBlocks { hidden = block(hidden, time: told, skips: &skips, dropout: dropout) }
+        if let middleBlock { hidden = middleBlock(hidden, time: told, dropout: dropout) }
+        for block in upBlocks { hidden = block(hidden, time: told, skips: &skips, dropout: dropout) }
+        let output = outputConvolution(outputNorm(hidden).silu())
+        guard case .fourier = timeProjection else { return output }
+        return output / time.to(x.elementType).broadcast(toRank: 4)
+    }
+
+    private func embedding(_ time: Tensor, _ labels: Tensor?, as type: ElementType) -> Tensor {
+        let embedded = timeEmbedding(timeProjection(time).to(type))
+        precondition(
+            (labels != nil) == (classEmbedding != nil),
+            "labels go with a class embedding, and with nothing else")
+        guard let classEmbedding, let labels else { return embedded }
+        return embedded + classEmbedding(labels, timeProjection, as: type)
+    }
+}
+
+// MARK: - Blocks of a configuration
+
+extension UNet2DConfiguration {
+    /// Features of the vector that blocks read.
+    var timeWidth: Int { timeEmbeddingDim ?? 4 * blockOutChannels[0] }
+
+    /// Features of a time before it is embedded.
+    var timeFeatures: Int { timeEmbeddingType == .fourier ? 2 * blockOutChannels[0] : blockOutChannels[0] }
+
+    var residualOptions: ResidualOptions {
+        ResidualOptions(
+            timeWidth: timeWidth, groups: normNumGroups, epsilon: normEps, activation: actFn,
+            dropout: dropout, scalesAndShifts: resnetTimeScaleShift == .scaleShift)
+    }
+
+    func attention(_ channels: Int, _ weights: Weights) -> PictureAttention {
+        PictureAttention(
+            channels: channels, headSize: attentionHeadDim ?? channels, groups: normNumGroups,
+            epsilon: normEps, weights)
+    }
+
+    func downBlocks(_ weights: Weights) -> [DownBlock] {
+        let options = residualOptions
+        return blockOutChannels.indices.map { level in
+            let scope = weights[level]
+            let kind = downBlockTypes[level]
+            let outputs = blockOutChannels[level]
+            let layers = 0..<layersPerBlock
+            return DownBlock(
+                residuals: layers.map {
+                    let inputs = $0 == 0 ? blockOutChannels[max(level - 1, 0)] : outputs
+                    return ResidualBlock(inputs: inputs, outputs: outputs, options, scope["resnets"][$0])
+                },
+                attentions: kind == .attention ? layers.map { attention(outputs, scope["attentions"][$0]) } : [],
+                downsampler: level == blockOutChannels.count - 1
+                    ? nil : downsampler(kind, outputs, scope["downsamplers"][0]))
+        }
+    }
+
+    func downsampler(_ kind: DownBlockType, _ channels: Int, _ weights: Weights) -> Downsampler {
+        if kind == .residual || (kind == .attention && downsampleType == .resnet) {
+            return .residual(
+                ResidualBlock(
+                    inputs: channels, outputs: channels, residualOptions, resampling: .halved, weights))
+        }
+        let convolution = Convolution2D(
+            inputs: channels, outputs: channels, kernel: 3, stride: 2, padding: downsamplePadding,
+            weights["conv"])
+        return .convolution(convolution, padding: downsamplePadding)
+    }
+
+    func middleBlock(_ weights: Weights) -> MiddleBlock? {
+        guard midBlockType != nil, let channels = blockOutChannels.last else { return nil }
+        var options = residualOptions
+        options.outputScale = midBlockScaleFactor
+        // With scale and shift the norm before the middle's attention is there only when asked for.
+        let groups = attnNormNumGroups ?? (options.scalesAndShifts ? nil : normNumGroups)
+        return MiddleBlock(
+            first: ResidualBlock(inputs: channels, outputs: channels, options, weights["resnets"][0]),
+            attention: !addAttention
+                ? nil
+                : PictureAttention(
+                    channels: channels, headSize: attentionHeadDim ?? channels, groups: groups,
+                    epsilon: normEps, outputScale: midBlockScaleFactor, weights["attentions"][0]),
+            second: ResidualBlock(inputs: channels, outputs: channels, options, weights["resnets"][1]))
+    }
+
+    func upBlocks(_ weights: Weights) -> [UpBlock] {
+        let options = residualOptions
+        let last = blockOutChannels.count - 1
+        let widths = Array(blockOutChannels.reversed())
+        return widths.indices.map { level in
+            let scope = weights[level]
+            let kind = upBlockTypes[level]
+            let outputs = widths[level]
+            let layers = 0...layersPerBlock
+            return UpBlock(
+                residuals: layers.map {
+                    let below = $0 == 0 ? widths[max(level - 1, 0)] : outputs
+                    let skipped = $0 == layersPerBlock ? widths[min(level + 1, last)] : outputs
+                    return ResidualBlock(
+                        inputs: below + skipped, outputs: outputs, options, scope["resnets"][$0])
+                },
+                attentions: kind == .attention ? layers.map { attention(outputs, scope["attentions"][$0]) } : [],
+                upsampler: level == last ? nil : upsampler(kind, outputs, scope["upsamplers"][0]))
+        }
+    }
+
+    func upsampler(_ kind: UpBlockType, _ channels: Int, _ weights: Weights) -> Upsampler {
+        if kind == .residual || (kind == .attention && upsampleType == .resnet) {
+            return .residual(
+                ResidualBlock(
+                    inputs: channels, outputs: channels, residualOptions, resampling: .doubled, weights))
+        }
+        return .convolution(
+            Convolution2D(inputs: channels, outputs: channels, kernel: 3, padding: 1, weights["conv"]))
+    }
+}
