@@ -1,7 +1,12 @@
 /// A place on a drawing in pixels, from the top left corner.
-struct Point: Hashable, Sendable {
-    var x: Double
-    var y: Double
+package struct Point: Hashable, Sendable {
+    package var x: Double
+    package var y: Double
+
+    package init(x: Double, y: Double) {
+        self.x = x
+        self.y = y
+    }
 }
 
 /// A rectangle of a drawing in pixels.
@@ -15,10 +20,10 @@ struct Frame: Hashable, Sendable {
 }
 
 /// A colour picture to draw antialiased lines and texts on.
-struct Canvas {
-    private(set) var picture: Picture
+package struct Canvas {
+    package private(set) var picture: Picture
 
-    init(width: Int, height: Int, colour: Plot.Colour = .white) {
+    package init(width: Int, height: Int, colour: Plot.Colour = .white) {
         picture = Picture(width: width, height: height, colour: colour.values)
     }
 

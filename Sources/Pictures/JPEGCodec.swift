@@ -3,15 +3,15 @@ import Foundation
 
 /// JPEG by libjpeg-turbo's TurboJPEG interface, version 2.
 enum JPEGCodec {
-    static func header(of bytes: [UInt8]) throws -> PictureHeader {
-        try withHandle(tjInitDecompress()) { handle in
+    static func header(of bytes: [UInt8]) throws(PictureError) -> PictureHeader {
+        try withHandle(tjInitDecompress()) { (handle) throws(PictureError) in
             let info = try information(handle, bytes)
             return PictureHeader(format: .jpeg, width: Int(info.width), height: Int(info.height))
         }
     }
 
-    static func decode(_ bytes: [UInt8]) throws -> Picture {
-        try withHandle(tjInitDecompress()) { handle in
+    static func decode(_ bytes: [UInt8]) throws(PictureError) -> Picture {
+        try withHandle(tjInitDecompress()) { (handle) throws(PictureError) in
             let info = try information(handle, bytes)
             let inks = info.colours == TJCS_CMYK.rawValue || info.colours == TJCS_YCCK.rawValue
             let grey = info.colours == TJCS_GRAY.rawValue
@@ -32,7 +32,7 @@ enum JPEGCodec {
     }
 
     /// Encodes with full colour resolution (4:4:4).
-    static func encode(_ picture: Picture, quality: Int) throws -> [UInt8] {
+    static func encode(_ picture: Picture, quality: Int) throws(PictureError) -> [UInt8] {
         guard picture.width <= 65535, picture.height <= 65535 else {
             throw PictureError(
                 .unwritable, "a JPEG has at most 65535×65535 pixels, not \(picture.width)×\(picture.height)",
@@ -40,7 +40,7 @@ enum JPEGCodec {
         }
         let grey = picture.channels == 1
         let source = picture.converted(toChannels: grey ? 1 : 3)
-        return try withHandle(tjInitCompress()) { handle in
+        return try withHandle(tjInitCompress()) { (handle) throws(PictureError) in
             var buffer: UnsafeMutablePointer<UInt8>?
             var size: UInt = 0
             defer { tjFree(buffer) }
@@ -57,8 +57,8 @@ enum JPEGCodec {
     }
 
     private static func withHandle<Result>(
-        _ handle: tjhandle?, _ body: (tjhandle) throws -> Result
-    ) throws -> Result {
+        _ handle: tjhandle?, _ body: (tjhandle) throws(PictureError) -> Result
+    ) throws(PictureError) -> Result {
         guard let handle else {
             throw PictureError(.unreadable, "no memory for a JPEG", remedy: "free some memory")
         }
@@ -68,7 +68,7 @@ enum JPEGCodec {
 
     private static func information(
         _ handle: tjhandle, _ bytes: [UInt8]
-    ) throws -> (width: Int32, height: Int32, colours: UInt32) {
+    ) throws(PictureError) -> (width: Int32, height: Int32, colours: UInt32) {
         var (width, height, subsampling, colours): (Int32, Int32, Int32, Int32) = (0, 0, 0, 0)
         let status = tjDecompressHeader3(
             handle, bytes, UInt(bytes.count), &width, &height, &subsampling, &colours)

@@ -2,24 +2,24 @@ import CZlib
 import Foundation
 
 /// The chunks of a PNG file (PNG specification, third edition, section 5).
-struct PNGChunks {
-    static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+package struct PNGChunks {
+    package static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
-    struct Chunk {
-        let type: String
+    package struct Chunk {
+        package let type: String
         /// Where the chunk's data lies in the file.
-        let data: Range<Int>
+        package let data: Range<Int>
         /// Where the whole chunk lies: length, type, data and checksum.
         let whole: Range<Int>
     }
 
-    let bytes: [UInt8]
-    let chunks: [Chunk]
+    package let bytes: [UInt8]
+    package let chunks: [Chunk]
 
     /// Walks over the chunks from the signature to `IEND`; what follows that is not looked at.
     ///
     /// - Throws: ``PictureError`` where the file ends before `IEND`.
-    init(_ bytes: [UInt8]) throws {
+    package init(_ bytes: [UInt8]) throws(PictureError) {
         var chunks: [Chunk] = []
         var position = PNGChunks.signature.count
         while chunks.last?.type != "IEND" {
@@ -39,7 +39,7 @@ struct PNGChunks {
     ///
     /// Everything else is left out before a decoder sees it: compressed texts and colour profiles that unpack
     /// to a thousand times their size, the frames of animations, and colour corrections.
-    func essential() throws -> [UInt8] {
+    package func essential() throws(PictureError) -> [UInt8] {
         var result = PNGChunks.signature
         for chunk in chunks where ["IHDR", "PLTE", "tRNS", "IDAT", "IEND"].contains(chunk.type) {
             let checked = bytes[(chunk.whole.lowerBound + 4)..<chunk.data.upperBound]
@@ -52,7 +52,7 @@ struct PNGChunks {
     }
 
     /// A chunk ready to be put into a file.
-    static func chunk(_ type: String, _ data: [UInt8]) -> [UInt8] {
+    package static func chunk(_ type: String, _ data: [UInt8]) -> [UInt8] {
         let body = Array(type.utf8) + data
         return bigEndian32(data.count) + body + bigEndian32(checksum(body[...]))
     }

@@ -3,7 +3,7 @@ import Foundation
 
 /// PNG by libpng's simplified interface, which needs no `setjmp`.
 enum PNGCodec {
-    static func header(of bytes: [UInt8]) throws -> PictureHeader {
+    static func header(of bytes: [UInt8]) throws(PictureError) -> PictureHeader {
         let first = PNGChunks.signature.count
         guard bytes.bigEndian32(at: first) == 13, bytes[(first + 4)...].starts(with: Array("IHDR".utf8)),
             let width = bytes.bigEndian32(at: first + 8), let height = bytes.bigEndian32(at: first + 12)
@@ -14,14 +14,15 @@ enum PNGCodec {
         return PictureHeader(format: .png, width: width, height: height)
     }
 
-    static func decode(_ bytes: [UInt8]) throws -> Picture {
+    static func decode(_ bytes: [UInt8]) throws(PictureError) -> Picture {
         let essential = try PNGChunks(bytes).essential()
         var image = png_image()
         image.version = UInt32(PNG_IMAGE_VERSION)
         defer { png_image_free(&image) }
-        return try essential.withUnsafeBytes { memory in
+        // libpng keeps the address between its two calls, so both are made while it holds.
+        return try essential.withUnsafeBytes { memory -> Result<Picture, PictureError> in
             guard png_image_begin_read_from_memory(&image, memory.baseAddress, memory.count) != 0 else {
-                throw failure(image)
+                return .failure(failure(image))
             }
             // Without this mark, 16-bit values would be taken for linear light.
             image.flags |= UInt32(PNG_IMAGE_FLAG_16BIT_sRGB)
@@ -29,9 +30,11 @@ enum PNGCodec {
             let (width, height) = (Int(image.width), Int(image.height))
             var pixels = [UInt8](repeating: 0, count: width * height * channels)
             let rowLength = png_int_32(width * channels)
-            guard png_image_finish_read(&image, nil, &pixels, rowLength, nil) != 0 else { throw failure(image) }
-            return Picture(width: width, height: height, channels: channels, pixels: pixels)
-        }
+            guard png_image_finish_read(&image, nil, &pixels, rowLength, nil) != 0 else {
+                return .failure(failure(image))
+            }
+            return .success(Picture(width: width, height: height, channels: channels, pixels: pixels))
+        }.get()
     }
 
     /// Asks for 8-bit grey, colour, or colour with alpha, whichever holds the whole picture.
@@ -46,7 +49,7 @@ enum PNGCodec {
     }
 
     /// Encodes losslessly, texts after the header.
-    static func encode(_ picture: Picture, texts: [PictureText]) throws -> [UInt8] {
+    static func encode(_ picture: Picture, texts: [PictureText]) throws(PictureError) -> [UInt8] {
         var image = png_image()
         image.version = UInt32(PNG_IMAGE_VERSION)
         image.width = UInt32(picture.width)
@@ -65,7 +68,9 @@ enum PNGCodec {
         result.removeLast(result.count - Int(size))
         // Signature, then the header chunk: 12 bytes of frame around 13 of data.
         let afterHeader = PNGChunks.signature.count + 25
-        result.insert(contentsOf: try texts.flatMap { try $0.chunk() }, at: afterHeader)
+        var chunks: [UInt8] = []
+        for text in texts { chunks += try text.chunk() }
+        result.insert(contentsOf: chunks, at: afterHeader)
         return result
     }
 

@@ -52,10 +52,10 @@ extension Picture {
     ///   - url: A local file.
     ///   - limit: The most pixels (width × height) to accept.
     /// - Throws: ``PictureError`` that names the file.
-    public init(contentsOf url: URL, limit: Int = Picture.defaultLimit) throws {
-        do {
+    public init(contentsOf url: URL, limit: Int = Picture.defaultLimit) throws(PictureError) {
+        do throws(PictureError) {
             self = try Picture(decoding: Picture.bytes(of: url), limit: limit)
-        } catch let error as PictureError {
+        } catch {
             throw error.at(url.path)
         }
     }
@@ -63,11 +63,11 @@ extension Picture {
     /// Decodes the bytes of a PNG, JPEG or WebP file; see ``init(contentsOf:limit:)``.
     ///
     /// - Throws: ``PictureError`` without a file.
-    public init(decoding data: Data, limit: Int = Picture.defaultLimit) throws {
+    public init(decoding data: Data, limit: Int = Picture.defaultLimit) throws(PictureError) {
         try self.init(decoding: [UInt8](data), limit: limit)
     }
 
-    init(decoding bytes: [UInt8], limit: Int) throws {
+    init(decoding bytes: [UInt8], limit: Int) throws(PictureError) {
         let header = try Picture.header(of: bytes)
         try header.check(limit: limit)
         switch header.format {
@@ -80,15 +80,15 @@ extension Picture {
     /// Reads format and size of a picture file and decodes nothing.
     ///
     /// - Throws: ``PictureError`` that names the file, where the content is no picture or the header is bad.
-    public static func header(of url: URL) throws -> PictureHeader {
-        do {
+    public static func header(of url: URL) throws(PictureError) -> PictureHeader {
+        do throws(PictureError) {
             return try header(of: bytes(of: url))
-        } catch let error as PictureError {
+        } catch {
             throw error.at(url.path)
         }
     }
 
-    static func header(of bytes: [UInt8]) throws -> PictureHeader {
+    static func header(of bytes: [UInt8]) throws(PictureError) -> PictureHeader {
         guard !bytes.isEmpty else { throw PictureError.damaged("the file is empty") }
         guard let format = PictureFormat(content: bytes) else {
             let seen = nameOfOtherContent(bytes).map { " but \($0)" } ?? ""
@@ -102,7 +102,7 @@ extension Picture {
     }
 
     /// Reads a whole regular file. Folders, pipes and devices are refused before they are opened.
-    static func bytes(of url: URL) throws -> [UInt8] {
+    static func bytes(of url: URL) throws(PictureError) -> [UInt8] {
         var status = stat()
         guard stat(url.path, &status) == 0 else {
             throw PictureError(
@@ -134,7 +134,7 @@ extension Picture {
 
 extension PictureHeader {
     /// Throws unless the picture has between 1 and `limit` pixels.
-    func check(limit: Int) throws {
+    func check(limit: Int) throws(PictureError) {
         guard width > 0, height > 0 else {
             throw PictureError.damaged("the header gives a size of \(width)×\(height)")
         }

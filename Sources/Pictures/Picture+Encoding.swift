@@ -11,7 +11,7 @@ extension Picture {
     ///   - format: What to write.
     ///   - texts: Texts for the file to carry; they go into PNG files and are left out of others.
     /// - Throws: ``PictureError`` where the format cannot hold the picture.
-    public func encoded(as format: PictureFormat, texts: [PictureText] = []) throws -> Data {
+    public func encoded(as format: PictureFormat, texts: [PictureText] = []) throws(PictureError) -> Data {
         switch format {
         case .png: Data(try PNGCodec.encode(self, texts: texts))
         case .jpeg: Data(try JPEGCodec.encode(self, quality: 95))
@@ -32,9 +32,9 @@ extension Picture {
                 remedy: "end the name with .png, .jpg or .webp", file: url.path)
         }
         let data: Data
-        do {
+        do throws(PictureError) {
             data = try encoded(as: format, texts: texts)
-        } catch let error as PictureError {
+        } catch {
             throw error.at(url.path)
         }
         try writeAtomically(data, to: url)

@@ -50,9 +50,10 @@ extension Picture {
     /// The picture at another size.
     ///
     /// When a side shrinks, the filter widens by the same factor, so that nothing is skipped
-    /// (antialiasing). The result equals Pillow's `resize` byte for byte: weights are rounded to 22-bit
-    /// fixed point, rows are filtered before columns, and each pass is rounded to 8 bits. Colours with
-    /// alpha are filtered premultiplied, except by `.nearest`.
+    /// (antialiasing). The result equals that of Pillow 13's `resize` byte for byte: weights are rounded to
+    /// 22-bit fixed point, and each of the two passes is rounded to 8 bits. Rows are filtered first, unless the
+    /// height shrinks by more than twice the pixels that the width does (earlier Pillows: always rows first).
+    /// Colours with alpha are filtered premultiplied, except by `.nearest`.
     ///
     /// - Precondition: The sizes are positive.
     public func resized(width: Int, height: Int, filter: ResizeFilter = .lanczos) -> Picture {
@@ -64,8 +65,10 @@ extension Picture {
             return mapped(width: width, height: height) { (columns[$0], rows[$1]) }
         }
         var result = channels == 4 ? premultiplied() : self
+        let columnsFirst = height < self.height && self.height - height > 2 * (self.width - width)
+        if columnsFirst { result = result.filteredColumns(to: height, filter) }
         if width != self.width { result = result.filteredRows(to: width, filter) }
-        if height != self.height { result = result.filteredColumns(to: height, filter) }
+        if height != result.height { result = result.filteredColumns(to: height, filter) }
         return channels == 4 ? result.unpremultiplied() : result
     }
 

@@ -16,7 +16,7 @@ public struct PictureText: Hashable, Sendable {
     /// The chunk that holds it: `tEXt` where Latin-1 can express it, else `iTXt` (UTF-8, not compressed).
     ///
     /// - Throws: ``PictureError`` where the keyword is empty, too long or not of Latin-1.
-    func chunk() throws -> [UInt8] {
+    package func chunk() throws(PictureError) -> [UInt8] {
         guard let name = latin1(keyword), (1...79).contains(name.count) else {
             throw PictureError(
                 .unwritable, "\"\(keyword)\" cannot be the keyword of a PNG's text",
@@ -40,20 +40,20 @@ extension Picture {
     /// Each unpacks to at most 4 MiB and all together to 16 MiB. A text that is itself damaged is left out.
     ///
     /// - Throws: ``PictureError`` where the file is no PNG, is cut short, or holds larger texts.
-    public static func textChunks(of url: URL) throws -> [PictureText] {
-        do {
+    public static func textChunks(of url: URL) throws(PictureError) -> [PictureText] {
+        do throws(PictureError) {
             return try textChunks(of: bytes(of: url))
-        } catch let error as PictureError {
+        } catch {
             throw error.at(url.path)
         }
     }
 
     /// The texts in the bytes of a PNG file; see ``textChunks(of:)-(URL)``.
-    public static func textChunks(of data: Data) throws -> [PictureText] {
+    public static func textChunks(of data: Data) throws(PictureError) -> [PictureText] {
         try textChunks(of: [UInt8](data))
     }
 
-    static func textChunks(of bytes: [UInt8]) throws -> [PictureText] {
+    package static func textChunks(of bytes: [UInt8]) throws(PictureError) -> [PictureText] {
         guard PictureFormat(content: bytes) == .png else {
             throw PictureError(.unsupported, "this is no PNG", remedy: "only PNG pictures carry texts")
         }

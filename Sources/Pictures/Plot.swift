@@ -21,8 +21,8 @@ public struct Plot: Sendable {
                 red: UInt8(hex >> 16 & 255), green: UInt8(hex >> 8 & 255), blue: UInt8(hex & 255))
         }
 
-        static let white = Colour(0xFFFFFF)
-        static let ink = Colour(0x222A35)
+        package static let white = Colour(0xFFFFFF)
+        package static let ink = Colour(0x222A35)
         static let faintInk = Colour(0x5B6573)
         static let grid = Colour(0xE3E7EC)
 

@@ -1,22 +1,23 @@
 import Foundation
 
 /// A tick of an axis: where it stands and what it says. Small ticks say nothing.
-struct Tick: Hashable {
-    let value: Double
-    let label: String
+package struct Tick: Hashable {
+    package let value: Double
+    package let label: String
 }
 
 /// One axis of a plot: a range of values, and how they lie on it.
-struct PlotAxis {
+package struct PlotAxis {
     let scale: Plot.Scale
-    let low: Double
-    let high: Double
+    package let low: Double
+    package let high: Double
 
     /// An axis that holds all finite `values` (the positive ones, where it is logarithmic) with a little
     /// space around them.
-    init(_ scale: Plot.Scale, holding values: some Sequence<Double>) {
+    package init(_ scale: Plot.Scale, holding values: some Sequence<Double>) {
         self.scale = scale
-        let usable = values.filter { $0.isFinite && (scale == .linear || $0 > 0) }.map(scale.position)
+        // Beyond 1e300 the length of the range itself would overflow.
+        let usable = values.filter { abs($0) < 1e300 && (scale == .linear || $0 > 0) }.map(scale.position)
         guard var low = usable.min(), var high = usable.max() else {
             (self.low, self.high) = (0, 1)
             return
@@ -31,18 +32,18 @@ struct PlotAxis {
     }
 
     /// An axis between two positions.
-    init(_ scale: Plot.Scale, low: Double, high: Double) {
+    package init(_ scale: Plot.Scale, low: Double, high: Double) {
         (self.scale, self.low, self.high) = (scale, low, high)
     }
 
     /// Where a value lies: 0 at the low end, 1 at the high end; nil where the axis has no place for it.
-    func fraction(of value: Double) -> Double? {
+    package func fraction(of value: Double) -> Double? {
         guard value.isFinite, scale == .linear || value > 0 else { return nil }
         return (scale.position(value) - low) / (high - low)
     }
 
     /// Ticks at round values, about `count` of them.
-    func ticks(about count: Int) -> [Tick] {
+    package func ticks(about count: Int) -> [Tick] {
         guard scale == .logarithmic else { return linearTicks(about: count) }
         let decades = Int(low.rounded(.up))...max(Int(low.rounded(.up)), Int(high.rounded(.down)))
         // With hardly any power of ten inside, values between them are needed as well.

@@ -147,14 +147,10 @@ struct PlotDrawing {
         return corners[crowds.indices.min { crowds[$0] < crowds[$1] } ?? 0]
     }
 
-    /// The palette goes round; a series with a colour of its own takes none.
+    /// The palette by the order of the series; it goes round.
     private var colours: [Plot.Colour] {
-        var next = 0
-        return plot.series.map { series in
-            if let own = series.colour { return own }
-            defer { next += 1 }
-            return Plot.Colour.series[next % Plot.Colour.series.count]
-        }
+        let palette = Plot.Colour.series
+        return plot.series.enumerated().map { $1.colour ?? palette[$0 % palette.count] }
     }
 
     /// A series in pixels, cut where it has gaps.

@@ -1,3 +1,5 @@
+import Foundation
+
 /// A typeface of lines and curves, drawn for this project.
 ///
 /// A glyph stands on a grid whose base line is at 4, whose small letters reach 12 and whose capitals reach 16;
@@ -26,9 +28,23 @@ struct StrokeFont {
         glyphs = strokes.mapValues(StrokeFont.glyph).merging([" ": Glyph(width: 4)]) { $1 }
     }
 
-    /// A character's glyph; an empty box for those that are not drawn.
+    /// A character's glyph; an empty box for those that are not drawn. Letters with marks above them are put
+    /// together from both.
     func glyph(of character: Character) -> Glyph {
-        glyphs[character] ?? StrokeFont.glyph("/040g7g7404")
+        if let glyph = glyphs[character] { return glyph }
+        let parts = String(character).decomposedStringWithCanonicalMapping.unicodeScalars
+        guard parts.count > 1, let base = parts.first, var glyph = glyphs[Character(base)] else {
+            return StrokeFont.glyph("/040g7g7404")
+        }
+        let top = glyph.lines.joined().map(\.y).max() ?? 8
+        for mark in parts.dropFirst().compactMap({ marks[$0.value] }).map(StrokeFont.glyph) {
+            func lifted(_ point: Point) -> Point {
+                Point(x: point.x + (glyph.width - mark.width) / 2, y: point.y + top)
+            }
+            glyph.lines += mark.lines.map { $0.map(lifted) }
+            glyph.dots += mark.dots.map(lifted)
+        }
+        return glyph
     }
 
     /// Length of a text in pixels where capitals are `size` pixels high.
@@ -88,7 +104,7 @@ struct StrokeFont {
 }
 
 /// Where a text lies relative to the point that it is drawn at.
-enum TextAnchor {
+package enum TextAnchor {
     case start, middle, end
 }
 
@@ -99,7 +115,7 @@ extension Canvas {
     ///   - at: A point of the base line.
     ///   - size: Height of a capital in pixels.
     ///   - upwards: Whether the text runs from below to above instead of from left to right.
-    mutating func write(
+    package mutating func write(
         _ text: String, at origin: Point, size: Double, colour: Plot.Colour, anchor: TextAnchor = .start,
         upwards: Bool = false, bold: Bool = false
     ) {
@@ -122,6 +138,12 @@ extension Canvas {
         }
     }
 }
+
+/// Marks above letters by their Unicode scalar; the base line stands for the top of the letter.
+private let marks: [UInt32: String] = [
+    0x300: "/0936", 0x301: "/0639", 0x302: "/062846", 0x303: "~07195768", 0x304: "/0656", 0x308: ".07 .37",
+    0x30A: "o06363909", 0x30C: "/082648",
+]
 
 private let strokes: [Character: String] = [
     "0": "o04848g0g", "1": "/1d4g44 /1474", "2": "~0d0g8g8b04 /0484", "3": "~0e0g7g7a3a ~3a8a840407",

@@ -3,12 +3,12 @@ import Foundation
 
 /// WebP by libwebp's simple interface.
 enum WebPCodec {
-    static func header(of bytes: [UInt8]) throws -> PictureHeader {
+    static func header(of bytes: [UInt8]) throws(PictureError) -> PictureHeader {
         let features = try features(of: bytes)
         return PictureHeader(format: .webp, width: Int(features.width), height: Int(features.height))
     }
 
-    static func decode(_ bytes: [UInt8], _ header: PictureHeader) throws -> Picture {
+    static func decode(_ bytes: [UInt8], _ header: PictureHeader) throws(PictureError) -> Picture {
         let features = try features(of: bytes)
         guard features.has_animation == 0 else {
             throw PictureError.unsupported("this WebP is an animation")
@@ -23,7 +23,7 @@ enum WebPCodec {
     }
 
     /// Encodes with losses.
-    static func encode(_ picture: Picture, quality: Int) throws -> [UInt8] {
+    static func encode(_ picture: Picture, quality: Int) throws(PictureError) -> [UInt8] {
         guard picture.width <= WEBP_MAX_DIMENSION, picture.height <= WEBP_MAX_DIMENSION else {
             throw PictureError(
                 .unwritable, "a WebP has at most 16383×16383 pixels, not \(picture.width)×\(picture.height)",
@@ -42,7 +42,7 @@ enum WebPCodec {
         return [UInt8](UnsafeBufferPointer(start: buffer, count: size))
     }
 
-    private static func features(of bytes: [UInt8]) throws -> WebPBitstreamFeatures {
+    private static func features(of bytes: [UInt8]) throws(PictureError) -> WebPBitstreamFeatures {
         var features = WebPBitstreamFeatures()
         // The plain name is a C inline function; this is the call under it, with the library's version.
         let status = WebPGetFeaturesInternal(bytes, bytes.count, &features, WEBP_DECODER_ABI_VERSION)
