@@ -1,0 +1,170 @@
+import Layers
+import Tensors
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// A folder with one network in the layout of diffusers or transformers: `config.json` and the weights
+/// in one safetensors file, or in several with an index.
+public struct ModelFolder: Sendable {
+    /// The path as it was given.
+    public let path: String
+
+    /// A folder, not looked at yet.
+    public init(_ path: String) { self.path = path }
+
+    // MARK: Reading
+
+    /// Reads a configuration.
+    ///
+    /// - Parameters:
+    ///   - name: the file; `config.json` for networks, `scheduler_config.json` for schedulers.
+    ///   - allowsNonFinite: whether `NaN`, `Infinity` and `-Infinity` count as numbers, as schedulers need.
+    /// - Throws: `CheckpointError` when it is missing, no strict JSON, or no object.
+    public func configuration(_ name: String = "config.json", allowsNonFinite: Bool = false) throws -> JSONObject {
+        let file = "\(path)/\(name)"
+        guard exists(path) else { throw CheckpointError(path, "there is no such folder") }
+        guard exists(file) else { throw CheckpointError(path, "the folder holds no \(name)") }
+        guard let object = JSONObject(json: try JSONValue(file: file, allowsNonFinite: allowsNonFinite)) else {
+            throw CheckpointError(file, "a configuration must be an object")
+        }
+        return object
+    }
+
+    /// Opens the weights: the index where there is one, otherwise the single file.
+    ///
+    /// - Parameters:
+    ///   - variant: a second set of weights, such as `fp16`; the plain one when nil.
+    ///   - storage: whether files are mapped or read.
+    /// - Throws: `CheckpointError` that names the files looked for when there are none, says so when only
+    ///   weights in pickle form are there, and passes on what is wrong with those found.
+    public func weights(
+        variant: String? = nil, storage: SafetensorsFile.Storage = .mapped
+    ) throws -> any TensorSource {
+        let candidates = ["diffusion_pytorch_model", "model"].map { WeightsFileName(base: $0, variant: variant) }
+        for candidate in candidates {
+            if exists("\(path)/\(candidate.index)") {
+                return try ShardedCheckpoint(index: "\(path)/\(candidate.index)", storage: storage)
+            }
+            if exists("\(path)/\(candidate.single)") {
+                return try SafetensorsFile(path: "\(path)/\(candidate.single)", storage: storage)
+            }
+        }
+        guard exists(path) else { throw CheckpointError(path, "there is no such folder") }
+        let present = fileNames()
+        let pickles = present.filter { name in
+            [".bin", ".pt", ".pth", ".ckpt"].contains { name.hasSuffix($0) }
+        }
+        if let pickle = pickles.first {
+            throw CheckpointError(
+                path, "its weights are in \(quoted(pickle)), a pickle file, which can run any code when it "
+                    + "is read; convert it to safetensors on a machine where that does no harm")
+        }
+        let others = present.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".index.json") }
+        let wanted = candidates.flatMap { [$0.single, $0.index] }
+        let found = others.isEmpty ? "no safetensors file" : listed(others)
+        throw CheckpointError(path, "the folder holds none of \(listed(wanted)), only \(found)")
+    }
+
+    // MARK: Writing
+
+    /// Writes a configuration as diffusers does: sorted keys, two spaces of indentation.
+    /// - Throws: `CheckpointError` when it cannot be written.
+    public func write(_ configuration: JSONObject, to name: String = "config.json") throws {
+        try makeFolder()
+        let text = Array(JSONValue.object(configuration).text.utf8)
+        try writeAtomically(to: "\(path)/\(name)") { try text.withUnsafeBytes($0) }
+    }
+
+    /// Writes weights: in one file, or in several with an index where they exceed `maximalShardByteCount`.
+    ///
+    /// Tensors fill the shards in the given order; one that is larger than a shard may be has its own.
+    /// The index is written last, and files of an earlier set under the same names are removed. Over an
+    /// earlier set with as many shards an interruption can leave a mixture, so write into a new folder
+    /// and rename it where that matters.
+    ///
+    /// - Parameters:
+    ///   - tensors: names and tensors.
+    ///   - names: how the files are called.
+    ///   - metadata: the free texts of every file.
+    ///   - maximalShardByteCount: how many bytes of tensors a file may hold; 10 GB as in diffusers.
+    /// - Throws: `CheckpointError` when they cannot be written; the error of a tensor that carries one.
+    public func write(
+        _ tensors: [(String, Tensor)], names: WeightsFileName = WeightsFileName(),
+        metadata: [String: String] = ["format": "pt"], maximalShardByteCount: Int = 10_000_000_000
+    ) throws {
+        try makeFolder()
+        let shards = split(tensors, maximalShardByteCount)
+        var written: Set<String> = []
+        if shards.count <= 1 {
+            try SafetensorsWriter(tensors, metadata: metadata).write(to: "\(path)/\(names.single)")
+            written.insert(names.single)
+        } else {
+            var seen = NameTable<Void>()
+            for (name, _) in tensors where !seen.append(name, ()) {
+                throw CheckpointError(path, "two tensors have the name \(quoted(name)); rename one")
+            }
+            var map = JSONObject()
+            for (i, shard) in shards.enumerated() {
+                let file = names.shard(i + 1, of: shards.count)
+                try SafetensorsWriter(shard, metadata: metadata).write(to: "\(path)/\(file)")
+                written.insert(file)
+                for (name, _) in shard { map[name] = .string(file) }
+            }
+            let size = tensors.reduce(0) { $0 + $1.1.byteCount }
+            try write(["metadata": ["total_size": .integer(size)], "weight_map": .object(map)], to: names.index)
+            written.insert(names.index)
+        }
+        let old = fileNames().filter { $0 == names.single || $0 == names.index || names.isShard($0) }
+        for file in old where !written.contains(file) { unlink("\(path)/\(file)") }
+    }
+
+    private func split(_ tensors: [(String, Tensor)], _ limit: Int) -> [[(String, Tensor)]] {
+        var full: [[(String, Tensor)]] = []
+        var current: [(String, Tensor)] = []
+        var size = 0
+        for (name, tensor) in tensors {
+            let count = tensor.byteCount
+            guard count <= limit else {
+                full.append([(name, tensor)])
+                continue
+            }
+            if size + count > limit {
+                full.append(current)
+                current = []
+                size = 0
+            }
+            current.append((name, tensor))
+            size += count
+        }
+        return current.isEmpty ? full : full + [current]
+    }
+
+    private func makeFolder() throws {
+        guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
+            throw CheckpointError(path, "the folder cannot be made: \(reason(errno))")
+        }
+    }
+
+    private func exists(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0
+    }
+
+    /// The names in the folder, sorted; none when it cannot be read.
+    private func fileNames() -> [String] {
+        guard let folder = opendir(path) else { return [] }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            names.append(
+                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+        }
+        return names.sorted(by: byteOrder)
+    }
+}

@@ -1,0 +1,109 @@
+/// Values under names, in the order they were added, found by name in constant time.
+///
+/// Two names are the same only when their UTF-8 bytes are. Swift's own `String` equality also merges
+/// names that differ in Unicode normalisation, which would let one tensor of a file hide another.
+public struct NameTable<Value> {
+    /// The names, in order.
+    public private(set) var names: [String] = []
+    /// The values, in the order of `names`.
+    public private(set) var values: [Value] = []
+
+    /// Open addressing: positions in `names`, or -1. The count is a power of two, at most half used.
+    private var slots: [Int32] = []
+
+    /// Makes an empty table.
+    public init() {}
+
+    /// The number of names.
+    public var count: Int { names.count }
+    /// Whether there is no name.
+    public var isEmpty: Bool { names.isEmpty }
+
+    /// The value under `name`, nil when there is none.
+    public subscript(name: String) -> Value? {
+        guard let position = position(of: name) else { return nil }
+        return values[position]
+    }
+
+    /// Where `name` stands in `names`, nil when it does not.
+    public func position(of name: String) -> Int? {
+        guard !slots.isEmpty else { return nil }
+        let found = slots[slot(for: name)]
+        return found < 0 ? nil : Int(found)
+    }
+
+    /// Adds a value, unless there is one under the same name (or 2³¹ names already).
+    /// - Returns: whether it was added.
+    @discardableResult
+    public mutating func append(_ name: String, _ value: Value) -> Bool {
+        guard count < Int(Int32.max) else { return false }
+        if count * 2 >= slots.count { grow() }
+        let free = slot(for: name)
+        guard slots[free] < 0 else { return false }
+        slots[free] = Int32(count)
+        names.append(name)
+        values.append(value)
+        return true
+    }
+
+    /// Puts a value under a name, in the place of the one that was there.
+    public mutating func set(_ name: String, _ value: Value) {
+        if let position = position(of: name) {
+            values[position] = value
+        } else {
+            append(name, value)
+        }
+    }
+
+    /// The slot that holds `name`, or the free one where it belongs. There is always a free slot.
+    private func slot(for name: String) -> Int {
+        // The hash is seeded anew in every process, so a file cannot be made to collide.
+        var slot = hash(name) & (slots.count - 1)
+        while slots[slot] >= 0, !sameBytes(names[Int(slots[slot])], name) {
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return slot
+    }
+
+    private mutating func grow() {
+        slots = [Int32](repeating: -1, count: Swift.max(8, slots.count * 2))
+        for (position, name) in names.enumerated() {
+            var slot = hash(name) & (slots.count - 1)
+            while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
+            slots[slot] = Int32(position)
+        }
+    }
+}
+
+extension NameTable: Sendable where Value: Sendable {}
+
+extension NameTable: Sequence {
+    /// The names with their values, in order.
+    public func makeIterator() -> Zip2Sequence<[String], [Value]>.Iterator {
+        zip(names, values).makeIterator()
+    }
+}
+
+extension NameTable: Equatable where Value: Equatable {
+    /// The same names with the same values, in any order.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.count == right.count && left.allSatisfy { name, value in right[name] == value }
+    }
+}
+
+private func hash(_ name: String) -> Int {
+    var hasher = Hasher()
+    var name = name
+    name.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    return hasher.finalize()
+}
+
+/// Whether two strings have the same UTF-8 bytes.
+func sameBytes(_ left: String, _ right: String) -> Bool {
+    left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
+}
+
+/// Whether `left` comes first by UTF-8 bytes, which is also the order of Unicode scalars.
+package func byteOrder(_ left: String, _ right: String) -> Bool {
+    left.utf8.lexicographicallyPrecedes(right.utf8)
+}

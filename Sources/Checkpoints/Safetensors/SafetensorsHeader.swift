@@ -1,0 +1,219 @@
+/// What a safetensors file says about itself: names, types, shapes, byte ranges and metadata.
+///
+/// Layout of the file (format definition of safetensors 0.8): 8 bytes with the length of the header,
+/// little-endian; the header, a JSON object; the bytes of the tensors. Everything is checked before
+/// anything is believed, sizes before memory is taken, so that a header that was accepted describes
+/// the file exactly: no gap, no overlap, no byte left over.
+///
+/// The verdict is that of the reference implementation, except that these are refused too: repeated
+/// names and keys, tensor entries written as lists and types written as objects, ignored members above
+/// 64 KiB, metadata above 16 MiB, and shapes with more than 64 dimensions or a size of 2⁶³ or more.
+public struct SafetensorsHeader: Sendable {
+    /// The most bytes a header may have; the format's own limit.
+    public static let maximalByteCount = 100_000_000
+    /// The most bytes the metadata may have.
+    public static let maximalMetadataByteCount = 16 << 20
+    /// The most dimensions a tensor may have; libtorch's own limit.
+    public static let maximalRank = 64
+
+    /// A tensor of the file.
+    public struct Entry: Sendable, Equatable {
+        /// The type of its elements.
+        public let type: SafetensorsType
+        /// Its size along each dimension; empty for a scalar.
+        public let dimensions: [Int]
+        /// Where its bytes stand, counted from the end of the header.
+        public let range: Range<Int>
+    }
+
+    /// The tensors under their names, in the order of the header. Names can hold any text and are only
+    /// ever keys.
+    public private(set) var entries = NameTable<Entry>()
+    /// The free texts under `__metadata__`, in the order of the header.
+    public private(set) var metadata = NameTable<String>()
+
+    /// Reads the length that stands in the first 8 bytes of a file.
+    ///
+    /// - Parameters:
+    ///   - prefix: the first 8 bytes, fewer when the file is shorter.
+    ///   - fileByteCount: the size of the whole file.
+    ///   - place: the name of the file for messages.
+    /// - Throws: `CheckpointError` when the header cannot be that long.
+    static func byteCount(_ prefix: [UInt8], fileByteCount: Int, place: String) throws -> Int {
+        guard prefix.count >= 8 else {
+            throw CheckpointError(place, "it has \(prefix.count) bytes; a safetensors file has 10 or more")
+        }
+        let count = prefix.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        guard count <= UInt64(maximalByteCount) else {
+            throw CheckpointError(
+                place, "its header claims \(count) bytes, more than the \(maximalByteCount) allowed; "
+                    + "the file is damaged or no safetensors file")
+        }
+        guard Int(count) <= fileByteCount - 8 else {
+            throw CheckpointError(
+                place, "its header claims \(count) bytes, the file ends after \(fileByteCount - 8); "
+                    + "it was cut short or is no safetensors file")
+        }
+        return Int(count)
+    }
+
+    /// Parses a header and checks it against the number of bytes that follow it.
+    /// - Throws: `CheckpointError` that says what is wrong where.
+    init(_ text: UnsafeRawBufferPointer, dataByteCount: Int, place: String) throws {
+        var scanner = JSONScanner(text, place: place)
+        var hasMetadata = false
+        try scanner.object { scanner, name in
+            if sameBytes(name, "__metadata__") {
+                guard !hasMetadata else { throw scanner.failure("the metadata stands there twice") }
+                hasMetadata = true
+                try readMetadata(&scanner)
+            } else {
+                let start = scanner.position
+                guard entries.append(name, try Self.entry(&scanner, name)) else {
+                    throw scanner.failure("the tensor \(quoted(name)) stands there twice", at: start)
+                }
+            }
+        }
+        try scanner.end()
+        try checkRanges(dataByteCount: dataByteCount, place: place)
+    }
+
+    /// Parses the header of a whole file in memory.
+    /// - Throws: `CheckpointError` that says what is wrong where.
+    package init(file bytes: UnsafeRawBufferPointer, place: String) throws {
+        let count = try Self.byteCount(Array(bytes.prefix(8)), fileByteCount: bytes.count, place: place)
+        try self.init(
+            UnsafeRawBufferPointer(rebasing: bytes[8..<(8 + count)]),
+            dataByteCount: bytes.count - 8 - count, place: place)
+    }
+
+    /// The metadata: an object of texts. `null` stands for none, as in the reference.
+    private mutating func readMetadata(_ scanner: inout JSONScanner) throws {
+        if scanner.peek() == UInt8(ascii: "n"), scanner.word("null") { return }
+        let start = scanner.position
+        try scanner.object { scanner, key in
+            guard metadata.append(key, try scanner.string()) else {
+                throw scanner.failure("the metadata has the key \(quoted(key)) twice")
+            }
+            guard scanner.position - start <= Self.maximalMetadataByteCount else {
+                throw scanner.failure("the metadata exceeds \(Self.maximalMetadataByteCount) bytes")
+            }
+        }
+    }
+
+    /// One tensor's entry: `{"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}`.
+    private static func entry(_ scanner: inout JSONScanner, _ name: String) throws -> Entry {
+        let start = scanner.position
+        var type: SafetensorsType?
+        var shape: [UInt64]?
+        var offsets: [UInt64]?
+        var others = NameTable<Void>()
+        try scanner.object { scanner, key in
+            let place = scanner.position
+            let isNew: Bool
+            // String equality is safe here: nothing outside ASCII equals these words.
+            switch key {
+            case "dtype":
+                isNew = type == nil
+                type = try Self.type(&scanner, name)
+            case "shape":
+                isNew = shape == nil
+                shape = try Self.integers(&scanner, atMost: maximalRank)
+            case "data_offsets":
+                isNew = offsets == nil
+                offsets = try Self.integers(&scanner, atMost: 2)
+            default:
+                // Unknown members are read with all rules and passed over, as in the reference.
+                isNew = others.append(key, ())
+                _ = try scanner.value()
+                guard scanner.position - start <= 1 << 16 else {
+                    throw scanner.failure("the entry of the tensor \(quoted(name)) is too long")
+                }
+            }
+            guard isNew else {
+                throw scanner.failure("the tensor \(quoted(name)) has \(quoted(key)) twice", at: place)
+            }
+        }
+        guard let type, let shape, let offsets, offsets.count == 2 else {
+            throw scanner.failure(
+                "the tensor \(quoted(name)) needs a dtype, a shape and two data_offsets", at: start)
+        }
+        return try entry(type, shape, offsets) {
+            scanner.failure("the tensor \(quoted(name)) \($0)", at: start)
+        }
+    }
+
+    /// Checks the numbers of an entry with arithmetic that cannot overflow.
+    private static func entry(
+        _ type: SafetensorsType, _ shape: [UInt64], _ offsets: [UInt64],
+        _ failure: (String) -> CheckpointError
+    ) throws -> Entry {
+        var count = 1
+        var dimensions: [Int] = []
+        dimensions.reserveCapacity(shape.count)
+        // In the order of the reference, where a zero in front hides a later overflow.
+        for size in shape {
+            guard let size = Int(exactly: size) else { throw failure("has a dimension of 2⁶³ or more") }
+            let (product, overflowed) = count.multipliedReportingOverflow(by: size)
+            guard !overflowed else { throw failure("has a shape whose size overflows 64 bits") }
+            count = product
+            dimensions.append(size)
+        }
+        let (bits, overflowed) = UInt64(count).multipliedReportingOverflow(by: UInt64(type.bitCount))
+        guard !overflowed else { throw failure("has a shape whose size overflows 64 bits") }
+        guard bits % 8 == 0 else { throw failure("does not fill whole bytes") }
+        guard offsets[0] <= offsets[1] else { throw failure("ends before it begins") }
+        guard offsets[1] - offsets[0] == bits / 8 else {
+            throw failure(
+                "needs \(bits / 8) bytes for its shape and type, "
+                    + "its data_offsets span \(offsets[1] - offsets[0])")
+        }
+        guard let begin = Int(exactly: offsets[0]), let end = Int(exactly: offsets[1]) else {
+            throw failure("lies beyond the end of any file")
+        }
+        return Entry(type: type, dimensions: dimensions, range: begin..<end)
+    }
+
+    private static func type(_ scanner: inout JSONScanner, _ name: String) throws -> SafetensorsType {
+        let text = try scanner.string()
+        guard let type = SafetensorsType(rawValue: text) else {
+            throw scanner.failure("the tensor \(quoted(name)) has the unknown dtype \(quoted(text))")
+        }
+        return type
+    }
+
+    private static func integers(_ scanner: inout JSONScanner, atMost limit: Int) throws -> [UInt64] {
+        var values: [UInt64] = []
+        try scanner.array { scanner in
+            guard values.count < limit else { throw scanner.failure("there are more than \(limit) numbers") }
+            values.append(try scanner.unsigned())
+        }
+        return values
+    }
+
+    /// The ranges must fill the data from its first to its last byte without gap or overlap.
+    private func checkRanges(dataByteCount: Int, place: String) throws {
+        var order = Array(entries.values.indices)
+        let isBefore = { (left: Int, right: Int) in
+            let (left, right) = (entries.values[left].range, entries.values[right].range)
+            return (left.lowerBound, left.upperBound) < (right.lowerBound, right.upperBound)
+        }
+        if zip(order, order.dropFirst()).contains(where: { isBefore($1, $0) }) { order.sort(by: isBefore) }
+        var end = 0
+        for index in order {
+            let range = entries.values[index].range
+            guard range.lowerBound == end else {
+                let name = quoted(entries.names[index])
+                throw CheckpointError(
+                    place, "the tensor \(name) begins at byte \(range.lowerBound) of the data where "
+                        + "byte \(end) is next; tensors may neither overlap nor leave gaps")
+            }
+            end = range.upperBound
+        }
+        guard end == dataByteCount else {
+            throw CheckpointError(
+                place, "its tensors need \(end) bytes, \(dataByteCount) follow the header; "
+                    + "it was cut short or something was added to it")
+        }
+    }
+}
