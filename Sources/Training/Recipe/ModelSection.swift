@@ -166,7 +166,7 @@ extension Recipe {
 
 extension Recipe.ModelSection {
     /// What the values of this network's configuration must fulfil.
-    var rules: [Rule] {
+    package var rules: [Rule] {
         switch network {
         case .unet2D(let unet): Self.rules(of: unet)
         case .annotated(let annotated): Self.rules(of: annotated)

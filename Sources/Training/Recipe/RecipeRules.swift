@@ -1,7 +1,7 @@
 /// One thing that must hold in a recipe.
-struct Rule: Sendable {
+package struct Rule: Sendable {
     /// The key it is about.
-    let path: String
+    package let path: String
     /// What the key's value has to be, to follow "write".
     let wanted: String
     /// Whether it is so.
@@ -48,7 +48,7 @@ struct Rule: Sendable {
 
 extension Recipe {
     /// What a recipe must fulfil, apart from its network (`ModelSection.rules`).
-    static let rules: [Rule] = [
+    package static let rules: [Rule] = [
         .whole("seed", 0...Int.max) { $0.seed },
 
         Rule("data.path", "the path of the data, which data.kind idx and folder need") {
