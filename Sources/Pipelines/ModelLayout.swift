@@ -83,6 +83,7 @@ public struct ModelLayout: Sendable {
         _ configuration: NetworkConfiguration, scheduler: SchedulerConfiguration, card: ModelCard,
         parameters: [(String, Tensor)]
     ) throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         let text = JSONValue.object(try configuration.json()).text
         try network.write(configuration.json())
         try network.write(parameters, metadata: ["format": "pt", "config": text])
