@@ -1,7 +1,6 @@
 import Foundation
 import SwiftProtobuf
 import Testing
-
 import Training
 
 @Suite struct EventFileTests {

@@ -1,3 +1,4 @@
+import Networks
 import Yams
 
 extension Recipe {
@@ -40,6 +41,8 @@ extension Recipe {
             self = try YAMLDecoder().decode(Recipe.self, from: tree)
         } catch let error as DecodingError {
             throw RecipeError(error, tree: tree, sources: sources)
+        } catch let error as NetworkError {
+            throw RecipeError(error, sources: sources)
         }
         if let rule = brokenRule {
             throw RecipeError(rule.path, tree: tree, sources: sources, wanted: rule.wanted)
@@ -177,12 +180,13 @@ private enum ScalarKind {
     func accepts(_ node: Node) -> Bool {
         guard case .scalar = node else { return false }
         let tag = node.tag
-        // Whether a number may be absent is for its type to say, when it is decoded.
+        // Whether a value may be absent is for its type to say, when it is decoded.
+        if tag == Tag(.null) { return true }
         return switch self {
-        case .whole: tag == Tag(.int) || tag == Tag(.null)
-        case .number: tag == Tag(.int) || tag == Tag(.float) || tag == Tag(.null)
-        case .truth: tag == Tag(.bool) || tag == Tag(.null)
-        case .text: tag != Tag(.null)
+        case .whole: tag == Tag(.int)
+        case .number: tag == Tag(.int) || tag == Tag(.float)
+        case .truth: tag == Tag(.bool)
+        case .text: true
         }
     }
 
@@ -226,6 +230,14 @@ extension RecipeError {
         let found = tree.node(at: path)?.shown ?? "absent"
         let source = sources.last { $0.root.node(at: path) != nil } ?? sources[0]
         self.init("\(source.place(of: source.root.node(at: path))): \(path) is \(found); write \(wanted).")
+    }
+
+    /// What a network's configuration says of one of its keys, such as `block_out_channels[1]`.
+    fileprivate init(_ error: NetworkError, sources: [RecipeSource]) {
+        let path = "model.\(error.key.prefix { $0 != "[" })"
+        let source = sources.last { $0.root.node(at: path) != nil } ?? sources[0]
+        let place = source.place(of: source.root.node(at: path))
+        self.init("\(place): model.\(error.key) \(error.problem).")
     }
 
     fileprivate init(_ error: DecodingError, tree: Node, sources: [RecipeSource]) {
