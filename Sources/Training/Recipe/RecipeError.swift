@@ -18,6 +18,7 @@ where RawValue == String {
 }
 
 extension RecipeChoice {
+    /// No other words.
     public static var synonyms: [String: Self] { [:] }
 
     /// Reads one of the words. Throws `DecodingError` that lists them where the word is another.
