@@ -105,7 +105,8 @@ package struct ProgressBar {
 
     /// `12.3 steps/s`, or the other way round where a step takes longer than a second.
     private static func rate(_ rate: Double) -> String {
-        rate >= 1 || rate <= 0 ? "\(number(rate, digits: 1)) steps/s" : "\(number(1 / rate, digits: 1)) s/step"
+        rate >= 1 || rate <= 0
+            ? "\(number(rate, digits: 1)) steps/s" : "\(number(1 / rate, digits: 1)) s/step"
     }
 
     /// `7 s`, `3:07`, `2:05:09`, `3 d 04 h`.

@@ -1,5 +1,4 @@
 import Testing
-
 import langevin
 
 @Suite struct ProgressBarTests {
@@ -20,7 +19,9 @@ import langevin
     }
 
     @Test func noBarWithoutATerminal() {
-        #expect(ProgressBar.line(half, width: nil, colour: false) == " 50% 500/1000, 12.3 steps/s, 41 s left, loss 0.1235")
+        #expect(
+            ProgressBar.line(half, width: nil, colour: false)
+                == " 50% 500/1000, 12.3 steps/s, 41 s left, loss 0.1235")
     }
 
     @Test(arguments: 1...200)
@@ -38,10 +39,13 @@ import langevin
     }
 
     @Test func numbersThatAreNone() {
-        let line = ProgressBar.line(Progress(step: 9, total: 0, rate: nil, loss: .nan), width: nil, colour: false)
+        let line = ProgressBar.line(
+            Progress(step: 9, total: 0, rate: nil, loss: .nan), width: nil, colour: false)
         #expect(line == "100% 9/0, loss nan")
         #expect(Progress(step: 20, total: 10, rate: 1).remaining == 0)
         #expect(Progress(step: 1, total: 10, rate: 0).remaining == nil)
-        #expect(ProgressBar.line(Progress(step: 1, total: 2, loss: -0.00001), width: nil, colour: false).hasSuffix("loss 0.0000"))
+        #expect(
+            ProgressBar.line(Progress(step: 1, total: 2, loss: -0.00001), width: nil, colour: false)
+                .hasSuffix("loss 0.0000"))
     }
 }

@@ -1,7 +1,6 @@
 import Foundation
 import SwiftProtobuf
 import Testing
-
 import Training
 
 @Suite struct EventFileTests {
@@ -50,7 +49,8 @@ import Training
     private let onePixel: [UInt8] = Array(
         Data(
             base64Encoded:
-                "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAtHPo1gAAAABJRU5ErkJggg==")
+                "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAtHPo1gAAAABJRU5ErkJggg=="
+        )
             ?? Data())
 
     @Test func fileHoldsTheEvents() throws {

@@ -1,6 +1,5 @@
 import Foundation
 import Testing
-
 import Training
 
 @Suite struct RunFolderTests {
@@ -26,7 +25,10 @@ import Training
             try run.checkpoints(keep: 1).save(step: 2, parts: [CheckpointPart("a", bytes: [1])])
             #expect(run.samplePath(step: 5) == "\(path)/samples/step-5.png")
         }
-        #expect(message(path) == "The folder \(path) holds a run already: add --resume to continue it, or give another --out.")
+        #expect(
+            message(path)
+                == "The folder \(path) holds a run already: add --resume to continue it, or give another --out."
+        )
         let run = try RunFolder(path, resume: true)
         #expect(run.isContinued)
         #expect(try run.recipe() == recipe)
@@ -37,12 +39,18 @@ import Training
         let folder = TemporaryFolder()
         try folder.write("x", to: "thesis.txt")
         for resume in [false, true] {
-            #expect(message(folder.path, resume: resume).contains("is not empty and holds no run (there is thesis.txt"))
+            #expect(
+                message(folder.path, resume: resume).contains(
+                    "is not empty and holds no run (there is thesis.txt"))
         }
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["thesis.txt"])
-        #expect(message("\(folder.path)/thesis.txt").contains("it is a file, not a folder; take another place"))
+        #expect(
+            message("\(folder.path)/thesis.txt").contains("it is a file, not a folder; take another place"))
         #expect(message("\(folder.path)/thesis.txt/run").contains("a part of the path is a file"))
-        #expect(message("/proc/none").contains("The run folder cannot be made: creating /proc/none failed"))
+        #if os(Linux)
+            #expect(
+                message("/proc/none").contains("The run folder cannot be made: creating /proc/none failed"))
+        #endif
     }
 
     @Test func oneTrainerAFolder() throws {
@@ -51,7 +59,9 @@ import Training
         do {
             let first = try RunFolder(path, resume: false)
             let second = message(path, resume: true)
-            #expect(second.contains("is in use by process \(getpid()) on \(ProcessInfo.processInfo.hostName) (since 2"))
+            #expect(
+                second.contains(
+                    "is in use by process \(getpid()) on \(ProcessInfo.processInfo.hostName) (since 2"))
             withExtendedLifetime(first) {}
         }
         #expect(message(path) == "accepted false")
@@ -60,7 +70,8 @@ import Training
 
     @Test func locksOfTheDeadAreTakenOver() throws {
         let folder = TemporaryFolder()
-        try folder.write("999999999\n\(ProcessInfo.processInfo.hostName)\n2020-01-01T00:00:00Z\n", to: ".lock")
+        try folder.write(
+            "999999999\n\(ProcessInfo.processInfo.hostName)\n2020-01-01T00:00:00Z\n", to: ".lock")
         #expect(message(folder.path) == "accepted false")
         try folder.write("nonsense", to: ".lock")
         #expect(message(folder.path) == "accepted false")

@@ -55,6 +55,7 @@ extension Recipe {
             }
         }
 
+        /// Writes the section as `init(from:)` reads it.
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(kind, forKey: .kind)

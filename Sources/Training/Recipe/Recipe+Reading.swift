@@ -30,7 +30,8 @@ extension Recipe {
     ///   - changes: `section.key=value` each, the value as YAML; a later one wins over an earlier one.
     /// - Throws: `RecipeError`, as `init(contentsOf:changes:)` does.
     public init(yaml: String, name: String = "recipe", changes: [String] = []) throws {
-        let sources = [try RecipeSource(yaml: yaml, name: name)] + (try changes.map(RecipeSource.init(change:)))
+        let sources =
+            [try RecipeSource(yaml: yaml, name: name)] + (try changes.map(RecipeSource.init(change:)))
         let defaults = try Self.defaults(for: sources)
         var tree = defaults
         for source in sources {
@@ -42,10 +43,7 @@ extension Recipe {
         } catch let error as DecodingError {
             throw RecipeError(error, tree: tree, sources: sources)
         } catch let error as NetworkError {
-            let path = "model.\(error.key)"
-            let source = sources.last { $0.root.node(at: path) != nil } ?? sources[0]
-            let place = source.place(of: source.root.node(at: path))
-            throw RecipeError("\(place): \(path) \(error.problem).")
+            throw RecipeError(error, sources: sources)
         }
         if let rule = brokenRule {
             throw RecipeError(rule.path, tree: tree, sources: sources, wanted: rule.wanted)
@@ -64,7 +62,8 @@ extension Recipe {
         {
             guard let kind = node.scalar.flatMap({ ModelSection.Kind(rawValue: $0.string) }) else {
                 let kinds = ModelSection.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-                throw RecipeError("\(source.place(of: node)): \(path) is \(node.shown); write one of \(kinds).")
+                throw RecipeError(
+                    "\(source.place(of: node)): \(path) is \(node.shown); write one of \(kinds).")
             }
             recipe.model = ModelSection(kind)
         }
@@ -101,9 +100,11 @@ struct RecipeSource {
         }
         let value: Node
         do {
-            value = try Yams.compose(yaml: String(change[change.index(after: equals)...])) ?? Node("", Tag(.null))
+            value =
+                try Yams.compose(yaml: String(change[change.index(after: equals)...])) ?? Node("", Tag(.null))
         } catch {
-            throw RecipeError("\(name): the value is not valid YAML; put text with special characters in quotes.")
+            throw RecipeError(
+                "\(name): the value is not valid YAML; put text with special characters in quotes.")
         }
         let keys = change[..<equals].split(separator: ".", omittingEmptySubsequences: false)
         root = keys.reversed().reduce(value) { inner, key in Node([(Node(String(key)), inner)]) }
@@ -126,12 +127,15 @@ struct RecipeSource {
             if node.isEmptyScalar { return }
             guard case .mapping(let pairs) = node else {
                 let subject = path.isEmpty ? "the recipe" : path
-                let sections = path.isEmpty ? "sections such as training:" : "keys such as \(path).\(known.sample)"
+                let sections =
+                    path.isEmpty ? "sections such as training:" : "keys such as \(path).\(known.sample)"
                 throw RecipeError("\(place(of: node)): \(subject) is \(node.shown); write \(sections).")
             }
             try check(pairs, against: known, path: path)
         case .sequence:
-            guard case .sequence = node else { throw mistyped(node, path, "a list such as \(defaults.shown)") }
+            guard case .sequence = node else {
+                throw mistyped(node, path, "a list such as \(defaults.shown)")
+            }
         default:
             guard let kind = ScalarKind(defaults), !kind.accepts(node) else { return }
             throw mistyped(node, path, kind.wanted)
@@ -148,7 +152,8 @@ struct RecipeSource {
                     "\(place(of: key)): there is no key \(prefix)\(name)\(advice(for: name, prefix, known))")
             }
             guard seen.insert(name).inserted else {
-                throw RecipeError("\(place(of: key)): the key \(prefix)\(name) stands twice; delete one of the two.")
+                throw RecipeError(
+                    "\(place(of: key)): the key \(prefix)\(name) stands twice; delete one of the two.")
             }
             try check(value, against: fallback, path: prefix + name)
         }
@@ -183,12 +188,13 @@ private enum ScalarKind {
     func accepts(_ node: Node) -> Bool {
         guard case .scalar = node else { return false }
         let tag = node.tag
-        // Whether a number may be absent is for its type to say, when it is decoded.
+        // Whether a value may be absent is for its type to say, when it is decoded.
+        if tag == Tag(.null) { return true }
         return switch self {
-        case .whole: tag == Tag(.int) || tag == Tag(.null)
-        case .number: tag == Tag(.int) || tag == Tag(.float) || tag == Tag(.null)
-        case .truth: tag == Tag(.bool) || tag == Tag(.null)
-        case .text: tag != Tag(.null)
+        case .whole: tag == Tag(.int)
+        case .number: tag == Tag(.int) || tag == Tag(.float)
+        case .truth: tag == Tag(.bool)
+        case .text: true
         }
     }
 
@@ -234,6 +240,14 @@ extension RecipeError {
         self.init("\(source.place(of: source.root.node(at: path))): \(path) is \(found); write \(wanted).")
     }
 
+    /// What a network's configuration says of one of its keys, such as `block_out_channels[1]`.
+    fileprivate init(_ error: NetworkError, sources: [RecipeSource]) {
+        let path = "model.\(error.key.prefix { $0 != "[" })"
+        let source = sources.last { $0.root.node(at: path) != nil } ?? sources[0]
+        let place = source.place(of: source.root.node(at: path))
+        self.init("\(place): model.\(error.key) \(error.problem).")
+    }
+
     fileprivate init(_ error: DecodingError, tree: Node, sources: [RecipeSource]) {
         let context: DecodingError.Context
         var wanted: String?
@@ -268,11 +282,13 @@ extension RecipeError {
         switch error {
         case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
             YamlError.composer(_, let problem, let mark, _):
-            self.init("\(name):\(mark.line):\(mark.column): this is not valid YAML: \(problem); correct this line.")
+            self.init(
+                "\(name):\(mark.line):\(mark.column): this is not valid YAML: \(problem); correct this line.")
         case YamlError.duplicatedKeysInMapping(let keys, let context):
             let mark = context.mark
             self.init(
-                "\(name):\(mark.line):\(mark.column): the key \(keys.first ?? "") stands twice; delete one of the two.")
+                "\(name):\(mark.line):\(mark.column): the key \(keys.first ?? "") stands twice; delete one of the two."
+            )
         case YamlError.reader(let problem, let offset, _, _):
             let place = offset.map { "\(name), character \($0 + 1)" } ?? name
             self.init("\(place): this is not valid YAML: \(problem); delete what is not text.")

@@ -70,7 +70,7 @@ extension Recipe {
 
     /// The forward process and the network's target.
     public struct DiffusionSection: Codable, Equatable, Sendable {
-        /// The shape of the β table.
+        /// The shape of the β table, under diffusers' names; `quadratic` and `cosine` are read, too.
         public var schedule = BetaSchedule.linear
         /// Number of noise levels in the table.
         public var trainSteps = 1000
@@ -78,7 +78,7 @@ extension Recipe {
         public var betaStart = 1e-4
         /// Last β of the table (not used by `squaredcos_cap_v2`).
         public var betaEnd = 0.02
-        /// What the network's output means.
+        /// What the network's output means, under diffusers' names; `noise`, `data` and `v` are read, too.
         public var prediction = Prediction.noise
         /// Part of the examples whose class is hidden, so that guidance has an unconditional branch
         /// (Ho and Salimans 2022, section 3.2). Only a class-conditional model uses it.
@@ -98,6 +98,18 @@ extension Recipe {
             case labelDropout = "label_dropout"
             case zeroTerminalSNR = "zero_terminal_snr"
         }
+
+        /// Reads every key.
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            schedule = try values.choice(.schedule)
+            trainSteps = try values.decode(Int.self, forKey: .trainSteps)
+            betaStart = try values.decode(Double.self, forKey: .betaStart)
+            betaEnd = try values.decode(Double.self, forKey: .betaEnd)
+            prediction = try values.choice(.prediction)
+            labelDropout = try values.decode(Double.self, forKey: .labelDropout)
+            zeroTerminalSNR = try values.decode(Bool.self, forKey: .zeroTerminalSNR)
+        }
     }
 
     /// How pictures are drawn from the model, while training and after it.
@@ -116,6 +128,15 @@ extension Recipe {
 
         enum CodingKeys: String, CodingKey {
             case solver, steps, guidance, count
+        }
+
+        /// Reads every key.
+        public init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            solver = try values.choice(.solver)
+            steps = try values.decode(Int.self, forKey: .steps)
+            guidance = try values.decode(Double.self, forKey: .guidance)
+            count = try values.decode(Int.self, forKey: .count)
         }
     }
 }

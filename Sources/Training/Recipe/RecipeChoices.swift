@@ -4,10 +4,12 @@ import Pipelines
 // Words of other rooms that a recipe may use, and what else they are called.
 
 extension BetaSchedule: RecipeChoice {
+    /// What DDIM's code and people call them.
     public static var synonyms: [String: BetaSchedule] { ["quadratic": .scaledLinear, "cosine": .cosine] }
 }
 
 extension Prediction: RecipeChoice {
+    /// This project's own words.
     public static var synonyms: [String: Prediction] {
         ["noise": .noise, "data": .data, "v": .velocity]
     }

@@ -18,18 +18,30 @@ where RawValue == String {
 }
 
 extension RecipeChoice {
+    /// No other words.
     public static var synonyms: [String: Self] { [:] }
 
     /// Reads one of the words. Throws `DecodingError` that lists them where the word is another.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        let word = try container.decode(String.self)
+        try self.init(word: container.decode(String.self), codingPath: container.codingPath)
+    }
+
+    fileprivate init(word: String, codingPath: [any CodingKey]) throws {
         guard let choice = Self(rawValue: word) ?? Self.synonyms[word] else {
             let words = Self.allCases.map(\.rawValue) + Self.synonyms.keys.sorted()
-            throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "one of " + words.joined(separator: ", "))
+            let wanted = "one of " + words.joined(separator: ", ")
+            throw DecodingError.dataCorrupted(.init(codingPath: codingPath, debugDescription: wanted))
         }
         self = choice
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// Reads a choice whose type comes from another room: that room's own decoding knows no synonyms, and
+    /// its error does not list the words.
+    func choice<Choice: RecipeChoice>(_ key: Key) throws -> Choice {
+        try Choice(word: decode(String.self, forKey: key), codingPath: codingPath + [key])
     }
 }
 

@@ -1,3 +1,5 @@
+import Networks
+
 /// One thing that must hold in a recipe.
 package struct Rule: Sendable {
     /// The key it is about.
@@ -22,19 +24,6 @@ package struct Rule: Sendable {
     ) -> Rule {
         Rule(path, "a whole number from \(range.lowerBound) to \(range.upperBound)") { recipe in
             value(recipe).map(range.contains) ?? true
-        }
-    }
-
-    static func wholes(
-        _ path: String, count: ClosedRange<Int>, _ range: ClosedRange<Int>,
-        _ value: @escaping @Sendable (Recipe) -> [Int]
-    ) -> Rule {
-        let wanted = """
-            a list of \(count.lowerBound) to \(count.upperBound) whole numbers \
-            from \(range.lowerBound) to \(range.upperBound)
-            """
-        return Rule(path, wanted) { recipe in
-            count.contains(value(recipe).count) && value(recipe).allSatisfy(range.contains)
         }
     }
 
@@ -107,7 +96,16 @@ extension Recipe {
 
     /// Checks every value's range. Throws `RecipeError` that names the first key whose value cannot be.
     public func validate() throws {
-        guard let rule = brokenRule else { return }
-        throw RecipeError("\(rule.path) is \(try text(at: rule.path)): write \(rule.wanted).")
+        if let rule = brokenRule {
+            throw RecipeError("\(rule.path) is \(try text(at: rule.path)): write \(rule.wanted).")
+        }
+        do {
+            switch model.network {
+            case .unet2D(let configuration): try configuration.validate()
+            case .annotated(let configuration): try configuration.validate()
+            }
+        } catch let error as NetworkError {
+            throw RecipeError("model.\(error.key) \(error.problem).")
+        }
     }
 }

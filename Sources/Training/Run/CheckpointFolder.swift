@@ -121,7 +121,8 @@ public struct CheckpointFolder: Sendable {
         var entries: [CheckpointManifest.File] = []
         var folders: Set<String> = [folder]
         for part in parts {
-            guard CheckpointManifest.isSafe(part.name), !entries.contains(where: { $0.name == part.name }) else {
+            guard CheckpointManifest.isSafe(part.name), !entries.contains(where: { $0.name == part.name })
+            else {
                 throw RunError("A checkpoint cannot hold a file named \(part.name): give it another name.")
             }
             let file = "\(folder)/\(part.name)"
@@ -210,15 +211,18 @@ public struct CheckpointFolder: Sendable {
             do {
                 found = try CheckpointManifest.File(entry.name, at: file, synchronizing: false)
             } catch {
-                throw RunError("The checkpoint \(folder) is damaged: \(entry.name) cannot be read: \(error.reason).")
+                throw RunError(
+                    "The checkpoint \(folder) is damaged: \(entry.name) cannot be read: \(error.reason).")
             }
             guard found.bytes == entry.bytes else {
                 throw RunError(
-                    "The checkpoint \(folder) is damaged: \(entry.name) has \(found.bytes) bytes, not \(entry.bytes).")
+                    "The checkpoint \(folder) is damaged: \(entry.name) has \(found.bytes) bytes, not \(entry.bytes)."
+                )
             }
             guard found.sha256 == entry.sha256 else {
                 throw RunError(
-                    "The checkpoint \(folder) is damaged: the sha256 of \(entry.name) is not the one it was saved with.")
+                    "The checkpoint \(folder) is damaged: the sha256 of \(entry.name) is not the one it was saved with."
+                )
             }
         }
         return Checkpoint(step: step, path: folder, files: manifest.files.map(\.name))

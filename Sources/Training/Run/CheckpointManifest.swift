@@ -1,5 +1,5 @@
-import Storage
 import Foundation
+import Storage
 
 #if canImport(Glibc)
     import Glibc
@@ -40,18 +40,21 @@ struct CheckpointManifest: Codable, Hashable {
         do {
             bytes = try Files.read("\(folder)/\(Self.name)", atMost: 1 << 26)
         } catch {
-            throw RunError("The checkpoint \(folder) is damaged: \(Self.name) cannot be read: \(error.reason).")
+            throw RunError(
+                "The checkpoint \(folder) is damaged: \(Self.name) cannot be read: \(error.reason).")
         }
         guard let manifest = try? JSONDecoder().decode(Self.self, from: Data(bytes)) else {
             throw RunError("The checkpoint \(folder) is damaged: \(Self.name) is not what was written there.")
         }
         guard manifest.format == 1 else {
             throw RunError(
-                "The checkpoint \(folder) has format \(manifest.format), this program reads 1: use a newer program.")
+                "The checkpoint \(folder) has format \(manifest.format), this program reads 1: use a newer program."
+            )
         }
         let isSound = manifest.files.allSatisfy { Self.isSafe($0.name) && $0.sha256.utf8.count == 64 }
         guard manifest.step == step, isSound else {
-            throw RunError("The checkpoint \(folder) is damaged: \(Self.name) does not belong to step \(step).")
+            throw RunError(
+                "The checkpoint \(folder) is damaged: \(Self.name) does not belong to step \(step).")
         }
         self = manifest
     }

@@ -30,15 +30,8 @@ package struct FileFailure: Error {
         case ENOTDIR: "a part of the path is a file, not a folder; take another place"
         case EISDIR: "it is a folder; give a file"
         case ENAMETOOLONG: "the name is too long; give a shorter one"
-        default: text(of: code)
+        default: "the system says: \(String(cString: strerror(code)))"
         }
-    }
-
-    private func text(of code: Int32) -> String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        _ = strerror_r(code, &buffer, buffer.count)
-        let bytes = buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
-        return "the system says: \(String(decoding: bytes, as: UTF8.self))"
     }
 }
 
@@ -58,7 +51,8 @@ package enum Files {
         guard status.st_size <= limit else {
             throw FileFailure(
                 action: "reading", path: path, code: EFBIG,
-                explanation: "it has \(status.st_size) bytes, where \(limit) is the most; give the right file")
+                explanation: "it has \(status.st_size) bytes, where \(limit) is the most; give the right file"
+            )
         }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Int(status.st_size))
