@@ -38,7 +38,7 @@ public final class Trainer {
     let scheduler: SchedulerConfiguration
     let card: ModelCard
     let device: Device
-    let state: TrainingState
+    package let state: TrainingState
     private let network: any NoiseNetwork
     private let objective: Objective
     private let rate: LearningRate

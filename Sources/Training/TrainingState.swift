@@ -5,8 +5,9 @@ import Layers
 import Tensors
 
 /// All that the coming steps of a run depend on. Saved and restored whole, a run goes on bit for bit.
-final class TrainingState {
-    let store: ParameterStore
+package final class TrainingState {
+    /// The network's parameters.
+    package let store: ParameterStore
     let optimizer: AdamW
     /// `nil` where the run keeps no average.
     let average: MovingAverage?
