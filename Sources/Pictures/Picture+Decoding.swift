@@ -42,6 +42,9 @@ extension Picture {
     /// The most pixels that are decoded unless the caller says otherwise: 64 Mi, enough for data sets.
     public static let defaultLimit = 64 << 20
 
+    /// The most pixels to accept from a request, where a stranger sends the picture: 16 Mi.
+    public static let requestLimit = 16 << 20
+
     /// Reads and decodes a PNG, JPEG or WebP file; the content decides which, never the name.
     ///
     /// Sizes are checked before anything is decoded. 16-bit values become 8-bit, palettes become colour, and

@@ -17,6 +17,12 @@ struct StrokeFont {
         var lines: [[Point]] = []
         var dots: [Point] = []
         var width = 0.0
+
+        /// The same at three fifths of its size, moved upwards.
+        func small(above base: Double) -> Glyph {
+            func moved(_ point: Point) -> Point { Point(x: point.x * 0.6, y: point.y * 0.6 + base) }
+            return Glyph(lines: lines.map { $0.map(moved) }, dots: dots.map(moved), width: width * 0.6)
+        }
     }
 
     private let glyphs: [Character: Glyph]
@@ -29,9 +35,11 @@ struct StrokeFont {
     }
 
     /// A character's glyph; an empty box for those that are not drawn. Letters with marks above them are put
-    /// together from both.
+    /// together from both; raised and lowered digits are small ones.
     func glyph(of character: Character) -> Glyph {
         if let glyph = glyphs[character] { return glyph }
+        if let digit = raised[character], let glyph = glyphs[digit] { return glyph.small(above: 6) }
+        if let digit = lowered[character], let glyph = glyphs[digit] { return glyph.small(above: -2.5) }
         let parts = String(character).decomposedStringWithCanonicalMapping.unicodeScalars
         guard parts.count > 1, let base = parts.first, var glyph = glyphs[Character(base)] else {
             return StrokeFont.glyph("/040g7g7404")
@@ -138,6 +146,9 @@ extension Canvas {
         }
     }
 }
+
+private let raised = Dictionary(uniqueKeysWithValues: zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789−+"))
+private let lowered = Dictionary(uniqueKeysWithValues: zip("₀₁₂₃₄₅₆₇₈₉₋₊", "0123456789−+"))
 
 /// Marks above letters by their Unicode scalar; the base line stands for the top of the letter.
 private let marks: [UInt32: String] = [

@@ -123,6 +123,25 @@ struct BadPictureTests {
         #expect(kind(of: jpeg) == .tooLarge)
     }
 
+    @Test func paletteIndicesBeyondThePaletteAreHarmless() throws {
+        // Two colours and one pixel of the two hundredth, deflated by hand as a stored block.
+        let row: [UInt8] = [0, 200]
+        let stored: [UInt8] = [0x78, 0x01, 0x01, 2, 0, 0xFD, 0xFF] + row + [0, 0xCA, 0, 0xC9]
+        let header: [UInt8] = [0, 0, 0, 1, 0, 0, 0, 1, 8, 3, 0, 0, 0]
+        let bytes =
+            PNGChunks.signature + PNGChunks.chunk("IHDR", header) + PNGChunks.chunk("PLTE", [1, 2, 3, 4, 5, 6])
+            + PNGChunks.chunk("IDAT", stored) + PNGChunks.chunk("IEND", [])
+        #expect(try Picture(decoding: Data(bytes)).pixels == [0, 0, 0])
+    }
+
+    @Test func endlessScansAreRefused() throws {
+        let whole = try file("progressive.jpg")
+        let scan = try #require(whole.indices.dropLast().last { whole[$0] == 0xFF && whole[$0 + 1] == 0xDA })
+        var many = Array(whole[..<scan])
+        for _ in 0..<600 { many += whole[scan..<(whole.count - 2)] }
+        #expect(kind(of: many + [0xFF, 0xD9]) == .damaged)
+    }
+
     @Test func otherContentIsNamed() throws {
         let contents: [(String, String)] = [
             ("<svg xmlns='http://www.w3.org/2000/svg'/>", "markup"), ("GIF89a......", "GIF"), ("%PDF-1.7", "PDF"),
