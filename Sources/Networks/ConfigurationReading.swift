@@ -1,4 +1,4 @@
-// Reading the values of a configuration, so that each wrong one is named in one sentence.
+// Reading and checking the values of a configuration, so that each wrong one is named in one sentence.
 
 extension KeyedDecodingContainer where Key: RawRepresentable<String> {
     /// Reads a value over a default; a key that is absent leaves the default.
@@ -65,4 +65,12 @@ protocol Named: RawRepresentable<String>, CaseIterable {
 
 extension Named {
     init?(configured text: String) { self.init(rawValue: text) }
+}
+
+/// Checks that a number lies in a range.
+/// - Throws: `NetworkError` that gives the range.
+func checkRange(_ key: String, _ value: Int, within range: ClosedRange<Int>) throws {
+    guard range.contains(value) else {
+        throw NetworkError(key, "is \(value): use a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import Tensors
+import Storage
 
 extension Picture {
     /// The bytes of a picture file.

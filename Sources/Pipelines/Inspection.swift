@@ -127,7 +127,7 @@ public enum Inspection: Encodable, Sendable {
     ) throws -> Model {
         let store = ParameterStore(.shapesOnly)
         _ = try store.build(configuration.network)
-        let parts = parameterCounts(of: store, depth: 1).map { Model.Part(name: $0.name, parameters: $0.count) }
+        let parts = store.parts(depth: 1).map { Model.Part(name: $0.name, parameters: $0.count) }
         var components = [
             name: Model.Component(
                 className: configuration.className, parameters: store.parameterCount, parts: parts)
@@ -154,7 +154,7 @@ public enum Inspection: Encodable, Sendable {
         let url = URL(fileURLWithPath: path)
         let header = try Picture.header(of: url)
         let texts =
-            header.format == .png ? try Picture.texts(of: Data(contentsOf: url)) : []
+            header.format == .png ? try Picture.textChunks(of: url) : []
         return PictureFacts(
             width: header.width, height: header.height, format: header.format.rawValue,
             texts: Dictionary(texts.map { ($0.keyword, $0.text) }, uniquingKeysWith: { first, _ in first }))

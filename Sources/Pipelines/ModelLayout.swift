@@ -2,6 +2,7 @@ import Checkpoints
 import Diffusion
 import Foundation
 import Layers
+import Storage
 import Tensors
 
 /// A model's folder in the diffusers layout: what is where, to read and to write.
@@ -95,5 +96,59 @@ public struct ModelLayout: Sendable {
             "unet": [.string(configuration.library), .string(configuration.className)],
         ]
         try root.write(index, to: "model_index.json")
+    }
+}
+
+extension ModelLayout {
+    /// The sha256 of the network's weights file; where there are shards, of their index, which names them.
+    /// - Throws: `PipelineError` where it cannot be read.
+    public func weightsDigest() throws -> String {
+        let names = [WeightsFileName().single, WeightsFileName().index]
+        let files = names.map { network.path + "/" + $0 }
+        guard let file = files.first(where: FileManager.default.fileExists),
+            let handle = FileHandle(forReadingAtPath: file)
+        else { throw PipelineError("\(network.path): the weights are no longer there") }
+        let digest = SHA256()
+        while let block = try handle.read(upToCount: 1 << 20), !block.isEmpty {
+            block.withUnsafeBytes(digest.update)
+        }
+        return digest.hexadecimal()
+    }
+
+    /// Writes this model anew, its weights cast, after checking that each has its place in the network.
+    /// - Throws: what opening throws; `PipelineError` where the folder is there already. Nothing half-written
+    ///   has its name.
+    public func convert(to output: String, elementType: ElementType) throws {
+        guard !FileManager.default.fileExists(atPath: output) else {
+            throw PipelineError("'\(output)' is there already: give the name of a new folder")
+        }
+        let configuration = try networkConfiguration()
+        let store = ParameterStore(.loaded(try network.weights()), elementType: elementType)
+        do {
+            _ = try store.build(configuration.network)
+        } catch let error as LoadError {
+            throw PipelineError("\(network.path): \(error)")
+        }
+        let (scheduler, card) = (try scheduler(), try card())
+        try Self.replacing(output) { aside in
+            try ModelLayout(aside).write(
+                configuration, scheduler: scheduler, card: card, parameters: store.named)
+        }
+    }
+
+    /// Writes a folder aside and puts it in place of what has its name.
+    package static func replacing(_ path: String, write: (_ aside: String) throws -> Void) throws {
+        let manager = FileManager.default
+        let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        guard manager.isFolder(parent) else { throw PipelineError("\(path): there is no folder \(parent): make it first") }
+        let aside = "\(path).tmp-\(UUID().uuidString)"
+        do {
+            try write(aside)
+            if manager.fileExists(atPath: path) { try manager.removeItem(atPath: path) }
+            try manager.moveItem(atPath: aside, toPath: path)
+        } catch {
+            try? manager.removeItem(atPath: aside)
+            throw error
+        }
     }
 }

@@ -86,7 +86,8 @@ public enum NetworkConfiguration: Sendable, Equatable {
     /// Height and width of the pictures that it was made for, where it says so.
     public var pictureSize: (height: Int, width: Int)? {
         switch self {
-        case .unet2D(let configuration): configuration.sampleSize.map { ($0.height, $0.width) }
+        case .unet2D(let configuration):
+            configuration.sampleSize.map { (height: $0.height, width: $0.width) }
         case .annotated: nil
         }
     }

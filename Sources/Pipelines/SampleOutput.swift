@@ -115,8 +115,8 @@ public struct SampleOutput: Sendable {
         let url = URL(fileURLWithPath: path)
         let isPNG = PictureFormat(fileExtension: url.pathExtension) == .png
         let texts = try [
-            PictureText(keyword: "parameters", text: receipt.parameters),
-            PictureText(keyword: "langevin", text: receipt.json()),
+            PictureText("parameters", receipt.parameters),
+            PictureText("langevin", receipt.json()),
         ]
         try picture.write(to: url, texts: isPNG ? texts : [])
     }

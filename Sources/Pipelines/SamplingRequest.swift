@@ -101,7 +101,8 @@ public struct SamplingPlan {
             }
         }
         let given = request.initial.map { (height: $0.shape[2], width: $0.shape[3]) }
-        let own = given ?? (request.height != nil && request.width != nil ? nil : try model.pictureSize())
+        let isGiven = given != nil || (request.height != nil && request.width != nil)
+        let own = isGiven ? given : try model.pictureSize()
         let height = request.height ?? own?.height ?? 0
         let width = request.width ?? own?.width ?? 0
         let multiple = model.configuration.sizeMultiple

@@ -1,3 +1,4 @@
+import Checkpoints
 import Datasets
 import Diffusion
 import Foundation
@@ -193,10 +194,10 @@ public final class Trainer {
 
     private func save(_ journal: TrainingJournal) throws {
         try journal.synchronize()
-        let metadata = ["format": "pt", "config": try configuration.json().description]
+        let metadata = ["format": "pt", "config": JSONValue.object(try configuration.json()).text]
         try run.checkpoints(keep: recipe.training.keepCheckpoints)
             .save(step: state.step, parts: state.parts(metadata: metadata))
-        try run.replaceModel { path in
+        try ModelLayout.replacing(run.modelPath) { path in
             try ModelLayout(path).write(
                 configuration, scheduler: scheduler, card: card, parameters: sampledParameters)
         }

@@ -1,18 +1,22 @@
 import Foundation
 
 /// How far a piece of work is.
-struct Progress {
+package struct Progress {
     /// Steps done, those of an earlier process included.
-    var step: Int
+    package var step: Int
     /// Steps in all.
-    var total: Int
+    package var total: Int
     /// Steps a second, where it is known.
-    var rate: Double?
+    package var rate: Double?
     /// The loss, where there is one.
-    var loss: Double?
+    package var loss: Double?
+
+    package init(step: Int, total: Int, rate: Double? = nil, loss: Double? = nil) {
+        (self.step, self.total, self.rate, self.loss) = (step, total, rate, loss)
+    }
 
     /// Seconds until the last step, where the rate is known.
-    var remaining: Double? {
+    package var remaining: Double? {
         guard let rate, rate > 0 else { return nil }
         return Double(max(0, total - step)) / rate
     }
@@ -20,7 +24,7 @@ struct Progress {
 
 /// Shows progress on standard error: on a terminal as one line that is drawn over and over, elsewhere as a
 /// line every few seconds.
-struct ProgressBar {
+package struct ProgressBar {
     private let total: Int
     private let first: Int
     private let isTerminal: Bool
@@ -32,7 +36,7 @@ struct ProgressBar {
     /// - Parameters:
     ///   - total: steps in all.
     ///   - first: steps that were done before; they do not count for the rate.
-    init(total: Int, first: Int = 0) {
+    package init(total: Int, first: Int = 0) {
         self.total = total
         self.first = first
         isTerminal = isatty(STDERR_FILENO) == 1
@@ -43,7 +47,7 @@ struct ProgressBar {
     }
 
     /// Shows where the work is, unless that was done a moment ago.
-    mutating func show(step: Int, loss: Double? = nil) {
+    package mutating func show(step: Int, loss: Double? = nil) {
         let now = clock.now
         let interval: Duration = isTerminal ? .milliseconds(100) : .seconds(5)
         if let shown, now - shown < interval, step < total { return }
@@ -59,7 +63,7 @@ struct ProgressBar {
     }
 
     /// Ends the line, so that what is printed next starts a new one.
-    func finish() {
+    package func finish() {
         if isTerminal && shown != nil { print("\n") }
     }
 
@@ -78,7 +82,7 @@ struct ProgressBar {
     /// - Parameters:
     ///   - width: columns of the terminal, of which the last stays free; nil for a line without a bar.
     ///   - colour: whether the bar is coloured.
-    static func line(_ progress: Progress, width: Int?, colour: Bool) -> String {
+    package static func line(_ progress: Progress, width: Int?, colour: Bool) -> String {
         let fraction = progress.total > 0 ? Double(progress.step) / Double(progress.total) : 1
         let share = min(1, max(0, fraction))
         var facts = ["\(progress.step)/\(progress.total)"]

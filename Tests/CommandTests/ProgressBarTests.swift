@@ -1,6 +1,6 @@
 import Testing
 
-@testable import langevin
+import langevin
 
 @Suite struct ProgressBarTests {
     private let half = Progress(step: 500, total: 1000, rate: 12.34, loss: 0.12345)
@@ -8,7 +8,7 @@ import Testing
     @Test func lineHasBarAndFigures() {
         let line = ProgressBar.line(half, width: 80, colour: false)
         #expect(
-            line == String(repeating: "━", count: 16) + String(repeating: "─", count: 16)
+            line == String(repeating: "━", count: 13) + String(repeating: "─", count: 14)
                 + "  50% 500/1000, 12.3 steps/s, 41 s left, loss 0.1235")
         #expect(line.count == 79)
     }

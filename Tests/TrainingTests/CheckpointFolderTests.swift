@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Training
+import Training
 
 #if canImport(Glibc)
     import Glibc
@@ -162,7 +162,8 @@ private final class Stop: @unchecked Sendable {
                 var warnings: [String] = []
                 let found = try checkpoints.newest { warnings.append($0) }
                 #expect(found?.step == 1, "\(name) at \(place)")
-                #expect(warnings.count == 1 && warnings[0].contains(name) && warnings[0].contains("step-2"))
+                #expect(warnings.count == 1 && warnings[0].contains("step-2"))
+                #expect(name == "manifest.json" || warnings.first?.contains(name) == true)
                 #expect(warnings.first?.hasSuffix("The checkpoint of step 1 is used instead.") == true)
             }
             try Data(bytes).write(to: URL(fileURLWithPath: path))
@@ -237,7 +238,7 @@ private final class Stop: @unchecked Sendable {
                 await #expect(processExitsWith: .signal(SIGKILL)) {
                     let folder = CheckpointFolder(String(cString: getenv("LANGEVIN_TEST_SAVES")), keep: 2)
                     Thread.detachNewThread {
-                        usleep(.random(in: 1_000...40_000))
+                        usleep(.random(in: 1_000...120_000))
                         kill(getpid(), SIGKILL)
                     }
                     try folder.sweep()
@@ -250,7 +251,7 @@ private final class Stop: @unchecked Sendable {
                 #expect(found.step >= newest)
                 newest = found.step
             }
-            #expect(newest > 50)
+            #expect(newest > 20)
         }
 
         /// A limit of the system on the length of files stands for a full disk: the writes themselves fail.

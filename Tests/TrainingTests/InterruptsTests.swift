@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Training
+import Training
 
 #if compiler(>=6.2)
     /// Each in a process of its own, since signals belong to the process.

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Training
+import Training
 
 @Suite struct MetricsLogTests {
     @Test func linesAreJSONAndReadBack() throws {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Training
+import Training
 
 @Suite struct RunFolderTests {
     private func message(_ path: String, resume: Bool = false) -> String {

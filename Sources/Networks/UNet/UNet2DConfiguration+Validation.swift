@@ -12,19 +12,19 @@ extension UNet2DConfiguration {
         let levels = blockOutChannels.count
         try require(.blockOutChannels, (1...16).contains(levels), "must hold 1 to 16 numbers, not \(levels)")
         for (index, channels) in blockOutChannels.enumerated() {
-            try check("block_out_channels[\(index)]", channels, within: 1...65_536)
+            try checkRange("block_out_channels[\(index)]", channels, within: 1...65_536)
         }
         for (key, count) in [(CodingKeys.downBlockTypes, downBlockTypes.count), (.upBlockTypes, upBlockTypes.count)] {
             try require(
                 key, count == levels, "has \(count) entries and 'block_out_channels' has \(levels): make them equal")
         }
-        try check("in_channels", inChannels, within: 1...65_536)
-        try check("out_channels", outChannels, within: 1...65_536)
-        try check("layers_per_block", layersPerBlock, within: 1...256)
-        try check("downsample_padding", downsamplePadding, within: 0...1)
+        try checkRange("in_channels", inChannels, within: 1...65_536)
+        try checkRange("out_channels", outChannels, within: 1...65_536)
+        try checkRange("layers_per_block", layersPerBlock, within: 1...256)
+        try checkRange("downsample_padding", downsamplePadding, within: 0...1)
         if let sampleSize {
-            try check("sample_size", sampleSize.height, within: 1...1_048_576)
-            try check("sample_size", sampleSize.width, within: 1...1_048_576)
+            try checkRange("sample_size", sampleSize.height, within: 1...1_048_576)
+            try checkRange("sample_size", sampleSize.width, within: 1...1_048_576)
         }
         try require(.dropout, (0..<1).contains(dropout), "is \(dropout): use a probability from 0 to below 1")
         try require(
@@ -34,13 +34,13 @@ extension UNet2DConfiguration {
 
     private func validateNorms() throws {
         try require(.normEps, normEps.isFinite && normEps > 0, "is \(normEps): use a small positive number")
-        try check("norm_num_groups", normNumGroups, within: 1...65_536)
+        try checkRange("norm_num_groups", normNumGroups, within: 1...65_536)
         for channels in blockOutChannels where channels % normNumGroups != 0 {
             throw NetworkError(
                 "norm_num_groups", "is \(normNumGroups), which does not divide the \(channels) channels of a block")
         }
         guard let groups = attnNormNumGroups, let channels = blockOutChannels.last else { return }
-        try check("attn_norm_num_groups", groups, within: 1...65_536)
+        try checkRange("attn_norm_num_groups", groups, within: 1...65_536)
         try require(
             .attnNormNumGroups, channels % groups == 0,
             "is \(groups), which does not divide the \(channels) channels of the middle")
@@ -48,7 +48,7 @@ extension UNet2DConfiguration {
 
     private func validateAttention() throws {
         guard let size = attentionHeadDim else { return }
-        try check("attention_head_dim", size, within: 1...65_536)
+        try checkRange("attention_head_dim", size, within: 1...65_536)
         var attended = zip(blockOutChannels, downBlockTypes).filter { $1 == .attention }.map(\.0)
         attended += zip(blockOutChannels.reversed(), upBlockTypes).filter { $1 == .attention }.map(\.0)
         if addAttention && midBlockType != nil { attended += blockOutChannels.suffix(1) }
@@ -59,9 +59,9 @@ extension UNet2DConfiguration {
     }
 
     private func validateTime() throws {
-        if let timeEmbeddingDim { try check("time_embedding_dim", timeEmbeddingDim, within: 1...1_048_576) }
-        if let numClassEmbeds { try check("num_class_embeds", numClassEmbeds, within: 1...10_000_000) }
-        if let numTrainTimesteps { try check("num_train_timesteps", numTrainTimesteps, within: 1...10_000_000) }
+        if let timeEmbeddingDim { try checkRange("time_embedding_dim", timeEmbeddingDim, within: 1...1_048_576) }
+        if let numClassEmbeds { try checkRange("num_class_embeds", numClassEmbeds, within: 1...10_000_000) }
+        if let numTrainTimesteps { try checkRange("num_train_timesteps", numTrainTimesteps, within: 1...10_000_000) }
         switch timeEmbeddingType {
         case .positional:
             let frequencies = blockOutChannels[0] / 2
@@ -71,12 +71,6 @@ extension UNet2DConfiguration {
         case .learned:
             try require(.numTrainTimesteps, numTrainTimesteps != nil, "is needed by the time embedding 'learned'")
         case .fourier: break
-        }
-    }
-
-    private func check(_ key: String, _ value: Int, within range: ClosedRange<Int>) throws {
-        guard range.contains(value) else {
-            throw NetworkError(key, "is \(value): use a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
     }
 

@@ -1,3 +1,4 @@
+import Networks
 import Yams
 
 extension Recipe {
@@ -40,6 +41,11 @@ extension Recipe {
             self = try YAMLDecoder().decode(Recipe.self, from: tree)
         } catch let error as DecodingError {
             throw RecipeError(error, tree: tree, sources: sources)
+        } catch let error as NetworkError {
+            let path = "model.\(error.key)"
+            let source = sources.last { $0.root.node(at: path) != nil } ?? sources[0]
+            let place = source.place(of: source.root.node(at: path))
+            throw RecipeError("\(place): \(path) \(error.problem).")
         }
         if let rule = brokenRule {
             throw RecipeError(rule.path, tree: tree, sources: sources, wanted: rule.wanted)
@@ -139,7 +145,7 @@ struct RecipeSource {
             let name = key.scalar?.string ?? key.shown
             guard let fallback = known.first(where: { $0.key.scalar?.string == name })?.value else {
                 throw RecipeError(
-                    "\(place(of: key)): there is no key \(prefix)\(name)\(advice(for: name, prefix, known)).")
+                    "\(place(of: key)): there is no key \(prefix)\(name)\(advice(for: name, prefix, known))")
             }
             guard seen.insert(name).inserted else {
                 throw RecipeError("\(place(of: key)): the key \(prefix)\(name) stands twice; delete one of the two.")
@@ -151,7 +157,7 @@ struct RecipeSource {
     private func advice(for name: String, _ prefix: String, _ known: Node.Mapping) -> String {
         let keys = known.compactMap { $0.key.scalar?.string }
         if let best = nearest(to: name, in: keys) { return "; did you mean \(prefix)\(best)?" }
-        return "; the keys here are \(keys.joined(separator: ", "))"
+        return "; the keys here are \(keys.joined(separator: ", "))."
     }
 
     private func mistyped(_ node: Node, _ path: String, _ wanted: String) -> RecipeError {
@@ -177,10 +183,11 @@ private enum ScalarKind {
     func accepts(_ node: Node) -> Bool {
         guard case .scalar = node else { return false }
         let tag = node.tag
+        // Whether a number may be absent is for its type to say, when it is decoded.
         return switch self {
-        case .whole: tag == Tag(.int)
-        case .number: tag == Tag(.int) || tag == Tag(.float)
-        case .truth: tag == Tag(.bool)
+        case .whole: tag == Tag(.int) || tag == Tag(.null)
+        case .number: tag == Tag(.int) || tag == Tag(.float) || tag == Tag(.null)
+        case .truth: tag == Tag(.bool) || tag == Tag(.null)
         case .text: tag != Tag(.null)
         }
     }

@@ -74,7 +74,7 @@ extension Recipe {
 
 extension Node {
     /// The node at a path of keys joined by points.
-    func node(at path: String) -> Node? {
+    package func node(at path: String) -> Node? {
         path.split(separator: ".", omittingEmptySubsequences: false).reduce(self as Node?) { node, key in
             node?.mapping?.first { $0.key.scalar?.string == String(key) }?.value
         }

@@ -36,7 +36,7 @@ extension RecipeChoice {
 /// The word in `candidates` that is nearest to `word`, if any is near enough to be what was meant.
 ///
 /// Distance: Levenshtein's, at most two fifths of the length of the word.
-func nearest(to word: String, in candidates: some Sequence<String>) -> String? {
+package func nearest(to word: String, in candidates: some Sequence<String>) -> String? {
     let limit = max(2, word.unicodeScalars.count * 2 / 5)
     let best = candidates.map { ($0, editDistance(word, $0)) }.min { $0.1 < $1.1 }
     guard let best, best.1 <= limit else { return nil }
@@ -44,7 +44,7 @@ func nearest(to word: String, in candidates: some Sequence<String>) -> String? {
 }
 
 /// How many insertions, deletions and replacements of one character turn `a` into `b` (Levenshtein).
-func editDistance(_ a: String, _ b: String) -> Int {
+package func editDistance(_ a: String, _ b: String) -> Int {
     let a = Array(a.unicodeScalars.prefix(256))
     let b = Array(b.unicodeScalars.prefix(256))
     var row = Array(0...b.count)

@@ -1,7 +1,7 @@
 /// One thing that must hold in a recipe.
-struct Rule: Sendable {
+package struct Rule: Sendable {
     /// The key it is about.
-    let path: String
+    package let path: String
     /// What the key's value has to be, to follow "write".
     let wanted: String
     /// Whether it is so.
@@ -47,8 +47,8 @@ struct Rule: Sendable {
 }
 
 extension Recipe {
-    /// What a recipe must fulfil, apart from its network (`ModelSection.rules`).
-    static let rules: [Rule] = [
+    /// What a recipe must fulfil, apart from its network, whose configuration checks itself.
+    package static let rules: [Rule] = [
         .whole("seed", 0...Int.max) { $0.seed },
 
         Rule("data.path", "the path of the data, which data.kind idx and folder need") {
@@ -67,7 +67,7 @@ extension Recipe {
         Rule(
             "diffusion.prediction",
             "sample or v_prediction, since epsilon says nothing at the pure noise of zero_terminal_snr"
-        ) { !($0.diffusion.zeroTerminalSNR && $0.diffusion.prediction == .epsilon) },
+        ) { !($0.diffusion.zeroTerminalSNR && $0.diffusion.prediction == .noise) },
 
         .whole("training.steps", 1...1_000_000_000) { $0.training.steps },
         .whole("training.batch_size", 1...65_536) { $0.training.batchSize },
@@ -89,7 +89,6 @@ extension Recipe {
         },
         .whole("training.threads", 0...1024) { $0.training.threads },
 
-        Rule("evaluation.solver", "the name of a solver") { !$0.evaluation.solver.isEmpty },
         .whole("evaluation.steps", 1...10_000) { $0.evaluation.steps },
         .number("evaluation.guidance", 0...1000) { $0.evaluation.guidance },
         .whole("evaluation.count", 1...4096) { $0.evaluation.count },
@@ -103,7 +102,7 @@ extension Recipe {
 
     /// The first rule that does not hold.
     var brokenRule: Rule? {
-        (Self.rules + model.rules).first { !$0.holds(self) }
+        Self.rules.first { !$0.holds(self) }
     }
 
     /// Checks every value's range. Throws `RecipeError` that names the first key whose value cannot be.

@@ -4,7 +4,7 @@ import Yams
 ///
 /// Yams' own encoder leaves absent values out and keeps 15 digits of a number; here an absent value is
 /// `null` and every number reads back as the same bits, whatever the locale.
-final class TreeEncoder: Encoder {
+package final class TreeEncoder: Encoder {
     private enum Content {
         case empty
         case scalar(Node)
@@ -12,8 +12,8 @@ final class TreeEncoder: Encoder {
         case sequence([TreeEncoder])
     }
 
-    let codingPath: [any CodingKey]
-    let userInfo: [CodingUserInfoKey: Any] = [:]
+    package let codingPath: [any CodingKey]
+    package let userInfo: [CodingUserInfoKey: Any] = [:]
     private var content = Content.empty
 
     private init(codingPath: [any CodingKey]) {
@@ -21,7 +21,7 @@ final class TreeEncoder: Encoder {
     }
 
     /// The tree of `value`.
-    static func tree(of value: some Encodable) throws -> Node {
+    package static func tree(of value: some Encodable) throws -> Node {
         let encoder = TreeEncoder(codingPath: [])
         try encoder.fill(with: value)
         return encoder.node
@@ -48,7 +48,8 @@ final class TreeEncoder: Encoder {
     }
 
     fileprivate func fillWithNull() {
-        content = .scalar(Node("null", Tag(.null)))
+        // Yams reads only a plain scalar as absent.
+        content = .scalar(Node("null", Tag(.null), .plain))
     }
 
     fileprivate func child(_ key: any CodingKey) -> TreeEncoder {
@@ -89,18 +90,18 @@ final class TreeEncoder: Encoder {
         return .scalar(isText ? plain : Node.Scalar(text, Tag(.str), .singleQuoted))
     }
 
-    func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
+    package func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
         // A type may encode into the container of the one that holds it: the keys go on.
         if case .mapping = content {} else { content = .mapping([]) }
         return KeyedEncodingContainer(Keyed<Key>(encoder: self))
     }
 
-    func unkeyedContainer() -> any UnkeyedEncodingContainer {
+    package func unkeyedContainer() -> any UnkeyedEncodingContainer {
         content = .sequence([])
         return Unkeyed(encoder: self)
     }
 
-    func singleValueContainer() -> any SingleValueEncodingContainer {
+    package func singleValueContainer() -> any SingleValueEncodingContainer {
         Single(encoder: self)
     }
 }

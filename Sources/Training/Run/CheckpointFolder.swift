@@ -56,7 +56,9 @@ public struct CheckpointFolder: Sendable {
         self.init(path, keep: keep, willDo: { _ in })
     }
 
-    init(_ path: String, keep: Int, willDo: @escaping @Sendable (_ operation: String) throws -> Void) {
+    package init(
+        _ path: String, keep: Int, willDo: @escaping @Sendable (_ operation: String) throws -> Void
+    ) {
         self.path = path
         self.keep = max(1, keep)
         self.willDo = willDo

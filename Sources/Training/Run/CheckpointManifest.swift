@@ -1,4 +1,4 @@
-import CLibCrypto
+import Storage
 import Foundation
 
 #if canImport(Glibc)
@@ -94,33 +94,5 @@ extension CheckpointManifest.File {
             count += $0.count
         }
         self.init(name: name, bytes: count, sha256: digest.hexadecimal())
-    }
-}
-
-/// The digest of FIPS 180-4, by libcrypto.
-final class SHA256 {
-    private let context = EVP_MD_CTX_new()
-
-    init() {
-        // Fails only without memory; the digest is then empty, which no manifest may hold.
-        EVP_DigestInit_ex(context, EVP_sha256(), nil)
-    }
-
-    deinit {
-        EVP_MD_CTX_free(context)
-    }
-
-    /// Takes in more bytes.
-    func update(_ bytes: UnsafeRawBufferPointer) {
-        EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
-    }
-
-    /// The digest of all bytes so far, as lower-case digits. Nothing can be taken in after it.
-    func hexadecimal() -> String {
-        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
-        var count: UInt32 = 0
-        EVP_DigestFinal_ex(context, &digest, &count)
-        let digits = Array("0123456789abcdef")
-        return String(digest.prefix(Int(count)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     }
 }

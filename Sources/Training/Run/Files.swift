@@ -5,15 +5,19 @@
 #endif
 
 /// What the system said when a file operation failed.
-struct FileFailure: Error {
+package struct FileFailure: Error {
     /// What was tried, such as "writing".
-    let action: String
+    package let action: String
     /// The file or folder.
-    let path: String
+    package let path: String
     /// The system's `errno`.
-    let code: Int32
+    package let code: Int32
     /// A sentence's part that says why, where `code` alone does not.
-    var explanation: String?
+    package var explanation: String?
+
+    package init(action: String, path: String, code: Int32, explanation: String? = nil) {
+        (self.action, self.path, self.code, self.explanation) = (action, path, code, explanation)
+    }
 
     /// Why it failed, as part of a sentence.
     var reason: String {
@@ -39,7 +43,7 @@ struct FileFailure: Error {
 }
 
 /// File operations of the system, each of which throws `FileFailure` with the path.
-enum Files {
+package enum Files {
     /// The bytes of a regular file that is not larger than `limit`.
     static func read(_ path: String, atMost limit: Int = Int.max) throws(FileFailure) -> [UInt8] {
         // O_NONBLOCK: opening a pipe with nobody at its other end must not hang.
@@ -77,7 +81,7 @@ enum Files {
     }
 
     /// Writes a file, replacing what was there, and brings it to the disk.
-    static func write(_ bytes: some Collection<UInt8>, to path: String) throws(FileFailure) {
+    package static func write(_ bytes: some Collection<UInt8>, to path: String) throws(FileFailure) {
         let file = try open(path, O_WRONLY | O_CREAT | O_TRUNC, "writing")
         defer { close(file) }
         try write(bytes, to: file, path)

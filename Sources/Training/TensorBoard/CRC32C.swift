@@ -1,11 +1,11 @@
 /// The checksum CRC-32C (Castagnoli) of RFC 3720, appendix B.4.
-func crc32c(_ bytes: some Sequence<UInt8>) -> UInt32 {
+package func crc32c(_ bytes: some Sequence<UInt8>) -> UInt32 {
     ~bytes.reduce(~0) { crc, byte in crcTable[Int((crc ^ UInt32(byte)) & 0xFF)] ^ (crc >> 8) }
 }
 
 /// The checksum as TFRecord files hold it: turned by 15 bits and moved, so that the checksum of bytes that
 /// hold checksums stays meaningful.
-func maskedCRC32C(_ bytes: some Sequence<UInt8>) -> UInt32 {
+package func maskedCRC32C(_ bytes: some Sequence<UInt8>) -> UInt32 {
     let crc = crc32c(bytes)
     return ((crc >> 15) | (crc << 17)) &+ 0xA282_EAD8
 }

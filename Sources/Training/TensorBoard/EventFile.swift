@@ -32,7 +32,7 @@ public final class EventFile {
         try self.init(path: "\(folder)/\(name)", resumingAfter: step) { Date().timeIntervalSince1970 }
     }
 
-    init(path: String, resumingAfter step: Int?, now: @escaping () -> Double) throws {
+    package init(path: String, resumingAfter step: Int?, now: @escaping () -> Double) throws {
         self.path = path
         self.now = now
         do {

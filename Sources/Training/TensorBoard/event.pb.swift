@@ -32,20 +32,20 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-nonisolated struct Langevin_Event: Sendable {
+package nonisolated struct Langevin_Event: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// seconds since 1970
-  var wallTime: Double = 0
+  package var wallTime: Double = 0
 
-  var step: Int64 = 0
+  package var step: Int64 = 0
 
-  var what: Langevin_Event.OneOf_What? = nil
+  package var what: Langevin_Event.OneOf_What? = nil
 
   /// "brain.Event:2", in the first event of a file
-  var fileVersion: String {
+  package var fileVersion: String {
     get {
       if case .fileVersion(let v)? = what {return v}
       return String()
@@ -53,7 +53,7 @@ nonisolated struct Langevin_Event: Sendable {
     set {what = .fileVersion(newValue)}
   }
 
-  var summary: Langevin_Summary {
+  package var summary: Langevin_Summary {
     get {
       if case .summary(let v)? = what {return v}
       return Langevin_Summary()
@@ -61,7 +61,7 @@ nonisolated struct Langevin_Event: Sendable {
     set {what = .summary(newValue)}
   }
 
-  var sessionLog: Langevin_SessionLog {
+  package var sessionLog: Langevin_SessionLog {
     get {
       if case .sessionLog(let v)? = what {return v}
       return Langevin_SessionLog()
@@ -69,9 +69,9 @@ nonisolated struct Langevin_Event: Sendable {
     set {what = .sessionLog(newValue)}
   }
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  nonisolated enum OneOf_What: Equatable, Sendable {
+  package nonisolated enum OneOf_What: Equatable, Sendable {
     /// "brain.Event:2", in the first event of a file
     case fileVersion(String)
     case summary(Langevin_Summary)
@@ -79,28 +79,28 @@ nonisolated struct Langevin_Event: Sendable {
 
   }
 
-  init() {}
+  package init() {}
 }
 
-nonisolated struct Langevin_Summary: Sendable {
+package nonisolated struct Langevin_Summary: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var value: [Langevin_Summary.Value] = []
+  package var value: [Langevin_Summary.Value] = []
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  nonisolated struct Value: Sendable {
+  package nonisolated struct Value: Sendable {
     // SwiftProtobuf.Message conformance is added in an extension below. See the
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
-    var tag: String = String()
+    package var tag: String = String()
 
-    var value: Langevin_Summary.Value.OneOf_Value? = nil
+    package var value: Langevin_Summary.Value.OneOf_Value? = nil
 
-    var simpleValue: Float {
+    package var simpleValue: Float {
       get {
         if case .simpleValue(let v)? = value {return v}
         return 0
@@ -108,7 +108,7 @@ nonisolated struct Langevin_Summary: Sendable {
       set {value = .simpleValue(newValue)}
     }
 
-    var image: Langevin_Summary.Image {
+    package var image: Langevin_Summary.Image {
       get {
         if case .image(let v)? = value {return v}
         return Langevin_Summary.Image()
@@ -116,63 +116,63 @@ nonisolated struct Langevin_Summary: Sendable {
       set {value = .image(newValue)}
     }
 
-    var unknownFields = SwiftProtobuf.UnknownStorage()
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
 
-    nonisolated enum OneOf_Value: Equatable, Sendable {
+    package nonisolated enum OneOf_Value: Equatable, Sendable {
       case simpleValue(Float)
       case image(Langevin_Summary.Image)
 
     }
 
-    init() {}
+    package init() {}
   }
 
-  nonisolated struct Image: Sendable {
+  package nonisolated struct Image: Sendable {
     // SwiftProtobuf.Message conformance is added in an extension below. See the
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
     // methods supported on all messages.
 
-    var height: Int32 = 0
+    package var height: Int32 = 0
 
-    var width: Int32 = 0
+    package var width: Int32 = 0
 
     /// 1 grey, 3 RGB, 4 RGBA
-    var colorspace: Int32 = 0
+    package var colorspace: Int32 = 0
 
     /// the file, such as a PNG
-    var encodedImageString: Data = Data()
+    package var encodedImageString: Data = Data()
 
-    var unknownFields = SwiftProtobuf.UnknownStorage()
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
 
-    init() {}
+    package init() {}
   }
 
-  init() {}
+  package init() {}
 }
 
 /// With START, a reader drops what earlier files say about the event's step and later ones.
-nonisolated struct Langevin_SessionLog: Sendable {
+package nonisolated struct Langevin_SessionLog: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var status: Langevin_SessionLog.SessionStatus = .statusUnspecified
+  package var status: Langevin_SessionLog.SessionStatus = .statusUnspecified
 
-  var unknownFields = SwiftProtobuf.UnknownStorage()
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
 
-  nonisolated enum SessionStatus: SwiftProtobuf.Enum, Swift.CaseIterable {
-    typealias RawValue = Int
+  package nonisolated enum SessionStatus: SwiftProtobuf.Enum, Swift.CaseIterable {
+    package typealias RawValue = Int
     case statusUnspecified // = 0
     case start // = 1
     case stop // = 2
     case checkpoint // = 3
     case UNRECOGNIZED(Int)
 
-    init() {
+    package init() {
       self = .statusUnspecified
     }
 
-    init?(rawValue: Int) {
+    package init?(rawValue: Int) {
       switch rawValue {
       case 0: self = .statusUnspecified
       case 1: self = .start
@@ -182,7 +182,7 @@ nonisolated struct Langevin_SessionLog: Sendable {
       }
     }
 
-    var rawValue: Int {
+    package var rawValue: Int {
       switch self {
       case .statusUnspecified: return 0
       case .start: return 1
@@ -193,7 +193,7 @@ nonisolated struct Langevin_SessionLog: Sendable {
     }
 
     // The compiler won't synthesize support with the UNRECOGNIZED case.
-    static let allCases: [Langevin_SessionLog.SessionStatus] = [
+    package static let allCases: [Langevin_SessionLog.SessionStatus] = [
       .statusUnspecified,
       .start,
       .stop,
@@ -202,7 +202,7 @@ nonisolated struct Langevin_SessionLog: Sendable {
 
   }
 
-  init() {}
+  package init() {}
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -210,10 +210,10 @@ nonisolated struct Langevin_SessionLog: Sendable {
 fileprivate nonisolated let _protobuf_package = "langevin"
 
 nonisolated extension Langevin_Event: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".Event"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}wall_time\0\u{1}step\0\u{3}file_version\0\u{2}\u{2}summary\0\u{4}\u{2}session_log\0")
+  package static let protoMessageName: String = _protobuf_package + ".Event"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}wall_time\0\u{1}step\0\u{3}file_version\0\u{2}\u{2}summary\0\u{4}\u{2}session_log\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -260,7 +260,7 @@ nonisolated extension Langevin_Event: SwiftProtobuf.Message, SwiftProtobuf._Mess
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     // The use of inline closures is to circumvent an issue where the compiler
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
@@ -289,7 +289,7 @@ nonisolated extension Langevin_Event: SwiftProtobuf.Message, SwiftProtobuf._Mess
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Langevin_Event, rhs: Langevin_Event) -> Bool {
+  package static func ==(lhs: Langevin_Event, rhs: Langevin_Event) -> Bool {
     if lhs.wallTime != rhs.wallTime {return false}
     if lhs.step != rhs.step {return false}
     if lhs.what != rhs.what {return false}
@@ -299,10 +299,10 @@ nonisolated extension Langevin_Event: SwiftProtobuf.Message, SwiftProtobuf._Mess
 }
 
 nonisolated extension Langevin_Summary: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".Summary"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}value\0")
+  package static let protoMessageName: String = _protobuf_package + ".Summary"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}value\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -314,14 +314,14 @@ nonisolated extension Langevin_Summary: SwiftProtobuf.Message, SwiftProtobuf._Me
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if !self.value.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.value, fieldNumber: 1)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Langevin_Summary, rhs: Langevin_Summary) -> Bool {
+  package static func ==(lhs: Langevin_Summary, rhs: Langevin_Summary) -> Bool {
     if lhs.value != rhs.value {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -329,10 +329,10 @@ nonisolated extension Langevin_Summary: SwiftProtobuf.Message, SwiftProtobuf._Me
 }
 
 nonisolated extension Langevin_Summary.Value: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = Langevin_Summary.protoMessageName + ".Value"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}tag\0\u{3}simple_value\0\u{2}\u{2}image\0")
+  package static let protoMessageName: String = Langevin_Summary.protoMessageName + ".Value"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}tag\0\u{3}simple_value\0\u{2}\u{2}image\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -365,7 +365,7 @@ nonisolated extension Langevin_Summary.Value: SwiftProtobuf.Message, SwiftProtob
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     // The use of inline closures is to circumvent an issue where the compiler
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
@@ -387,7 +387,7 @@ nonisolated extension Langevin_Summary.Value: SwiftProtobuf.Message, SwiftProtob
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Langevin_Summary.Value, rhs: Langevin_Summary.Value) -> Bool {
+  package static func ==(lhs: Langevin_Summary.Value, rhs: Langevin_Summary.Value) -> Bool {
     if lhs.tag != rhs.tag {return false}
     if lhs.value != rhs.value {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -396,10 +396,10 @@ nonisolated extension Langevin_Summary.Value: SwiftProtobuf.Message, SwiftProtob
 }
 
 nonisolated extension Langevin_Summary.Image: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = Langevin_Summary.protoMessageName + ".Image"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}height\0\u{1}width\0\u{1}colorspace\0\u{3}encoded_image_string\0")
+  package static let protoMessageName: String = Langevin_Summary.protoMessageName + ".Image"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}height\0\u{1}width\0\u{1}colorspace\0\u{3}encoded_image_string\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -414,7 +414,7 @@ nonisolated extension Langevin_Summary.Image: SwiftProtobuf.Message, SwiftProtob
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if self.height != 0 {
       try visitor.visitSingularInt32Field(value: self.height, fieldNumber: 1)
     }
@@ -430,7 +430,7 @@ nonisolated extension Langevin_Summary.Image: SwiftProtobuf.Message, SwiftProtob
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Langevin_Summary.Image, rhs: Langevin_Summary.Image) -> Bool {
+  package static func ==(lhs: Langevin_Summary.Image, rhs: Langevin_Summary.Image) -> Bool {
     if lhs.height != rhs.height {return false}
     if lhs.width != rhs.width {return false}
     if lhs.colorspace != rhs.colorspace {return false}
@@ -441,10 +441,10 @@ nonisolated extension Langevin_Summary.Image: SwiftProtobuf.Message, SwiftProtob
 }
 
 nonisolated extension Langevin_SessionLog: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".SessionLog"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0")
+  package static let protoMessageName: String = _protobuf_package + ".SessionLog"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0")
 
-  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
@@ -456,14 +456,14 @@ nonisolated extension Langevin_SessionLog: SwiftProtobuf.Message, SwiftProtobuf.
     }
   }
 
-  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
     if self.status != .statusUnspecified {
       try visitor.visitSingularEnumField(value: self.status, fieldNumber: 1)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Langevin_SessionLog, rhs: Langevin_SessionLog) -> Bool {
+  package static func ==(lhs: Langevin_SessionLog, rhs: Langevin_SessionLog) -> Bool {
     if lhs.status != rhs.status {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -471,5 +471,5 @@ nonisolated extension Langevin_SessionLog: SwiftProtobuf.Message, SwiftProtobuf.
 }
 
 nonisolated extension Langevin_SessionLog.SessionStatus: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STATUS_UNSPECIFIED\0\u{1}START\0\u{1}STOP\0\u{1}CHECKPOINT\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STATUS_UNSPECIFIED\0\u{1}START\0\u{1}STOP\0\u{1}CHECKPOINT\0")
 }

@@ -1,0 +1,110 @@
+import Layers
+import Tensors
+
+/// The ConvNeXt U-Net of the annotated diffusion code, under the parameter names of that code.
+///
+/// Source: N. Rogge and K. Rasul, "The Annotated Diffusion Model" (2022), after Phil Wang's
+/// implementation of Ho et al. 2020 (arXiv:2006.11239).
+public struct AnnotatedUNet: NoiseNetwork {
+    /// Two blocks, attention, and a change of resolution.
+    struct Level<Resampling> {
+        let first: ConvNeXtBlock
+        let second: ConvNeXtBlock
+        let attention: PixelAttention
+        let resampling: Resampling?
+
+        func callAsFunction(_ x: Tensor, time: Tensor) -> Tensor {
+            attention(second(first(x, time: time), time: time))
+        }
+    }
+
+    /// What the network was built from.
+    public let configuration: AnnotatedUNetConfiguration
+
+    let inputConvolution: Convolution2D
+    let time1: Linear
+    let time2: Linear
+    let down: [Level<Convolution2D>]
+    let middle1: ConvNeXtBlock
+    let middleAttention: PixelAttention
+    let middle2: ConvNeXtBlock
+    let up: [Level<TransposedConvolution2D>]
+    let outputBlock: ConvNeXtBlock
+    let outputConvolution: Convolution2D
+
+    /// The network of a configuration, its parameters from a scope.
+    /// - Throws: `NetworkError` where the configuration describes no network.
+    public init(_ configuration: AnnotatedUNetConfiguration, _ weights: Weights) throws {
+        try configuration.validate()
+        self.configuration = configuration
+        let (dim, widths, timeWidth) = (configuration.dim, configuration.widths, configuration.timeWidth)
+        let deepest = widths[widths.count - 1]
+        func block(_ inputs: Int, _ outputs: Int, _ scope: Weights, isTold: Bool = true) -> ConvNeXtBlock {
+            ConvNeXtBlock(
+                inputs: inputs, outputs: outputs, timeWidth: isTold ? timeWidth : nil,
+                multiple: configuration.convnextMult, scope)
+        }
+        inputConvolution = Convolution2D(
+            inputs: configuration.channels, outputs: widths[0], kernel: 7, padding: 3, weights["init_conv"])
+        time1 = Linear(inputs: dim, outputs: timeWidth, weights["time_mlp"][1])
+        time2 = Linear(inputs: timeWidth, outputs: timeWidth, weights["time_mlp"][3])
+        let levels = widths.count - 1
+        down = (0..<levels).map { index in
+            let (scope, outputs) = (weights["downs"][index], widths[index + 1])
+            return Level(
+                first: block(widths[index], outputs, scope[0]), second: block(outputs, outputs, scope[1]),
+                attention: PixelAttention(.linear, channels: outputs, scope[2]),
+                resampling: index == levels - 1
+                    ? nil
+                    : Convolution2D(
+                        inputs: outputs, outputs: outputs, kernel: 4, stride: 2, padding: 1, scope[3]))
+        }
+        middle1 = block(deepest, deepest, weights["mid_block1"])
+        middleAttention = PixelAttention(.full, channels: deepest, weights["mid_attn"])
+        middle2 = block(deepest, deepest, weights["mid_block2"])
+        up = (0..<levels - 1).map { index in
+            let (scope, outputs) = (weights["ups"][index], widths[levels - 1 - index])
+            return Level(
+                first: block(2 * widths[levels - index], outputs, scope[0]),
+                second: block(outputs, outputs, scope[1]),
+                attention: PixelAttention(.linear, channels: outputs, scope[2]),
+                resampling: TransposedConvolution2D(
+                    inputs: outputs, outputs: outputs, kernel: 4, stride: 2, padding: 1, scope[3]))
+        }
+        outputBlock = block(dim, dim, weights["final_conv"][0], isTold: false)
+        outputConvolution = Convolution2D(
+            inputs: dim, outputs: configuration.outDim ?? configuration.channels, kernel: 1,
+            weights["final_conv"][1])
+    }
+
+    /// What the network says about a batch; height and width are multiples of 2 to the number of
+    /// resolutions less one.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, channels, height, width]`, in the element type of the weights.
+    ///   - time: `[batch]`, or `[1]` for all alike.
+    ///   - labels: `nil`: this network knows no classes.
+    ///   - dropout: not read: this network has none.
+    /// - Returns: `[batch, outDim, height, width]`
+    public func callAsFunction(
+        _ x: Tensor, time: Tensor, labels: Tensor? = nil, dropout: RandomGenerator? = nil
+    ) -> Tensor {
+        precondition(labels == nil, "this network knows no classes")
+        let frequencies = sinusoidalEmbedding(time, width: configuration.dim, shift: 1).to(x.elementType)
+        // Every block begins with the same non-linearity of the same vector.
+        let told = time2(time1(frequencies).gelu()).gelu()
+        var hidden = inputConvolution(x)
+        var skips: [Tensor] = []
+        for level in down {
+            hidden = level(hidden, time: told)
+            skips.append(hidden)
+            hidden = level.resampling?(hidden) ?? hidden
+        }
+        hidden = middle2(middleAttention(middle1(hidden, time: told)), time: told)
+        for level in up {
+            hidden = level(concatenated([hidden, skips.removeLast()], along: 1), time: told)
+            hidden = level.resampling?(hidden) ?? hidden
+        }
+        return outputConvolution(outputBlock(hidden))
+    }
+}
