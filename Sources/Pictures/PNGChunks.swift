@@ -49,7 +49,8 @@ package struct PNGChunks {
         var result = PNGChunks.signature
         for chunk in chunks where ["IHDR", "PLTE", "tRNS", "IDAT", "IEND"].contains(chunk.type) {
             let checked = bytes[(chunk.whole.lowerBound + 4)..<chunk.data.upperBound]
-            guard let stored = bytes.bigEndian32(at: chunk.data.upperBound), checksum(checked) == stored else {
+            guard let stored = bytes.bigEndian32(at: chunk.data.upperBound), checksum(checked) == stored
+            else {
                 throw PictureError.damaged("the checksum of the PNG's chunk \(chunk.type) is wrong")
             }
             result += bytes[chunk.whole]

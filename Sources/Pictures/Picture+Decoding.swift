@@ -20,7 +20,9 @@ public enum PictureFormat: String, Hashable, Sendable, Codable, CaseIterable {
             self = .png
         } else if content.starts(with: [0xFF, 0xD8, 0xFF]) {
             self = .jpeg
-        } else if content.starts(with: Array("RIFF".utf8)), content.dropFirst(8).starts(with: Array("WEBP".utf8)) {
+        } else if content.starts(with: Array("RIFF".utf8)),
+            content.dropFirst(8).starts(with: Array("WEBP".utf8))
+        {
             self = .webp
         } else {
             return nil

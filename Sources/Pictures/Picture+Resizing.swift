@@ -51,9 +51,9 @@ extension Picture {
     ///
     /// When a side shrinks, the filter widens by the same factor, so that nothing is skipped
     /// (antialiasing). The result equals that of Pillow 13's `resize` byte for byte: weights are rounded to
-    /// 22-bit fixed point, and each of the two passes is rounded to 8 bits. Rows are filtered first, unless the
-    /// height shrinks by more than twice the pixels that the width does (earlier Pillows: always rows first).
-    /// Colours with alpha are filtered premultiplied, except by `.nearest`.
+    /// 22-bit fixed point, and each of the two passes is rounded to 8 bits. Rows are filtered first, unless
+    /// the height shrinks by more than twice the pixels that the width does (earlier Pillows: always rows
+    /// first). Colours with alpha are filtered premultiplied, except by `.nearest`.
     ///
     /// - Precondition: The sizes are positive.
     public func resized(width: Int, height: Int, filter: ResizeFilter = .lanczos) -> Picture {

@@ -2,8 +2,8 @@ import Foundation
 
 /// A typeface of lines and curves, drawn for this project.
 ///
-/// A glyph stands on a grid whose base line is at 4, whose small letters reach 12 and whose capitals reach 16;
-/// descenders go down to 0. It is written as strokes, each a mark and its points, a point being two base-36
+/// A glyph stands on a grid whose base line is at 4, whose small letters reach 12 and whose capitals reach
+/// 16; descenders go down to 0. It is written as strokes, each a mark and its points, a point being two base-36
 /// digits (x and y): `/` joins the points by straight lines, `~` by a quadratic B-spline that starts in the
 /// first and ends in the last, `o` by a closed one, and `.` is a dot.
 struct StrokeFont {
@@ -100,7 +100,8 @@ struct StrokeFont {
                 let control = controls[index]
                 result.append(
                     Point(
-                        x: a * start.x + b * control.x + c * end.x, y: a * start.y + b * control.y + c * end.y))
+                        x: a * start.x + b * control.x + c * end.x, y: a * start.y + b * control.y + c * end.y
+                    ))
             }
         }
         return result
@@ -169,7 +170,8 @@ private let strokes: [Character: String] = [
     "Z": "/0g8g0484",
     "a": "o04747c0c /7c74", "b": "/0g04 o04747c0c", "c": "~7a6c0c046476", "d": "/7g74 o04747c0c",
     "e": "/0878 ~787c0c046476", "f": "~5g2g2c24 /0c5c", "g": "o04747c0c ~7c75700002",
-    "h": "/0g04 ~080c7c7874", "i": "/0c04 .0g", "j": "~3c343000 .3g", "k": "/0g04 /6c07 /2964", "l": "~0g060424",
+    "h": "/0g04 ~080c7c7874", "i": "/0c04 .0g", "j": "~3c343000 .3g", "k": "/0g04 /6c07 /2964",
+    "l": "~0g060424",
     "m": "/0c04 ~080c5c5854 ~585caca8a4", "n": "/0c04 ~080c7c7874", "o": "o04747c0c", "p": "/0c00 o04747c0c",
     "q": "/7c70 o04747c0c", "r": "/0c04 ~080c5c", "s": "~6b5c0c0868641405", "t": "~2g272454 /0c5c",
     "u": "~0c08047478 /7c74", "v": "/0c346c", "w": "/0c245c84ac", "x": "/046c /0c64", "y": "/0c34 /6c20",
@@ -180,7 +182,8 @@ private let strokes: [Character: String] = [
     ".": ".14", ",": "/2512", ":": ".14 .1b", ";": ".1b /2512", "!": "/1g18 .14", "?": "~0d0g7g7a3a37 .34",
     "-": "/0a5a", "–": "/0a8a", "−": "/0a8a", "—": "/0aca", "+": "/0a8a /464e", "±": "/0b8b /4f47 /0484",
     "=": "/0888 /0c8c", "_": "/0383", "/": "/026h", "\\": "/0h62", "|": "/121h", "(": "~3h0d0631",
-    ")": "~0h3d3601", "[": "/3h0h0131", "]": "/0h3h3101", "{": "~4h2h2909 ~09292141", "}": "~0h2h2949 ~49292101",
+    ")": "~0h3d3601", "[": "/3h0h0131", "]": "/0h3h3101", "{": "~4h2h2909 ~09292141",
+    "}": "~0h2h2949 ~49292101",
     "<": "/7e0a76", ">": "/0e7a06", "*": "/3g3a /0f6b /0b6f", "^": "/0c3g6c", "~": "~092d678b",
     "#": "/143g /547g /0888 /0d8d", "%": "o0b4b4g0g o54949959 /148g", "&": "~941d2h7h6c0904639a",
     "@": "o37878d3d ~8d86c6ch0h0393", "'": "/1g1d", "\"": "/1g1d /4g4d", "`": "/0g2e", "·": ".1a",

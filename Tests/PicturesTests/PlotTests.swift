@@ -1,10 +1,10 @@
 import Foundation
+import Pictures
 import Testing
 
-import Pictures
-
 struct PlotAxisTests {
-    private func labels(_ scale: Plot.Scale, _ low: Double, _ high: Double, about count: Int = 6) -> [String] {
+    private func labels(_ scale: Plot.Scale, _ low: Double, _ high: Double, about count: Int = 6) -> [String]
+    {
         PlotAxis(scale, holding: [low, high]).ticks(about: count).map(\.label)
     }
 
@@ -55,7 +55,8 @@ struct PlotTests {
                 rows.append(y)
             }
         }
-        guard let left = columns.min(), let right = columns.max(), let top = rows.min(), let bottom = rows.max()
+        guard let left = columns.min(), let right = columns.max(), let top = rows.min(),
+            let bottom = rows.max()
         else { return nil }
         return (left...right, top...bottom)
     }
@@ -67,14 +68,18 @@ struct PlotTests {
         let extent = try #require(blueExtent(of: picture))
         #expect(extent.columns.count > 250 && extent.rows.count > 180)
         let first = try #require(
-            extent.rows.first { picture[extent.columns.lowerBound, $0, 2] > 200 && picture[extent.columns.lowerBound, $0, 0] < 60 })
+            extent.rows.first {
+                picture[extent.columns.lowerBound, $0, 2] > 200
+                    && picture[extent.columns.lowerBound, $0, 0] < 60
+            })
         #expect(first < 60)
     }
 
     @Test func aPowerIsStraightOnLogarithmicAxes() throws {
         let x = (0...40).map { pow(10, Double($0) / 10) }
         let plot = Plot(
-            [.init(x: x, y: x.map { 3 * $0 * $0 }, style: .dots, size: 6, colour: blue)], xScale: .logarithmic,
+            [.init(x: x, y: x.map { 3 * $0 * $0 }, style: .dots, size: 6, colour: blue)],
+            xScale: .logarithmic,
             yScale: .logarithmic)
         let picture = plot.picture(width: 500, height: 400)
         let extent = try #require(blueExtent(of: picture))
@@ -89,17 +94,21 @@ struct PlotTests {
     @Test func equalStepsKeepCirclesRound() throws {
         let angles = (0..<200).map { Double($0) / 200 * 2 * .pi }
         let circle = Plot.Series(x: angles.map(cos), y: angles.map(sin), style: .dots, colour: blue)
-        let extent = try #require(blueExtent(of: Plot([circle], hasEqualSteps: true).picture(width: 700, height: 400)))
+        let extent = try #require(
+            blueExtent(of: Plot([circle], hasEqualSteps: true).picture(width: 700, height: 400)))
         #expect(abs(extent.columns.count - extent.rows.count) <= 8)
         let stretched = try #require(blueExtent(of: Plot([circle]).picture(width: 700, height: 400)))
         #expect(stretched.columns.count > stretched.rows.count + 100)
     }
 
     @Test func oddValuesDrawSomething() {
-        let odd: [[Double]] = [[], [1], [.nan, .infinity], [0, 0, 0], [1e308, -1e308], [2.3e-308, 1], [-1, -2]]
+        let odd: [[Double]] = [
+            [], [1], [.nan, .infinity], [0, 0, 0], [1e308, -1e308], [2.3e-308, 1], [-1, -2],
+        ]
         for values in odd {
             for scale in [Plot.Scale.linear, .logarithmic] {
-                let plot = Plot([.init("series", values, style: .markedLine)], title: "σ", xScale: scale, yScale: scale)
+                let plot = Plot(
+                    [.init("series", values, style: .markedLine)], title: "σ", xScale: scale, yScale: scale)
                 #expect(plot.picture(width: 200, height: 150).pixels.contains { $0 < 200 }, "\(values)")
             }
         }
@@ -118,7 +127,10 @@ struct PlotTests {
     }
 
     @Test func everyCharacterHasItsOwnGlyph() {
-        let characters = (33...126).map { String(UnicodeScalar(UInt8($0))) } + ["α", "β", "σ", "η", "ε", "é", "ü", "ᾱ", "²", "₂"]
+        let characters =
+            (33...126).map { String(UnicodeScalar(UInt8($0))) } + [
+                "α", "β", "σ", "η", "ε", "é", "ü", "ᾱ", "²", "₂",
+            ]
         var seen: Set<[UInt8]> = []
         for character in characters {
             var canvas = Canvas(width: 60, height: 60)
