@@ -228,7 +228,7 @@ private final class DamageLog: @unchecked Sendable {
         guard count * 20 > total else { return }
         throw DatasetError(
             folder,
-            "\(count) or more of \(total) pictures cannot be read, one being \(error.file ?? ""): \(error.what)",
+            "\(count) or more of \(total) pictures cannot be read (\(error.file ?? ""): \(error.what))",
             remedy: "repair or remove them")
     }
 }

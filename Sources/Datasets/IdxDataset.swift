@@ -59,7 +59,7 @@ public struct IdxDataset: Dataset {
         guard classes.dimensions[0] == pictures.dimensions[0] else {
             throw DatasetError(
                 labels.path,
-                "\(classes.dimensions[0]) labels do not fit \(pictures.dimensions[0]) pictures of \(images.path)",
+                "\(classes.dimensions[0]) labels do not fit \(pictures.dimensions[0]) pictures",
                 remedy: "give two files of one set")
         }
         let most = Int(classes.bytes.max() ?? 0)

@@ -3,8 +3,8 @@ import Foundation
 /// A typeface of lines and curves, drawn for this project.
 ///
 /// A glyph stands on a grid whose base line is at 4, whose small letters reach 12 and whose capitals reach
-/// 16; descenders go down to 0. It is written as strokes, each a mark and its points, a point being two base-36
-/// digits (x and y): `/` joins the points by straight lines, `~` by a quadratic B-spline that starts in the
+/// 16; descenders go down to 0. It is written as strokes, each a mark and its points, a point being two
+/// base-36 digits (x and y): `/` joins the points by straight lines, `~` by a quadratic B-spline that starts in the
 /// first and ends in the last, `o` by a closed one, and `.` is a dot.
 struct StrokeFont {
     /// Height of a capital in grid units.
