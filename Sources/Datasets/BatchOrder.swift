@@ -83,7 +83,8 @@ public struct BatchOrder: Sendable {
         }
         guard position.epoch >= 0, (0...count).contains(position.index) else {
             throw DatasetError(
-                "data order", "position \(position.index) of epoch \(position.epoch) is outside \(count) pictures",
+                "data order",
+                "position \(position.index) of epoch \(position.epoch) is outside \(count) pictures",
                 remedy: "resume with the data set that the run was started with")
         }
         self.configuration = configuration
@@ -94,7 +95,9 @@ public struct BatchOrder: Sendable {
     /// Draws the next batch, always a full one, and moves on.
     public mutating func next() -> Draw {
         let left = configuration.count - position.index
-        if left == 0 || configuration.remainder == .drop && left < configuration.batchSize { startNextEpoch() }
+        if left == 0 || configuration.remainder == .drop && left < configuration.batchSize {
+            startNextEpoch()
+        }
         var indices: [Int] = []
         var isMirrored: [Bool] = []
         while indices.count < configuration.batchSize {

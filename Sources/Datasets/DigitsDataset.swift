@@ -59,14 +59,20 @@ public struct DigitsDataset: Dataset {
             let most: UInt8 = column == 64 ? 9 : 16
             guard let value = UInt8(text), value <= most else {
                 throw DatasetError(
-                    path, "line \(number) has \"\(text.prefix(20))\" as value \(column + 1), which must be 0…\(most)")
+                    path,
+                    "line \(number) has \"\(text.prefix(20))\" as value \(column + 1), not one of 0…\(most)"
+                )
             }
             return value
         }
     }
 
+    /// 1,500, 297 or 1,797.
     public var count: Int { stored.count }
+    /// `[1, 8, 8]`.
     public var pictureShape: Shape { stored.shape }
+    /// The digits "0" to "9".
     public var classNames: [String]? { (0...9).map(String.init) }
+    /// Pictures `[batch, 1, 8, 8]` and their digits `[batch]`.
     public func batch(at indices: [Int]) throws -> Batch { stored.batch(at: indices) }
 }

@@ -6,10 +6,12 @@ import Tensors
 ///
 /// Classes are the folders in the order of their names, pictures are ordered by class and name (bytes of
 /// UTF-8), so numbers mean the same on every machine. Each picture is resized to cover the wanted size and
-/// its middle is cut out. A picture that cannot be read is left out and listed in ``skipped``; where more than
-/// one in twenty cannot, the data set is an error.
+/// its middle is cut out. A picture that cannot be read is left out and listed in ``skipped``; where more
+/// than one in twenty cannot, the data set is an error.
 public struct FolderDataset: Dataset {
+    /// `[channels, height, width]` as asked for.
     public let pictureShape: Shape
+    /// Names of the folders; nil where all pictures are in one.
     public let classNames: [String]?
     private let files: [PictureFile]
     private let reader: PictureReader
@@ -66,11 +68,15 @@ public struct FolderDataset: Dataset {
         self.damage = damage
     }
 
+    /// How many pictures can be read, as far as known when the folder was opened.
     public var count: Int { files.count }
 
     /// What was wrong with each picture that had to be left out so far.
     public var skipped: [PictureError] { damage.errors }
 
+    /// Pictures `[batch, channels, height, width]` and their classes `[batch]`.
+    ///
+    /// - Throws: ``DatasetError`` where more than 5 % of the pictures have turned out to be unreadable.
     public func batch(at indices: [Int]) throws -> Batch {
         if let stored { return stored.batch(at: indices) }
         let read = try concurrentMap(indices) { try readable(from: $0) }
@@ -221,7 +227,8 @@ private final class DamageLog: @unchecked Sendable {
         }
         guard count * 20 > total else { return }
         throw DatasetError(
-            folder, "\(count) or more of \(total) pictures cannot be read, for example \(error.file ?? ""): \(error.what)",
+            folder,
+            "\(count) or more of \(total) pictures cannot be read (\(error.file ?? ""): \(error.what))",
             remedy: "repair or remove them")
     }
 }

@@ -30,7 +30,9 @@ struct GzipFile {
     }
 
     /// Deflate cannot pack more than this into a byte, so a larger claim is false.
-    var mostBytes: Int { isCompressed ? stored.count.multipliedReportingOverflow(by: 1032).partialValue : stored.count }
+    var mostBytes: Int {
+        isCompressed ? stored.count.multipliedReportingOverflow(by: 1032).partialValue : stored.count
+    }
 
     /// The first `count` bytes of the content, or all where there are fewer.
     func prefix(_ count: Int) throws -> [UInt8] {

@@ -14,6 +14,7 @@ public struct IdxDataset: Dataset {
     }
 
     private let stored: StoredPictures
+    /// Names of the classes; nil where there are no labels.
     public let classNames: [String]?
 
     /// Reads the pictures and labels of one part from a folder that holds the files under their usual names,
@@ -58,7 +59,7 @@ public struct IdxDataset: Dataset {
         guard classes.dimensions[0] == pictures.dimensions[0] else {
             throw DatasetError(
                 labels.path,
-                "\(classes.dimensions[0]) labels do not fit the \(pictures.dimensions[0]) pictures of \(images.path)",
+                "\(classes.dimensions[0]) labels do not fit \(pictures.dimensions[0]) pictures",
                 remedy: "give two files of one set")
         }
         let most = Int(classes.bytes.max() ?? 0)
@@ -68,11 +69,15 @@ public struct IdxDataset: Dataset {
                 labels.path, "label \(bad) is \(classes.bytes[bad]) and there are \(names.count) classes",
                 remedy: "name all classes or give another file")
         }
-        stored = StoredPictures(shape: shape, bytes: pictures.bytes, labels: classes.bytes.map(Int.init), levels: levels)
+        stored = StoredPictures(
+            shape: shape, bytes: pictures.bytes, labels: classes.bytes.map(Int.init), levels: levels)
     }
 
+    /// The count that the files' headers give.
     public var count: Int { stored.count }
+    /// `[1, rows, columns]`.
     public var pictureShape: Shape { stored.shape }
+    /// Pictures `[batch, 1, rows, columns]` and their labels `[batch]`.
     public func batch(at indices: [Int]) throws -> Batch { stored.batch(at: indices) }
 }
 

@@ -3,6 +3,7 @@ import Tensors
 /// A data set whose pictures are changed batch by batch: padded, or with other channels.
 public struct MappedDataset<Base: Dataset>: Dataset {
     private let base: Base
+    /// The shape after the change.
     public let pictureShape: Shape
     private let change: @Sendable (Tensor) -> Tensor
 
@@ -12,8 +13,11 @@ public struct MappedDataset<Base: Dataset>: Dataset {
         self.change = change
     }
 
+    /// As many as before.
     public var count: Int { base.count }
+    /// As before.
     public var classNames: [String]? { base.classNames }
+    /// The changed pictures and their labels.
     public func batch(at indices: [Int]) throws -> Batch {
         var batch = try base.batch(at: indices)
         batch.pictures = change(batch.pictures)
@@ -29,7 +33,8 @@ extension Dataset {
     ///   - width: New width in pixels, at least the old one.
     ///   - value: What is around them; −1 is black.
     /// - Throws: ``DatasetError`` where the new size is smaller than the old one.
-    public func padded(toHeight height: Int, width: Int, with value: Float = -1) throws -> MappedDataset<Self> {
+    public func padded(toHeight height: Int, width: Int, with value: Float = -1) throws -> MappedDataset<Self>
+    {
         let (channels, oldHeight, oldWidth) = (pictureShape[0], pictureShape[1], pictureShape[2])
         guard height >= oldHeight, width >= oldWidth else {
             throw DatasetError(
@@ -49,7 +54,8 @@ extension Dataset {
     public func converted(toChannels channels: Int) throws -> MappedDataset<Self> {
         let old = pictureShape[0]
         guard [1, 3].contains(channels) else {
-            throw DatasetError("channels", "pictures have 1 or 3 channels, not \(channels)", remedy: "give 1 or 3")
+            throw DatasetError(
+                "channels", "pictures have 1 or 3 channels, not \(channels)", remedy: "give 1 or 3")
         }
         return MappedDataset(self, shape: [channels, pictureShape[1], pictureShape[2]]) { pictures in
             if channels == old { return pictures }

@@ -70,7 +70,9 @@ package struct Canvas {
         for row in 0..<mask.height {
             for column in 0..<mask.width {
                 let coverage = mask.values[row * mask.width + column]
-                if coverage > 0 { blend(mask.left + column, mask.top + row, colour, Double(coverage) * opacity) }
+                if coverage > 0 {
+                    blend(mask.left + column, mask.top + row, colour, Double(coverage) * opacity)
+                }
             }
         }
     }
@@ -112,10 +114,12 @@ private struct Mask {
         let reach = radius + 1
         func clamp(_ value: Double, _ size: Int) -> Int { Int(max(0, min(Double(size), value))) }
         let columns =
-            clamp(min(start.x, end.x) - reach - Double(left), width)..<clamp(
+            clamp(
+                min(start.x, end.x) - reach - Double(left), width)..<clamp(
                 max(start.x, end.x) + reach + 1 - Double(left), width)
         let rows =
-            clamp(min(start.y, end.y) - reach - Double(top), height)..<clamp(
+            clamp(
+                min(start.y, end.y) - reach - Double(top), height)..<clamp(
                 max(start.y, end.y) + reach + 1 - Double(top), height)
         let (dx, dy) = (end.x - start.x, end.y - start.y)
         let lengthSquared = dx * dx + dy * dy

@@ -16,6 +16,9 @@ package struct PNGChunks {
     package let bytes: [UInt8]
     package let chunks: [Chunk]
 
+    /// More chunks than any honest file has, 100,000 frames of an animation included.
+    private static let mostChunks = 1 << 20
+
     /// Walks over the chunks from the signature to `IEND`; what follows that is not looked at.
     ///
     /// - Throws: ``PictureError`` where the file ends before `IEND`.
@@ -28,6 +31,9 @@ package struct PNGChunks {
             }
             let data = (position + 8)..<(position + 8 + length)
             let type = String(decoding: bytes[(position + 4)..<(position + 8)], as: UTF8.self)
+            guard chunks.count < PNGChunks.mostChunks else {
+                throw PictureError.damaged("the PNG has more than \(PNGChunks.mostChunks) chunks")
+            }
             chunks.append(Chunk(type: type, data: data, whole: position..<(data.upperBound + 4)))
             position = data.upperBound + 4
         }
@@ -43,7 +49,8 @@ package struct PNGChunks {
         var result = PNGChunks.signature
         for chunk in chunks where ["IHDR", "PLTE", "tRNS", "IDAT", "IEND"].contains(chunk.type) {
             let checked = bytes[(chunk.whole.lowerBound + 4)..<chunk.data.upperBound]
-            guard let stored = bytes.bigEndian32(at: chunk.data.upperBound), checksum(checked) == stored else {
+            guard let stored = bytes.bigEndian32(at: chunk.data.upperBound), checksum(checked) == stored
+            else {
                 throw PictureError.damaged("the checksum of the PNG's chunk \(chunk.type) is wrong")
             }
             result += bytes[chunk.whole]

@@ -63,7 +63,8 @@ enum PNGCodec {
         let rowLength = png_int_32(picture.width * picture.channels)
         defer { png_image_free(&image) }
         guard png_image_write_to_memory(&image, &result, &size, 0, picture.pixels, rowLength, nil) != 0 else {
-            throw PictureError(.unwritable, "PNG encoding failed (\(message(image)))", remedy: "make it smaller")
+            throw PictureError(
+                .unwritable, "PNG encoding failed (\(message(image)))", remedy: "make it smaller")
         }
         result.removeLast(result.count - Int(size))
         // Signature, then the header chunk: 12 bytes of frame around 13 of data.

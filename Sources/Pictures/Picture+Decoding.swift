@@ -20,7 +20,9 @@ public enum PictureFormat: String, Hashable, Sendable, Codable, CaseIterable {
             self = .png
         } else if content.starts(with: [0xFF, 0xD8, 0xFF]) {
             self = .jpeg
-        } else if content.starts(with: Array("RIFF".utf8)), content.dropFirst(8).starts(with: Array("WEBP".utf8)) {
+        } else if content.starts(with: Array("RIFF".utf8)),
+            content.dropFirst(8).starts(with: Array("WEBP".utf8))
+        {
             self = .webp
         } else {
             return nil
@@ -41,6 +43,9 @@ public struct PictureHeader: Hashable, Sendable {
 extension Picture {
     /// The most pixels that are decoded unless the caller says otherwise: 64 Mi, enough for data sets.
     public static let defaultLimit = 64 << 20
+
+    /// The most pixels to accept from a request, where a stranger sends the picture: 16 Mi.
+    public static let requestLimit = 16 << 20
 
     /// Reads and decodes a PNG, JPEG or WebP file; the content decides which, never the name.
     ///

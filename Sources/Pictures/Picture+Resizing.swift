@@ -51,9 +51,9 @@ extension Picture {
     ///
     /// When a side shrinks, the filter widens by the same factor, so that nothing is skipped
     /// (antialiasing). The result equals that of Pillow 13's `resize` byte for byte: weights are rounded to
-    /// 22-bit fixed point, and each of the two passes is rounded to 8 bits. Rows are filtered first, unless the
-    /// height shrinks by more than twice the pixels that the width does (earlier Pillows: always rows first).
-    /// Colours with alpha are filtered premultiplied, except by `.nearest`.
+    /// 22-bit fixed point, and each of the two passes is rounded to 8 bits. Rows are filtered first, unless
+    /// the height shrinks by more than twice the pixels that the width does (earlier Pillows: always rows
+    /// first). Colours with alpha are filtered premultiplied, except by `.nearest`.
     ///
     /// - Precondition: The sizes are positive.
     public func resized(width: Int, height: Int, filter: ResizeFilter = .lanczos) -> Picture {
@@ -91,13 +91,18 @@ extension Picture {
         let weights = ResizeWeights(from: width, to: newWidth, filter)
         var result = [UInt8](repeating: 0, count: newWidth * height * channels)
         pixels.withUnsafeBufferPointer { source in
-            var target = 0
-            for y in 0..<height {
-                for x in 0..<newWidth {
-                    let start = (y * width + weights.starts[x]) * channels
-                    for channel in 0..<channels {
-                        result[target] = weights.sum(x, source, start + channel, step: channels)
-                        target += 1
+            for x in 0..<newWidth {
+                weights.withTaps(of: x) { start, taps in
+                    for y in 0..<height {
+                        for channel in 0..<channels {
+                            var sum = ResizeWeights.half
+                            var position = (y * width + start) * channels + channel
+                            for weight in taps {
+                                sum &+= Int32(source[position]) &* weight
+                                position += channels
+                            }
+                            result[(y * newWidth + x) * channels + channel] = ResizeWeights.level(sum)
+                        }
                     }
                 }
             }
@@ -108,13 +113,20 @@ extension Picture {
     private func filteredColumns(to newHeight: Int, _ filter: ResizeFilter) -> Picture {
         let weights = ResizeWeights(from: height, to: newHeight, filter)
         let rowLength = width * channels
-        var result = [UInt8](repeating: 0, count: rowLength * newHeight)
+        var result: [UInt8] = []
+        result.reserveCapacity(rowLength * newHeight)
+        var sums = [Int32](repeating: 0, count: rowLength)
         pixels.withUnsafeBufferPointer { source in
             for y in 0..<newHeight {
-                let start = weights.starts[y] * rowLength
-                for x in 0..<rowLength {
-                    result[y * rowLength + x] = weights.sum(y, source, start + x, step: rowLength)
+                weights.withTaps(of: y) { start, taps in
+                    for x in 0..<rowLength { sums[x] = ResizeWeights.half }
+                    // Whole rows at a time, so that the processor adds many values at once.
+                    for (tap, weight) in taps.enumerated() {
+                        let row = (start + tap) * rowLength
+                        for x in 0..<rowLength { sums[x] &+= Int32(source[row + x]) &* weight }
+                    }
                 }
+                result.append(contentsOf: sums.lazy.map(ResizeWeights.level))
             }
         }
         return Picture(width: width, height: newHeight, channels: channels, pixels: result)
@@ -152,7 +164,7 @@ private struct ResizeWeights {
     static let fractionBits = 22
 
     /// The first old pixel of each new one.
-    private(set) var starts: [Int] = []
+    private var starts: [Int] = []
     /// How many old pixels each new one is made of.
     private var counts: [Int] = []
     /// Weights in fixed point, `width` to a new pixel.
@@ -181,15 +193,22 @@ private struct ResizeWeights {
         }
     }
 
-    /// The weighted sum for new pixel `index` of values that lie `step` apart, rounded and clamped.
+    /// Gives the first old pixel of a new one and the weights from there on.
     @inline(__always)
-    func sum(_ index: Int, _ source: UnsafeBufferPointer<UInt8>, _ start: Int, step: Int) -> UInt8 {
-        var total = 1 << (ResizeWeights.fractionBits - 1)
-        for tap in 0..<counts[index] {
-            total += Int(source[start + tap * step]) * Int(weights[index * width + tap])
+    func withTaps(of index: Int, _ body: (_ start: Int, _ taps: UnsafeBufferPointer<Int32>) -> Void) {
+        weights.withUnsafeBufferPointer {
+            let first = index * width
+            body(starts[index], UnsafeBufferPointer(rebasing: $0[first..<(first + counts[index])]))
         }
-        return UInt8(clamping: total >> ResizeWeights.fractionBits)
     }
+
+    /// One half in fixed point, from which a sum starts so that it is rounded.
+    static let half = Int32(1) << (fractionBits - 1)
+
+    /// The pixel of a sum in fixed point. (The sums stay far below 2³¹, as all weights of a pixel add up to 1
+    /// and their magnitudes to less than 2.)
+    @inline(__always)
+    static func level(_ sum: Int32) -> UInt8 { UInt8(clamping: sum >> fractionBits) }
 }
 
 /// The old pixel under the middle of each new one.

@@ -11,7 +11,8 @@ extension Picture {
         var values = [Float](repeating: 0, count: plane * source.channels)
         for channel in 0..<source.channels {
             for pixel in 0..<plane {
-                values[channel * plane + pixel] = Picture.level(source.pixels[pixel * source.channels + channel])
+                values[channel * plane + pixel] = Picture.level(
+                    source.pixels[pixel * source.channels + channel])
             }
         }
         return Tensor(values, shape: [source.channels, height, width])

@@ -28,7 +28,8 @@ public struct Plot: Sendable {
 
         /// The colours that series get one after the other; they can be told apart by colour-blind people
         /// (after Okabe and Ito 2008, somewhat deeper for thin lines on white).
-        static let series = [0x0072B2, 0xD55E00, 0x009E73, 0xB8609A, 0xC98A00, 0x3D9BCB, 0x555B66].map(Colour.init)
+        static let series = [0x0072B2, 0xD55E00, 0x009E73, 0xB8609A, 0xC98A00, 0x3D9BCB, 0x555B66].map(
+            Colour.init)
     }
 
     /// Points and how they are drawn.

@@ -50,7 +50,13 @@ package struct PlotAxis {
         if high - low < 0.8 { return valuesBetweenDecades([1, 2, 3, 4, 5, 6, 7, 8, 9]) }
         if high - low < 2.2 { return valuesBetweenDecades([1, 2, 5]) }
         let skip = max(1, (decades.count + count - 1) / count)
-        return decades.filter { $0 % skip == 0 }.map { Tick(value: pow(10, Double($0)), label: power($0)) }
+        let shown = decades.filter { $0 % skip == 0 }
+        // Short numbers are written out, but one axis has one manner.
+        let isPlain = shown.allSatisfy { (-3...4).contains($0) }
+        return shown.map { decade in
+            let value = pow(10, Double(decade))
+            return Tick(value: value, label: isPlain ? PlotAxis.label(value, step: value) : power(decade))
+        }
     }
 
     private func linearTicks(about count: Int) -> [Tick] {
@@ -73,17 +79,12 @@ package struct PlotAxis {
         }
     }
 
-    private func power(_ exponent: Int) -> String {
-        (-4...5).contains(exponent)
-            ? PlotAxis.label(pow(10, Double(exponent)), step: pow(10, Double(exponent))) : "1e\(exponent)"
-    }
-
     /// A number with just the decimals that a step needs.
     static func label(_ value: Double, step: Double) -> String {
         if value == 0 { return "0" }
         if abs(value) >= 1e6 || abs(step) < 1e-4 {
             let exponent = Int(floor(log10(abs(value)) + 1e-9))
-            return shortest(value / pow(10, Double(exponent)), decimals: 2) + "e\(exponent)"
+            return shortest(value / pow(10, Double(exponent)), decimals: 2) + "·" + power(exponent)
         }
         let decimals = max(0, Int(ceil(-log10(abs(step)) - 1e-9)))
         // A step of 2.5 needs one more decimal than its magnitude says.
@@ -96,4 +97,11 @@ package struct PlotAxis {
         let trimmed = text.reversed().drop { $0 == "0" }
         return String((trimmed.first == "." ? trimmed.dropFirst() : trimmed).reversed())
     }
+}
+
+/// A power of ten with its exponent raised.
+private func power(_ exponent: Int) -> String {
+    let digits = Array("⁰¹²³⁴⁵⁶⁷⁸⁹")
+    let raised = String(abs(exponent)).compactMap(\.wholeNumberValue).map { digits[$0] }
+    return "10" + (exponent < 0 ? "⁻" : "") + String(raised)
 }

@@ -68,7 +68,8 @@ struct PlotDrawing {
             canvas.stroke(
                 [[Point(x: area.left, y: line), Point(x: area.right, y: line)]], width: 1, colour: .grid)
             canvas.write(
-                tick.label, at: Point(x: area.left - 9, y: position + size / 2), size: size, colour: .faintInk,
+                tick.label, at: Point(x: area.left - 9, y: position + size / 2), size: size,
+                colour: .faintInk,
                 anchor: .end)
         }
     }

@@ -15,7 +15,8 @@ public struct Sheet: Sendable {
     ///
     /// - Precondition: `columns` and `magnification` are positive, `padding` is not negative.
     public init(
-        columns: Int, padding: Int = 2, magnification: Int = 1, background: UInt8 = 255, rowLabels: [String] = []
+        columns: Int, padding: Int = 2, magnification: Int = 1, background: UInt8 = 255,
+        rowLabels: [String] = []
     ) {
         precondition(columns >= 1 && magnification >= 1 && padding >= 0, "a sheet of \(columns) columns")
         self.columns = columns
@@ -43,7 +44,8 @@ public struct Sheet: Sendable {
         let channels = max(pictures.map(\.channels).max() ?? 1, rowLabels.isEmpty ? 1 : 3)
         let paper = Plot.Colour(red: background, green: background, blue: background)
         var canvas = Canvas(
-            width: margin + columns * (width + padding) + padding, height: rows * (height + padding) + padding,
+            width: margin + columns * (width + padding) + padding,
+            height: rows * (height + padding) + padding,
             colour: paper)
         for (row, label) in rowLabels.prefix(rows).enumerated() {
             let middle = Double(padding + row * (height + padding)) + Double(height) / 2

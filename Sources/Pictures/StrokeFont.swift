@@ -2,9 +2,9 @@ import Foundation
 
 /// A typeface of lines and curves, drawn for this project.
 ///
-/// A glyph stands on a grid whose base line is at 4, whose small letters reach 12 and whose capitals reach 16;
-/// descenders go down to 0. It is written as strokes, each a mark and its points, a point being two base-36
-/// digits (x and y): `/` joins the points by straight lines, `~` by a quadratic B-spline that starts in the
+/// A glyph stands on a grid whose base line is at 4, whose small letters reach 12 and whose capitals reach
+/// 16; descenders go down to 0. It is written as strokes, each a mark and its points, a point being two
+/// base-36 digits (x and y): `/` joins the points by straight lines, `~` by a quadratic B-spline that starts in the
 /// first and ends in the last, `o` by a closed one, and `.` is a dot.
 struct StrokeFont {
     /// Height of a capital in grid units.
@@ -17,6 +17,12 @@ struct StrokeFont {
         var lines: [[Point]] = []
         var dots: [Point] = []
         var width = 0.0
+
+        /// The same at three fifths of its size, moved upwards.
+        func small(above base: Double) -> Glyph {
+            func moved(_ point: Point) -> Point { Point(x: point.x * 0.6, y: point.y * 0.6 + base) }
+            return Glyph(lines: lines.map { $0.map(moved) }, dots: dots.map(moved), width: width * 0.6)
+        }
     }
 
     private let glyphs: [Character: Glyph]
@@ -29,9 +35,11 @@ struct StrokeFont {
     }
 
     /// A character's glyph; an empty box for those that are not drawn. Letters with marks above them are put
-    /// together from both.
+    /// together from both; raised and lowered digits are small ones.
     func glyph(of character: Character) -> Glyph {
         if let glyph = glyphs[character] { return glyph }
+        if let digit = raised[character], let glyph = glyphs[digit] { return glyph.small(above: 6) }
+        if let digit = lowered[character], let glyph = glyphs[digit] { return glyph.small(above: -2.5) }
         let parts = String(character).decomposedStringWithCanonicalMapping.unicodeScalars
         guard parts.count > 1, let base = parts.first, var glyph = glyphs[Character(base)] else {
             return StrokeFont.glyph("/040g7g7404")
@@ -92,7 +100,8 @@ struct StrokeFont {
                 let control = controls[index]
                 result.append(
                     Point(
-                        x: a * start.x + b * control.x + c * end.x, y: a * start.y + b * control.y + c * end.y))
+                        x: a * start.x + b * control.x + c * end.x, y: a * start.y + b * control.y + c * end.y
+                    ))
             }
         }
         return result
@@ -139,6 +148,9 @@ extension Canvas {
     }
 }
 
+private let raised = Dictionary(uniqueKeysWithValues: zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789−+"))
+private let lowered = Dictionary(uniqueKeysWithValues: zip("₀₁₂₃₄₅₆₇₈₉₋₊", "0123456789−+"))
+
 /// Marks above letters by their Unicode scalar; the base line stands for the top of the letter.
 private let marks: [UInt32: String] = [
     0x300: "/0936", 0x301: "/0639", 0x302: "/062846", 0x303: "~07195768", 0x304: "/0656", 0x308: ".07 .37",
@@ -158,7 +170,8 @@ private let strokes: [Character: String] = [
     "Z": "/0g8g0484",
     "a": "o04747c0c /7c74", "b": "/0g04 o04747c0c", "c": "~7a6c0c046476", "d": "/7g74 o04747c0c",
     "e": "/0878 ~787c0c046476", "f": "~5g2g2c24 /0c5c", "g": "o04747c0c ~7c75700002",
-    "h": "/0g04 ~080c7c7874", "i": "/0c04 .0g", "j": "~3c343000 .3g", "k": "/0g04 /6c07 /2964", "l": "~0g060424",
+    "h": "/0g04 ~080c7c7874", "i": "/0c04 .0g", "j": "~3c343000 .3g", "k": "/0g04 /6c07 /2964",
+    "l": "~0g060424",
     "m": "/0c04 ~080c5c5854 ~585caca8a4", "n": "/0c04 ~080c7c7874", "o": "o04747c0c", "p": "/0c00 o04747c0c",
     "q": "/7c70 o04747c0c", "r": "/0c04 ~080c5c", "s": "~6b5c0c0868641405", "t": "~2g272454 /0c5c",
     "u": "~0c08047478 /7c74", "v": "/0c346c", "w": "/0c245c84ac", "x": "/046c /0c64", "y": "/0c34 /6c20",
@@ -169,7 +182,8 @@ private let strokes: [Character: String] = [
     ".": ".14", ",": "/2512", ":": ".14 .1b", ";": ".1b /2512", "!": "/1g18 .14", "?": "~0d0g7g7a3a37 .34",
     "-": "/0a5a", "–": "/0a8a", "−": "/0a8a", "—": "/0aca", "+": "/0a8a /464e", "±": "/0b8b /4f47 /0484",
     "=": "/0888 /0c8c", "_": "/0383", "/": "/026h", "\\": "/0h62", "|": "/121h", "(": "~3h0d0631",
-    ")": "~0h3d3601", "[": "/3h0h0131", "]": "/0h3h3101", "{": "~4h2h2909 ~09292141", "}": "~0h2h2949 ~49292101",
+    ")": "~0h3d3601", "[": "/3h0h0131", "]": "/0h3h3101", "{": "~4h2h2909 ~09292141",
+    "}": "~0h2h2949 ~49292101",
     "<": "/7e0a76", ">": "/0e7a06", "*": "/3g3a /0f6b /0b6f", "^": "/0c3g6c", "~": "~092d678b",
     "#": "/143g /547g /0888 /0d8d", "%": "o0b4b4g0g o54949959 /148g", "&": "~941d2h7h6c0904639a",
     "@": "o37878d3d ~8d86c6ch0h0393", "'": "/1g1d", "\"": "/1g1d /4g4d", "`": "/0g2e", "·": ".1a",

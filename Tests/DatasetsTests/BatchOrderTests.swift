@@ -5,11 +5,13 @@ import Testing
 
 struct BatchOrderTests {
     private func order(
-        _ count: Int, _ size: Int, seed: UInt64 = 0, _ remainder: BatchOrder.Remainder = .wrap, mirrors: Bool = false,
+        _ count: Int, _ size: Int, seed: UInt64 = 0, _ remainder: BatchOrder.Remainder = .wrap,
+        mirrors: Bool = false,
         at position: BatchOrder.Position = .init()
     ) throws -> BatchOrder {
         try BatchOrder(
-            .init(count: count, batchSize: size, seed: seed, remainder: remainder, mirrors: mirrors), at: position)
+            .init(count: count, batchSize: size, seed: seed, remainder: remainder, mirrors: mirrors),
+            at: position)
     }
 
     @Test func theGeneratorIsThePublishedOne() {
@@ -90,7 +92,9 @@ struct BatchOrderTests {
         var mirrored = [Int](repeating: 0, count: 100)
         for _ in 0..<400 {
             let draw = order.next()
-            for (index, isMirrored) in zip(draw.indices, draw.isMirrored) where isMirrored { mirrored[index] += 1 }
+            for (index, isMirrored) in zip(draw.indices, draw.isMirrored) where isMirrored {
+                mirrored[index] += 1
+            }
         }
         // 40,000 throws have a standard deviation of 100; each picture's 400 throws one of 10.
         #expect(abs(mirrored.reduce(0, +) - 20_000) < 500)

@@ -51,14 +51,18 @@ struct DigitsTests {
             let cases: [(Data, String)] = [
                 (packed.prefix(20_000), "cut short"), (flipped, "damaged"), (Data(), "empty"),
                 (packed.prefix(5), "cut short"), (Data(row.utf8), "1 rows"),
-                (rows("1,2\n"), "line 1001 has 2 values"), (rows(row.replacing("1,1", with: "1,17", maxReplacements: 1)), "line 1001"),
+                (rows("1,2\n"), "line 1001 has 2 values"),
+                (rows(row.replacing("1,1", with: "1,17", maxReplacements: 1)), "line 1001"),
                 (rows(row.replacing("1,1", with: "1,x", maxReplacements: 1)), "\"x\""),
-                (rows(row.replacing("1\n", with: "10\n")), "value 65"), (rows(row.replacing("1\n", with: "-1\n")), "value 65"),
+                (rows(row.replacing("1\n", with: "10\n")), "value 65"),
+                (rows(row.replacing("1\n", with: "-1\n")), "value 65"),
                 (Data(repeating: 0, count: 1000), "1 rows"),
             ]
             for (data, words) in cases {
                 let url = try folder.write(data, as: "digits.csv.gz")
-                let error = #expect(throws: DatasetError.self, "\(words)") { try DigitsDataset(contentsOf: url) }
+                let error = #expect(throws: DatasetError.self, "\(words)") {
+                    try DigitsDataset(contentsOf: url)
+                }
                 #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
                 #expect(error?.file == url.path)
             }
@@ -66,7 +70,9 @@ struct DigitsTests {
                 try DigitsDataset(contentsOf: folder.write(rows(row), as: "plain.csv"))
             }
             #expect(throws: DatasetError.self) { try DigitsDataset(contentsOf: folder) }
-            #expect(throws: DatasetError.self) { try DigitsDataset(contentsOf: folder.appending(path: "none")) }
+            #expect(throws: DatasetError.self) {
+                try DigitsDataset(contentsOf: folder.appending(path: "none"))
+            }
         }
     }
 }

@@ -37,7 +37,8 @@ struct FolderTests {
                 #expect(dataset.skipped.isEmpty)
                 let again = try dataset.batch(at: [3, 0, 3])
                 #expect(try again.labels?.array(of: Int.self) == [1, 0, 1])
-                #expect(try Array(again.pictures.array(of: Float.self).prefix(12)) == Array(values.suffix(12)))
+                #expect(
+                    try Array(again.pictures.array(of: Float.self).prefix(12)) == Array(values.suffix(12)))
             }
         }
     }
@@ -51,20 +52,26 @@ struct FolderTests {
             #expect(dataset.classNames == nil && dataset.count == 2)
             let batch = try dataset.batch(at: [0, 1])
             #expect(batch.labels == nil)
-            #expect(try batch.pictures.array(of: Float.self).map { ($0 + 1) * 127.5 }.map { $0.rounded() } == [10, 10, 10, 9, 9, 9])
+            #expect(
+                try batch.pictures.array(of: Float.self).map { ($0 + 1) * 127.5 }.map { $0.rounded() } == [
+                    10, 10, 10, 9, 9, 9,
+                ])
         }
     }
 
     @Test func fewDamagedPicturesAreLeftOutAndManyAreAnError() throws {
         try withTemporaryFolder { folder in
-            for index in 0..<39 { _ = try folder.write(png([UInt8(index)]), as: String(format: "%02d.png", index)) }
+            for index in 0..<39 {
+                _ = try folder.write(png([UInt8(index)]), as: String(format: "%02d.png", index))
+            }
             let cut = try png([255], width: 64, height: 64).dropLast(30)
             _ = try folder.write(cut, as: "20-cut.png")
             for memoryLimit in [1 << 20, 0] {
-                let dataset = try FolderDataset(folder: folder, width: 1, height: 1, channels: 1, memoryLimit: memoryLimit)
+                let dataset = try FolderDataset(
+                    folder: folder, width: 1, height: 1, channels: 1, memoryLimit: memoryLimit)
                 let all = try dataset.batch(at: Array(0..<dataset.count)).pictures.array(of: Float.self)
                 let levels = all.map { Int((($0 + 1) * 127.5).rounded()) }
-                // With its header whole, the cut picture is noticed only when it is read, and the next stands in.
+                // With its header whole, the cut picture is noticed when it is read, and the next stands in.
                 #expect(levels == (memoryLimit == 0 ? Array(0...20) + Array(20...38) : Array(0...38)))
                 #expect(dataset.skipped.map { $0.file?.hasSuffix("20-cut.png") } == [true])
             }
@@ -72,7 +79,9 @@ struct FolderTests {
             let error = #expect(throws: DatasetError.self) {
                 try FolderDataset(folder: folder, width: 1, height: 1, channels: 1)
             }
-            #expect(error?.description.contains("of 42 pictures cannot be read") == true, "\(error?.description ?? "")")
+            #expect(
+                error?.description.contains("of 42 pictures cannot be read") == true,
+                "\(error?.description ?? "")")
         }
     }
 
@@ -84,7 +93,9 @@ struct FolderTests {
             let file = try folder.write(png([1]), as: "a.png")
             #expect(throws: DatasetError.self) { try open(file) }
             #expect(throws: DatasetError.self) { try FolderDataset(folder: folder, width: 0, height: 2) }
-            #expect(throws: DatasetError.self) { try FolderDataset(folder: folder, width: 2, height: 2, channels: 4) }
+            #expect(throws: DatasetError.self) {
+                try FolderDataset(folder: folder, width: 2, height: 2, channels: 4)
+            }
             _ = try folder.write(png([1]), as: "class/a.png")
             let mixed = #expect(throws: DatasetError.self) { try open(folder) }
             #expect(mixed?.description.contains("both") == true)

@@ -50,13 +50,16 @@ struct IdxTests {
             (big([2051, 1 << 32 - 1, 1 << 32 - 1, 1 << 32 - 1]) + images, "can hold"),
             (big([2051, 1 << 31, 1 << 31, 4]) + images, "can hold"),
             (big([2051, 0, 5, 4]), "zero"), (reference.labels, "2049 where 2051"),
-            (big([0x0D03, 1, 1, 1]) + [0, 0, 0, 0], "where 2051"), (Data("PK\u{3}\u{4} archive".utf8), "no idx"),
+            (big([0x0D03, 1, 1, 1]) + [0, 0, 0, 0], "where 2051"),
+            (Data("PK\u{3}\u{4} archive".utf8), "no idx"),
         ]
         try withTemporaryFolder { folder in
             let labels = try folder.write(reference.labels, as: "labels")
             for (data, words) in cases {
                 let url = try folder.write(data, as: "images")
-                let error = #expect(throws: DatasetError.self, "\(words)") { try IdxDataset(images: url, labels: labels) }
+                let error = #expect(throws: DatasetError.self, "\(words)") {
+                    try IdxDataset(images: url, labels: labels)
+                }
                 #expect(error?.description.contains(words) == true, "\(words): \(error?.description ?? "")")
                 #expect(error?.file == url.path)
             }
@@ -66,7 +69,9 @@ struct IdxTests {
                 copy[position] ^= 0x41
                 let url = try folder.write(copy, as: "images")
                 if let dataset = try? IdxDataset(images: url, labels: labels) {
-                    #expect(try dataset.batch(at: reference.picked).pictures.array(of: Float.self) == reference.batch)
+                    #expect(
+                        try dataset.batch(at: reference.picked).pictures.array(of: Float.self)
+                            == reference.batch)
                 }
             }
         }
@@ -86,7 +91,8 @@ struct IdxTests {
             }
             #expect(range?.description.contains("3 classes") == true)
             #expect(
-                try IdxDataset(images: images, labels: labels, classNames: ["a", "b", "c", "d"]).classCount == 4)
+                try IdxDataset(images: images, labels: labels, classNames: ["a", "b", "c", "d"]).classCount
+                    == 4)
         }
     }
 }

@@ -1,8 +1,8 @@
 import Foundation
+import Pictures
+import Storage
 import Tensors
 import Testing
-
-import Pictures
 
 struct EncodingTests {
     @Test func pngIsLossless() throws {
@@ -55,7 +55,8 @@ struct EncodingTests {
 
     @Test func textsComeBack() throws {
         let texts = [
-            PictureText("parameters", "a digit\nSteps: 20, Seed: 1"), PictureText("langevin", #"{"η": 0.5, "π": "σ̂"}"#),
+            PictureText("parameters", "a digit\nSteps: 20, Seed: 1"),
+            PictureText("langevin", #"{"η": 0.5, "π": "σ̂"}"#),
             PictureText("ümlaut", "é"), PictureText("empty", ""),
         ]
         let picture = noise(width: 5, height: 4, channels: 3, seed: 9)
@@ -98,14 +99,18 @@ struct WritingTests {
 
     @Test func theNameDecidesTheFormat() throws {
         try withTemporaryFolder { folder in
-            for (name, format) in [("a.png", PictureFormat.png), ("b.JPG", .jpeg), ("c.jpeg", .jpeg), ("d.webp", .webp)] {
+            for (name, format) in [
+                ("a.png", PictureFormat.png), ("b.JPG", .jpeg), ("c.jpeg", .jpeg), ("d.webp", .webp),
+            ] {
                 let url = folder.appending(path: name)
                 try picture.write(to: url)
                 #expect(try Picture.header(of: url).format == format)
             }
             let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
             #expect(files.sorted() == ["a.png", "b.JPG", "c.jpeg", "d.webp"])
-            let error = #expect(throws: PictureError.self) { try picture.write(to: folder.appending(path: "e.gif")) }
+            let error = #expect(throws: PictureError.self) {
+                try picture.write(to: folder.appending(path: "e.gif"))
+            }
             #expect(error?.description.contains("e.gif") == true)
         }
     }

@@ -1,5 +1,4 @@
 import Foundation
-
 import Pictures
 
 /// A committed reference that Tools/oracle/pictures.py has written.

@@ -1,8 +1,7 @@
 import Foundation
+import Pictures
 import Tensors
 import Testing
-
-import Pictures
 
 struct ResizingTests {
     struct Case: Decodable {
@@ -45,7 +44,8 @@ struct ResizingTests {
         let tall = wide.filling(width: 4, height: 16, filter: .nearest)
         #expect(tall.width == 4 && tall.height == 16)
         for (width, height) in [(1, 1), (7, 3), (3, 7), (100, 1), (1, 100)] {
-            let picture = noise(width: width, height: height, channels: 3, seed: 6).filling(width: 5, height: 9)
+            let picture = noise(width: width, height: height, channels: 3, seed: 6).filling(
+                width: 5, height: 9)
             #expect(picture.width == 5 && picture.height == 9)
         }
     }
@@ -109,7 +109,8 @@ struct SheetTests {
         let plain = Sheet(columns: 1).picture(of: pictures)
         let sheet = Sheet(columns: 1, rowLabels: ["7", ""]).picture(of: pictures)
         let margin = sheet.width - plain.width
-        #expect(margin > 0 && sheet.cropped(x: margin, y: 0, width: plain.width, height: plain.height) == plain)
+        #expect(
+            margin > 0 && sheet.cropped(x: margin, y: 0, width: plain.width, height: plain.height) == plain)
         let ink = { (y: Int) in
             sheet.cropped(x: 0, y: y, width: margin, height: 16).pixels.count { $0 < 128 }
         }
