@@ -33,9 +33,9 @@ final class TrainingJournal {
     /// The loss over steps as a picture.
     func plotLoss(to path: String) throws {
         let lines = try MetricsLog.read(metrics.path)
-        let points = lines.compactMap { line in
-            line.values["loss"].map { (x: Double(line.step), y: $0) }
-        }
-        try Plot.loss(points).write(to: URL(fileURLWithPath: path))
+        let points = lines.compactMap { line in line.values["loss"].map { (Double(line.step), $0) } }
+        let loss = Plot.Series("loss", x: points.map(\.0), y: points.map(\.1))
+        let plot = Plot([loss], title: "Training", xLabel: "step", yLabel: "loss", yScale: .logarithmic)
+        try plot.picture().write(to: URL(fileURLWithPath: path))
     }
 }

@@ -25,7 +25,7 @@ struct ComputeOptions: ParsableArguments {
     }
 }
 
-extension ElementType: @retroactive ExpressibleByArgument {
+extension ElementType: ExpressibleByArgument {
     public init?(argument: String) {
         guard let type = ElementType(name: argument), type.isFloatingPoint else { return nil }
         self = type
@@ -35,7 +35,7 @@ extension ElementType: @retroactive ExpressibleByArgument {
     public static var allValueStrings: [String] { ["float32", "float64", "bfloat16", "float16"] }
 }
 
-extension SolverName: @retroactive ExpressibleByArgument {}
+extension SolverName: ExpressibleByArgument {}
 
 /// A seed: 0 to 2⁶⁴ − 1, or −1 for one drawn now.
 struct Seed: ExpressibleByArgument {

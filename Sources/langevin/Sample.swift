@@ -126,4 +126,4 @@ struct Sample: ParsableCommand {
     }
 }
 
-extension TimeSpacing: @retroactive ExpressibleByArgument {}
+extension TimeSpacing: ExpressibleByArgument {}

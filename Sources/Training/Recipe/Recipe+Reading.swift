@@ -1,3 +1,4 @@
+import Networks
 import Yams
 
 extension Recipe {
@@ -40,6 +41,11 @@ extension Recipe {
             self = try YAMLDecoder().decode(Recipe.self, from: tree)
         } catch let error as DecodingError {
             throw RecipeError(error, tree: tree, sources: sources)
+        } catch let error as NetworkError {
+            let path = "model.\(error.key)"
+            let source = sources.last { $0.root.node(at: path) != nil } ?? sources[0]
+            let place = source.place(of: source.root.node(at: path))
+            throw RecipeError("\(place): \(path) \(error.problem).")
         }
         if let rule = brokenRule {
             throw RecipeError(rule.path, tree: tree, sources: sources, wanted: rule.wanted)

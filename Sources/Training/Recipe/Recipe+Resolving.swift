@@ -3,6 +3,7 @@ import Diffusion
 import Foundation
 import Networks
 import Pipelines
+import Tensors
 
 // A recipe's words as the values that they stand for.
 
@@ -66,6 +67,10 @@ extension Recipe.ModelSection {
             }
             return .annotated(configuration)
         case .unet2D(var configuration):
+            guard !configuration.isConditional else {
+                throw RecipeError(
+                    "model.num_class_embeds and model.class_embed_type are not set by hand: use model.class_conditional.")
+            }
             let shape = dataset.pictureShape
             configuration.sampleSize =
                 shape[1] == shape[2] ? .square(shape[1]) : .rectangle(height: shape[1], width: shape[2])
@@ -84,27 +89,28 @@ extension Recipe.DataSection {
     /// Opens the data set.
     /// - Throws: `DatasetError` or `RecipeError`, one sentence with the file.
     public func open() throws -> any Dataset {
-        func shaped(_ dataset: some Dataset) throws -> any Dataset {
-            let coloured: any Dataset =
-                channels == nil || channels == dataset.pictureShape[0]
-                ? dataset : try dataset.converted(toChannels: channels!)
-            guard let size, coloured.pictureShape[1] != size || coloured.pictureShape[2] != size else {
-                return coloured
-            }
-            return try coloured.padded(toHeight: size, width: size)
+        func coloured(_ dataset: some Dataset) throws -> any Dataset {
+            guard let channels, channels != dataset.pictureShape[0] else { return dataset }
+            return try dataset.converted(toChannels: channels)
         }
+        func sized(_ dataset: some Dataset) throws -> any Dataset {
+            let shape = dataset.pictureShape
+            guard let size, shape[1] != size || shape[2] != size else { return dataset }
+            return try dataset.padded(toHeight: size, width: size)
+        }
+        func shaped(_ dataset: some Dataset) throws -> any Dataset { try sized(coloured(dataset)) }
         switch kind {
         case .digits:
             return try shaped(
                 DigitsDataset(contentsOf: URL(fileURLWithPath: path ?? Self.shippedDigits()), part: split.digits))
         case .idx:
-            return try shaped(IdxDataset(at: URL(fileURLWithPath: needed(path)), part: split.idx))
+            return try shaped(IdxDataset(folder: URL(fileURLWithPath: needed(path)), part: split.idx))
         case .folder:
             guard let size else {
                 throw RecipeError("data.size: a folder of pictures needs one; give the side in pixels.")
             }
             return try FolderDataset(
-                URL(fileURLWithPath: needed(path)), size: size, channels: channels ?? 3)
+                folder: URL(fileURLWithPath: needed(path)), width: size, height: size, channels: channels ?? 3)
         }
     }
 
@@ -128,4 +134,39 @@ extension Recipe.DataSection {
         }
         throw RecipeError("data.path: the project's digits (\(inner)) are not below the working folder; give their path.")
     }
+
+    /// Data that a command names in a word: `digits`, a folder of idx files, or a folder of class folders,
+    /// brought to the shape of a model's pictures.
+    /// - Parameter shape: `[channels, height, width]`
+    public init(named name: String, shape: Shape) throws {
+        self.init()
+        size = shape[1]
+        channels = shape[0]
+        guard shape[1] == shape[2] else {
+            throw RecipeError("The model's pictures are \(shape[1])×\(shape[2]): data are compared at square sizes only.")
+        }
+        guard name != "digits" else { return }
+        path = name
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: name)) ?? []
+        kind = names.contains { $0.hasPrefix("train-images-idx3-ubyte") } ? .idx : .folder
+    }
+
+    /// Opens one part of the data set.
+    public func open(_ split: Split) throws -> any Dataset {
+        var section = self
+        section.split = split
+        return try section.open()
+    }
+}
+
+extension Recipe.DataSection.Split {
+    fileprivate var digits: DigitsDataset.Part {
+        switch self {
+        case .train: .train
+        case .evaluation: .evaluation
+        case .all: .all
+        }
+    }
+
+    fileprivate var idx: IdxDataset.Part { self == .evaluation ? .test : .train }
 }

@@ -1,9 +1,12 @@
+import Diffusion
+import Pipelines
+
 /// Everything that decides what a training run does, as one value.
 ///
 /// A recipe is written as YAML with the sections below; every key may be left out and then has the
 /// value its property shows. The recipe with every key filled in is saved with the run and its
 /// checkpoints. Unknown keys, wrong types and values out of range are refused (`RecipeError`).
-public struct Recipe: Codable, Hashable, Sendable {
+public struct Recipe: Codable, Equatable, Sendable {
     /// Seed of the weights, the order of the data, the noise and the sample sheets.
     public var seed = 0
     /// What is learnt from.
@@ -23,7 +26,7 @@ public struct Recipe: Codable, Hashable, Sendable {
 
 extension Recipe {
     /// Where the pictures come from and what shape they are brought to.
-    public struct DataSection: Codable, Hashable, Sendable {
+    public struct DataSection: Codable, Equatable, Sendable {
         /// The form the data are in.
         public var kind = Kind.digits
         /// The idx file, or the folder of pictures; not used by `digits`, which come with the project.
@@ -66,9 +69,9 @@ extension Recipe {
     }
 
     /// The forward process and the network's target.
-    public struct DiffusionSection: Codable, Hashable, Sendable {
+    public struct DiffusionSection: Codable, Equatable, Sendable {
         /// The shape of the β table.
-        public var schedule = Schedule.linear
+        public var schedule = BetaSchedule.linear
         /// Number of noise levels in the table.
         public var trainSteps = 1000
         /// First β of the table (not used by `squaredcos_cap_v2`).
@@ -76,40 +79,12 @@ extension Recipe {
         /// Last β of the table (not used by `squaredcos_cap_v2`).
         public var betaEnd = 0.02
         /// What the network's output means.
-        public var prediction = Prediction.epsilon
+        public var prediction = Prediction.noise
         /// Part of the examples whose class is hidden, so that guidance has an unconditional branch
         /// (Ho and Salimans 2022, section 3.2). Only a class-conditional model uses it.
         public var labelDropout = 0.1
         /// Whether the table is rescaled so that its last level is pure noise (Lin et al. 2023, algorithm 1).
         public var zeroTerminalSNR = false
-
-        /// A β table, under diffusers' names.
-        public enum Schedule: String, RecipeChoice {
-            /// β grows linearly (Ho et al. 2020).
-            case linear
-            /// √β grows linearly (Stable Diffusion).
-            case scaledLinear = "scaled_linear"
-            /// The cosine table, β cut at 0.999 (Nichol and Dhariwal 2021, equation 17).
-            case squaredCosine = "squaredcos_cap_v2"
-            /// β follows a sigmoid from −6 to 6.
-            case sigmoid
-            /// √β grows linearly, as the code of DDIM names it.
-            case quadratic
-        }
-
-        /// The meaning of a network's output, under diffusers' names; `noise`, `data` and `v` are read too.
-        public enum Prediction: String, RecipeChoice {
-            /// The noise ε.
-            case epsilon
-            /// The data x₀.
-            case sample
-            /// v = α·ε − σ·x₀ (Salimans and Ho 2022).
-            case velocity = "v_prediction"
-
-            public static var synonyms: [String: Self] {
-                ["noise": .epsilon, "data": .sample, "v": .velocity]
-            }
-        }
 
         /// The section with every default.
         public init() {}
@@ -126,9 +101,9 @@ extension Recipe {
     }
 
     /// How pictures are drawn from the model, while training and after it.
-    public struct EvaluationSection: Codable, Hashable, Sendable {
+    public struct EvaluationSection: Codable, Equatable, Sendable {
         /// The solver, by the name that `--solver` takes.
-        public var solver = "ddim"
+        public var solver = SolverName.ddim
         /// Number of solver steps.
         public var steps = 50
         /// Scale of classifier-free guidance; 1 is the conditional branch alone.

@@ -47,7 +47,7 @@ package struct Rule: Sendable {
 }
 
 extension Recipe {
-    /// What a recipe must fulfil, apart from its network (`ModelSection.rules`).
+    /// What a recipe must fulfil, apart from its network, whose configuration checks itself.
     package static let rules: [Rule] = [
         .whole("seed", 0...Int.max) { $0.seed },
 
@@ -67,7 +67,7 @@ extension Recipe {
         Rule(
             "diffusion.prediction",
             "sample or v_prediction, since epsilon says nothing at the pure noise of zero_terminal_snr"
-        ) { !($0.diffusion.zeroTerminalSNR && $0.diffusion.prediction == .epsilon) },
+        ) { !($0.diffusion.zeroTerminalSNR && $0.diffusion.prediction == .noise) },
 
         .whole("training.steps", 1...1_000_000_000) { $0.training.steps },
         .whole("training.batch_size", 1...65_536) { $0.training.batchSize },
@@ -89,7 +89,6 @@ extension Recipe {
         },
         .whole("training.threads", 0...1024) { $0.training.threads },
 
-        Rule("evaluation.solver", "the name of a solver") { !$0.evaluation.solver.isEmpty },
         .whole("evaluation.steps", 1...10_000) { $0.evaluation.steps },
         .number("evaluation.guidance", 0...1000) { $0.evaluation.guidance },
         .whole("evaluation.count", 1...4096) { $0.evaluation.count },
@@ -103,7 +102,7 @@ extension Recipe {
 
     /// The first rule that does not hold.
     var brokenRule: Rule? {
-        (Self.rules + model.rules).first { !$0.holds(self) }
+        Self.rules.first { !$0.holds(self) }
     }
 
     /// Checks every value's range. Throws `RecipeError` that names the first key whose value cannot be.

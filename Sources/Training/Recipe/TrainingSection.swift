@@ -1,6 +1,6 @@
 extension Recipe {
     /// The optimizer, its schedule, and what a run keeps.
-    public struct TrainingSection: Codable, Hashable, Sendable {
+    public struct TrainingSection: Codable, Equatable, Sendable {
         /// Optimizer steps of the whole run.
         public var steps = 10_000
         /// Examples a step draws from the data at once; a step sees `gradient_accumulation` times as many.
@@ -8,7 +8,7 @@ extension Recipe {
         /// Learning rate at its highest.
         public var learningRate = 2e-4
         /// How the learning rate goes on after the warm-up.
-        public var schedule = Schedule.cosine
+        public var schedule = LearningRate.Curve.cosine
         /// Steps over which the learning rate rises linearly from 0.
         public var warmupSteps = 100
         /// Decoupled weight decay of AdamW (Loshchilov and Hutter 2019).
@@ -39,14 +39,6 @@ extension Recipe {
         public var device = "cpu"
         /// Processor threads; 0 leaves the number to libtorch.
         public var threads = 0
-
-        /// The course of the learning rate after the warm-up.
-        public enum Schedule: String, RecipeChoice {
-            /// It stays.
-            case constant
-            /// It falls to 0 at the last step along half a cosine.
-            case cosine
-        }
 
         /// An element type for the network's arithmetic.
         public enum Precision: String, RecipeChoice {

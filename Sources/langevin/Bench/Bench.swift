@@ -40,12 +40,8 @@ struct Bench: ParsableCommand {
         let repetition = try work.prepared(dtype)
         try repetition()
         if serve {
-            print("ready")
-            fflush(stdout)
-            while readLine() != nil {
-                print(try milliseconds(repetition))
-                fflush(stdout)
-            }
+            write("ready")
+            while readLine() != nil { write(String(try milliseconds(repetition))) }
             return
         }
         let times = try (0..<rounds).map { _ in try milliseconds(repetition) }.sorted()
@@ -61,6 +57,11 @@ struct Bench: ParsableCommand {
                 "\(work.rawValue), \(dtype.name), \(threads) threads: median \(rounded(result.median)) ms of \(rounds) (\(rounded(result.minimum)) to \(rounded(result.maximum)))"
             )
         }
+    }
+
+    /// A line that the reader gets at once, also through a pipe.
+    private func write(_ line: String) {
+        FileHandle.standardOutput.write(Data((line + "\n").utf8))
     }
 
     private func milliseconds(_ body: () throws -> Void) throws -> Double {
