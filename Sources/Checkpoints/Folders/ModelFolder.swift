@@ -93,7 +93,7 @@ public struct ModelFolder: Sendable {
     ///   - names: how the files are called.
     ///   - metadata: the free texts of every file.
     ///   - maximalShardByteCount: how many bytes of tensors a file may hold; 10 GB as in diffusers.
-    /// - Throws: `FileError` or `CheckpointError` when they cannot be written; the error of a tensor that carries one.
+    /// - Throws: `FileError` or `CheckpointError` when they cannot be written; a tensor's own error.
     public func write(
         _ tensors: [(String, Tensor)], names: WeightsFileName = WeightsFileName(),
         metadata: [String: String] = ["format": "pt"], maximalShardByteCount: Int = 10_000_000_000
