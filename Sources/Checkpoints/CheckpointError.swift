@@ -13,6 +13,7 @@ public struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertib
         self.problem = problem
     }
 
+    /// The place and the problem.
     public var description: String {
         place.isEmpty ? problem : "\(place): \(problem)"
     }

@@ -35,6 +35,7 @@ public struct NameMap: Sendable, ExpressibleByDictionaryLiteral {
         }
     }
 
+    /// A table from its rows, foreign name first.
     public init(dictionaryLiteral rows: (String, String)...) { self.init(rows) }
 
     /// The native name of a foreign one, nil when no row applies.
@@ -75,7 +76,8 @@ public struct RenamedSource: TensorSource {
             }
             guard originals.append(native, name) else {
                 throw CheckpointError(
-                    "", "\(quoted(originals[native] ?? "")) and \(quoted(name)) both become "
+                    "",
+                    "\(quoted(originals[native] ?? "")) and \(quoted(name)) both become "
                         + "\(quoted(native)); the checkpoint mixes two layouts")
             }
         }

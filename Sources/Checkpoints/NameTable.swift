@@ -8,8 +8,15 @@ public struct NameTable<Value> {
     /// The values, in the order of `names`.
     public private(set) var values: [Value] = []
 
-    /// Open addressing: positions in `names`, or -1. The count is a power of two, at most half used.
-    private var slots: [Int32] = []
+    /// Open addressing. The count is a power of two, at most half of them used.
+    private var slots: [Slot] = []
+
+    private struct Slot {
+        /// The position in `names`, -1 where the slot is free.
+        var position: Int32 = -1
+        /// Kept, so that growing needs no names and most other names are told apart without looking.
+        var hash: UInt32 = 0
+    }
 
     /// Makes an empty table.
     public init() {}
@@ -28,7 +35,7 @@ public struct NameTable<Value> {
     /// Where `name` stands in `names`, nil when it does not.
     public func position(of name: String) -> Int? {
         guard !slots.isEmpty else { return nil }
-        let found = slots[slot(for: name)]
+        let found = slots[slot(for: name, hash(name))].position
         return found < 0 ? nil : Int(found)
     }
 
@@ -38,9 +45,10 @@ public struct NameTable<Value> {
     public mutating func append(_ name: String, _ value: Value) -> Bool {
         guard count < Int(Int32.max) else { return false }
         if count * 2 >= slots.count { grow() }
-        let free = slot(for: name)
-        guard slots[free] < 0 else { return false }
-        slots[free] = Int32(count)
+        let hash = hash(name)
+        let free = slot(for: name, hash)
+        guard slots[free].position < 0 else { return false }
+        slots[free] = Slot(position: Int32(count), hash: hash)
         names.append(name)
         values.append(value)
         return true
@@ -56,21 +64,22 @@ public struct NameTable<Value> {
     }
 
     /// The slot that holds `name`, or the free one where it belongs. There is always a free slot.
-    private func slot(for name: String) -> Int {
-        // The hash is seeded anew in every process, so a file cannot be made to collide.
-        var slot = hash(name) & (slots.count - 1)
-        while slots[slot] >= 0, !sameBytes(names[Int(slots[slot])], name) {
+    private func slot(for name: String, _ hash: UInt32) -> Int {
+        var slot = Int(hash) & (slots.count - 1)
+        while slots[slot].position >= 0 {
+            if slots[slot].hash == hash, sameBytes(names[Int(slots[slot].position)], name) { break }
             slot = (slot + 1) & (slots.count - 1)
         }
         return slot
     }
 
     private mutating func grow() {
-        slots = [Int32](repeating: -1, count: Swift.max(8, slots.count * 2))
-        for (position, name) in names.enumerated() {
-            var slot = hash(name) & (slots.count - 1)
-            while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
-            slots[slot] = Int32(position)
+        let old = slots
+        slots = [Slot](repeating: Slot(), count: Swift.max(8, old.count * 2))
+        for entry in old where entry.position >= 0 {
+            var slot = Int(entry.hash) & (slots.count - 1)
+            while slots[slot].position >= 0 { slot = (slot + 1) & (slots.count - 1) }
+            slots[slot] = entry
         }
     }
 }
@@ -91,11 +100,12 @@ extension NameTable: Equatable where Value: Equatable {
     }
 }
 
-private func hash(_ name: String) -> Int {
+/// Seeded anew in every process, so that a file cannot be made to collide.
+private func hash(_ name: String) -> UInt32 {
     var hasher = Hasher()
     var name = name
     name.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-    return hasher.finalize()
+    return UInt32(truncatingIfNeeded: hasher.finalize())
 }
 
 /// Whether two strings have the same UTF-8 bytes.

@@ -1,7 +1,6 @@
 import Tensors
-import Testing
-
 import TestSupport
+import Testing
 
 /// The measure that other rooms' tests rest on.
 @Suite struct ClosenessTests {
@@ -19,16 +18,23 @@ import TestSupport
         #expect(isClose(1.01, 1, 0, 0.02, 0) && !isClose(1.01, 1, 0, 0.005, 0))
         #expect(isClose(1.01, 1, 0, 0, 0.0002) && !isClose(1.01, 1, 0, 0, 0.00005))
         #expect(isClose(.infinity, .infinity, 0, 0, 0) && !isClose(.infinity, 1, 1, 1, 1))
-        #expect(!isClose(.nan, .nan, 1, 1, 1) && !isClose(.nan, 1, 1, 1, 1) && !isClose(1, .infinity, 1, 1, 1))
+        #expect(
+            !isClose(.nan, .nan, 1, 1, 1) && !isClose(.nan, 1, 1, 1, 1) && !isClose(1, .infinity, 1, 1, 1))
     }
 
     @Test func recordsAnIssueWithTheIndex() {
         withKnownIssue {
-            expectClose(Tensor([1, 2, 3, 5] as [Float], shape: [2, 2]), Tensor([1, 2, 3, 4] as [Float], shape: [2, 2]))
-        } matching: { $0.comments.contains { $0.rawValue.contains("at [1, 1] the value is 5.0") } }
+            expectClose(
+                Tensor([1, 2, 3, 5] as [Float], shape: [2, 2]),
+                Tensor([1, 2, 3, 4] as [Float], shape: [2, 2]))
+        } matching: {
+            $0.comments.contains { $0.rawValue.contains("at [1, 1] the value is 5.0") }
+        }
         withKnownIssue {
             expectClose(Tensor([1, 2] as [Float]), Tensor([1, 2] as [Float], shape: [1, 2]), absolute: 9)
-        } matching: { $0.comments.contains { $0.rawValue.contains("the shape is [2]") } }
+        } matching: {
+            $0.comments.contains { $0.rawValue.contains("the shape is [2]") }
+        }
         withKnownIssue { expectClose([1], [1, 2], absolute: 9) }
         expectClose(Tensor([1, 2] as [Float]), Tensor([1, 2.001] as [Float]), relative: 1e-3)
     }

@@ -1,7 +1,6 @@
+import Checkpoints
 import TestSupport
 import Testing
-
-import Checkpoints
 
 #if canImport(Darwin)
     import Darwin
@@ -24,7 +23,8 @@ import Checkpoints
     ]
 
     @Test func agreesWithTheReference() throws {
-        let path = getenv("LANGEVIN_CORPUS").map { String(cString: $0) } ?? fixturePath("checkpoints/corpus.bin")
+        let path =
+            getenv("LANGEVIN_CORPUS").map { String(cString: $0) } ?? fixturePath("checkpoints/corpus.bin")
         var corpus = CorpusReader(bytes: try contents(of: path))
         var counts: [Int: Int] = [:]
         while let example = corpus.next() {

@@ -1,9 +1,8 @@
+import Checkpoints
 import Layers
 import Tensors
 import TestSupport
 import Testing
-
-import Checkpoints
 
 @Suite struct FolderTests {
     let folder: TemporaryFolder
@@ -25,16 +24,24 @@ import Checkpoints
     @Test func writesAndReadsShards() throws {
         let model = ModelFolder(folder("unet"))
         try model.write(tensors, maximalShardByteCount: 900)
-        let names = ["diffusion_pytorch_model-00001-of-00003.safetensors", "diffusion_pytorch_model-00002-of-00003.safetensors",
-            "diffusion_pytorch_model-00003-of-00003.safetensors", "diffusion_pytorch_model.safetensors.index.json"]
+        let names = [
+            "diffusion_pytorch_model-00001-of-00003.safetensors",
+            "diffusion_pytorch_model-00002-of-00003.safetensors",
+            "diffusion_pytorch_model-00003-of-00003.safetensors",
+            "diffusion_pytorch_model.safetensors.index.json",
+        ]
         #expect(try folderNames(model.path) == names)
         let index = try String(decoding: contents(of: model.path + "/" + names[3]), as: UTF8.self)
-        #expect(index.hasPrefix("{\n  \"metadata\": {\n    \"total_size\": 2000\n  },\n  \"weight_map\": {\n    \"block.0.weight\": \"\(names[0])\""))
+        #expect(
+            index.hasPrefix(
+                "{\n  \"metadata\": {\n    \"total_size\": 2000\n  },\n  \"weight_map\": {\n    \"block.0.weight\": \"\(names[0])\""
+            ))
         let source = try model.weights()
         #expect(source.names.sorted() == tensors.map(\.0))
         for (name, tensor) in tensors {
             #expect(source.shape(of: name) == [100])
-            #expect(try source.tensor(named: name).array(of: Float.self) == (try tensor.array(of: Float.self)))
+            #expect(
+                try source.tensor(named: name).array(of: Float.self) == (try tensor.array(of: Float.self)))
         }
         // Fewer bytes later: the old shards and their index go.
         try model.write(tensors)
@@ -45,11 +52,12 @@ import Checkpoints
     @Test func namesVariantsAsDiffusersDoes() throws {
         let model = ModelFolder(folder("unet"))
         try model.write(tensors, names: .init(variant: "fp16"), maximalShardByteCount: 1200)
-        #expect(try folderNames(model.path) == [
-            "diffusion_pytorch_model.fp16-00001-of-00002.safetensors",
-            "diffusion_pytorch_model.fp16-00002-of-00002.safetensors",
-            "diffusion_pytorch_model.safetensors.index.fp16.json",
-        ])
+        #expect(
+            try folderNames(model.path) == [
+                "diffusion_pytorch_model.fp16-00001-of-00002.safetensors",
+                "diffusion_pytorch_model.fp16-00002-of-00002.safetensors",
+                "diffusion_pytorch_model.safetensors.index.fp16.json",
+            ])
         #expect(try model.weights(variant: "fp16").names.count == 5)
         #expect(refusal { _ = try model.weights() }.contains("\"diffusion_pytorch_model.safetensors\""))
     }
@@ -76,14 +84,22 @@ import Checkpoints
             }
         }
         #expect(open(#""a":"one.safetensors","b":"two.safetensors""#) == "accepted")
-        #expect(open(#""a":"one.safetensors","b":"none.safetensors""#).contains("none.safetensors: it cannot be opened"))
-        for place in ["../one.safetensors", "inner/three.safetensors", "\(folder.path)/one.safetensors", "..", "",
-            "inner\\\\three.safetensors", "C:one.safetensors", "one.safetensors\\u0000.safetensors", "one.bin", ".safetensors"] {
-            #expect(open(#""a":"\#(place)""#).contains("only a safetensors file beside the index"), "\(place)")
+        #expect(
+            open(#""a":"one.safetensors","b":"none.safetensors""#).contains(
+                "none.safetensors: it cannot be opened"))
+        for place in [
+            "../one.safetensors", "inner/three.safetensors", "\(folder.path)/one.safetensors", "..", "",
+            "inner\\\\three.safetensors", "C:one.safetensors", "one.safetensors\\u0000.safetensors",
+            "one.bin", ".safetensors",
+        ] {
+            #expect(
+                open(#""a":"\#(place)""#).contains("only a safetensors file beside the index"), "\(place)")
         }
         #expect(open(#""a":"one.safetensors","b":"both.safetensors""#).contains("is in both"))
         #expect(open(#""a":"both.safetensors""#).contains("hold tensors that the index does not: \"b\""))
-        #expect(open(#""a":"one.safetensors","b":"one.safetensors""#).contains("not in the files named for them: \"b\""))
+        #expect(
+            open(#""a":"one.safetensors","b":"one.safetensors""#).contains(
+                "not in the files named for them: \"b\""))
         #expect(open(#""a":"one.safetensors","a":"two.safetensors""#).contains("twice"))
         #expect(open(#""a":1"#).contains("must be a string"))
         for text in ["[]", "{}", #"{"weight_map":[]}"#, #"{"weight_map":{}"#] {
@@ -114,15 +130,17 @@ import Checkpoints
         try folder.write("config.json", #"{"_class_name": "UNet2DModel", "in_channels": 3}"#)
         let configuration = try ModelFolder(folder.path).configuration()
         #expect(try configuration.required("in_channels") == 3)
-        #expect(refusal { _ = try configuration.required("in_channels", as: String.self) }
-            == "\(folder.path)/config.json: the key \"in_channels\" must be a string, it is 3")
+        #expect(
+            refusal { _ = try configuration.required("in_channels", as: String.self) }
+                == "\(folder.path)/config.json: the key \"in_channels\" must be a string, it is 3")
         try folder.write("scheduler_config.json", #"{"lambda_min_clipped": -Infinity}"#)
-        let scheduler = try ModelFolder(folder.path).configuration("scheduler_config.json", allowsNonFinite: true)
+        let scheduler = try ModelFolder(folder.path).configuration(
+            "scheduler_config.json", allowsNonFinite: true)
         #expect(try scheduler.required("lambda_min_clipped") == -Double.infinity)
-        #expect(refusal { _ = try ModelFolder(folder.path).configuration("scheduler_config.json") } != "accepted")
+        #expect(
+            refusal { _ = try ModelFolder(folder.path).configuration("scheduler_config.json") } != "accepted")
     }
 }
-
 
 @Suite struct NameMapTests {
     let map: NameMap = [
@@ -141,8 +159,10 @@ import Checkpoints
             #expect(map.native(for: foreign) == native)
             #expect(map.foreign(for: native) == foreign)
         }
-        for name in ["", "conv_in", "conv_in.weight.x", "down.x.block.0.conv.weight", "down.01.block.0.conv.weight",
-            "down..block.0.conv.weight", "down.0.block.0.conv.", "mid.3.weights"] {
+        for name in [
+            "", "conv_in", "conv_in.weight.x", "down.x.block.0.conv.weight", "down.01.block.0.conv.weight",
+            "down..block.0.conv.weight", "down.0.block.0.conv.", "mid.3.weights",
+        ] {
             #expect(map.native(for: name) == nil, "\(name)")
         }
     }

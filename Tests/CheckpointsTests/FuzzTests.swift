@@ -1,7 +1,6 @@
+import Checkpoints
 import TestSupport
 import Testing
-
-import Checkpoints
 
 #if canImport(Darwin)
     import Darwin
@@ -25,8 +24,10 @@ import Checkpoints
     }
 
     static let fragments = [
-        "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "\\udc00", "null", "true", "-", "0", "1e9",
-        "18446744073709551615", "9223372036854775808", "\"dtype\"", "\"F32\"", "\"shape\"", "\"data_offsets\"",
+        "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "\\udc00", "null", "true", "-", "0",
+        "1e9",
+        "18446744073709551615", "9223372036854775808", "\"dtype\"", "\"F32\"", "\"shape\"",
+        "\"data_offsets\"",
         "\"__metadata__\"", "[[[[[[[[", "{\"a\":", " ", "\n", "\0", "\u{E9}", "e\u{301}", "😀", "\u{FEFF}",
     ].map { Array($0.utf8) }
 
@@ -34,8 +35,16 @@ import Checkpoints
     static let seeds: [([UInt8], Int)] = [
         (RawFile("{}").bytes, 0),
         (RawFile(#"{"a":\#(scalar)}  "#, data: 4).bytes, 4),
-        (RawFile(#"{"__metadata__":{"format":"pt"},"w":\#(entry("[2,3]", "[0,24]")),"é":\#(entry("[0]", "[24,24]", #""BF16""#))}"#, data: 24).bytes, 24),
-        (RawFile(#"{"x":{"dtype":"I64","k":[1.5,{"y":null}],"shape":[1],"data_offsets":[0,8]}}"#, data: 8).bytes, 8),
+        (
+            RawFile(
+                #"{"__metadata__":{"format":"pt"},"w":\#(entry("[2,3]", "[0,24]")),"é":\#(entry("[0]", "[24,24]", #""BF16""#))}"#,
+                data: 24
+            ).bytes, 24
+        ),
+        (
+            RawFile(#"{"x":{"dtype":"I64","k":[1.5,{"y":null}],"shape":[1],"data_offsets":[0,8]}}"#, data: 8)
+                .bytes, 8
+        ),
     ]
 
     static func damage(_ bytes: inout [UInt8], dataByteCount: Int, _ random: inout Generator) {
@@ -93,7 +102,8 @@ import Checkpoints
             // Damage comes with a length in front, which is taken off again.
             var bytes = [UInt8](repeating: 0, count: 8) + text
             Self.damage(&bytes, dataByteCount: 0, &random)
-            guard let value = try? JSONValue(parsing: bytes.dropFirst(8), place: "", allowsNonFinite: true) else {
+            guard let value = try? JSONValue(parsing: bytes.dropFirst(8), place: "", allowsNonFinite: true)
+            else {
                 continue
             }
             accepted += 1

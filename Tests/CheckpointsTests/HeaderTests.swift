@@ -1,6 +1,11 @@
+import Checkpoints
 import Testing
 
-import Checkpoints
+#if canImport(Darwin)
+    import Darwin
+#else
+    import Glibc
+#endif
 
 /// The cases of the reliability plan, section 2A, by their numbers there.
 @Suite struct HeaderTests {
@@ -37,59 +42,122 @@ import Checkpoints
         Refused("A1 empty file", [], "it has 0 bytes"),
         Refused("A2 seven bytes", [2, 0, 0, 0, 0, 0, 0], "it has 7 bytes"),
         Refused("A3 header of length 0", RawFile("").bytes, "an object in braces"),
-        Refused("A4 header longer than the file", RawFile(header: [0x7B, 0x7D], claimed: 3).bytes, "cut short"),
-        Refused("A5 length 2^63", RawFile(header: [0x7B, 0x7D], claimed: 1 << 63).bytes, "9223372036854775808"),
-        Refused("A5 length 2^64-1", RawFile(header: [0x7B, 0x7D], claimed: .max).bytes, "18446744073709551615"),
-        Refused("A6 length 100,000,001", RawFile(header: [0x7B, 0x7D], claimed: 100_000_001).bytes, "allowed"),
+        Refused(
+            "A4 header longer than the file", RawFile(header: [0x7B, 0x7D], claimed: 3).bytes, "cut short"),
+        Refused(
+            "A5 length 2^63", RawFile(header: [0x7B, 0x7D], claimed: 1 << 63).bytes, "9223372036854775808"),
+        Refused(
+            "A5 length 2^64-1", RawFile(header: [0x7B, 0x7D], claimed: .max).bytes, "18446744073709551615"),
+        Refused(
+            "A6 length 100,000,001", RawFile(header: [0x7B, 0x7D], claimed: 100_000_001).bytes, "allowed"),
         Refused("A7 length + 8 wraps", RawFile(header: [0x7B, 0x7D], claimed: .max - 7).bytes, "allowed"),
-        Refused("A8 not UTF-8", RawFile(header: [0x7B, 0x22, 0xFF] + Array("\":\(scalar)}".utf8), data: 4).bytes, "UTF-8"),
-        Refused("A8 overlong", RawFile(header: [0x7B, 0x22, 0xC0, 0x80] + Array("\":\(scalar)}".utf8), data: 4).bytes, "UTF-8"),
-        Refused("A8 surrogate", RawFile(header: [0x7B, 0x22, 0xED, 0xA0, 0x80] + Array("\":\(scalar)}".utf8), data: 4).bytes, "UTF-8"),
+        Refused(
+            "A8 not UTF-8", RawFile(header: [0x7B, 0x22, 0xFF] + Array("\":\(scalar)}".utf8), data: 4).bytes,
+            "UTF-8"),
+        Refused(
+            "A8 overlong",
+            RawFile(header: [0x7B, 0x22, 0xC0, 0x80] + Array("\":\(scalar)}".utf8), data: 4).bytes, "UTF-8"),
+        Refused(
+            "A8 surrogate",
+            RawFile(header: [0x7B, 0x22, 0xED, 0xA0, 0x80] + Array("\":\(scalar)}".utf8), data: 4).bytes,
+            "UTF-8"),
         Refused("A9 brace alone", RawFile("{").bytes, "a key in double quotes"),
         Refused("A10 list", RawFile("[]").bytes, "an object in braces"),
         Refused("A10 null", RawFile("null").bytes, "an object in braces"),
         Refused("A10 string", RawFile(#""x""#).bytes, "an object in braces"),
-        Refused("A11 nested 10^5", RawFile(#"{"a":{"x":"# + String(repeating: "[", count: 100_000)).bytes, "deeper than 127"),
+        Refused(
+            "A11 nested 10^5", RawFile(#"{"a":{"x":"# + String(repeating: "[", count: 100_000)).bytes,
+            "deeper than 127"),
         Refused("A13 repeated name", RawFile(#"{"a":\#(scalar),"a":\#(scalar)}"#, data: 4).bytes, "twice"),
-        Refused("A14 repeated member", RawFile(#"{"a":{"dtype":"F32","shape":[],"shape":[],"data_offsets":[0,4]}}"#, data: 4).bytes, "\"shape\" twice"),
-        Refused("A14 repeated unknown member", RawFile(#"{"a":{"dtype":"F32","x":1,"x":1,"shape":[],"data_offsets":[0,4]}}"#, data: 4).bytes, "\"x\" twice"),
+        Refused(
+            "A14 repeated member",
+            RawFile(#"{"a":{"dtype":"F32","shape":[],"shape":[],"data_offsets":[0,4]}}"#, data: 4).bytes,
+            "\"shape\" twice"),
+        Refused(
+            "A14 repeated unknown member",
+            RawFile(#"{"a":{"dtype":"F32","x":1,"x":1,"shape":[],"data_offsets":[0,4]}}"#, data: 4).bytes,
+            "\"x\" twice"),
         Refused("A14 repeated metadata", RawFile(#"{"__metadata__":{},"__metadata__":{}}"#).bytes, "twice"),
         Refused("A14 repeated metadata key", RawFile(#"{"__metadata__":{"a":"b","a":"b"}}"#).bytes, "twice"),
-        Refused("A15 repeated by escape", RawFile(#"{"a":\#(scalar),"\u0061":\#(scalar)}"#, data: 4).bytes, "twice"),
-        Refused("A17 ten on one range", RawFile("{" + (0..<10).map { #""t\#($0)":\#(scalar)"# }.joined(separator: ",") + "}", data: 4).bytes, "overlap"),
-        Refused("A17 half overlap", RawFile(#"{"a":\#(entry("[2]", "[0,8]")),"b":\#(entry("[2]", "[4,12]"))}"#, data: 12).bytes, "overlap"),
-        Refused("A18 hole", RawFile(#"{"a":\#(scalar),"b":\#(entry("[]", "[8,12]"))}"#, data: 12).bytes, "gaps"),
+        Refused(
+            "A15 repeated by escape", RawFile(#"{"a":\#(scalar),"\u0061":\#(scalar)}"#, data: 4).bytes,
+            "twice"),
+        Refused(
+            "A17 ten on one range",
+            RawFile("{" + (0..<10).map { #""t\#($0)":\#(scalar)"# }.joined(separator: ",") + "}", data: 4)
+                .bytes, "overlap"),
+        Refused(
+            "A17 half overlap",
+            RawFile(#"{"a":\#(entry("[2]", "[0,8]")),"b":\#(entry("[2]", "[4,12]"))}"#, data: 12).bytes,
+            "overlap"),
+        Refused(
+            "A18 hole", RawFile(#"{"a":\#(scalar),"b":\#(entry("[]", "[8,12]"))}"#, data: 12).bytes, "gaps"),
         Refused("A18 hole in front", RawFile(#"{"b":\#(entry("[]", "[4,8]"))}"#, data: 8).bytes, "gaps"),
-        Refused("A19 bytes after the end", RawFile(#"{"a":\#(scalar)}"#, data: 5).bytes, "5 follow the header"),
+        Refused(
+            "A19 bytes after the end", RawFile(#"{"a":\#(scalar)}"#, data: 5).bytes, "5 follow the header"),
         Refused("A19 bytes without tensors", RawFile("{}", data: 1).bytes, "1 follow the header"),
         Refused("A20 two bytes short", RawFile(#"{"a":\#(scalar)}"#, data: 2).bytes, "cut short"),
-        Refused("A21 end before begin", RawFile(#"{"a":\#(entry("[]", "[4,0]"))}"#, data: 4).bytes, "ends before it begins"),
-        Refused("A22 begin beyond the end", RawFile(#"{"a":\#(entry("[]", "[400,404]"))}"#, data: 4).bytes, "begins at byte 400"),
-        Refused("A22 beyond any file", RawFile(#"{"a":\#(entry("[0]", "[9223372036854775808,9223372036854775808]"))}"#).bytes, "beyond the end"),
+        Refused(
+            "A21 end before begin", RawFile(#"{"a":\#(entry("[]", "[4,0]"))}"#, data: 4).bytes,
+            "ends before it begins"),
+        Refused(
+            "A22 begin beyond the end", RawFile(#"{"a":\#(entry("[]", "[400,404]"))}"#, data: 4).bytes,
+            "begins at byte 400"),
+        Refused(
+            "A22 beyond any file",
+            RawFile(#"{"a":\#(entry("[0]", "[9223372036854775808,9223372036854775808]"))}"#).bytes,
+            "beyond the end"),
         Refused("A23 negative", RawFile(#"{"a":\#(entry("[]", "[-4,0]"))}"#, data: 4).bytes, "whole number"),
         Refused("A24 point", RawFile(#"{"a":\#(entry("[]", "[0.0,4]"))}"#, data: 4).bytes, "whole number"),
         Refused("A24 exponent", RawFile(#"{"a":\#(entry("[]", "[0,4e0]"))}"#, data: 4).bytes, "whole number"),
         Refused("A24 string", RawFile(#"{"a":\#(entry("[]", #"[0,"4"]"#))}"#, data: 4).bytes, "whole number"),
-        Refused("A24 shape with a point", RawFile(#"{"a":\#(entry("[1.0]", "[0,4]"))}"#, data: 4).bytes, "whole number"),
-        Refused("A25 2^64", RawFile(#"{"a":\#(entry("[]", "[0,18446744073709551616]"))}"#, data: 4).bytes, "2⁶⁴"),
-        Refused("A26 leading zero", RawFile(#"{"a":\#(entry("[]", "[0,04]"))}"#, data: 4).bytes, "needless 0"),
+        Refused(
+            "A24 shape with a point", RawFile(#"{"a":\#(entry("[1.0]", "[0,4]"))}"#, data: 4).bytes,
+            "whole number"),
+        Refused(
+            "A25 2^64", RawFile(#"{"a":\#(entry("[]", "[0,18446744073709551616]"))}"#, data: 4).bytes, "2⁶⁴"),
+        Refused(
+            "A26 leading zero", RawFile(#"{"a":\#(entry("[]", "[0,04]"))}"#, data: 4).bytes, "needless 0"),
         Refused("A26 plus", RawFile(#"{"a":\#(entry("[]", "[0,+4]"))}"#, data: 4).bytes, "whole number"),
-        Refused("A26 hexadecimal", RawFile(#"{"a":\#(entry("[]", "[0,0x4]"))}"#, data: 4).bytes, "a comma or a closing bracket"),
-        Refused("A27 overflow", RawFile(#"{"a":\#(entry("[2,18446744073709551614]", "[0,4]"))}"#, data: 4).bytes, "2⁶³ or more"),
-        Refused("A27 overflow with the type", RawFile(#"{"a":\#(entry("[2,9223372036854775807]", "[0,4]"))}"#, data: 4).bytes, "overflows"),
-        Refused("A28 too small", RawFile(#"{"a":\#(entry("[2]", "[0,4]"))}"#, data: 4).bytes, "needs 8 bytes"),
-        Refused("A28 too large", RawFile(#"{"a":\#(entry("[0]", "[0,4]"))}"#, data: 4).bytes, "needs 0 bytes"),
-        Refused("A29 half a byte", RawFile(#"{"a":\#(entry("[3]", "[0,2]", #""F4""#))}"#, data: 2).bytes, "whole bytes"),
-        Refused("A30 unknown dtype", RawFile(#"{"a":\#(entry("[]", "[0,4]", #""F33""#))}"#, data: 4).bytes, "unknown dtype \"F33\""),
-        Refused("A30 lower case", RawFile(#"{"a":\#(entry("[]", "[0,4]", #""f32""#))}"#, data: 4).bytes, "unknown dtype \"f32\""),
+        Refused(
+            "A26 hexadecimal", RawFile(#"{"a":\#(entry("[]", "[0,0x4]"))}"#, data: 4).bytes,
+            "a comma or a closing bracket"),
+        Refused(
+            "A27 overflow", RawFile(#"{"a":\#(entry("[2,18446744073709551614]", "[0,4]"))}"#, data: 4).bytes,
+            "2⁶³ or more"),
+        Refused(
+            "A27 overflow with the type",
+            RawFile(#"{"a":\#(entry("[2,9223372036854775807]", "[0,4]"))}"#, data: 4).bytes, "overflows"),
+        Refused(
+            "A28 too small", RawFile(#"{"a":\#(entry("[2]", "[0,4]"))}"#, data: 4).bytes, "needs 8 bytes"),
+        Refused(
+            "A28 too large", RawFile(#"{"a":\#(entry("[0]", "[0,4]"))}"#, data: 4).bytes, "needs 0 bytes"),
+        Refused(
+            "A29 half a byte", RawFile(#"{"a":\#(entry("[3]", "[0,2]", #""F4""#))}"#, data: 2).bytes,
+            "whole bytes"),
+        Refused(
+            "A30 unknown dtype", RawFile(#"{"a":\#(entry("[]", "[0,4]", #""F33""#))}"#, data: 4).bytes,
+            "unknown dtype \"F33\""),
+        Refused(
+            "A30 lower case", RawFile(#"{"a":\#(entry("[]", "[0,4]", #""f32""#))}"#, data: 4).bytes,
+            "unknown dtype \"f32\""),
         Refused("A31 number", RawFile(#"{"__metadata__":{"a":1}}"#).bytes, "a string in double quotes"),
         Refused("A31 list", RawFile(#"{"__metadata__":[]}"#).bytes, "an object in braces"),
-        Refused("A31 nested", RawFile(#"{"__metadata__":{"a":{"b":"c"}}}"#).bytes, "a string in double quotes"),
-        Refused("A32 50 MB", RawFile(#"{"__metadata__":{"a":""# + String(repeating: "x", count: 50_000_000) + #""}}"#).bytes, "metadata exceeds"),
-        Refused("A33 byte-order mark", RawFile(header: [0xEF, 0xBB, 0xBF, 0x7B, 0x7D]).bytes, "an object in braces"),
+        Refused(
+            "A31 nested", RawFile(#"{"__metadata__":{"a":{"b":"c"}}}"#).bytes, "a string in double quotes"),
+        Refused(
+            "A32 50 MB",
+            RawFile(#"{"__metadata__":{"a":""# + String(repeating: "x", count: 50_000_000) + #""}}"#).bytes,
+            "metadata exceeds"),
+        Refused(
+            "A33 byte-order mark", RawFile(header: [0xEF, 0xBB, 0xBF, 0x7B, 0x7D]).bytes,
+            "an object in braces"),
         Refused("A34 UTF-16", RawFile(header: [0x7B, 0, 0x7D, 0]).bytes, "a key in double quotes"),
-        Refused("A35 trailing comma", RawFile(#"{"a":\#(scalar),}"#, data: 4).bytes, "a key in double quotes"),
-        Refused("A35 trailing comma in a list", RawFile(#"{"a":\#(entry("[1,]", "[0,4]"))}"#, data: 4).bytes, "whole number"),
+        Refused(
+            "A35 trailing comma", RawFile(#"{"a":\#(scalar),}"#, data: 4).bytes, "a key in double quotes"),
+        Refused(
+            "A35 trailing comma in a list", RawFile(#"{"a":\#(entry("[1,]", "[0,4]"))}"#, data: 4).bytes,
+            "whole number"),
         Refused("A36 NUL padding", RawFile("{}\0\0").bytes, "nothing may follow"),
     ]
 
@@ -149,14 +217,24 @@ import Checkpoints
         for i in 0..<1_000_000 { text += #""t\#(i)":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"# }
         text.removeLast()
         let bytes = RawFile(text + "}").bytes
-        let clock = ContinuousClock()
-        var header: SafetensorsHeader?
-        let time = try clock.measure { header = try parse(bytes) }
-        #expect(header?.entries.count == 1_000_000)
-        #expect(header?.entries["t999999"] != nil)
+        var times: [Double] = []
+        for _ in 0..<3 {
+            let start = processorSeconds()
+            let header = try parse(bytes)
+            times.append(processorSeconds() - start)
+            #expect(header.entries.count == 1_000_000)
+            #expect(header.entries["t999999"] != nil)
+        }
         #if !DEBUG
-            #expect(time < .seconds(1), "it took \(time)")
+            #expect(try #require(times.min()) < 1, "it took \(times) seconds")
         #endif
+    }
+
+    /// The time that this thread has had of a processor; other tests run beside this one.
+    func processorSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     @Test func readsMetadata() throws {

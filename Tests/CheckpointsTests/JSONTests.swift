@@ -1,7 +1,6 @@
+import Checkpoints
 import TestSupport
 import Testing
-
-import Checkpoints
 
 @Suite struct JSONTests {
     func parse(_ text: String, allowsNonFinite: Bool = false) throws -> JSONValue {
@@ -9,28 +8,37 @@ import Checkpoints
     }
 
     @Test func readsEveryKindOfValue() throws {
-        let value = try parse(#" {"a": [1, -2, 0.5, 1e3, null, true, false], "b": {"c": "d"}, "e": "\u00e9\n\/"} "#)
+        let value = try parse(
+            #" {"a": [1, -2, 0.5, 1e3, null, true, false], "b": {"c": "d"}, "e": "\u00e9\n\/"} "#)
         #expect(value == ["a": [1, -2, 0.5, 1000.0, nil, true, false], "b": ["c": "d"], "e": "é\n/"])
     }
 
     @Test func tellsIntegersFromOtherNumbers() throws {
-        #expect(try parse("[1, 1.0, -0, 9223372036854775807, 9223372036854775808]")
-            == [1, 1.0, 0, .integer(.max), .number(9223372036854775808)])
+        #expect(
+            try parse("[1, 1.0, -0, 9223372036854775807, 9223372036854775808]")
+                == [1, 1.0, 0, .integer(.max), .number(9223372036854775808)])
         #expect(try parse("1") != parse("1.0"))
     }
 
     @Test(arguments: [
-        "", " ", "{", "}", "[1,]", "[,1]", #"{"a":1,}"#, #"{"a" 1}"#, "{a:1}", "{'a':1}", "01", "1.", ".5", "+1", "-",
-        "1e", "1e+", "0x1", "1 2", "nul", "nulll", "True", "NaN", "Infinity", "-Infinity", "1e400", "-1e400", #""a"#,
-        "\"\u{1}\"", "\"\n\"", #""\x""#, #""\u12""#, #""\u12g4""#, #""\ud800""#, #""\ud800x""#, #""\ud800\u0041""#,
-        #""\udc00""#, #"{"a":1,"a":2}"#, #"{"a":1,"\u0061":2}"#, "\u{FEFF}{}", "[1\u{A0}]", "// c\n1", "[1]\0",
+        "", " ", "{", "}", "[1,]", "[,1]", #"{"a":1,}"#, #"{"a" 1}"#, "{a:1}", "{'a':1}", "01", "1.", ".5",
+        "+1", "-",
+        "1e", "1e+", "0x1", "1 2", "nul", "nulll", "True", "NaN", "Infinity", "-Infinity", "1e400", "-1e400",
+        #""a"#,
+        "\"\u{1}\"", "\"\n\"", #""\x""#, #""\u12""#, #""\u12g4""#, #""\ud800""#, #""\ud800x""#,
+        #""\ud800\u0041""#,
+        #""\udc00""#, #"{"a":1,"a":2}"#, #"{"a":1,"\u0061":2}"#, "\u{FEFF}{}", "[1\u{A0}]", "// c\n1",
+        "[1]\0",
     ])
     func refuses(_ text: String) {
         #expect(throws: CheckpointError.self) { try parse(text) }
     }
 
     @Test func allowsNonFiniteNumbersOnlyWhereAsked() throws {
-        #expect(try parse("[Infinity, -Infinity]", allowsNonFinite: true) == [.number(.infinity), .number(-.infinity)])
+        #expect(
+            try parse("[Infinity, -Infinity]", allowsNonFinite: true) == [
+                .number(.infinity), .number(-.infinity),
+            ])
         guard case .number(let value) = try parse("NaN", allowsNonFinite: true) else {
             Issue.record("NaN is no number")
             return
@@ -42,7 +50,9 @@ import Checkpoints
     }
 
     @Test func limitsNesting() throws {
-        let nested = { (depth: Int) in String(repeating: "[", count: depth) + String(repeating: "]", count: depth) }
+        let nested = { (depth: Int) in
+            String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+        }
         #expect(throws: Never.self) { try parse(nested(127)) }
         #expect(throws: CheckpointError.self) { try parse(nested(128)) }
         #expect(throws: CheckpointError.self) { try parse(nested(100_000)) }
@@ -50,15 +60,20 @@ import Checkpoints
 
     @Test func limitsFiles() throws {
         let folder = try TemporaryFolder()
-        let large = try folder.write("large.json", [UInt8](repeating: 0x20, count: JSONValue.maximalFileByteCount + 1))
+        let large = try folder.write(
+            "large.json", [UInt8](repeating: 0x20, count: JSONValue.maximalFileByteCount + 1))
         #expect { try JSONValue(file: large) } throws: { "\($0)".contains("a JSON file may have") }
         let path = try folder.write("a.json", "{\"a\":\n tru}")
-        #expect { try JSONValue(file: path) } throws: { "\($0)" == "\(path): a value was expected (line 2, column 2)" }
+        #expect { try JSONValue(file: path) } throws: {
+            "\($0)" == "\(path): a value was expected (line 2, column 2)"
+        }
     }
 
     @Test func givesTypedValues() throws {
-        guard case .object(let object) = try parse(
-            #"{"i": 3, "x": 0.5, "s": "t", "b": true, "n": null, "l": [1, 2], "m": [1, 2.5], "w": ["a"], "o": {"k": [1]}}"#)
+        guard
+            case .object(let object) = try parse(
+                #"{"i": 3, "x": 0.5, "s": "t", "b": true, "n": null, "l": [1, 2], "m": [1, 2.5], "w": ["a"], "o": {"k": [1]}}"#
+            )
         else {
             Issue.record("no object")
             return
@@ -76,11 +91,20 @@ import Checkpoints
         #expect(try object.optional("absent", as: Int.self) == nil)
         #expect(try object.optional("i") == 3)
         let faults: [(() throws -> Void, String)] = [
-            ({ let _: Int = try object.required("absent") }, "the key \"absent\" is missing; add it as an integer"),
+            (
+                { let _: Int = try object.required("absent") },
+                "the key \"absent\" is missing; add it as an integer"
+            ),
             ({ let _: Int = try object.required("x") }, "the key \"x\" must be an integer, it is 0.5"),
             ({ let _: Int = try object.required("n") }, "the key \"n\" must be an integer, it is null"),
-            ({ let _: Int? = try object.optional("s") }, "the key \"s\" must be an integer, it is the string \"t\""),
-            ({ let _: [Int] = try object.required("m") }, "the key \"m\" must be a list, each element an integer, it is a list"),
+            (
+                { let _: Int? = try object.optional("s") },
+                "the key \"s\" must be an integer, it is the string \"t\""
+            ),
+            (
+                { let _: [Int] = try object.required("m") },
+                "the key \"m\" must be a list, each element an integer, it is a list"
+            ),
             ({ let _: Bool = try object.required("i") }, "the key \"i\" must be true or false, it is 3"),
         ]
         for (read, message) in faults {

@@ -33,7 +33,8 @@ public func expectClose(
 
 /// The same for numbers in an array.
 public func expectClose(
-    _ actual: [Double], _ expected: [Double], relative: Double = 0, absolute: Double = 0, ofLargest: Double = 0,
+    _ actual: [Double], _ expected: [Double], relative: Double = 0, absolute: Double = 0,
+    ofLargest: Double = 0,
     _ comment: @autoclosure () -> String = "", sourceLocation: SourceLocation = #_sourceLocation
 ) {
     let note = comment().isEmpty ? "" : comment() + ": "

@@ -31,8 +31,10 @@ public struct Fixture: Sendable, CustomTestStringConvertible {
     public init(_ name: String, path: String) throws {
         file = try SafetensorsFile(path: path)
         let text = file.metadata["case"] ?? "{}"
-        self.case = try JSONObject(
-            json: JSONValue(parsing: text.utf8, place: "\(name), case", allowsNonFinite: true)) ?? JSONObject()
+        self.case =
+            try JSONObject(
+                json: JSONValue(parsing: text.utf8, place: "\(name), case", allowsNonFinite: true))
+            ?? JSONObject()
         self.name = name
     }
 
@@ -42,7 +44,9 @@ public struct Fixture: Sendable, CustomTestStringConvertible {
         let names = try folderNames(fixturePath(folder))
             .filter { $0.hasPrefix(prefix) && $0.hasSuffix(".safetensors") }
             .map { String($0.dropLast(".safetensors".count)) }
-        guard !names.isEmpty else { throw CheckpointError(fixturePath("\(folder)/\(prefix)*"), "there is no fixture") }
+        guard !names.isEmpty else {
+            throw CheckpointError(fixturePath("\(folder)/\(prefix)*"), "there is no fixture")
+        }
         return try names.map { try Fixture("\(folder)/\($0)") }
     }
 
@@ -50,7 +54,9 @@ public struct Fixture: Sendable, CustomTestStringConvertible {
     public func tensor(_ name: String) throws -> Tensor { try file.tensor(named: name) }
 
     /// The numbers of a tensor, row by row, as a Swift type.
-    public func array<Scalar: TensorScalar>(_ name: String, of type: Scalar.Type = Scalar.self) throws -> [Scalar] {
+    public func array<Scalar: TensorScalar>(_ name: String, of type: Scalar.Type = Scalar.self) throws
+        -> [Scalar]
+    {
         try tensor(name).array(of: type)
     }
 
@@ -66,5 +72,6 @@ public struct Fixture: Sendable, CustomTestStringConvertible {
     /// The same as a source from which a network can be built.
     public func source(_ prefix: String) throws -> TensorDictionary { TensorDictionary(try tensors(prefix)) }
 
+    /// The name, for the list of test cases.
     public var testDescription: String { name }
 }

@@ -1,13 +1,7 @@
+import Foundation
 import Layers
+import Storage
 import Tensors
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// A folder with one network in the layout of diffusers or transformers: `config.json` and the weights
 /// in one safetensors file, or in several with an index.
@@ -26,11 +20,14 @@ public struct ModelFolder: Sendable {
     ///   - name: the file; `config.json` for networks, `scheduler_config.json` for schedulers.
     ///   - allowsNonFinite: whether `NaN`, `Infinity` and `-Infinity` count as numbers, as schedulers need.
     /// - Throws: `CheckpointError` when it is missing, no strict JSON, or no object.
-    public func configuration(_ name: String = "config.json", allowsNonFinite: Bool = false) throws -> JSONObject {
+    public func configuration(_ name: String = "config.json", allowsNonFinite: Bool = false) throws
+        -> JSONObject
+    {
         let file = "\(path)/\(name)"
         guard exists(path) else { throw CheckpointError(path, "there is no such folder") }
         guard exists(file) else { throw CheckpointError(path, "the folder holds no \(name)") }
-        guard let object = JSONObject(json: try JSONValue(file: file, allowsNonFinite: allowsNonFinite)) else {
+        guard let object = JSONObject(json: try JSONValue(file: file, allowsNonFinite: allowsNonFinite))
+        else {
             throw CheckpointError(file, "a configuration must be an object")
         }
         return object
@@ -46,7 +43,9 @@ public struct ModelFolder: Sendable {
     public func weights(
         variant: String? = nil, storage: SafetensorsFile.Storage = .mapped
     ) throws -> any TensorSource {
-        let candidates = ["diffusion_pytorch_model", "model"].map { WeightsFileName(base: $0, variant: variant) }
+        let candidates = ["diffusion_pytorch_model", "model"].map {
+            WeightsFileName(base: $0, variant: variant)
+        }
         for candidate in candidates {
             if exists("\(path)/\(candidate.index)") {
                 return try ShardedCheckpoint(index: "\(path)/\(candidate.index)", storage: storage)
@@ -62,7 +61,8 @@ public struct ModelFolder: Sendable {
         }
         if let pickle = pickles.first {
             throw CheckpointError(
-                path, "its weights are in \(quoted(pickle)), a pickle file, which can run any code when it "
+                path,
+                "its weights are in \(quoted(pickle)), a pickle file, which can run any code when it "
                     + "is read; convert it to safetensors on a machine where that does no harm")
         }
         let others = present.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".index.json") }
@@ -74,11 +74,11 @@ public struct ModelFolder: Sendable {
     // MARK: Writing
 
     /// Writes a configuration as diffusers does: sorted keys, two spaces of indentation.
-    /// - Throws: `CheckpointError` when it cannot be written.
+    /// - Throws: `FileError` or `CheckpointError` when it cannot be written.
     public func write(_ configuration: JSONObject, to name: String = "config.json") throws {
         try makeFolder()
-        let text = Array(JSONValue.object(configuration).text.utf8)
-        try writeAtomically(to: "\(path)/\(name)") { try text.withUnsafeBytes($0) }
+        let text = Data(JSONValue.object(configuration).text.utf8)
+        try writeAtomically(text, to: URL(fileURLWithPath: "\(path)/\(name)"))
     }
 
     /// Writes weights: in one file, or in several with an index where they exceed `maximalShardByteCount`.
@@ -93,7 +93,7 @@ public struct ModelFolder: Sendable {
     ///   - names: how the files are called.
     ///   - metadata: the free texts of every file.
     ///   - maximalShardByteCount: how many bytes of tensors a file may hold; 10 GB as in diffusers.
-    /// - Throws: `CheckpointError` when they cannot be written; the error of a tensor that carries one.
+    /// - Throws: `FileError` or `CheckpointError` when they cannot be written; a tensor's own error.
     public func write(
         _ tensors: [(String, Tensor)], names: WeightsFileName = WeightsFileName(),
         metadata: [String: String] = ["format": "pt"], maximalShardByteCount: Int = 10_000_000_000
@@ -117,11 +117,14 @@ public struct ModelFolder: Sendable {
                 for (name, _) in shard { map[name] = .string(file) }
             }
             let size = tensors.reduce(0) { $0 + $1.1.byteCount }
-            try write(["metadata": ["total_size": .integer(size)], "weight_map": .object(map)], to: names.index)
+            try write(
+                ["metadata": ["total_size": .integer(size)], "weight_map": .object(map)], to: names.index)
             written.insert(names.index)
         }
         let old = fileNames().filter { $0 == names.single || $0 == names.index || names.isShard($0) }
-        for file in old where !written.contains(file) { unlink("\(path)/\(file)") }
+        for file in old where !written.contains(file) {
+            try FileManager.default.removeItem(atPath: "\(path)/\(file)")
+        }
     }
 
     private func split(_ tensors: [(String, Tensor)], _ limit: Int) -> [[(String, Tensor)]] {
@@ -146,25 +149,18 @@ public struct ModelFolder: Sendable {
     }
 
     private func makeFolder() throws {
-        guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
-            throw CheckpointError(path, "the folder cannot be made: \(reason(errno))")
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw CheckpointError(path, "the folder cannot be made: \(error.localizedDescription)")
         }
     }
 
-    private func exists(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0
-    }
+    private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
     /// The names in the folder, sorted; none when it cannot be read.
     private func fileNames() -> [String] {
-        guard let folder = opendir(path) else { return [] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            names.append(
-                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
-        }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         return names.sorted(by: byteOrder)
     }
 }

@@ -32,7 +32,8 @@ public struct ShardedCheckpoint: TensorSource {
             guard shards.position(of: file) == nil else { continue }
             guard isPlainFileName(file) else {
                 throw CheckpointError(
-                    index, "the tensor \(quoted(name)) is said to be in \(quoted(file)); only a "
+                    index,
+                    "the tensor \(quoted(name)) is said to be in \(quoted(file)); only a "
                         + "safetensors file beside the index may be named")
             }
             shards.append(file, try SafetensorsFile(path: folder + file, storage: storage))
@@ -66,14 +67,16 @@ public struct ShardedCheckpoint: TensorSource {
             for name in shard.names {
                 guard homes.append(name, file) else {
                     throw CheckpointError(
-                        index, "the tensor \(quoted(name)) is in both \(quoted(homes[name] ?? "")) and "
+                        index,
+                        "the tensor \(quoted(name)) is in both \(quoted(homes[name] ?? "")) and "
                             + "\(quoted(file))")
                 }
                 if files[name] == nil { unlisted.append(name) }
             }
         }
         guard unlisted.isEmpty else {
-            throw CheckpointError(index, "the files hold tensors that the index does not: \(listed(unlisted))")
+            throw CheckpointError(
+                index, "the files hold tensors that the index does not: \(listed(unlisted))")
         }
         return files
     }

@@ -32,7 +32,9 @@ public struct WeightsFileName: Sendable, Equatable {
         guard name.hasPrefix("\(stem)-"), name.hasSuffix(".safetensors") else { return false }
         let middle = name.dropFirst(stem.count + 1).dropLast(".safetensors".count)
         let parts = middle.split(separator: "-", omittingEmptySubsequences: false)
-        let isNumber = { (part: Substring) in part.utf8.count >= 5 && part.utf8.allSatisfy { $0.decimalDigit != nil } }
+        let isNumber = { (part: Substring) in
+            part.utf8.count >= 5 && part.utf8.allSatisfy { $0.decimalDigit != nil }
+        }
         return parts.count == 3 && isNumber(parts[0]) && parts[1] == "of" && isNumber(parts[2])
     }
 }

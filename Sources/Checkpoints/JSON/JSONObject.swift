@@ -28,7 +28,8 @@ public struct JSONObject: Sendable {
 
     /// The value under a key.
     /// - Throws: `CheckpointError` when the key is absent or its value has another type.
-    public func required<Value: JSONReadable>(_ key: String, as type: Value.Type = Value.self) throws -> Value {
+    public func required<Value: JSONReadable>(_ key: String, as type: Value.Type = Value.self) throws -> Value
+    {
         guard let value = members[key] else {
             throw CheckpointError(place, "the key \(quoted(key)) is missing; add it as \(Value.jsonKind)")
         }
@@ -37,7 +38,9 @@ public struct JSONObject: Sendable {
 
     /// The value under a key, nil when the key is absent or `null`.
     /// - Throws: `CheckpointError` when its value has another type.
-    public func optional<Value: JSONReadable>(_ key: String, as type: Value.Type = Value.self) throws -> Value? {
+    public func optional<Value: JSONReadable>(_ key: String, as type: Value.Type = Value.self) throws
+        -> Value?
+    {
         guard let value = members[key], value != .null else { return nil }
         return try read(value, key)
     }
@@ -78,7 +81,9 @@ public protocol JSONReadable {
 }
 
 extension Int: JSONReadable {
+    /// What a value of this type is called.
     public static var jsonKind: String { "an integer" }
+    /// The value, nil when it is of another type.
     public init?(json: JSONValue) {
         guard case .integer(let value) = json else { return nil }
         self = value
@@ -86,6 +91,7 @@ extension Int: JSONReadable {
 }
 
 extension Double: JSONReadable {
+    /// What a value of this type is called.
     public static var jsonKind: String { "a number" }
     /// Integers are numbers too.
     public init?(json: JSONValue) {
@@ -98,7 +104,9 @@ extension Double: JSONReadable {
 }
 
 extension Bool: JSONReadable {
+    /// What a value of this type is called.
     public static var jsonKind: String { "true or false" }
+    /// The value, nil when it is of another type.
     public init?(json: JSONValue) {
         guard case .bool(let value) = json else { return nil }
         self = value
@@ -106,7 +114,9 @@ extension Bool: JSONReadable {
 }
 
 extension String: JSONReadable {
+    /// What a value of this type is called.
     public static var jsonKind: String { "a string" }
+    /// The value, nil when it is of another type.
     public init?(json: JSONValue) {
         guard case .string(let value) = json else { return nil }
         self = value
@@ -114,7 +124,9 @@ extension String: JSONReadable {
 }
 
 extension JSONObject: JSONReadable {
+    /// What a value of this type is called.
     public static var jsonKind: String { "an object" }
+    /// The value, nil when it is of another type.
     public init?(json: JSONValue) {
         guard case .object(let value) = json else { return nil }
         self = value
@@ -122,12 +134,16 @@ extension JSONObject: JSONReadable {
 }
 
 extension JSONValue: JSONReadable {
+    /// What a value of this type is called.
     public static var jsonKind: String { "any value" }
+    /// The value, nil when it is of another type.
     public init?(json: JSONValue) { self = json }
 }
 
 extension Array: JSONReadable where Element: JSONReadable {
+    /// What a value of this type is called.
     public static var jsonKind: String { "a list, each element \(Element.jsonKind)" }
+    /// The value, nil when it is of another type.
     public init?(json: JSONValue) {
         guard case .array(let values) = json else { return nil }
         self.init()

@@ -58,7 +58,8 @@ public struct SafetensorsFile: TensorSource {
         let entry = try entry(name)
         guard let type = entry.type.elementType else {
             throw CheckpointError(
-                path, "the tensor \(quoted(name)) has elements of type \(entry.type.rawValue), which this "
+                path,
+                "the tensor \(quoted(name)) has elements of type \(entry.type.rawValue), which this "
                     + "program cannot hold; convert it to BF16 or F32")
         }
         let tensor = tensor(entry, type)

@@ -46,12 +46,14 @@ public struct SafetensorsHeader: Sendable {
         let count = prefix.prefix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard count <= UInt64(maximalByteCount) else {
             throw CheckpointError(
-                place, "its header claims \(count) bytes, more than the \(maximalByteCount) allowed; "
+                place,
+                "its header claims \(count) bytes, more than the \(maximalByteCount) allowed; "
                     + "the file is damaged or no safetensors file")
         }
         guard Int(count) <= fileByteCount - 8 else {
             throw CheckpointError(
-                place, "its header claims \(count) bytes, the file ends after \(fileByteCount - 8); "
+                place,
+                "its header claims \(count) bytes, the file ends after \(fileByteCount - 8); "
                     + "it was cut short or is no safetensors file")
         }
         return Int(count)
@@ -105,8 +107,8 @@ public struct SafetensorsHeader: Sendable {
     private static func entry(_ scanner: inout JSONScanner, _ name: String) throws -> Entry {
         let start = scanner.position
         var type: SafetensorsType?
-        var shape: [UInt64]?
-        var offsets: [UInt64]?
+        var shape: (dimensions: [Int], count: Int)?
+        var offsets: (begin: UInt64, end: UInt64)?
         var others = NameTable<Void>()
         try scanner.object { scanner, key in
             let place = scanner.position
@@ -118,10 +120,10 @@ public struct SafetensorsHeader: Sendable {
                 type = try Self.type(&scanner, name)
             case "shape":
                 isNew = shape == nil
-                shape = try Self.integers(&scanner, atMost: maximalRank)
+                shape = try Self.shape(&scanner, name)
             case "data_offsets":
                 isNew = offsets == nil
-                offsets = try Self.integers(&scanner, atMost: 2)
+                offsets = try Self.offsets(&scanner, name)
             default:
                 // Unknown members are read with all rules and passed over, as in the reference.
                 isNew = others.append(key, ())
@@ -134,44 +136,72 @@ public struct SafetensorsHeader: Sendable {
                 throw scanner.failure("the tensor \(quoted(name)) has \(quoted(key)) twice", at: place)
             }
         }
-        guard let type, let shape, let offsets, offsets.count == 2 else {
+        guard let type, let shape, let offsets else {
             throw scanner.failure(
-                "the tensor \(quoted(name)) needs a dtype, a shape and two data_offsets", at: start)
+                "the tensor \(quoted(name)) needs a dtype, a shape and data_offsets", at: start)
         }
-        return try entry(type, shape, offsets) {
+        let range = try range(offsets, UInt64(shape.count), type) {
             scanner.failure("the tensor \(quoted(name)) \($0)", at: start)
         }
+        return Entry(type: type, dimensions: shape.dimensions, range: range)
     }
 
-    /// Checks the numbers of an entry with arithmetic that cannot overflow.
-    private static func entry(
-        _ type: SafetensorsType, _ shape: [UInt64], _ offsets: [UInt64],
+    /// The range of a tensor, which must be as long as its elements need.
+    private static func range(
+        _ offsets: (begin: UInt64, end: UInt64), _ count: UInt64, _ type: SafetensorsType,
         _ failure: (String) -> CheckpointError
-    ) throws -> Entry {
-        var count = 1
+    ) throws -> Range<Int> {
+        let (bits, overflowed) = count.multipliedReportingOverflow(by: UInt64(type.bitCount))
+        guard !overflowed else { throw failure("has a shape whose size overflows 64 bits") }
+        guard bits % 8 == 0 else { throw failure("does not fill whole bytes") }
+        guard offsets.begin <= offsets.end else { throw failure("ends before it begins") }
+        guard offsets.end - offsets.begin == bits / 8 else {
+            throw failure(
+                "needs \(bits / 8) bytes for its shape and type, "
+                    + "its data_offsets span \(offsets.end - offsets.begin)")
+        }
+        guard let begin = Int(exactly: offsets.begin), let end = Int(exactly: offsets.end) else {
+            throw failure("lies beyond the end of any file")
+        }
+        return begin..<end
+    }
+
+    /// The dimensions and their product, which may not overflow. The product is taken in the order of
+    /// the reference, where a zero in front hides a later overflow.
+    private static func shape(
+        _ scanner: inout JSONScanner, _ name: String
+    ) throws -> (dimensions: [Int], count: Int) {
         var dimensions: [Int] = []
-        dimensions.reserveCapacity(shape.count)
-        // In the order of the reference, where a zero in front hides a later overflow.
-        for size in shape {
-            guard let size = Int(exactly: size) else { throw failure("has a dimension of 2⁶³ or more") }
+        var count = 1
+        try scanner.array { scanner in
+            let failure = { (problem: String) in "the tensor \(quoted(name)) has \(problem)" }
+            guard dimensions.count < maximalRank else {
+                throw scanner.failure(failure("more than \(maximalRank) dimensions"))
+            }
+            guard let size = Int(exactly: try scanner.unsigned()) else {
+                throw scanner.failure(failure("a dimension of 2⁶³ or more"))
+            }
             let (product, overflowed) = count.multipliedReportingOverflow(by: size)
-            guard !overflowed else { throw failure("has a shape whose size overflows 64 bits") }
+            guard !overflowed else { throw scanner.failure(failure("a shape whose size overflows 64 bits")) }
             count = product
             dimensions.append(size)
         }
-        let (bits, overflowed) = UInt64(count).multipliedReportingOverflow(by: UInt64(type.bitCount))
-        guard !overflowed else { throw failure("has a shape whose size overflows 64 bits") }
-        guard bits % 8 == 0 else { throw failure("does not fill whole bytes") }
-        guard offsets[0] <= offsets[1] else { throw failure("ends before it begins") }
-        guard offsets[1] - offsets[0] == bits / 8 else {
-            throw failure(
-                "needs \(bits / 8) bytes for its shape and type, "
-                    + "its data_offsets span \(offsets[1] - offsets[0])")
+        return (dimensions, count)
+    }
+
+    private static func offsets(
+        _ scanner: inout JSONScanner, _ name: String
+    ) throws -> (begin: UInt64, end: UInt64) {
+        var offsets = (begin: UInt64(0), end: UInt64(0))
+        var count = 0
+        try scanner.array { scanner in
+            count += 1
+            offsets = (offsets.end, try scanner.unsigned())
         }
-        guard let begin = Int(exactly: offsets[0]), let end = Int(exactly: offsets[1]) else {
-            throw failure("lies beyond the end of any file")
+        guard count == 2 else {
+            throw scanner.failure("the tensor \(quoted(name)) has \(count) data_offsets instead of 2")
         }
-        return Entry(type: type, dimensions: dimensions, range: begin..<end)
+        return offsets
     }
 
     private static func type(_ scanner: inout JSONScanner, _ name: String) throws -> SafetensorsType {
@@ -180,15 +210,6 @@ public struct SafetensorsHeader: Sendable {
             throw scanner.failure("the tensor \(quoted(name)) has the unknown dtype \(quoted(text))")
         }
         return type
-    }
-
-    private static func integers(_ scanner: inout JSONScanner, atMost limit: Int) throws -> [UInt64] {
-        var values: [UInt64] = []
-        try scanner.array { scanner in
-            guard values.count < limit else { throw scanner.failure("there are more than \(limit) numbers") }
-            values.append(try scanner.unsigned())
-        }
-        return values
     }
 
     /// The ranges must fill the data from its first to its last byte without gap or overlap.
@@ -205,14 +226,16 @@ public struct SafetensorsHeader: Sendable {
             guard range.lowerBound == end else {
                 let name = quoted(entries.names[index])
                 throw CheckpointError(
-                    place, "the tensor \(name) begins at byte \(range.lowerBound) of the data where "
+                    place,
+                    "the tensor \(name) begins at byte \(range.lowerBound) of the data where "
                         + "byte \(end) is next; tensors may neither overlap nor leave gaps")
             }
             end = range.upperBound
         }
         guard end == dataByteCount else {
             throw CheckpointError(
-                place, "its tensors need \(end) bytes, \(dataByteCount) follow the header; "
+                place,
+                "its tensors need \(end) bytes, \(dataByteCount) follow the header; "
                     + "it was cut short or something was added to it")
         }
     }

@@ -1,3 +1,5 @@
+import Foundation
+import Storage
 import Tensors
 
 /// Writes tensors as a safetensors file. Equal tensors and metadata give equal bytes.
@@ -55,7 +57,8 @@ public struct SafetensorsWriter {
         header += [UInt8](repeating: .space, count: (8 - header.count % 8) % 8)
         guard header.count <= SafetensorsHeader.maximalByteCount else {
             throw CheckpointError(
-                "", "the header would have \(header.count) bytes, more than the format allows; "
+                "",
+                "the header would have \(header.count) bytes, more than the format allows; "
                     + "write fewer tensors a file")
         }
         self.header = header
@@ -63,11 +66,9 @@ public struct SafetensorsWriter {
     }
 
     /// Writes the file aside, syncs it and puts it in place, so that its name never holds half of it.
-    /// - Throws: `CheckpointError` when it cannot be written; nothing is left behind then.
+    /// - Throws: `FileError` when it cannot be written; nothing is left behind then.
     public func write(to path: String) throws {
-        try writeAtomically(to: path) { write in
-            try self.write(write)
-        }
+        try writeAtomically(to: URL(fileURLWithPath: path)) { write in try self.write(write) }
     }
 
     /// The bytes of the file.
