@@ -33,10 +33,11 @@ func compare<Network>(
     let gradients = try fixture.tensors("gradient.")
     let largest = try gradients.values.map { try $0.magnitude().max().item() }.max() ?? 0
     for (name, expected) in gradients {
-        // A parameter that takes no part has no gradient; the reference then holds zeros.
+        // A parameter that takes no part has no gradient; the reference then holds zeros. One that a norm
+        // takes out again (a bias before groups of one channel) has rounding errors for a gradient.
         let found = name == "sample" ? leaf.gradient : store[name]?.gradient
         expectClose(
-            found ?? .zeros(expected.shape), expected, absolute: 1e-7 * largest, ofLargest: 1e-4,
+            found ?? .zeros(expected.shape), expected, absolute: 1e-6 * largest, ofLargest: 1e-4,
             "gradient of \(name)")
     }
 
