@@ -50,28 +50,29 @@ let package = Package(
         system("CZlib", "zlib", debian: "zlib1g-dev", brew: "zlib"),
         system("CLibCrypto", "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
 
+        room("Storage", ["CLibCrypto"]),
         .target(name: "CTorch", dependencies: ["CLibTorch"]),
         room("Tensors", ["CTorch"]),
         room("Layers", ["Tensors"]),
-        room("Checkpoints", ["Tensors", "Layers"]),
+        room("Checkpoints", ["Storage", "Tensors", "Layers"]),
         room("Diffusion", ["Tensors"]),
         room("Networks", ["Tensors", "Layers", "Checkpoints"]),
-        room("Pictures", ["Tensors", "CPNG", "CTurboJPEG", "CWebP", "CZlib"]),
+        room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP", "CZlib"]),
         room("Datasets", ["Tensors", "Pictures", "CZlib"]),
         room(
             "Training",
             [
-                "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures", "Datasets",
-                "Yams", "CLibCrypto",
+                "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures", "Datasets",
+                "Pipelines", "Yams",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         room(
             "Evaluation",
-            ["Tensors", "Layers", "Diffusion", "Networks", "Pictures", "Datasets"]),
+            ["Tensors", "Layers", "Datasets"]),
         room(
             "Pipelines",
-            ["Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures"]),
+            ["Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures"]),
         .executableTarget(
             name: "langevin",
             dependencies: [

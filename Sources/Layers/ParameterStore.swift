@@ -66,6 +66,9 @@ public final class ParameterStore {
     /// All parameters, in the order of `names`; no gradients are recorded for constant ones.
     public var parameters: [Tensor] { names.map { table[$0]! } }
 
+    /// All parameters with their names, in the order of `names`.
+    public var named: [(String, Tensor)] { names.map { ($0, table[$0]!) } }
+
     /// The number of values in all parameters; a tensor that two layers share counts once.
     public var parameterCount: Int { names.reduce(0) { $0 + table[$1]!.shape.elementCount } }
 

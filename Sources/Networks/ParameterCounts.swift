@@ -18,4 +18,17 @@ extension ParameterStore {
         }
         return counts
     }
+
+    /// The parts of the network at one level of its tree, in the order in which it asks for them, each with
+    /// the number of values under its name.
+    /// - Parameter depth: how many words of a dotted name make a part.
+    public func parts(depth: Int) -> [(name: String, count: Int)] {
+        var parts: [(name: String, count: Int)] = []
+        for (name, parameter) in named {
+            let part = name.split(separator: ".").prefix(depth).joined(separator: ".")
+            if parts.last?.name != part { parts.append((part, 0)) }
+            parts[parts.count - 1].count += parameter.shape.elementCount
+        }
+        return parts
+    }
 }

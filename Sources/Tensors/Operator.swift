@@ -1,7 +1,7 @@
 import CTorch
 
 /// One argument of an operator, as its schema wants it.
-package enum Argument {
+package enum OperatorArgument {
     case tensor(Tensor)
     case optional(Tensor?)
     case tensors([Tensor])
@@ -47,7 +47,7 @@ package struct Operator: @unchecked Sendable {  // the pointer leads into a tabl
     }
 
     /// Calls an operator that gives one tensor.
-    package func callAsFunction(_ arguments: Argument...) -> Tensor {
+    package func callAsFunction(_ arguments: OperatorArgument...) -> Tensor {
         do {
             return try withResults(arguments, count: 1) { $0[0].takeTensor() }
         } catch {
@@ -56,7 +56,7 @@ package struct Operator: @unchecked Sendable {  // the pointer leads into a tabl
     }
 
     /// Calls an operator that gives several tensors.
-    package func tensors(_ count: Int, _ arguments: Argument...) -> [Tensor] {
+    package func tensors(_ count: Int, _ arguments: OperatorArgument...) -> [Tensor] {
         do {
             return try withResults(arguments, count: count) { results in
                 results.map { $0.takeTensor() }
@@ -67,7 +67,7 @@ package struct Operator: @unchecked Sendable {  // the pointer leads into a tabl
     }
 
     /// Calls an operator that gives a list of tensors, `count` of them if all goes well.
-    package func list(_ count: Int, _ arguments: Argument...) -> [Tensor] {
+    package func list(_ count: Int, _ arguments: OperatorArgument...) -> [Tensor] {
         do {
             return try withResults(arguments, count: 1) { $0[0].takeTensors() }
         } catch {
@@ -76,12 +76,12 @@ package struct Operator: @unchecked Sendable {  // the pointer leads into a tabl
     }
 
     /// Calls an operator for its effect on its arguments.
-    package func run(results: Int = 0, _ arguments: Argument...) throws {
+    package func run(results: Int = 0, _ arguments: OperatorArgument...) throws {
         try withResults(arguments, count: results) { for value in $0 { value.release() } }
     }
 
     private func withResults<R>(
-        _ arguments: [Argument], count: Int, _ body: (UnsafeMutableBufferPointer<CTValue>) throws -> R
+        _ arguments: [OperatorArgument], count: Int, _ body: (UnsafeMutableBufferPointer<CTValue>) throws -> R
     ) throws -> R {
         guard let pointer else { throw failure ?? TensorError(.operation, "\(name) was not found") }
         var marshalled = Marshalled(capacity: arguments.count)
@@ -112,7 +112,7 @@ private struct Marshalled {
         values.reserveCapacity(capacity)
     }
 
-    mutating func append(_ argument: Argument) throws {
+    mutating func append(_ argument: OperatorArgument) throws {
         switch argument {
         case .tensor(let tensor), .optional(let tensor?):
             try tensor.rethrow()

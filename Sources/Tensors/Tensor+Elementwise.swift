@@ -9,6 +9,7 @@ private let squareRoot = Operator("aten::sqrt")
 private let inverseSquareRoot = Operator("aten::rsqrt")
 private let sine = Operator("aten::sin")
 private let cosine = Operator("aten::cos")
+private let inverseCosine = Operator("aten::acos")
 private let hyperbolicTangent = Operator("aten::tanh")
 private let errorFunction = Operator("aten::erf")
 private let inverseErrorFunction = Operator("aten::erfinv")
@@ -47,6 +48,8 @@ extension Tensor {
     public func sin() -> Tensor { sine(.tensor(self)) }
     /// cos x, x in radians
     public func cos() -> Tensor { cosine(.tensor(self)) }
+    /// The angle in 0 … π whose cosine is x.
+    public func arccosine() -> Tensor { inverseCosine(.tensor(self)) }
     /// tanh x
     public func tanh() -> Tensor { hyperbolicTangent(.tensor(self)) }
     /// The error function.

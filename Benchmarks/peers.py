@@ -1,0 +1,136 @@
+"""The peer's side of the benchmarks: the same work with diffusers on PyTorch, in one long-lived process.
+
+    python peers.py                 worker: prints `ready`, then for each line `WORK[:LAYOUT] ROUNDS` runs the work
+                                    ROUNDS times and prints the milliseconds, a line each
+    python peers.py folder DIR      writes the DDPMPipeline folder that `start` opens
+    python peers.py start DIR       opens that folder, takes one denoising step, prints `stepped` and leaves
+
+WORK is `ddpm-cifar-forward` (batch 64), `ddpm-cifar-train` (batch 32, one AdamW step) or `tiny-1000` (1,000 DDPM
+steps, batch 16); LAYOUT is `nchw` (when left out) or `channels-last`. Weights are random and nowhere zero, float32;
+every work is warmed up before its first timed round. LANGEVIN_THREADS says how many threads (2).
+"""
+import os
+import sys
+import time
+
+THREADS = int(os.environ.get("LANGEVIN_THREADS", "2"))
+os.environ["OMP_NUM_THREADS"] = str(THREADS)
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def start(folder):
+    """Kept apart, and importing no more than a user's script would: this is timed from exec."""
+    import torch
+    from diffusers import DDPMPipeline
+    torch.set_num_threads(THREADS)
+    pipeline = DDPMPipeline.from_pretrained(folder)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline(batch_size=1, generator=torch.Generator().manual_seed(0), num_inference_steps=1, output_type="np")
+    print("stepped", flush=True)
+
+
+if sys.argv[1:2] == ["start"]:
+    start(sys.argv[2])
+    os._exit(0)
+
+import torch
+from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+
+
+def randomised(network):
+    """Parameters that start constant (norms, biases) get a little noise, so no kernel meets a zero."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.numel() > 1 and float(parameter.flatten()[0]) in (0.0, 1.0):
+                parameter.add_(0.02 * torch.randn_like(parameter))
+    return network.eval()
+
+
+def cifar():
+    """The configuration of google/ddpm-cifar10-32."""
+    return randomised(UNet2DModel(
+        sample_size=32, in_channels=3, out_channels=3, block_out_channels=(128, 256, 256, 256), layers_per_block=2,
+        attention_head_dim=None, norm_eps=1e-6, downsample_padding=0, flip_sin_to_cos=False, freq_shift=1,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D")))
+
+
+def tiny():
+    return randomised(UNet2DModel(
+        sample_size=16, in_channels=1, out_channels=1, block_out_channels=(32, 64), layers_per_block=1,
+        down_block_types=("DownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "UpBlock2D")))
+
+
+def tiny_pipeline():
+    pipeline = DDPMPipeline(tiny(), DDPMScheduler(1000))
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def laid_out(value, layout):
+    return value.to(memory_format=torch.channels_last) if layout == "channels-last" else value
+
+
+def forward(layout):
+    network = laid_out(cifar(), layout)
+    sample, time_steps = laid_out(torch.randn(64, 3, 32, 32), layout), torch.randint(0, 1000, (64,))
+
+    def run():
+        with torch.no_grad():
+            network(sample, time_steps, return_dict=False)
+    return run, run
+
+
+def train(layout):
+    network = laid_out(cifar(), layout).train()
+    sample, target = (laid_out(torch.randn(32, 3, 32, 32), layout) for _ in range(2))
+    time_steps = torch.randint(0, 1000, (32,))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
+
+    def run():
+        optimizer.zero_grad(set_to_none=True)
+        loss = torch.nn.functional.mse_loss(network(sample, time_steps, return_dict=False)[0], target)
+        loss.backward()
+        optimizer.step()
+    return run, run
+
+
+def thousand(layout):
+    pipeline = tiny_pipeline()
+    laid_out(pipeline.unet, layout)
+
+    def run(steps=1000):
+        pipeline(batch_size=16, generator=torch.Generator().manual_seed(0), num_inference_steps=steps,
+                 output_type="np")
+    return run, lambda: run(50)
+
+
+WORKS = {"ddpm-cifar-forward": forward, "ddpm-cifar-train": train, "tiny-1000": thousand}
+
+
+def serve():
+    torch.set_num_threads(THREADS)
+    torch.manual_seed(0)
+    prepared = {}
+    print("ready", flush=True)
+    for line in sys.stdin:
+        words = line.split()
+        if not words:
+            continue
+        name, rounds = words[0], int(words[1]) if len(words) > 1 else 1
+        if name not in prepared:
+            work, _, layout = name.partition(":")
+            prepared[name], warm = WORKS[work](layout or "nchw")
+            warm()
+        for _ in range(rounds):
+            begun = time.perf_counter()
+            prepared[name]()
+            print(f"{(time.perf_counter() - begun) * 1e3:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["folder"]:
+        torch.manual_seed(0)
+        tiny_pipeline().save_pretrained(sys.argv[2])
+    else:
+        serve()

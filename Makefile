@@ -1,0 +1,40 @@
+# make demo    train on handwritten digits and draw new ones (demo/)
+# make test    every test
+# make build   the program, .build/release/langevin
+# make bench   ours and diffusers', alternately in one run (needs Python; see Benchmarks/README.md)
+# make verify  slow proofs against the oracles over fresh seeds (needs Python; see Tools/oracle/README.md)
+# make dist    the program with the Swift runtime inside, .build/static/release/langevin
+# make format  lay out every Swift file; make lint says what is not
+
+.PHONY: setup build dist demo test bench verify format lint clean
+
+setup:
+	@scripts/setup.sh
+
+build: setup
+	@scripts/swift.sh build --product langevin
+
+dist: setup
+	@LANGEVIN_STATIC=1 scripts/swift.sh build --product langevin
+
+demo: build
+	@scripts/demo.sh
+
+# The program is built first, because the tests of the commands run it.
+test: build
+	@scripts/swift.sh test
+
+bench: build
+	@scripts/bench.sh
+
+verify: build
+	@scripts/verify.sh
+
+format:
+	@swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+lint:
+	@scripts/lint.sh
+
+clean:
+	rm -rf .build .libtorch demo

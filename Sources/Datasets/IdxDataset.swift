@@ -1,0 +1,126 @@
+import Foundation
+import Pictures
+import Tensors
+
+/// Pictures and labels in idx files, as MNIST and Fashion-MNIST come; plain or gzip.
+///
+/// The pixels stay bytes in memory and become numbers batch by batch.
+public struct IdxDataset: Dataset {
+    /// The two parts that such data sets come in.
+    public enum Part: String, Hashable, Sendable, Codable, CaseIterable {
+        case train, test
+
+        var prefix: String { self == .train ? "train" : "t10k" }
+    }
+
+    private let stored: StoredPictures
+    public let classNames: [String]?
+
+    /// Reads the pictures and labels of one part from a folder that holds the files under their usual names,
+    /// `train-images-idx3-ubyte` and so on, with or without `.gz`.
+    ///
+    /// - Parameters:
+    ///   - folder: The folder.
+    ///   - part: Which of the two parts to read.
+    ///   - classNames: Names of the classes; numbers where nil.
+    /// - Throws: ``DatasetError`` where a file is missing or bad.
+    public init(folder: URL, part: Part = .train, classNames: [String]? = nil) throws {
+        func file(_ kind: String) throws -> URL {
+            let name = "\(part.prefix)-\(kind)-ubyte"
+            let found = [name + ".gz", name].map { folder.appendingPathComponent($0) }
+                .first { FileManager.default.fileExists(atPath: $0.path) }
+            guard let found else {
+                throw DatasetError(
+                    folder.path, "there is no \(name) or \(name).gz here", remedy: "check the folder's name")
+            }
+            return found
+        }
+        try self.init(images: file("images-idx3"), labels: file("labels-idx1"), classNames: classNames)
+    }
+
+    /// Reads pictures and, where given, labels.
+    ///
+    /// - Parameters:
+    ///   - images: An idx file of bytes with three dimensions (count, rows, columns).
+    ///   - labels: An idx file of bytes with one dimension.
+    ///   - classNames: Names of the classes; numbers where nil. A label beyond them is an error.
+    /// - Throws: ``DatasetError`` where a file is bad, or both disagree.
+    public init(images: URL, labels: URL?, classNames: [String]? = nil) throws {
+        let pictures = try IdxFile(contentsOf: images, dimensions: 3)
+        let shape: Shape = [1, pictures.dimensions[1], pictures.dimensions[2]]
+        let levels = (0...255).map { Picture.level(UInt8($0)) }
+        guard let labels else {
+            stored = StoredPictures(shape: shape, bytes: pictures.bytes, labels: nil, levels: levels)
+            self.classNames = nil
+            return
+        }
+        let classes = try IdxFile(contentsOf: labels, dimensions: 1)
+        guard classes.dimensions[0] == pictures.dimensions[0] else {
+            throw DatasetError(
+                labels.path,
+                "\(classes.dimensions[0]) labels do not fit the \(pictures.dimensions[0]) pictures of \(images.path)",
+                remedy: "give two files of one set")
+        }
+        let most = Int(classes.bytes.max() ?? 0)
+        self.classNames = classNames ?? (0...most).map(String.init)
+        if let names = classNames, let bad = classes.bytes.firstIndex(where: { $0 >= names.count }) {
+            throw DatasetError(
+                labels.path, "label \(bad) is \(classes.bytes[bad]) and there are \(names.count) classes",
+                remedy: "name all classes or give another file")
+        }
+        stored = StoredPictures(shape: shape, bytes: pictures.bytes, labels: classes.bytes.map(Int.init), levels: levels)
+    }
+
+    public var count: Int { stored.count }
+    public var pictureShape: Shape { stored.shape }
+    public func batch(at indices: [Int]) throws -> Batch { stored.batch(at: indices) }
+}
+
+/// An idx file of bytes: two zero bytes, the type 8, the number of dimensions, their sizes as big-endian
+/// 32-bit numbers, and the values.
+struct IdxFile {
+    let dimensions: [Int]
+    let bytes: [UInt8]
+
+    /// Reads a file of a given number of dimensions.
+    ///
+    /// The header is checked, and what it claims compared with the file's size, before anything is allocated.
+    init(contentsOf url: URL, dimensions count: Int) throws {
+        let file = try GzipFile(url)
+        let headerLength = 4 + 4 * count
+        let header = try file.prefix(headerLength)
+        guard header.count >= 4, header[0] == 0, header[1] == 0 else {
+            throw DatasetError(file.path, "this is no idx file", remedy: "give an idx file, plain or gzip")
+        }
+        guard header[2] == 8, header[3] == count else {
+            let magic = header.bigEndian32(at: 0) ?? 0
+            throw DatasetError(
+                file.path, "the idx file has the mark \(magic) where \(0x800 + count) is expected",
+                remedy: count == 3 ? "give a file of pictures" : "give a file of labels")
+        }
+        guard header.count == headerLength else { throw DatasetError(file.path, "the idx file is cut short") }
+        dimensions = (0..<count).map { header.bigEndian32(at: 4 + 4 * $0) ?? 0 }
+        guard dimensions.allSatisfy({ $0 > 0 }) else {
+            throw DatasetError(
+                file.path, "the header gives the sizes \(dimensions), and one is zero",
+                remedy: "give a file that holds something")
+        }
+        var expected = headerLength
+        var claim = 1
+        for size in dimensions {
+            let (product, overflow) = claim.multipliedReportingOverflow(by: size)
+            claim = overflow ? .max : product
+            expected = claim > .max - headerLength ? .max : claim + headerLength
+        }
+        guard expected <= file.mostBytes else {
+            throw DatasetError(
+                file.path, "the header claims \(dimensions) values, more than the file can hold")
+        }
+        let content = try file.content(limit: expected)
+        guard content.count == expected else {
+            throw DatasetError(
+                file.path, "the file holds \(content.count) bytes and its header claims \(expected)")
+        }
+        bytes = Array(content.dropFirst(headerLength))
+    }
+}

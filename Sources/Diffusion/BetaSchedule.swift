@@ -1,0 +1,51 @@
+import Foundation
+
+/// The names of published tables of β, the noise that each step of a discrete process adds.
+///
+/// Raw values are diffusers' names (`beta_schedule` in a scheduler's configuration).
+public enum BetaSchedule: String, Codable, Sendable, CaseIterable {
+    /// Evenly spaced. Ho et al. 2020 (arXiv:2006.11239), section 4.
+    case linear
+    /// Evenly spaced in √β: what latent diffusion calls linear, and older code quadratic.
+    case scaledLinear = "scaled_linear"
+    /// ᾱ(t) = cos²((t + 0.008)/1.008 · π/2), β at most 0.999.
+    /// Nichol and Dhariwal 2021 (arXiv:2102.09672), equation 17.
+    case cosine = "squaredcos_cap_v2"
+    /// A logistic curve from −6 to 6. Xu et al. 2022 (GeoDiff, arXiv:2203.02923), appendix.
+    case sigmoid
+
+    /// The table β₀ … β_{T−1}.
+    /// - Parameters:
+    ///   - count: T, the number of steps of the process.
+    ///   - start: β of the first step (not read by `cosine`).
+    ///   - end: β of the last step (not read by `cosine`).
+    public func betas(count: Int, from start: Double, to end: Double) -> [Double] {
+        switch self {
+        case .linear:
+            evenlySpaced(from: start, to: end, count: count)
+        case .scaledLinear:
+            evenlySpaced(from: start.squareRoot(), to: end.squareRoot(), count: count).map { $0 * $0 }
+        case .sigmoid:
+            evenlySpaced(from: -6, to: 6, count: count).map { start + (end - start) / (1 + exp(-$0)) }
+        case .cosine:
+            (0..<count).map { step in
+                let (t, next) = (Double(step) / Double(count), Double(step + 1) / Double(count))
+                return min(1 - cosineAlphaBar(next) / cosineAlphaBar(t), 0.999)
+            }
+        }
+    }
+}
+
+private func cosineAlphaBar(_ t: Double) -> Double {
+    let root = cos((t + 0.008) / 1.008 * .pi / 2)
+    return root * root
+}
+
+/// `count` values evenly spaced from `start` to `end`, both included, exact at both ends.
+func evenlySpaced(from start: Double, to end: Double, count: Int) -> [Double] {
+    guard count > 1 else { return Array(repeating: start, count: count) }
+    let step = (end - start) / Double(count - 1)
+    return (0..<count).map { index in
+        index < count / 2 ? start + step * Double(index) : end - step * Double(count - 1 - index)
+    }
+}

@@ -1,0 +1,30 @@
+import Foundation
+import Tensors
+
+/// The non-Markovian family: σ_η = η·√β̃ of fresh noise a step; 0 is deterministic and can be run
+/// backwards, 1 is ancestral sampling.
+/// Source: Song et al. 2021 (arXiv:2010.02502), equations 12 and 16.
+public struct DDIMSolver: Solver {
+    /// η
+    public var eta: Double
+
+    /// The member of the family with a given η.
+    public init(eta: Double = 0) {
+        self.eta = eta
+    }
+
+    public func step(
+        _ x: Tensor, _ step: StepGrid.Step, _ memory: inout Void, denoiser: Denoiser, noise: NoiseSource
+    ) -> (sample: Tensor, estimate: Estimate) {
+        let estimate = denoiser(x, step.from)
+        let to = step.to
+        guard eta > 0 else {
+            return ((estimate.data * to.alpha).adding(estimate.noise, scale: to.sigma), estimate)
+        }
+        let deviation = eta * Transition(from: step.from, to: to).posteriorVariance.squareRoot()
+        let direction = (to.sigma * to.sigma - deviation * deviation).squareRoot()
+        let mean = (estimate.data * to.alpha).adding(estimate.noise, scale: direction)
+        let fresh = noise.draw(Shape(x.shape.dropFirst().map { $0 }))
+        return (mean.adding(fresh, scale: deviation), estimate)
+    }
+}

@@ -1,0 +1,54 @@
+import Foundation
+import Tensors
+
+/// The variance-preserving process of a table of β: α = √ᾱ, σ = √(1 − ᾱ), ᾱ_t = Π (1 − β_s).
+///
+/// Times are the whole numbers 0 … T−1; time 0 already carries the noise of the first step.
+/// Source: Ho et al. 2020 (arXiv:2006.11239), equation 4.
+public struct DiscreteSchedule: NoiseSchedule, Equatable {
+    /// β_t
+    public let betas: [Double]
+    /// ᾱ_t
+    public let alphaBars: [Double]
+
+    /// The process of a table of β, each in 0 … 1.
+    public init(betas: [Double]) {
+        precondition(!betas.isEmpty, "a schedule needs at least one step")
+        self.betas = betas
+        var product = 1.0
+        alphaBars = betas.map { beta in
+            product *= 1 - beta
+            return product
+        }
+    }
+
+    /// The number of steps T.
+    public var count: Int { betas.count }
+    public var start: Double { Double(count - 1) }
+
+    /// The level at a whole time; times below 0 are the data itself.
+    public func level(at time: Double) -> NoiseLevel {
+        guard time >= 0 else { return NoiseLevel(time: time, alpha: 1, sigma: 0) }
+        let bar = alphaBars[min(Int(time), count - 1)]
+        return NoiseLevel(time: time, alpha: bar.squareRoot(), sigma: (1 - bar).squareRoot())
+    }
+
+    /// The same curve shifted and scaled so that the last step carries no signal at all.
+    /// Source: Lin et al. 2023 (arXiv:2305.08891), algorithm 1.
+    public func rescaledToZeroTerminalSNR() -> DiscreteSchedule {
+        let roots = alphaBars.map { $0.squareRoot() }
+        let (first, last) = (roots[0], roots[count - 1])
+        let bars = roots.map { root in
+            let shifted = (root - last) * first / (first - last)
+            return shifted * shifted
+        }
+        let previous = [1] + bars.dropLast()
+        return DiscreteSchedule(betas: zip(bars, previous).map { bar, before in 1 - bar / before })
+    }
+
+    /// α and σ of every time as tensors `[T]`, for a batch of times at once.
+    func tables(_ type: ElementType) -> (alpha: Tensor, sigma: Tensor) {
+        let levels = (0..<count).map { level(at: Double($0)) }
+        return (Tensor(levels.map(\.alpha)).to(type), Tensor(levels.map(\.sigma)).to(type))
+    }
+}

@@ -1,0 +1,48 @@
+import Foundation
+
+/// How much of the data and how much noise is in a sample: x = α·x₀ + σ·ε. All that formulas read.
+public struct NoiseLevel: Hashable, Sendable {
+    /// The time, from 0 = data towards more noise, in the unit of its schedule.
+    public var time: Double
+    /// The share of the data.
+    public var alpha: Double
+    /// The share of unit noise.
+    public var sigma: Double
+
+    /// A level.
+    public init(time: Double, alpha: Double, sigma: Double) {
+        self.time = time
+        self.alpha = alpha
+        self.sigma = sigma
+    }
+
+    /// λ = ln(α²/σ²), the logarithm of the signal-to-noise ratio.
+    /// Source: Kingma et al. 2021 (arXiv:2107.00630), section 3.1.
+    public var logSNR: Double { 2 * (log(alpha) - log(sigma)) }
+
+    /// No noise at all. The time before the first step of a discrete schedule is −1.
+    public static let data = NoiseLevel(time: -1, alpha: 1, sigma: 0)
+}
+
+/// What the step from a noisier level t down to a level s is made of, for any (α, σ).
+struct Transition {
+    /// α_{t|s} = α_t / α_s
+    let alpha: Double
+    /// σ²_{t|s} = σ_t² − α²_{t|s}·σ_s², the noise that the forward process adds from s to t. β_t for
+    /// neighbouring steps of a DDPM.
+    let variance: Double
+    /// β̃ = σ²_{t|s}·σ_s² / σ_t², the variance of the posterior q(x_s | x_t, x₀).
+    /// Source: Ho et al. 2020 (arXiv:2006.11239), equation 7.
+    let posteriorVariance: Double
+    /// Factors of x₀ and x_t in the posterior's mean, same equation.
+    let dataFactor: Double
+    let sampleFactor: Double
+
+    init(from t: NoiseLevel, to s: NoiseLevel) {
+        alpha = t.alpha / s.alpha
+        variance = t.sigma * t.sigma - alpha * alpha * s.sigma * s.sigma
+        posteriorVariance = variance * s.sigma * s.sigma / (t.sigma * t.sigma)
+        dataFactor = s.alpha * variance / (t.sigma * t.sigma)
+        sampleFactor = alpha * s.sigma * s.sigma / (t.sigma * t.sigma)
+    }
+}

@@ -1,0 +1,75 @@
+import Foundation
+
+/// Where a solver stops on its way from noise to data.
+public struct StepGrid: Sendable, Equatable {
+    /// One step: from a level to the next.
+    public struct Step: Sendable, Equatable {
+        /// The level of the sample before the step, and what the network is told.
+        public var from: NoiseLevel
+        /// The level of the sample after the step.
+        public var to: NoiseLevel
+
+        /// A step.
+        public init(from: NoiseLevel, to: NoiseLevel) {
+            self.from = from
+            self.to = to
+        }
+    }
+
+    /// The steps, in the order in which they are taken.
+    public var steps: [Step]
+
+    /// A grid of steps.
+    public init(steps: [Step]) {
+        self.steps = steps
+    }
+
+    /// A grid through levels, each step ending where the next begins.
+    public init(through levels: [NoiseLevel]) {
+        steps = zip(levels, levels.dropFirst()).map { Step(from: $0, to: $1) }
+    }
+
+    /// The grid that climbs back from data to noise through the same levels, for inversion: each step
+    /// holds the network at the time that it climbs to, as the forward step to that level did.
+    /// Source: Song et al. 2021 (arXiv:2010.02502), section 4.3.
+    public func inverted() -> StepGrid {
+        StepGrid(
+            steps: steps.reversed().map { step in
+                let source = NoiseLevel(time: step.from.time, alpha: step.to.alpha, sigma: step.to.sigma)
+                return Step(from: source, to: step.from)
+            })
+    }
+}
+
+/// How the times of a discrete process are chosen; raw values are diffusers' `timestep_spacing`.
+/// Source: Lin et al. 2023 (arXiv:2305.08891), table 2.
+public enum TimeSpacing: String, Codable, Sendable, CaseIterable {
+    /// 0, r, 2r, …, with r = ⌊T / n⌋: never reaches the last time.
+    case leading
+    /// T−1, T−1−r, …, with r = T / n: starts at the last time.
+    case trailing
+    /// Evenly from 0 to T−1, both included.
+    case linspace
+
+    /// `steps` times of a process of `count` steps, most noise first.
+    /// - Parameter offset: added to every time under `leading`.
+    public func times(steps: Int, of count: Int, offset: Int = 0) -> [Int] {
+        switch self {
+        case .leading:
+            let ratio = count / steps
+            return (0..<steps).reversed().map { $0 * ratio + offset }
+        case .trailing:
+            // NumPy's arange to the last bit: where T/n is not a binary fraction it can give one time
+            // more, −1, and diffusers goes there.
+            let (total, ratio) = (Double(count), Double(count) / Double(steps))
+            let stride = (total - ratio) - total
+            return (0..<Int((total / ratio).rounded(.up))).map { index in
+                Int((total + Double(index) * stride).rounded(.toNearestOrEven)) - 1
+            }
+        case .linspace:
+            return evenlySpaced(from: 0, to: Double(count - 1), count: steps).reversed().map {
+                Int($0.rounded(.toNearestOrEven))
+            }
+        }
+    }
+}

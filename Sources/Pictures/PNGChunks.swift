@@ -1,0 +1,76 @@
+import CZlib
+import Foundation
+
+/// The chunks of a PNG file (PNG specification, third edition, section 5).
+package struct PNGChunks {
+    package static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+
+    package struct Chunk {
+        package let type: String
+        /// Where the chunk's data lies in the file.
+        package let data: Range<Int>
+        /// Where the whole chunk lies: length, type, data and checksum.
+        let whole: Range<Int>
+    }
+
+    package let bytes: [UInt8]
+    package let chunks: [Chunk]
+
+    /// Walks over the chunks from the signature to `IEND`; what follows that is not looked at.
+    ///
+    /// - Throws: ``PictureError`` where the file ends before `IEND`.
+    package init(_ bytes: [UInt8]) throws(PictureError) {
+        var chunks: [Chunk] = []
+        var position = PNGChunks.signature.count
+        while chunks.last?.type != "IEND" {
+            guard let length = bytes.bigEndian32(at: position), bytes.count - position - 12 >= length else {
+                throw PictureError.damaged("the PNG is cut short")
+            }
+            let data = (position + 8)..<(position + 8 + length)
+            let type = String(decoding: bytes[(position + 4)..<(position + 8)], as: UTF8.self)
+            chunks.append(Chunk(type: type, data: data, whole: position..<(data.upperBound + 4)))
+            position = data.upperBound + 4
+        }
+        self.bytes = bytes
+        self.chunks = chunks
+    }
+
+    /// The file with those chunks alone that decide the pixels, their checksums verified.
+    ///
+    /// Everything else is left out before a decoder sees it: compressed texts and colour profiles that unpack
+    /// to a thousand times their size, the frames of animations, and colour corrections.
+    package func essential() throws(PictureError) -> [UInt8] {
+        var result = PNGChunks.signature
+        for chunk in chunks where ["IHDR", "PLTE", "tRNS", "IDAT", "IEND"].contains(chunk.type) {
+            let checked = bytes[(chunk.whole.lowerBound + 4)..<chunk.data.upperBound]
+            guard let stored = bytes.bigEndian32(at: chunk.data.upperBound), checksum(checked) == stored else {
+                throw PictureError.damaged("the checksum of the PNG's chunk \(chunk.type) is wrong")
+            }
+            result += bytes[chunk.whole]
+        }
+        return result
+    }
+
+    /// A chunk ready to be put into a file.
+    package static func chunk(_ type: String, _ data: [UInt8]) -> [UInt8] {
+        let body = Array(type.utf8) + data
+        return bigEndian32(data.count) + body + bigEndian32(checksum(body[...]))
+    }
+
+    private static func bigEndian32(_ value: Int) -> [UInt8] {
+        stride(from: 24, through: 0, by: -8).map { UInt8(truncatingIfNeeded: value >> $0) }
+    }
+}
+
+/// The CRC-32 of some bytes.
+private func checksum(_ bytes: ArraySlice<UInt8>) -> Int {
+    bytes.withUnsafeBytes { Int(crc32_z(0, $0.bindMemory(to: UInt8.self).baseAddress, $0.count)) }
+}
+
+extension Array where Element == UInt8 {
+    /// The unsigned 32-bit number that begins at `offset`, highest byte first; nil beyond the end.
+    package func bigEndian32(at offset: Int) -> Int? {
+        guard offset >= 0, count - offset >= 4 else { return nil }
+        return self[offset..<(offset + 4)].reduce(0) { $0 << 8 | Int($1) }
+    }
+}

@@ -1,0 +1,42 @@
+import Foundation
+import Storage
+
+extension Picture {
+    /// The bytes of a picture file.
+    ///
+    /// PNG is lossless. JPEG is written with quality 95 and full colour resolution, on white where there is
+    /// alpha. WebP is written with losses at quality 90, as those who choose it expect small files.
+    ///
+    /// - Parameters:
+    ///   - format: What to write.
+    ///   - texts: Texts for the file to carry; they go into PNG files and are left out of others.
+    /// - Throws: ``PictureError`` where the format cannot hold the picture.
+    public func encoded(as format: PictureFormat, texts: [PictureText] = []) throws(PictureError) -> Data {
+        switch format {
+        case .png: Data(try PNGCodec.encode(self, texts: texts))
+        case .jpeg: Data(try JPEGCodec.encode(self, quality: 95))
+        case .webp: Data(try WebPCodec.encode(self, quality: 90))
+        }
+    }
+
+    /// Writes a picture file in the format that the name's extension says.
+    ///
+    /// The file is written aside and renamed: the name never holds half a picture.
+    ///
+    /// - Throws: ``PictureError`` where the extension is none of `.png .jpg .jpeg .webp` or the format cannot
+    ///   hold the picture, `FileError` where the file cannot be written; nothing stays behind then.
+    public func write(to url: URL, texts: [PictureText] = []) throws {
+        guard let format = PictureFormat(fileExtension: url.pathExtension) else {
+            throw PictureError(
+                .unwritable, "\"\(url.pathExtension)\" is no kind of picture that is written here",
+                remedy: "end the name with .png, .jpg or .webp", file: url.path)
+        }
+        let data: Data
+        do throws(PictureError) {
+            data = try encoded(as: format, texts: texts)
+        } catch {
+            throw error.at(url.path)
+        }
+        try writeAtomically(data, to: url)
+    }
+}

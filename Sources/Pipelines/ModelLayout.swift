@@ -1,0 +1,154 @@
+import Checkpoints
+import Diffusion
+import Foundation
+import Layers
+import Storage
+import Tensors
+
+/// A model's folder in the diffusers layout: what is where, to read and to write.
+public struct ModelLayout: Sendable {
+    /// The pipelines of diffusers that this layout holds.
+    static let pipelines = ["DDPMPipeline", "DDIMPipeline"]
+    /// The folder.
+    public let path: String
+
+    /// A folder, not looked at yet.
+    public init(_ path: String) {
+        self.path = path
+    }
+
+    /// Finds the model that a user named: a run folder, or a folder in the diffusers layout.
+    /// - Throws: `PipelineError` that says what is there instead.
+    public init(model: String) throws {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: model, isDirectory: &isFolder) else {
+            throw PipelineError("there is no model '\(model)': give a run folder or a folder in the diffusers layout")
+        }
+        guard isFolder.boolValue else {
+            throw PipelineError(
+                "'\(model)' is a file: give a run folder or a folder in the diffusers layout (with model_index.json)")
+        }
+        func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: model + "/" + name) }
+        if has("model_index.json") {
+            path = model
+        } else if has("model/model_index.json") {
+            path = model + "/model"
+        } else if has("recipe.yaml") {
+            throw PipelineError("the run '\(model)' has no model yet: it writes one with its first checkpoint")
+        } else {
+            throw PipelineError(
+                "'\(model)' holds no model_index.json: give a run folder or a folder in the diffusers layout")
+        }
+    }
+
+    /// A short name for messages and receipts.
+    public var name: String {
+        let parts = path.split(separator: "/").map(String.init)
+        return parts.last == "model" && parts.count > 1 ? parts[parts.count - 2] : parts.last ?? path
+    }
+
+    /// The network's folder.
+    public var network: ModelFolder { ModelFolder(path + "/unet") }
+
+    private var root: ModelFolder { ModelFolder(path) }
+
+    /// The network's configuration.
+    /// - Throws: `PipelineError` where the index names a pipeline that is not of this kind.
+    public func networkConfiguration() throws -> NetworkConfiguration {
+        let index = try root.configuration("model_index.json")
+        let pipeline = try index.required("_class_name", as: String.self)
+        guard Self.pipelines.contains(pipeline) else {
+            throw PipelineError(
+                "\(path)/model_index.json: the pipeline '\(pipeline)' is not known here: \(Self.pipelines.joined(separator: " and ")) are"
+            )
+        }
+        return try NetworkConfiguration(network.configuration())
+    }
+
+    /// The process, and how to sample it. Keys of other samplers are passed over, as diffusers does.
+    public func scheduler() throws -> SchedulerConfiguration {
+        try ModelFolder(path + "/scheduler").configuration("scheduler_config.json", allowsNonFinite: true)
+            .decoded()
+    }
+
+    /// The card; an empty one where there is none.
+    public func card() throws -> ModelCard {
+        guard FileManager.default.fileExists(atPath: path + "/" + ModelCard.fileName) else { return ModelCard() }
+        return try root.configuration(ModelCard.fileName).decoded()
+    }
+
+    /// Writes a model so that diffusers opens it, where the network's family is one of diffusers'.
+    /// - Parameter parameters: by name, in the order in which the file is to list them.
+    public func write(
+        _ configuration: NetworkConfiguration, scheduler: SchedulerConfiguration, card: ModelCard,
+        parameters: [(String, Tensor)]
+    ) throws {
+        let text = JSONValue.object(try configuration.json()).text
+        try network.write(configuration.json())
+        try network.write(parameters, metadata: ["format": "pt", "config": text])
+        try ModelFolder(path + "/scheduler").write(
+            JSONObject(encoding: scheduler), to: "scheduler_config.json")
+        try root.write(JSONObject(encoding: card), to: ModelCard.fileName)
+        let pipeline = scheduler.kind == .ddim ? "DDIMPipeline" : "DDPMPipeline"
+        let index: JSONObject = [
+            "_class_name": .string(pipeline), "_diffusers_version": "0.42.0",
+            "scheduler": ["diffusers", .string(scheduler.kind.rawValue)],
+            "unet": [.string(configuration.library), .string(configuration.className)],
+        ]
+        try root.write(index, to: "model_index.json")
+    }
+}
+
+extension ModelLayout {
+    /// The sha256 of the network's weights file; where there are shards, of their index, which names them.
+    /// - Throws: `PipelineError` where it cannot be read.
+    public func weightsDigest() throws -> String {
+        let names = [WeightsFileName().single, WeightsFileName().index]
+        let files = names.map { network.path + "/" + $0 }
+        guard let file = files.first(where: FileManager.default.fileExists),
+            let handle = FileHandle(forReadingAtPath: file)
+        else { throw PipelineError("\(network.path): the weights are no longer there") }
+        let digest = SHA256()
+        while let block = try handle.read(upToCount: 1 << 20), !block.isEmpty {
+            block.withUnsafeBytes(digest.update)
+        }
+        return digest.hexadecimal()
+    }
+
+    /// Writes this model anew, its weights cast, after checking that each has its place in the network.
+    /// - Throws: what opening throws; `PipelineError` where the folder is there already. Nothing half-written
+    ///   has its name.
+    public func convert(to output: String, elementType: ElementType) throws {
+        guard !FileManager.default.fileExists(atPath: output) else {
+            throw PipelineError("'\(output)' is there already: give the name of a new folder")
+        }
+        let configuration = try networkConfiguration()
+        let store = ParameterStore(.loaded(try network.weights()), elementType: elementType)
+        do {
+            _ = try store.build(configuration.network)
+        } catch let error as LoadError {
+            throw PipelineError("\(network.path): \(error)")
+        }
+        let (scheduler, card) = (try scheduler(), try card())
+        try Self.replacing(output) { aside in
+            try ModelLayout(aside).write(
+                configuration, scheduler: scheduler, card: card, parameters: store.named)
+        }
+    }
+
+    /// Writes a folder aside and puts it in place of what has its name.
+    package static func replacing(_ path: String, write: (_ aside: String) throws -> Void) throws {
+        let manager = FileManager.default
+        let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        guard manager.isFolder(parent) else { throw PipelineError("\(path): there is no folder \(parent): make it first") }
+        let aside = "\(path).tmp-\(UUID().uuidString)"
+        do {
+            try write(aside)
+            if manager.fileExists(atPath: path) { try manager.removeItem(atPath: path) }
+            try manager.moveItem(atPath: aside, toPath: path)
+        } catch {
+            try? manager.removeItem(atPath: aside)
+            throw error
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import Checkpoints
+import Foundation
+import Layers
+import Networks
+import Tensors
+
+/// The configuration of a network that denoises pictures, of any family.
+public enum NetworkConfiguration: Sendable, Equatable {
+    /// The U-Net of DDPM under diffusers' names.
+    case unet2D(UNet2DConfiguration)
+    /// The ConvNeXt U-Net of the annotated diffusion article.
+    case annotated(AnnotatedUNetConfiguration)
+
+    /// The name of the class, as `config.json` gives it in `_class_name`.
+    public var className: String {
+        switch self {
+        case .unet2D: "UNet2DModel"
+        case .annotated: "AnnotatedUNet"
+        }
+    }
+
+    /// The family that a model with this network belongs to.
+    public var family: String {
+        switch self {
+        case .unet2D: "ddpm"
+        case .annotated: "annotated"
+        }
+    }
+
+    /// The library that a `model_index.json` names for it.
+    public var library: String {
+        switch self {
+        case .unet2D: "diffusers"
+        case .annotated: "langevin"
+        }
+    }
+
+    /// Reads a network's `config.json`.
+    /// - Throws: `PipelineError` where the family is not known; `NetworkError` where a value will not do.
+    public init(_ object: JSONObject) throws {
+        let name = try object.required("_class_name", as: String.self)
+        switch name {
+        case "UNet2DModel": self = .unet2D(try object.decoded())
+        case "AnnotatedUNet": self = .annotated(try object.decoded())
+        default:
+            throw PipelineError(
+                "\(object.place): the network class '\(name)' is not known here: UNet2DModel and AnnotatedUNet are")
+        }
+    }
+
+    /// The form in which `config.json` holds it.
+    public func json() throws -> JSONObject {
+        var object =
+            switch self {
+            case .unet2D(let configuration): try JSONObject(encoding: configuration)
+            case .annotated(let configuration): try JSONObject(encoding: configuration)
+            }
+        object["_class_name"] = .string(className)
+        return object
+    }
+
+    /// The network, its parameters from a scope.
+    public func network(_ weights: Weights) throws -> any NoiseNetwork {
+        switch self {
+        case .unet2D(let configuration): try UNet2D(configuration, weights)
+        case .annotated(let configuration): try AnnotatedUNet(configuration, weights)
+        }
+    }
+
+    /// Channels of pictures.
+    public var channels: Int {
+        switch self {
+        case .unet2D(let configuration): configuration.inChannels
+        case .annotated(let configuration): configuration.channels
+        }
+    }
+
+    /// Channels of the network's answer.
+    public var outputChannels: Int {
+        switch self {
+        case .unet2D(let configuration): configuration.outChannels
+        case .annotated(let configuration): configuration.outDim ?? configuration.channels
+        }
+    }
+
+    /// Height and width of the pictures that it was made for, where it says so.
+    public var pictureSize: (height: Int, width: Int)? {
+        switch self {
+        case .unet2D(let configuration):
+            configuration.sampleSize.map { (height: $0.height, width: $0.width) }
+        case .annotated: nil
+        }
+    }
+
+    /// The number of classes that it can be told, the one that stands for none included.
+    public var classCount: Int? {
+        switch self {
+        case .unet2D(let configuration): configuration.numClassEmbeds
+        case .annotated: nil
+        }
+    }
+
+    /// Heights and widths must be multiples of this.
+    public var sizeMultiple: Int {
+        switch self {
+        case .unet2D(let configuration): 1 << (configuration.blockOutChannels.count - 1)
+        case .annotated(let configuration): 1 << (configuration.dimMults.count - 1)
+        }
+    }
+}
+
+extension JSONObject {
+    /// This object, which the strict parser has read, as a configuration.
+    package func decoded<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
+        do {
+            let decoder = JSONDecoder()
+            decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+                positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+            return try decoder.decode(type, from: Data(JSONValue.object(self).text.utf8))
+        } catch let error as DecodingError {
+            throw PipelineError("\(place): \(Self.sentence(error))")
+        } catch {
+            throw PipelineError("\(place): \(error)")
+        }
+    }
+
+    /// A configuration as an object.
+    package init(encoding value: some Encodable) throws {
+        let data = try JSONEncoder().encode(value)
+        guard let object = JSONObject(json: try JSONValue(parsing: data, place: "configuration")) else {
+            throw PipelineError("a configuration must be an object")
+        }
+        self = object
+    }
+
+    private static func sentence(_ error: DecodingError) -> String {
+        func key(_ context: DecodingError.Context) -> String {
+            context.codingPath.map(\.stringValue).joined(separator: ".")
+        }
+        switch error {
+        case .keyNotFound(let missing, _): return "the key '\(missing.stringValue)' is missing: add it"
+        case .typeMismatch(let type, let context):
+            return "'\(key(context))' has the wrong type: \(type) is needed"
+        case .valueNotFound(let type, let context): return "'\(key(context))' is null: \(type) is needed"
+        case .dataCorrupted(let context): return "'\(key(context))' will not do: \(context.debugDescription)"
+        @unknown default: return "it cannot be read: \(error)"
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import Checkpoints
+import Diffusion
+import Foundation
+import Layers
+import Networks
+import Tensors
+
+/// A diffusion model of pictures without text: a network, the process it was trained on, and a card.
+///
+/// On disk it is a folder in the diffusers layout: `model_index.json`, `unet/`, `scheduler/`; the card
+/// is `langevin.json`.
+public struct PictureModel {
+    /// Where it was opened, for messages.
+    public let name: String
+    /// The network's configuration.
+    public let configuration: NetworkConfiguration
+    /// The process, and how to sample it.
+    public let scheduler: SchedulerConfiguration
+    /// What else is known of its use.
+    public let card: ModelCard
+    /// The network.
+    public let network: any NoiseNetwork
+    /// The element type of the network's arithmetic.
+    public let elementType: ElementType
+    /// Where the network runs.
+    public let device: Device
+
+    /// A model of given parts.
+    public init(
+        name: String, configuration: NetworkConfiguration, scheduler: SchedulerConfiguration,
+        card: ModelCard, network: any NoiseNetwork, elementType: ElementType = .float32,
+        device: Device = .cpu
+    ) {
+        self.name = name
+        self.configuration = configuration
+        self.scheduler = scheduler
+        self.card = card
+        self.network = network
+        self.elementType = elementType
+        self.device = device
+    }
+
+    /// Opens a model folder, strictly: every tensor of the file must have its place in the network, and
+    /// the other way round.
+    /// - Throws: `CheckpointError`, `LoadError`, `PipelineError`, `NetworkError`, each one sentence.
+    public init(folder: ModelLayout, elementType: ElementType = .float32, on device: Device = .cpu) throws {
+        let configuration = try folder.networkConfiguration()
+        let store = ParameterStore(
+            .loaded(try folder.network.weights()), elementType: elementType, on: device)
+        do {
+            self.init(
+                name: folder.name, configuration: configuration, scheduler: try folder.scheduler(),
+                card: try folder.card(), network: try store.build(configuration.network),
+                elementType: elementType, device: device)
+        } catch let error as LoadError {
+            throw PipelineError("\(folder.network.path): \(error)")
+        } catch let error as NetworkError {
+            throw PipelineError("\(folder.network.path)/config.json: \(error)")
+        }
+    }
+
+    /// Height and width of its pictures.
+    public func pictureSize() throws -> (height: Int, width: Int) {
+        if let size = configuration.pictureSize { return size }
+        if let height = card.height, let width = card.width { return (height, width) }
+        throw PipelineError("\(name) does not say how large its pictures are: give --width and --height")
+    }
+}

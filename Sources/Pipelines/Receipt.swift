@@ -1,0 +1,92 @@
+import Foundation
+import Tensors
+
+/// Everything that a picture was made with, written into it.
+public struct Receipt: Codable, Sendable, Equatable {
+    /// The version of this program.
+    public static let version = "0.1.0"
+
+    /// The program that made the picture.
+    public var program = "langevin \(Receipt.version)"
+    /// The model's name.
+    public var model: String
+    /// The sha256 of the network's weights; of all shards in turn where there are several.
+    public var modelHash: String
+    /// The seed of this picture, or of the first one of a sheet.
+    public var seed: UInt64
+    /// The number of pictures.
+    public var count: Int
+    /// The solver.
+    public var solver: String
+    /// The number of solver steps.
+    public var steps: Int
+    /// How times were chosen.
+    public var grid: String
+    /// DDIM's η.
+    public var eta: Double
+    /// Classifier-free guidance.
+    public var guidance: Double
+    /// The class of each picture.
+    public var classes: [Int]?
+    /// Pixels.
+    public var width: Int
+    /// Pixels.
+    public var height: Int
+    /// The element type of the network's arithmetic.
+    public var dtype: String
+    /// Where the network ran.
+    public var device: String
+
+    enum CodingKeys: String, CodingKey {
+        case program, model, seed, count, solver, steps, grid, eta, guidance, classes, width, height, dtype,
+            device
+        case modelHash = "model_hash"
+    }
+
+    /// The receipt of a plan for the model of a folder.
+    /// - Throws: `FileError` where the weights cannot be read again.
+    public init(_ plan: SamplingPlan, layout: ModelLayout) throws {
+        model = layout.name
+        modelHash = try layout.weightsDigest()
+        seed = plan.request.seed
+        count = plan.request.count
+        solver = plan.solver.rawValue
+        steps = plan.grid.steps.count
+        grid = plan.scheduler.spacing.rawValue
+        eta = plan.request.eta
+        guidance = plan.guidance
+        classes = plan.labels
+        width = plan.shape[2]
+        height = plan.shape[1]
+        dtype = plan.model.elementType.name
+        device = plan.model.device.description
+    }
+
+    /// The receipt of one picture of several.
+    public func picture(_ index: Int) -> Receipt {
+        var receipt = self
+        receipt.seed = seed &+ UInt64(index)
+        receipt.count = 1
+        receipt.classes = classes.map { [$0[index]] }
+        return receipt
+    }
+
+    /// The form that AUTOMATIC1111 made common: the text chunk `parameters`.
+    public var parameters: String {
+        let prompt = classes.map { Set($0).count == 1 ? "class \($0[0])" : "classes" } ?? ""
+        let sampler = solver == "ddim" ? "DDIM" : "DDPM"
+        let facts = [
+            "Steps: \(steps)", "Sampler: \(sampler)", "Schedule type: \(grid)", "CFG scale: \(guidance)",
+            "Seed: \(seed)", "Size: \(width)x\(height)", "Model hash: \(modelHash.prefix(10))",
+            "Model: \(model)", "Eta: \(eta)", "Version: \(program)",
+        ]
+        return "\(prompt)\n\(facts.joined(separator: ", "))"
+    }
+
+    /// The receipt as JSON: the text chunk `langevin`.
+    public func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+}

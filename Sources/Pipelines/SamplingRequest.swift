@@ -1,0 +1,158 @@
+import Diffusion
+import Tensors
+
+/// What is asked of a model. Whatever is left out is the model's own.
+public struct SamplingRequest: Sendable {
+    /// Which classes to draw.
+    public enum Classes: Sendable, Equatable {
+        /// The same for every picture.
+        case one(Int)
+        /// All of them in turn, as many pictures of each as the count allows.
+        case all
+    }
+
+    /// The number of pictures.
+    public var count = 1
+    /// Picture i has seed + i.
+    public var seed: UInt64 = 0
+    /// The number of solver steps.
+    public var steps: Int?
+    /// The solver.
+    public var solver: SolverName?
+    /// How times are chosen.
+    public var spacing: TimeSpacing?
+    /// DDIM's η.
+    public var eta = 0.0
+    /// Classifier-free guidance; 1 is the conditional branch alone.
+    public var guidance: Double?
+    /// The classes; none where the model knows none, or for its unconditional branch.
+    public var classes: Classes?
+    /// Unit noise to start from, `[count, channels, height, width]`, instead of drawing it.
+    public var initial: Tensor?
+    /// Height of pictures in pixels.
+    public var height: Int?
+    /// Width of pictures in pixels.
+    public var width: Int?
+    /// The most pictures that pass through the network at once; the pictures do not depend on it.
+    public var batchSize = 64
+
+    /// One picture with everything else the model's own.
+    public init() {}
+}
+
+/// A request that has been checked against a model and resolved: nothing is left to default.
+public struct SamplingPlan {
+    let model: PictureModel
+    let request: SamplingRequest
+    /// The solver.
+    public let solver: SolverName
+    /// Where it stops.
+    public let grid: StepGrid
+    /// The process with what the request changed.
+    public let scheduler: SchedulerConfiguration
+    /// Guidance, 1 where there is none.
+    public let guidance: Double
+    /// The class of each picture, where the model is told one.
+    public let labels: [Int]?
+    /// The shape of one picture, `[channels, height, width]`.
+    public let shape: Shape
+
+    /// Checks a request.
+    /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
+    public init(_ model: PictureModel, _ request: SamplingRequest) throws {
+        guard (1...1_000_000).contains(request.count) else {
+            throw PipelineError("\(request.count) pictures were asked for: --count is 1 to 1000000")
+        }
+        guard (0...1).contains(request.eta) else {
+            throw PipelineError("--eta is \(request.eta): it must lie between 0 (deterministic) and 1 (ancestral)")
+        }
+        self.model = model
+        self.request = request
+        solver = request.solver ?? model.card.solver ?? (model.scheduler.kind == .ddpm ? .ddpm : .ddim)
+        var scheduler = model.scheduler
+        scheduler.kind = solver == .ddpm ? .ddpm : .ddim
+        scheduler.spacing = request.spacing ?? scheduler.spacing
+        try scheduler.validate()
+        self.scheduler = scheduler
+        let ownSteps = solver == .ddpm ? min(1000, scheduler.trainSteps) : min(50, scheduler.trainSteps)
+        grid = try scheduler.grid(steps: request.steps ?? model.card.steps ?? ownSteps)
+        if let first = grid.steps.first?.from, !scheduler.prediction.isDefined(at: first) {
+            throw PipelineError("the process starts with nothing of the data, which predicted noise cannot undo")
+        }
+        shape = try Self.shape(model, request)
+        guidance = request.guidance ?? (request.classes == nil ? 1 : model.card.guidance ?? 1)
+        guard guidance.isFinite else { throw PipelineError("--guidance is \(guidance): give a number") }
+        labels = try Self.labels(model, request, guidance: guidance)
+        guard model.configuration.outputChannels == model.configuration.channels else {
+            throw PipelineError(
+                "\(model.name) gives \(model.configuration.outputChannels) channels for pictures of \(model.configuration.channels): learned variances are not sampled"
+            )
+        }
+    }
+
+    private static func shape(_ model: PictureModel, _ request: SamplingRequest) throws -> Shape {
+        let channels = model.configuration.channels
+        if let initial = request.initial {
+            try initial.rethrow()
+            guard initial.rank == 4, initial.shape[0] == request.count, initial.shape[1] == channels else {
+                throw PipelineError(
+                    "--initial holds latents of shape \(initial.shape): [\(request.count), \(channels), height, width] is needed"
+                )
+            }
+        }
+        let given = request.initial.map { (height: $0.shape[2], width: $0.shape[3]) }
+        let isGiven = given != nil || (request.height != nil && request.width != nil)
+        let own = isGiven ? given : try model.pictureSize()
+        let height = request.height ?? own?.height ?? 0
+        let width = request.width ?? own?.width ?? 0
+        let multiple = model.configuration.sizeMultiple
+        for (name, size) in [("height", height), ("width", width)] {
+            guard (1...16_384).contains(size), size % multiple == 0 else {
+                let nearest = max(multiple, (size + multiple / 2) / multiple * multiple)
+                throw PipelineError(
+                    "--\(name) is \(size): it must be a multiple of \(multiple) for this network, such as \(min(nearest, 16_384 / multiple * multiple))"
+                )
+            }
+        }
+        if let given, given != (height, width) {
+            throw PipelineError("--initial is \(given.height)×\(given.width) and --height, --width say \(height)×\(width)")
+        }
+        return [channels, height, width]
+    }
+
+    private static func labels(_ model: PictureModel, _ request: SamplingRequest, guidance: Double) throws -> [Int]? {
+        guard let known = model.configuration.classCount else {
+            guard request.classes == nil else {
+                throw PipelineError("\(model.name) knows no classes: leave out --class")
+            }
+            guard guidance == 1 else {
+                throw PipelineError("\(model.name) knows no classes to guide to: leave out --guidance")
+            }
+            return nil
+        }
+        let classes = model.card.nullClass == known - 1 ? known - 1 : known
+        if guidance != 1 && model.card.nullClass == nil {
+            throw PipelineError("\(model.name) has no unconditional branch to guide away from: use --guidance 1")
+        }
+        switch request.classes {
+        case .one(let label):
+            guard (0..<classes).contains(label) else {
+                throw PipelineError("--class is \(label): \(model.name) has classes 0 to \(classes - 1)")
+            }
+            return Array(repeating: label, count: request.count)
+        case .all:
+            guard request.count >= classes else {
+                throw PipelineError("--class all needs --count \(classes) at least, one picture a class")
+            }
+            return (0..<request.count).map { $0 * classes / request.count }
+        case nil:
+            guard let null = model.card.nullClass else {
+                throw PipelineError("\(model.name) must be told a class: add --class 0 to \(classes - 1), or --class all")
+            }
+            guard guidance == 1 else {
+                throw PipelineError("--guidance needs a class to guide to: add --class")
+            }
+            return Array(repeating: null, count: request.count)
+        }
+    }
+}

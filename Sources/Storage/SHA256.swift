@@ -1,0 +1,36 @@
+import CLibCrypto
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The digest of FIPS 180-4, by libcrypto.
+package final class SHA256 {
+    private let context = EVP_MD_CTX_new()
+
+    /// A digest of nothing yet.
+    package init() {
+        // Fails only without memory; the digest is then empty, which no manifest may hold.
+        EVP_DigestInit_ex(context, EVP_sha256(), nil)
+    }
+
+    deinit {
+        EVP_MD_CTX_free(context)
+    }
+
+    /// Takes in more bytes.
+    package func update(_ bytes: UnsafeRawBufferPointer) {
+        EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+    }
+
+    /// The digest of all bytes so far, as lower-case digits. Nothing can be taken in after it.
+    package func hexadecimal() -> String {
+        var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+        var count: UInt32 = 0
+        EVP_DigestFinal_ex(context, &digest, &count)
+        let digits = Array("0123456789abcdef")
+        return String(digest.prefix(Int(count)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    }
+}

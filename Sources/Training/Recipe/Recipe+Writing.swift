@@ -1,0 +1,106 @@
+import Yams
+
+extension Recipe {
+    /// The recipe as YAML with every key in it, always in the same order; read back it is an equal value.
+    public var yaml: String {
+        get throws { try Yams.serialize(node: TreeEncoder.tree(of: self), width: -1, allowUnicode: true) }
+    }
+
+    /// The value at a path such as `training.steps`, as YAML.
+    func text(at path: String) throws -> String {
+        guard let node = try TreeEncoder.tree(of: self).node(at: path) else { return "absent" }
+        return node.shown
+    }
+
+    /// One key whose value is not the same in two recipes.
+    public struct Difference: Hashable, Sendable, CustomStringConvertible {
+        /// The key, such as `training.batch_size`.
+        public let path: String
+        /// Its value in the other recipe, as YAML; `absent` where that one has no such key.
+        public let there: String
+        /// Its value in this recipe.
+        public let here: String
+
+        /// The key with both values.
+        public var description: String { "\(path): \(there) there, \(here) here" }
+
+        /// Whether a run may go on with this changed (`Recipe.changeableOnResume`).
+        public var mayChangeOnResume: Bool {
+            Recipe.changeableOnResume[path] != nil || path.hasPrefix("evaluation.")
+        }
+    }
+
+    /// What may be changed when a run is continued, and why. Everything in `evaluation` may be, too: it
+    /// only decides how pictures are drawn from the model. All else decides what the steps compute, and
+    /// with it changed the run would no longer be the one that its recipe says.
+    public static let changeableOnResume = [
+        "training.steps": "a run may be made longer or shorter; the cosine then ends at the new last step",
+        "training.checkpoint_every": "it only decides when the state is saved",
+        "training.keep_checkpoints": "it only decides what is deleted",
+        "training.sample_every": "sheets are drawn with generators of their own",
+        "training.log_every": "it only decides what is written down",
+        "training.threads": "it decides how fast a step is, and the last bits of sums at most",
+    ]
+
+    /// Every key whose value is another one in `other`, in the order of the recipe.
+    public func differences(from other: Recipe) throws -> [Difference] {
+        let here = try TreeEncoder.tree(of: self).leaves()
+        let there = try TreeEncoder.tree(of: other).leaves()
+        let old = Dictionary(there, uniquingKeysWith: { first, _ in first })
+        let known = Set(here.map(\.path))
+        let changed = here.filter { old[$0.path] != $0.text }.map {
+            Difference(path: $0.path, there: old[$0.path] ?? "absent", here: $0.text)
+        }
+        let gone = there.filter { !known.contains($0.path) }.map {
+            Difference(path: $0.path, there: $0.text, here: "absent")
+        }
+        return changed + gone
+    }
+
+    /// Checks that a run started with `earlier` can be continued with this recipe.
+    ///
+    /// Throws `RecipeError` that lists every difference that may not be.
+    public func checkResumable(from earlier: Recipe) throws {
+        let refused = try differences(from: earlier).filter { !$0.mayChangeOnResume }
+        guard !refused.isEmpty else { return }
+        throw RecipeError(
+            """
+            The recipe does not fit the run that is to be continued (there = the run, here = the recipe): \
+            \(refused.map(\.description).joined(separator: "; ")). \
+            Set these back, or start a new run with another --out.
+            """)
+    }
+}
+
+extension Node {
+    /// The node at a path of keys joined by points.
+    package func node(at path: String) -> Node? {
+        path.split(separator: ".", omittingEmptySubsequences: false).reduce(self as Node?) { node, key in
+            node?.mapping?.first { $0.key.scalar?.string == String(key) }?.value
+        }
+    }
+
+    /// The node as a short piece of text for a message.
+    var shown: String {
+        switch self {
+        case .scalar(let scalar) where scalar.string.isEmpty: "empty"
+        case .scalar(let scalar):
+            scalar.string.unicodeScalars.count > 60
+                ? "\"\(scalar.string.prefix(60))…\""
+                : tag == Tag(.str) ? "\"\(scalar.string)\"" : scalar.string
+        case .sequence(let items):
+            items.count > 16 ? "a list of \(items.count)" : "[\(items.map(\.shown).joined(separator: ", "))]"
+        case .mapping: "a section"
+        case .alias: "an alias"
+        }
+    }
+
+    /// Every value that is not a section, with its path.
+    func leaves(under path: String = "") -> [(path: String, text: String)] {
+        guard let mapping else { return [(path, shown)] }
+        return mapping.flatMap { key, value in
+            let name = key.scalar?.string ?? ""
+            return value.leaves(under: path.isEmpty ? name : "\(path).\(name)")
+        }
+    }
+}

@@ -1,0 +1,97 @@
+/// The folder of one training run, locked for this process while the value lives.
+///
+///     recipe.yaml              the recipe with every key
+///     metrics.jsonl            one line of numbers a logged step
+///     events.out.tfevents.*    the same for TensorBoard
+///     samples/step-N.png       sheets of pictures
+///     checkpoints/step-N/      the state after step N
+///     model/                   the trained model
+public struct RunFolder: Sendable {
+    /// The folder's path, as it was given.
+    public let path: String
+    /// Whether a run was there before, which is now continued.
+    public let isContinued: Bool
+
+    private let lock: FolderLock
+
+    /// Opens a folder for a run and locks it.
+    ///
+    /// - Parameters:
+    ///   - path: the folder; it and those above it are created where they are not there.
+    ///   - resume: continue the run that is there; where there is none, one is started.
+    /// - Throws: `RunError`: the folder holds a run and `resume` is false, or it holds something that is
+    ///   not a run, or another process has it, or it cannot be written.
+    public init(_ path: String, resume: Bool) throws {
+        self.path = path
+        do {
+            try Files.createFolder(path)
+        } catch {
+            throw RunError("The run folder cannot be made", error)
+        }
+        lock = try FolderLock(folder: path)
+        isContinued = Files.exists("\(path)/recipe.yaml")
+        if isContinued && !resume {
+            throw RunError(
+                "The folder \(path) holds a run already: add --resume to continue it, or give another --out.")
+        }
+        do {
+            if !isContinued { try Self.checkEmpty(path) }
+            for name in try Files.names(in: path) where name.contains(".tmp-") {
+                try Files.remove("\(path)/\(name)")
+            }
+            try Files.createFolder(samplesPath)
+            try Files.createFolder(checkpointsPath)
+        } catch let failure as FileFailure {
+            throw RunError("The run folder \(path) cannot be used", failure)
+        }
+    }
+
+    /// A run that stopped before its recipe was written left only the lock, temporary files and empty folders.
+    private static func checkEmpty(_ path: String) throws {
+        for name in try Files.names(in: path) where name != ".lock" && !name.contains(".tmp-") {
+            let inner = "\(path)/\(name)"
+            let isOurs = ["samples", "checkpoints"].contains(name) && Files.isFolder(inner)
+            guard isOurs, try Files.names(in: inner).isEmpty else {
+                throw RunError(
+                    """
+                    The folder \(path) is not empty and holds no run (there is \(name), but no recipe.yaml): \
+                    give another --out.
+                    """)
+            }
+        }
+    }
+
+    /// The resolved recipe.
+    public var recipePath: String { "\(path)/recipe.yaml" }
+    /// The numbers of the run, a JSON object a line (`MetricsLog`).
+    public var metricsPath: String { "\(path)/metrics.jsonl" }
+    /// The folder of the sample sheets.
+    public var samplesPath: String { "\(path)/samples" }
+    /// The folder of the checkpoints (`CheckpointFolder`).
+    public var checkpointsPath: String { "\(path)/checkpoints" }
+    /// The folder of the trained model.
+    public var modelPath: String { "\(path)/model" }
+
+    /// Where the sample sheet of a step goes.
+    public func samplePath(step: Int) -> String { "\(samplesPath)/step-\(step).png" }
+
+    /// The recipe that the run was last started or continued with.
+    public func recipe() throws -> Recipe {
+        try Recipe(contentsOf: recipePath)
+    }
+
+    /// Writes the recipe, whole or not at all. From then on the folder holds a run.
+    public func write(_ recipe: Recipe) throws {
+        let text = try recipe.yaml
+        do {
+            try Files.replace(recipePath, with: text.utf8)
+        } catch {
+            throw RunError("The recipe was not saved", error)
+        }
+    }
+
+    /// The folder's checkpoints, of which the newest `keep` stay.
+    public func checkpoints(keep: Int) -> CheckpointFolder {
+        CheckpointFolder(checkpointsPath, keep: keep)
+    }
+}

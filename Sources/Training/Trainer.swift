@@ -1,0 +1,234 @@
+import Checkpoints
+import Datasets
+import Diffusion
+import Foundation
+import Layers
+import Networks
+import Pictures
+import Pipelines
+import Tensors
+
+/// A training run: data, network, objective, optimizer, and the folder that keeps what comes of it.
+///
+/// Dataset → Batch → Objective → backward → AdamW → MovingAverage → run folder, once a step.
+public final class Trainer {
+    /// Where a run is, after a step.
+    public struct Progress: Sendable {
+        /// The number of steps done.
+        public let step: Int
+        /// The number of steps in all.
+        public let stepCount: Int
+        /// The loss of this step.
+        public let loss: Double
+    }
+
+    /// How a run ended.
+    public enum Outcome: Sendable, Equatable {
+        /// All steps are done.
+        case complete
+        /// It was asked to stop, and can be resumed.
+        case interrupted
+    }
+
+    /// The recipe, resolved.
+    public let recipe: Recipe
+    let run: RunFolder
+    let dataset: any Dataset
+    let configuration: NetworkConfiguration
+    let scheduler: SchedulerConfiguration
+    let card: ModelCard
+    let device: Device
+    let state: TrainingState
+    private let network: any NoiseNetwork
+    private let objective: Objective
+    private let rate: LearningRate
+    private let warn: (String) -> Void
+
+    /// A run that starts, or goes on where its newest whole checkpoint stands.
+    ///
+    /// - Parameters:
+    ///   - folder: the run folder.
+    ///   - resume: go on with the run that is there; where there is none, start one.
+    ///   - warn: gets a sentence about whatever is passed over (damaged checkpoints, pictures).
+    /// - Throws: `RecipeError`, `RunError`, `DatasetError`, `PipelineError`, `TensorError`, each a sentence.
+    public init(
+        recipe: Recipe, folder: String, resume: Bool, warn: @escaping (String) -> Void = { _ in }
+    ) throws {
+        self.recipe = recipe
+        self.warn = warn
+        device = try Device(available: recipe.training.device)
+        if recipe.training.threads > 0 { try Machine.setThreadCount(recipe.training.threads) }
+        dataset = try recipe.data.open()
+        scheduler = recipe.scheduler
+        configuration = try recipe.networkConfiguration(for: dataset)
+        card = recipe.card(for: dataset, configuration)
+        // Everything that can be wrong with the recipe has been said: now the folder may be made.
+        let seed = UInt64(truncatingIfNeeded: recipe.seed)
+        let store = ParameterStore(
+            .initialized(RandomGenerator(seed: seed)), purpose: .training, on: device)
+        network = try store.build(configuration.network)
+        let order = try BatchOrder(
+            .init(
+                count: dataset.count, batchSize: recipe.training.batchSize, seed: seed, remainder: .wrap,
+                mirrors: recipe.data.flip))
+        state = TrainingState(store: store, recipe: recipe, order: order)
+        objective = Objective(
+            schedule: scheduler.schedule, prediction: scheduler.prediction, on: device)
+        rate = LearningRate(
+            peak: recipe.training.learningRate, warmupSteps: recipe.training.warmupSteps,
+            totalSteps: recipe.training.steps, curve: recipe.training.schedule)
+        run = try RunFolder(folder, resume: resume)
+        if run.isContinued {
+            try recipe.checkResumable(from: run.recipe())
+            let checkpoints = run.checkpoints(keep: recipe.training.keepCheckpoints)
+            try checkpoints.sweep()
+            if let checkpoint = try checkpoints.newest(warn: warn) { try state.restore(checkpoint) }
+        }
+        try run.write(recipe)
+    }
+
+    /// The number of steps done.
+    public var step: Int { state.step }
+
+    /// Trains to the end of the recipe, or until it is asked to stop.
+    ///
+    /// - Parameters:
+    ///   - isInterrupted: asked between steps; `true` saves and ends.
+    ///   - report: told of every step.
+    /// - Throws: `RunError` where the last checkpoint could not be saved or ten steps in a row had no
+    ///   finite gradient; `TensorError` where arithmetic failed.
+    public func train(
+        isInterrupted: () -> Bool = { false }, report: (Progress) -> Void = { _ in }
+    ) throws -> Outcome {
+        let training = recipe.training
+        if state.step >= training.steps { return .complete }
+        let journal = try TrainingJournal(run, after: run.isContinued ? state.step : nil)
+        while state.step < training.steps {
+            let loss = try takeStep(journal)
+            report(Progress(step: state.step, stepCount: training.steps, loss: loss))
+            let isLast = state.step == training.steps
+            if isDue(training.sampleEvery) || isLast { try drawSheet(journal) }
+            if isDue(training.checkpointEvery) && !isLast { saveOrWarn(journal) }
+            if !isLast && isInterrupted() {
+                try save(journal)
+                return .interrupted
+            }
+        }
+        try save(journal)
+        try journal.plotLoss(to: run.path + "/loss.png")
+        return .complete
+    }
+
+    private func isDue(_ interval: Int) -> Bool { interval > 0 && state.step % interval == 0 }
+
+    // MARK: One step
+
+    private func takeStep(_ journal: TrainingJournal) throws -> Double {
+        let training = recipe.training
+        var loss = 0.0
+        for _ in 0..<training.gradientAccumulation {
+            let share = try lossOfNextBatch() / Double(training.gradientAccumulation)
+            try share.backward()
+            loss += try share.item()
+        }
+        let norm = try state.optimizer.gradientNorm().item(Double.self)
+        let learningRate = rate(state.step)
+        if norm.isFinite {
+            let limit = training.gradientClip
+            if limit > 0 && norm > limit { try state.optimizer.scaleGradients(by: limit / (norm + 1e-6)) }
+            try state.optimizer.step(learningRate: learningRate)
+            try state.average?.update()
+            state.skippedInARow = 0
+        } else {
+            try skip()
+        }
+        try state.optimizer.clearGradients()
+        state.step += 1
+        state.pendingLosses.append(loss)
+        if state.step % training.logEvery == 0 || state.step == training.steps {
+            let mean = state.pendingLosses.reduce(0, +) / Double(state.pendingLosses.count)
+            state.pendingLosses = []
+            try journal.log(
+                step: state.step,
+                [("loss", mean), ("learning_rate", learningRate), ("gradient_norm", norm)])
+        }
+        return loss
+    }
+
+    /// The weights stay as they are over a step without a finite gradient; ten in a row end the run.
+    private func skip() throws {
+        state.skippedInARow += 1
+        warn("step \(state.step + 1): the gradient is not finite, the step is skipped.")
+        guard state.skippedInARow < 10 else {
+            throw RunError(
+                "The gradient was not finite for 10 steps in a row, up to step \(state.step + 1): lower training.learning_rate, or use training.precision float32."
+            )
+        }
+    }
+
+    private func lossOfNextBatch() throws -> Tensor {
+        let batch = try dataset.batch(for: state.order.next())
+        let labels = try told(batch.labels)
+        let network = self.network
+        let dropout = state.generator
+        func loss() -> Tensor {
+            objective.loss(batch.pictures.to(device), state.generator) { x, times in
+                network(x, time: times, labels: labels, dropout: dropout)
+            }.mean()
+        }
+        switch recipe.training.precision {
+        case .float32: return loss()
+        case .bfloat16: return autocast(to: .bfloat16, on: device, loss)
+        }
+    }
+
+    /// The labels that the network is told: some of them hidden behind the class that stands for none.
+    /// Source: Ho and Salimans 2022 (arXiv:2207.12598), algorithm 1.
+    private func told(_ labels: Tensor?) throws -> Tensor? {
+        guard let null = card.nullClass, let labels else { return nil }
+        let hidden = state.generator.coin(labels.shape, probability: recipe.diffusion.labelDropout)
+        return labels.filled(with: Double(null), where: hidden).to(device)
+    }
+
+    // MARK: What a run keeps
+
+    private func save(_ journal: TrainingJournal) throws {
+        try journal.synchronize()
+        let metadata = ["format": "pt", "config": JSONValue.object(try configuration.json()).text]
+        try run.checkpoints(keep: recipe.training.keepCheckpoints)
+            .save(step: state.step, parts: state.parts(metadata: metadata))
+        try ModelLayout.replacing(run.modelPath) { path in
+            try ModelLayout(path).write(
+                configuration, scheduler: scheduler, card: card, parameters: sampledParameters)
+        }
+    }
+
+    /// A save that fails in the middle of a run (a full disk) leaves the checkpoint before it, and training
+    /// goes on; the last save must succeed.
+    private func saveOrWarn(_ journal: TrainingJournal) {
+        do {
+            try save(journal)
+        } catch {
+            warn("\(error) Training goes on; the checkpoint before it is kept.")
+        }
+    }
+
+    private var sampledParameters: [(String, Tensor)] {
+        guard let average = state.average else { return state.store.named }
+        return state.store.names.map { ($0, average.source.tensors[$0]!) }
+    }
+
+    private func drawSheet(_ journal: TrainingJournal) throws {
+        let store = ParameterStore(
+            .loaded(state.average?.source ?? state.store.source), on: device)
+        let model = PictureModel(
+            name: run.path, configuration: configuration, scheduler: scheduler, card: card,
+            network: try store.build(configuration.network), device: device)
+        var request = SamplingRequest()
+        request.count = recipe.evaluation.count
+        request.seed = UInt64(truncatingIfNeeded: recipe.seed)
+        request.classes = card.nullClass == nil ? nil : .all
+        let samples = try SamplingPlan(model, request).run()
+        try journal.keep(sheet: samples, at: run.samplePath(step: state.step), step: state.step)
+    }
+}

@@ -1,0 +1,88 @@
+import Checkpoints
+import Datasets
+import Foundation
+import Layers
+import Tensors
+
+/// All that the coming steps of a run depend on. Saved and restored whole, a run goes on bit for bit.
+final class TrainingState {
+    let store: ParameterStore
+    let optimizer: AdamW
+    /// `nil` where the run keeps no average.
+    let average: MovingAverage?
+    /// Draws times, noise, dropped labels and dropout.
+    let generator: RandomGenerator
+    var order: BatchOrder
+    /// The number of steps done.
+    var step = 0
+    /// The number of steps in a row that were skipped because the gradient was not finite.
+    var skippedInARow = 0
+    /// The losses since the last line of metrics.
+    var pendingLosses: [Double] = []
+
+    init(store: ParameterStore, recipe: Recipe, order: BatchOrder) {
+        let training = recipe.training
+        self.store = store
+        self.order = order
+        optimizer = AdamW(
+            store,
+            .init(
+                beta1: training.beta1, beta2: training.beta2, epsilon: training.epsilon,
+                weightDecay: training.weightDecay))
+        average = training.emaDecay > 0 ? MovingAverage(store, decay: training.emaDecay) : nil
+        // Another stream than the one that drew the weights.
+        generator = RandomGenerator(seed: UInt64(truncatingIfNeeded: recipe.seed) ^ 0x9E37_79B9_7F4A_7C15)
+    }
+
+    private struct Counters: Codable {
+        var step: Int
+        var averageUpdates: Int?
+        var skippedInARow: Int
+        var pendingLosses: [Double]
+        var position: BatchOrder.Position
+
+        enum CodingKeys: String, CodingKey {
+            case step, position
+            case averageUpdates = "average_updates"
+            case skippedInARow = "skipped_in_a_row"
+            case pendingLosses = "pending_losses"
+        }
+    }
+
+    /// The files of a checkpoint.
+    func parts(metadata: [String: String]) throws -> [CheckpointPart] {
+        let counters = Counters(
+            step: step, averageUpdates: average?.updateCount, skippedInARow: skippedInARow,
+            pendingLosses: pendingLosses, position: order.position)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        func tensors(_ name: String, _ tensors: [(String, Tensor)]) -> CheckpointPart {
+            CheckpointPart(name) { try SafetensorsWriter(tensors, metadata: metadata).write(to: $0) }
+        }
+        func sorted(_ table: [String: Tensor]) -> [(String, Tensor)] { table.sorted { $0.key < $1.key } }
+        var parts = [
+            tensors("model.safetensors", store.named),
+            tensors("optimizer.safetensors", sorted(optimizer.state)),
+            tensors("generators.safetensors", [("noise", generator.state)]),
+            CheckpointPart("state.json", bytes: [UInt8](try encoder.encode(counters))),
+        ]
+        if let average { parts.append(tensors("ema.safetensors", sorted(average.source.tensors))) }
+        return parts
+    }
+
+    /// Goes on from a checkpoint that was verified.
+    func restore(_ checkpoint: Checkpoint) throws {
+        func open(_ name: String) throws -> SafetensorsFile {
+            try SafetensorsFile(path: checkpoint.path(of: name))
+        }
+        let data = try Data(contentsOf: URL(fileURLWithPath: checkpoint.path(of: "state.json")))
+        let counters = try JSONDecoder().decode(Counters.self, from: data)
+        let model = try open("model.safetensors")
+        for (name, parameter) in store.named { try parameter.assign(model.tensor(named: name)) }
+        try optimizer.restore(open("optimizer.safetensors"))
+        try average?.restore(open("ema.safetensors"), updateCount: counters.averageUpdates ?? 0)
+        try generator.restore(open("generators.safetensors").tensor(named: "noise"))
+        order = try BatchOrder(order.configuration, at: counters.position)
+        (step, skippedInARow, pendingLosses) = (counters.step, counters.skippedInARow, counters.pendingLosses)
+    }
+}

@@ -1,0 +1,76 @@
+import ArgumentParser
+import Datasets
+import Evaluation
+import Pipelines
+import Tensors
+import Training
+
+struct Evaluate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Compare a model's samples with data.",
+        discussion: """
+            Prints the Fréchet distance of the samples to the data in the feature space of a small classifier \
+            trained on the data on the spot, beside the same distance between two halves of the data and that \
+            of noise, and the classifier's accuracy on the samples.
+            """)
+
+    @Argument(help: "A run folder, or a folder in the diffusers layout.")
+    var model: String
+
+    @Option(help: "The data: 'digits', a folder of idx files, or a folder with a folder for each class.")
+    var against = "digits"
+
+    @Option(help: "The number of samples.")
+    var count = 1000
+
+    @Option(help: "Seed of the first sample; -1 draws one.")
+    var seed = Seed(0)
+
+    @Option(help: "Solver steps; the model's own where none are given.")
+    var steps: Int?
+
+    @Option(help: "The solver: ddpm, ddim; the model's own where none is given.")
+    var solver: SolverName?
+
+    @Option(help: "DDIM's η, 0 (deterministic) to 1 (ancestral).")
+    var eta = 0.0
+
+    @Option(help: "Classifier-free guidance; 1 is the conditional branch alone.")
+    var guidance: Double?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    @OptionGroup var compute: ComputeOptions
+
+    func run() throws {
+        let device = try compute.open()
+        let layout = try ModelLayout(model: model)
+        let opened = try PictureModel(folder: layout, elementType: compute.dtype, on: device)
+        var request = SamplingRequest()
+        request.count = count
+        request.seed = seed.value
+        request.steps = steps
+        request.solver = solver
+        request.eta = eta
+        request.guidance = guidance
+        request.classes = opened.card.nullClass == nil ? nil : .all
+        request.batchSize = 250
+        let plan = try SamplingPlan(opened, request)
+        let data = try Recipe.DataSection(named: against, shape: plan.shape)
+        let (training, heldOut) = try (data.open(.train), data.open(.evaluation))
+        var bar = ProgressBar(total: plan.grid.steps.count * count)
+        let samples = try plan.run { done, progress in
+            bar.show(step: done * plan.grid.steps.count + progress.stepsDone * progress.sample.shape[0])
+        }
+        bar.finish()
+        let report = try EvaluationReport(
+            samples: samples.to(.cpu).to(.float32).clamped(to: -1...1), labels: plan.labels.map { Tensor($0) },
+            training: training, heldOut: heldOut)
+        if json {
+            try printJSON(report)
+        } else {
+            print(report.text)
+        }
+    }
+}

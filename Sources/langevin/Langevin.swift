@@ -1,0 +1,81 @@
+import ArgumentParser
+import Checkpoints
+import Datasets
+import Diffusion
+import Evaluation
+import Foundation
+import Layers
+import Networks
+import Pictures
+import Pipelines
+import Tensors
+import Training
+
+/// The program: its subcommands, and how it ends.
+struct Langevin: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "langevin",
+        abstract: "Diffusion models: train, sample, evaluate.",
+        version: "langevin \(Receipt.version) (libtorch \(Machine.torchVersion))",
+        subcommands: [Train.self, Sample.self, Inspect.self, Convert.self, Evaluate.self, Bench.self])
+}
+
+@main
+enum Program {
+    static func main() {
+        do {
+            var command = try Langevin.parseAsRoot()
+            try command.run()
+        } catch {
+            end(error)
+        }
+    }
+
+    /// Says what went wrong in a sentence on standard error and ends: 2 where the input was wrong, 1 for
+    /// anything else.
+    private static func end(_ error: any Error) -> Never {
+        if let interruption = (error as? Interrupted)?.interruption { exit(interruption.exitCode) }
+        if isAboutInput(error) {
+            say("error: \(error)")
+            exit(2)
+        }
+        switch Langevin.exitCode(for: error) {
+        case .success:
+            print(Langevin.fullMessage(for: error))
+            exit(0)
+        case .validationFailure:
+            say(Langevin.fullMessage(for: error))
+            exit(2)
+        default:
+            say("error: \(error)")
+            exit(1)
+        }
+    }
+
+    private static func isAboutInput(_ error: any Error) -> Bool {
+        switch error {
+        case is RecipeError, is RunError, is PipelineError, is CheckpointError, is LoadError, is NetworkError,
+            is DiffusionError, is DatasetError, is PictureError, is EvaluationError:
+            true
+        case let error as TensorError: error.kind == .unavailable
+        default: false
+        }
+    }
+}
+
+/// A command that ended because it was asked to.
+struct Interrupted: Error {
+    let interruption: Interruption
+}
+
+/// A line on standard error, where messages go.
+func say(_ line: String) {
+    FileHandle.standardError.write(Data((line + "\n").utf8))
+}
+
+/// One JSON object on standard output, where results go.
+func printJSON(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}

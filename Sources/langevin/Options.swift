@@ -1,0 +1,71 @@
+import ArgumentParser
+import Pipelines
+import Tensors
+
+/// Where and how precisely: shared by every command that computes.
+struct ComputeOptions: ParsableArguments {
+    @Option(help: "Where the arithmetic runs: cpu, cuda, cuda:N, mps.")
+    var device = "cpu"
+
+    @Option(help: "How precisely: float32, float64, bfloat16, float16.")
+    var dtype = ElementType.float32
+
+    @Option(help: "Processor threads of one operation; libtorch decides where none are given.")
+    var threads: Int?
+
+    /// The device, with the number of threads set.
+    func open() throws -> Device {
+        if let threads {
+            guard (1...1024).contains(threads) else {
+                throw PipelineError("--threads is \(threads): give a number from 1 to 1024")
+            }
+            try Machine.setThreadCount(threads)
+        }
+        return try Device(available: device)
+    }
+}
+
+extension ElementType: ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let type = ElementType(name: argument), type.isFloatingPoint else { return nil }
+        self = type
+    }
+
+    public var defaultValueDescription: String { name }
+    public static var allValueStrings: [String] { ["float32", "float64", "bfloat16", "float16"] }
+}
+
+extension SolverName: ExpressibleByArgument {}
+
+/// A seed: 0 to 2⁶⁴ − 1, or −1 for one drawn now.
+struct Seed: ExpressibleByArgument {
+    let value: UInt64
+
+    init?(argument: String) {
+        if argument == "-1" {
+            value = UInt64(UInt32.random(in: 0...UInt32.max))
+            say("seed \(value)")
+        } else {
+            guard let value = UInt64(argument) else { return nil }
+            self.value = value
+        }
+    }
+
+    init(_ value: UInt64) { self.value = value }
+
+    var defaultValueDescription: String { String(value) }
+}
+
+/// A class by number, or all of them.
+struct ClassChoice: ExpressibleByArgument {
+    let classes: SamplingRequest.Classes
+
+    init?(argument: String) {
+        if argument == "all" {
+            classes = .all
+        } else {
+            guard let number = Int(argument) else { return nil }
+            classes = .one(number)
+        }
+    }
+}

@@ -1,0 +1,168 @@
+import Foundation
+import Testing
+
+import Pictures
+
+/// Files of every kind against Pillow's pixels.
+struct DecodingTests {
+    @Test func everyKindOfFileEqualsPillow() throws {
+        let cases: [DecodingCase] = try fixture("decoding")
+        #expect(cases.count == 20)
+        for reference in cases {
+            let picture = try Picture(decoding: reference.file)
+            let expected = reference.result.picture
+            #expect(picture.width == expected.width && picture.height == expected.height, "\(reference.name)")
+            #expect(picture.channels == expected.channels, "\(reference.name)")
+            // Lossless files are equal. The decoders of lossy ones may be of other versions, and Pillow rounds
+            // the product of two inks otherwise.
+            let isLossy = reference.name.hasSuffix(".jpg") || reference.name == "lossy.webp"
+            let difference = largestDifference(picture, expected)
+            #expect(difference <= (isLossy ? 2 : 0), "\(reference.name): \(difference)")
+        }
+    }
+
+    @Test func orientationsAreUndone() throws {
+        let cases: [DecodingCase] = try fixture("orientations")
+        #expect(cases.count == 9)
+        for reference in cases {
+            let picture = try Picture(decoding: reference.file)
+            let expected = reference.result.picture
+            #expect(picture.width == expected.width && picture.height == expected.height, "\(reference.name)")
+            #expect(largestDifference(picture, expected) <= 2, "\(reference.name)")
+        }
+    }
+
+    @Test func contentDecidesAndNotTheName() throws {
+        let cases: [DecodingCase] = try fixture("decoding")
+        let jpeg = try #require(cases.first { $0.name == "full.jpg" })
+        try withTemporaryFolder { folder in
+            let url = folder.appending(path: "picture.png")
+            try jpeg.file.write(to: url)
+            #expect(try Picture.header(of: url).format == .jpeg)
+            #expect(try Picture(contentsOf: url).width == 37)
+        }
+    }
+
+    @Test func conversionsEqualPillow() throws {
+        struct Conversions: Decodable {
+            let colour, grey, alpha, dropped, on_white: Record
+        }
+        let reference: Conversions = try fixture("conversions")
+        let alpha = reference.alpha.picture
+        #expect(reference.colour.picture.converted(toChannels: 1) == reference.grey.picture)
+        #expect(alpha.converted(toChannels: 3, alpha: .drop) == reference.dropped.picture)
+        // Pillow composes with a coarser alpha, so the last digit may differ.
+        #expect(largestDifference(alpha.converted(toChannels: 3), reference.on_white.picture) <= 1)
+        let grey = reference.grey.picture
+        #expect(grey.converted(toChannels: 3).converted(toChannels: 1) == grey)
+        #expect(grey.converted(toChannels: 4).converted(toChannels: 3, alpha: .over(0)).converted(toChannels: 1) == grey)
+    }
+}
+
+/// Bad files: an error of the right kind each, and never a trap.
+struct BadPictureTests {
+    private func kind(of bytes: [UInt8], limit: Int = Picture.defaultLimit) -> PictureError.Kind? {
+        do throws(PictureError) {
+            _ = try Picture(decoding: Data(bytes), limit: limit)
+            return nil
+        } catch {
+            return error.kind
+        }
+    }
+
+    private func file(_ name: String) throws -> [UInt8] {
+        let cases: [DecodingCase] = try fixture("decoding")
+        return [UInt8](try #require(cases.first { $0.name == name }).file)
+    }
+
+    /// A PNG of given header fields and pixel data.
+    private func png(width: Int, height: Int, depth: UInt8 = 8, colour: UInt8 = 0, extra: [UInt8] = []) -> [UInt8] {
+        func big(_ value: Int) -> [UInt8] { [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) } }
+        let header = big(width) + big(height) + [depth, colour, 0, 0, 0]
+        return PNGChunks.signature + PNGChunks.chunk("IHDR", header) + extra + PNGChunks.chunk("IDAT", [0x78, 0x9C])
+            + PNGChunks.chunk("IEND", [])
+    }
+
+    @Test func everyCutIsAnError() throws {
+        for name in ["colour.png", "palette-alpha.png", "full.jpg", "progressive.jpg", "lossless.webp", "lossy.webp"] {
+            let whole = try file(name)
+            // The last bytes of a JPEG and of a WebP may be padding or an end mark that decoders do without.
+            let needed = name.hasSuffix("png") ? whole.count - 1 : whole.count * 9 / 10
+            for length in 0...needed {
+                #expect(kind(of: Array(whole.prefix(length))) != nil, "\(name) of \(length) bytes")
+            }
+        }
+    }
+
+    @Test func flippedBytesNeverTrap() throws {
+        for name in ["colour.png", "palette-alpha.png", "interlaced.png", "progressive.jpg", "inks.jpg", "lossless-alpha.webp", "lossy.webp"] {
+            let whole = try file(name)
+            var failures = 0
+            for position in whole.indices {
+                var copy = whole
+                copy[position] ^= 0x55
+                if kind(of: copy, limit: 1 << 16) != nil { failures += 1 }
+            }
+            // PNG has checksums, so there nearly every flip must be noticed; elsewhere at least some.
+            let least = name.hasSuffix("png") ? whole.count * 9 / 10 : 1
+            #expect(failures >= least, "\(name): \(failures) of \(whole.count)")
+        }
+    }
+
+    @Test func sizesAreCheckedBeforeDecoding() throws {
+        #expect(kind(of: png(width: 65535, height: 65535, depth: 1)) == .tooLarge)
+        #expect(kind(of: png(width: 1 << 31 - 1, height: 1 << 31 - 1)) == .tooLarge)
+        #expect(kind(of: png(width: 0, height: 8)) == .damaged)
+        #expect(kind(of: png(width: 1 << 31, height: 8)) == .damaged)
+        #expect(kind(of: try file("full.jpg"), limit: 37 * 29 - 1) == .tooLarge)
+        #expect(kind(of: try file("full.jpg"), limit: 37 * 29) == nil)
+        // The size of a baseline JPEG stands 5 bytes behind its frame mark.
+        var jpeg = try file("full.jpg")
+        let mark = try #require(jpeg.indices.dropLast().first { jpeg[$0] == 0xFF && jpeg[$0 + 1] == 0xC0 })
+        jpeg.replaceSubrange((mark + 5)..<(mark + 9), with: [0xFF, 0xDC, 0xFF, 0xDC])
+        #expect(kind(of: jpeg) == .tooLarge)
+    }
+
+    @Test func otherContentIsNamed() throws {
+        let contents: [(String, String)] = [
+            ("<svg xmlns='http://www.w3.org/2000/svg'/>", "markup"), ("GIF89a......", "GIF"), ("%PDF-1.7", "PDF"),
+            ("PK\u{3}\u{4}....", "ZIP"), ("RIFF....WAVE", "no PNG, JPEG or WebP"), ("", "empty"),
+        ]
+        for (content, word) in contents {
+            let error = #expect(throws: PictureError.self) { try Picture(decoding: Data(content.utf8)) }
+            #expect(error?.description.contains(word) == true, "\(content)")
+        }
+    }
+
+    @Test func checksumsAreVerified() throws {
+        var bytes = try file("colour.png")
+        let data = try #require(try PNGChunks(bytes).chunks.first { $0.type == "IDAT" }).data
+        bytes[data.lowerBound + 5] ^= 1
+        #expect(kind(of: bytes) == .damaged)
+        #expect(kind(of: try file("colour.png") + Array("PK\u{3}\u{4} a ZIP behind the picture".utf8)) == nil)
+    }
+
+    @Test func bombsInExtraChunksAreNotUnpacked() throws {
+        // A profile and a text of a gigabyte each would be a million bytes of deflated zeros; that no memory is
+        // taken is what leaving the chunks out means.
+        let bomb = PNGChunks.chunk("zTXt", Array("a\0\0".utf8) + [UInt8](repeating: 0, count: 100_000))
+        let good = try file("colour.png")
+        let withBomb = Array(good.prefix(33)) + bomb + PNGChunks.chunk("iCCP", [120, 0, 0, 1, 2, 3]) + good.dropFirst(33)
+        #expect(kind(of: withBomb) == nil)
+        #expect(try PNGChunks(withBomb).essential().count < good.count + 1)
+    }
+
+    @Test func pathsThatAreNoPictures() throws {
+        try withTemporaryFolder { folder in
+            for path in ["missing.png", ".", "../../../../../../../../dev/zero"] {
+                let url = folder.appending(path: path)
+                let error = #expect(throws: PictureError.self) { try Picture(contentsOf: url) }
+                #expect(error?.kind == .unreadable && error?.file == url.path, "\(path)")
+            }
+            let text = folder.appending(path: "text.png")
+            try Data("no picture".utf8).write(to: text)
+            let error = #expect(throws: PictureError.self) { try Picture(contentsOf: text) }
+            #expect(error?.description.hasPrefix(text.path) == true)
+        }
+    }
+}

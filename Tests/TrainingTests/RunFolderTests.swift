@@ -1,0 +1,75 @@
+import Foundation
+import Testing
+
+import Training
+
+@Suite struct RunFolderTests {
+    private func message(_ path: String, resume: Bool = false) -> String {
+        do {
+            return "accepted \(try RunFolder(path, resume: resume).isContinued)"
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test func freshAndContinuedRuns() throws {
+        let folder = TemporaryFolder()
+        let path = "\(folder.path)/a/b"
+        #expect(message(path) == "accepted false")
+        // Nothing was written yet: it is no run.
+        #expect(message(path, resume: true) == "accepted false")
+        var recipe = Recipe()
+        recipe.training.steps = 77
+        do {
+            let run = try RunFolder(path, resume: false)
+            try run.write(recipe)
+            try run.checkpoints(keep: 1).save(step: 2, parts: [CheckpointPart("a", bytes: [1])])
+            #expect(run.samplePath(step: 5) == "\(path)/samples/step-5.png")
+        }
+        #expect(message(path) == "The folder \(path) holds a run already: add --resume to continue it, or give another --out.")
+        let run = try RunFolder(path, resume: true)
+        #expect(run.isContinued)
+        #expect(try run.recipe() == recipe)
+        #expect(try run.checkpoints(keep: 1).newest { _ in }?.step == 2)
+    }
+
+    @Test func foldersThatAreNoRuns() throws {
+        let folder = TemporaryFolder()
+        try folder.write("x", to: "thesis.txt")
+        for resume in [false, true] {
+            #expect(message(folder.path, resume: resume).contains("is not empty and holds no run (there is thesis.txt"))
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["thesis.txt"])
+        #expect(message("\(folder.path)/thesis.txt").contains("it is a file, not a folder; take another place"))
+        #expect(message("\(folder.path)/thesis.txt/run").contains("a part of the path is a file"))
+        #expect(message("/proc/none").contains("The run folder cannot be made: creating /proc/none failed"))
+    }
+
+    @Test func oneTrainerAFolder() throws {
+        let folder = TemporaryFolder()
+        let path = "\(folder.path)/run"
+        do {
+            let first = try RunFolder(path, resume: false)
+            let second = message(path, resume: true)
+            #expect(second.contains("is in use by process \(getpid()) on \(ProcessInfo.processInfo.hostName) (since 2"))
+            withExtendedLifetime(first) {}
+        }
+        #expect(message(path) == "accepted false")
+        #expect(!FileManager.default.fileExists(atPath: "\(path)/.lock"))
+    }
+
+    @Test func locksOfTheDeadAreTakenOver() throws {
+        let folder = TemporaryFolder()
+        try folder.write("999999999\n\(ProcessInfo.processInfo.hostName)\n2020-01-01T00:00:00Z\n", to: ".lock")
+        #expect(message(folder.path) == "accepted false")
+        try folder.write("nonsense", to: ".lock")
+        #expect(message(folder.path) == "accepted false")
+    }
+
+    @Test func unfinishedFilesAreSwept() throws {
+        let folder = TemporaryFolder()
+        try folder.write("half", to: "recipe.yaml.tmp-1")
+        #expect(message(folder.path) == "accepted false")
+        #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/recipe.yaml.tmp-1"))
+    }
+}
