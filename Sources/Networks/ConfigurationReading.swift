@@ -7,7 +7,9 @@ extension KeyedDecodingContainer where Key: RawRepresentable<String> {
         guard contains(key) else { return }
         do {
             value = try decode(Value.self, forKey: key)
-        } catch is DecodingError {
+        } catch let error as NetworkError {
+            throw error
+        } catch {
             throw NetworkError(key.rawValue, "must be \(wanted(Value.self))")
         }
     }

@@ -2,14 +2,14 @@ import Foundation
 import Layers
 import Networks
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct AnnotatedUNetTests {
-    @Test(arguments: 0..<2)
-    func `forward and gradients are those of the annotated code`(_ index: Int) throws {
-        let reference = try Reference("convnext/convnext-0-\(index).safetensors")
-        let configuration = try JSONDecoder().decode(AnnotatedUNetConfiguration.self, from: reference.configuration)
-        try compare(reference) { try AnnotatedUNet(configuration, $0) } run: { network, x, time, _ in
+    @Test(arguments: try Fixture.all(in: "convnext"))
+    func `forward and gradients are those of the annotated code`(_ fixture: Fixture) throws {
+        let configuration = try configuration(of: fixture, as: AnnotatedUNetConfiguration.self)
+        try compare(fixture) { try AnnotatedUNet(configuration, $0) } run: { network, x, time, _ in
             network(x, time: time)
         }
     }
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test func `every name and shape is that of the annotated code`() throws {
-        let data = try Data(contentsOf: fixtures.appending(path: "convnext/convnext-counts.json"))
+        let data = try Data(contentsOf: URL(filePath: fixturePath("convnext/convnext-counts.json")))
         let listing = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
         let shapes = try #require(listing["parameters"] as? [String: [Int]])
         let store = ParameterStore(.shapesOnly)
