@@ -124,7 +124,7 @@ extension ModelLayout {
             throw PipelineError("'\(output)' is there already: give the name of a new folder")
         }
         let configuration = try networkConfiguration()
-        let store = ParameterStore(.loaded(try network.weights()), elementType: elementType)
+        let store = ParameterStore(.loaded(try configuration.weights(of: network)), elementType: elementType)
         do {
             _ = try store.build(configuration.network)
         } catch let error as LoadError {

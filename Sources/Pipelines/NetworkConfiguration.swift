@@ -14,8 +14,8 @@ public enum NetworkConfiguration: Sendable, Equatable {
     /// The name of the class, as `config.json` gives it in `_class_name`.
     public var className: String {
         switch self {
-        case .unet2D: "UNet2DModel"
-        case .annotated: "AnnotatedUNet"
+        case .unet2D: UNet2D.className
+        case .annotated: AnnotatedUNet.className
         }
     }
 
@@ -40,11 +40,11 @@ public enum NetworkConfiguration: Sendable, Equatable {
     public init(_ object: JSONObject) throws {
         let name = try object.required("_class_name", as: String.self)
         switch name {
-        case "UNet2DModel": self = .unet2D(try object.decoded())
-        case "AnnotatedUNet": self = .annotated(try object.decoded())
+        case UNet2D.className: self = .unet2D(try object.decoded())
+        case AnnotatedUNet.className: self = .annotated(try object.decoded())
         default:
             throw PipelineError(
-                "\(object.place): the network class '\(name)' is not known here: UNet2DModel and AnnotatedUNet are")
+                "\(object.place): the network class '\(name)' is not known here: \(UNet2D.className) and \(AnnotatedUNet.className) are")
         }
     }
 
@@ -65,6 +65,16 @@ public enum NetworkConfiguration: Sendable, Equatable {
         case .unet2D(let configuration): try UNet2D(configuration, weights)
         case .annotated(let configuration): try AnnotatedUNet(configuration, weights)
         }
+    }
+
+    /// The weights of a folder under the network's own names; names of older files are translated.
+    func weights(of folder: ModelFolder) throws -> any TensorSource {
+        let map =
+            switch self {
+            case .unet2D: UNet2D.nameMap
+            case .annotated: AnnotatedUNet.nameMap
+            }
+        return try RenamedSource(folder.weights(), map)
     }
 
     /// Channels of pictures.

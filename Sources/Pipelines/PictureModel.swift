@@ -46,7 +46,7 @@ public struct PictureModel {
     public init(folder: ModelLayout, elementType: ElementType = .float32, on device: Device = .cpu) throws {
         let configuration = try folder.networkConfiguration()
         let store = ParameterStore(
-            .loaded(try folder.network.weights()), elementType: elementType, on: device)
+            .loaded(try configuration.weights(of: folder.network)), elementType: elementType, on: device)
         do {
             self.init(
                 name: folder.name, configuration: configuration, scheduler: try folder.scheduler(),
