@@ -75,7 +75,9 @@ public final class ParameterStore {
     /// The parameters as a source, to build or save another network from.
     public var source: TensorDictionary { TensorDictionary(table) }
 
-    func parameter(_ name: String, _ shape: Shape, _ initializer: Initializer, isTrained: Bool = true) -> Tensor {
+    func parameter(_ name: String, _ shape: Shape, _ initializer: Initializer, isTrained: Bool = true)
+        -> Tensor
+    {
         precondition(table[name] == nil, "the network asks twice for the parameter '\(name)'")
         var tensor = Tensor.empty(shape, elementType, on: device)
         do {
@@ -93,7 +95,9 @@ public final class ParameterStore {
         return tensor
     }
 
-    private func drawn(_ shape: Shape, _ initializer: Initializer, _ generator: RandomGenerator) throws -> Tensor {
+    private func drawn(_ shape: Shape, _ initializer: Initializer, _ generator: RandomGenerator) throws
+        -> Tensor
+    {
         // Drawn in float32 on the processor, so that a seed gives the same network everywhere.
         let tensor = Tensor.empty(shape)
         try initializer.fill(tensor, generator)

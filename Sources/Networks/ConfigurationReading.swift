@@ -73,6 +73,7 @@ extension Named {
 /// - Throws: `NetworkError` that gives the range.
 func checkRange(_ key: String, _ value: Int, within range: ClosedRange<Int>) throws {
     guard range.contains(value) else {
-        throw NetworkError(key, "is \(value): use a whole number from \(range.lowerBound) to \(range.upperBound)")
+        throw NetworkError(
+            key, "is \(value): use a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
 }

@@ -18,7 +18,9 @@ private func draws(_ seed: UInt64, _ shape: Shape) -> Tensor {
     @Test func `a linear layer is x · Wᵀ + b`() throws {
         let (x, w, b) = (draws(1, [3, 4]), draws(2, [2, 4]), draws(3, [2]))
         let layer = try build(["weight": w, "bias": b]) { Linear(inputs: 4, outputs: 2, $0) }
-        let (xs, ws, bs) = (try x.array(of: Double.self), try w.array(of: Double.self), try b.array(of: Double.self))
+        let (xs, ws, bs) = (
+            try x.array(of: Double.self), try w.array(of: Double.self), try b.array(of: Double.self)
+        )
         var expected: [Double] = []
         for row in 0..<3 {
             for out in 0..<2 {
@@ -46,7 +48,9 @@ private func draws(_ seed: UInt64, _ shape: Shape) -> Tensor {
                 inputs: channels, outputs: outputs, kernel: kernel, stride: stride, padding: padding,
                 groups: groups, $0)
         }
-        let (xs, ws, bs) = (try x.array(of: Double.self), try w.array(of: Double.self), try b.array(of: Double.self))
+        let (xs, ws, bs) = (
+            try x.array(of: Double.self), try w.array(of: Double.self), try b.array(of: Double.self)
+        )
         let side = (size + 2 * padding - kernel) / stride + 1
         var expected: [Double] = []
         for out in 0..<outputs {
@@ -126,15 +130,19 @@ private func draws(_ seed: UInt64, _ shape: Shape) -> Tensor {
         let layer = try build(parameters) { SelfAttention(width: width, heads: heads, headSize: size, $0) }
         let x = draws(40, [1, tokens, width])
         func part(_ name: String, _ head: Int) throws -> Tensor {
-            let all = try x[0].matmul(#require(parameters["\(name).weight"]).transposed())
+            let all =
+                try x[0].matmul(#require(parameters["\(name).weight"]).transposed())
                 + #require(parameters["\(name).bias"])
             return all.slice(head * size..<(head + 1) * size, of: 1)
         }
         let mixed = try (0..<heads).map { head in
-            let scores = try part("to_q", head).matmul(part("to_k", head).transposed()) / Double(size).squareRoot()
-            return try (scores.exp() / scores.exp().sum([1], keepingDimensions: true)).matmul(part("to_v", head))
+            let scores =
+                try part("to_q", head).matmul(part("to_k", head).transposed()) / Double(size).squareRoot()
+            return try (scores.exp() / scores.exp().sum([1], keepingDimensions: true)).matmul(
+                part("to_v", head))
         }
-        let expected = try concatenated(mixed, along: 1).matmul(#require(parameters["to_out.0.weight"]).transposed())
+        let expected =
+            try concatenated(mixed, along: 1).matmul(#require(parameters["to_out.0.weight"]).transposed())
             + #require(parameters["to_out.0.bias"])
         expectClose(layer(x)[0], expected, absolute: 1e-12)
     }
@@ -174,7 +182,9 @@ private func draws(_ seed: UInt64, _ shape: Shape) -> Tensor {
     }
 
     @Test(arguments: [(8, 0.0, false), (8, 1.0, true), (7, 0.0, true)])
-    func `the embedding of time is sines and cosines`(_ width: Int, _ shift: Double, _ cosinesFirst: Bool) throws {
+    func `the embedding of time is sines and cosines`(_ width: Int, _ shift: Double, _ cosinesFirst: Bool)
+        throws
+    {
         let times = [0.0, 3, 250]
         let half = width / 2
         let expected = times.flatMap { time -> [Double] in

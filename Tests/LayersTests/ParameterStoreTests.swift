@@ -46,7 +46,8 @@ import Testing
         for index in 0..<25 { source.tensors["extra.\(100 + index)"] = .ones([1]) }
         #expect { try ParameterStore(.loaded(source)).build(two) } throws: { error in
             let text = "\(error)"
-            return text.contains("25 tensors not known to the network: extra.100,") && text.contains("extra.119")
+            return text.contains("25 tensors not known to the network: extra.100,")
+                && text.contains("extra.119")
                 && !text.contains("extra.120") && text.contains("and 5 more")
                 && (error as? LoadError)?.report?.unused.count == 25
         }
@@ -55,7 +56,9 @@ import Testing
     @Test func `names that are equal only to a reader are two names`() throws {
         // é as one scalar and as e with an accent: Swift calls these strings equal, a file does not.
         let source = TensorDictionary(["caf\u{E9}": .ones([1])])
-        #expect { try ParameterStore(.loaded(source)).build { $0.parameter("cafe\u{301}", [1], .zeros) } } throws: {
+        #expect {
+            try ParameterStore(.loaded(source)).build { $0.parameter("cafe\u{301}", [1], .zeros) }
+        } throws: {
             (($0 as? LoadError)?.report?.unused.count ?? 0) == 1
         }
     }
@@ -74,7 +77,8 @@ import Testing
         let count = 40_000
         let (uniform, normal, ones, zeros) = try store.build {
             (
-                $0.parameter("uniform", [count], .fanIn(16)), $0.parameter("normal", [count], .normal(deviation: 3)),
+                $0.parameter("uniform", [count], .fanIn(16)),
+                $0.parameter("normal", [count], .normal(deviation: 3)),
                 $0.parameter("ones", [7], .ones), $0.parameter("zeros", [7], .zeros)
             )
         }
@@ -97,7 +101,8 @@ import Testing
             (
                 Linear(inputs: 64, outputs: 512, $0["linear"]),
                 Convolution2D(inputs: 32, outputs: 256, kernel: 3, groups: 4, $0["convolution"]),
-                TransposedConvolution2D(inputs: 256, outputs: 16, kernel: 4, stride: 2, padding: 1, $0["transposed"])
+                TransposedConvolution2D(
+                    inputs: 256, outputs: 16, kernel: 4, stride: 2, padding: 1, $0["transposed"])
             )
         }
         for (name, inputs) in [("linear", 64), ("convolution", 8 * 9), ("transposed", 16 * 16)] {
@@ -157,7 +162,9 @@ import Testing
             func tensor(named name: String) throws -> Tensor { throw TensorReadError() }
         }
         struct TensorReadError: Error, CustomStringConvertible { let description = "the disk is gone" }
-        #expect { try ParameterStore(.loaded(Broken())).build { $0.parameter("weight", [1], .ones) } } throws: {
+        #expect {
+            try ParameterStore(.loaded(Broken())).build { $0.parameter("weight", [1], .ones) }
+        } throws: {
             ($0 as? LoadError)?.report?.unreadable == ["weight (the disk is gone)"]
         }
     }

@@ -9,7 +9,9 @@ import Testing
     @Test(arguments: try Fixture.all(in: "convnext"))
     func `forward and gradients are those of the annotated code`(_ fixture: Fixture) throws {
         let configuration = try configuration(of: fixture, as: AnnotatedUNetConfiguration.self)
-        try compare(fixture) { try AnnotatedUNet(configuration, $0) } run: { network, x, time, _ in
+        try compare(fixture) {
+            try AnnotatedUNet(configuration, $0)
+        } run: { network, x, time, _ in
             network(x, time: time)
         }
     }

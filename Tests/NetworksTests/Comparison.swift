@@ -41,7 +41,9 @@ func compare<Network>(
             "gradient of \(name)")
     }
 
-    func wide(_ tensor: Tensor) -> Tensor { tensor.elementType.isFloatingPoint ? tensor.to(.float64) : tensor }
+    func wide(_ tensor: Tensor) -> Tensor {
+        tensor.elementType.isFloatingPoint ? tensor.to(.float64) : tensor
+    }
     let precise = try ParameterStore(.loaded(weights), elementType: .float64).build(build)
     expectClose(
         run(precise, wide(x), wide(time), inputs["class_labels"].map(wide)),

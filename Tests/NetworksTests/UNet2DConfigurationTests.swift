@@ -10,7 +10,8 @@ import Testing
     }
 
     @Test func `an empty configuration has the defaults of diffusers`() throws {
-        let configuration = try decoded(#"{"_class_name": "UNet2DModel", "_diffusers_version": "0.42.1", "_x": [1]}"#)
+        let configuration = try decoded(
+            #"{"_class_name": "UNet2DModel", "_diffusers_version": "0.42.1", "_x": [1]}"#)
         #expect(configuration == UNet2DConfiguration())
         #expect(configuration.blockOutChannels == [224, 448, 672, 896])
         #expect(configuration.attentionHeadDim == 8)
@@ -90,7 +91,9 @@ import Testing
         (#"{"sample_size": 0}"#, "sample_size", "from 1"),
         (#"{"num_class_embeds": -3}"#, "num_class_embeds", "from 1"),
     ])
-    func `a wrong value is named by its key, with what would do`(_ text: String, _ key: String, _ hint: String) {
+    func `a wrong value is named by its key, with what would do`(
+        _ text: String, _ key: String, _ hint: String
+    ) {
         #expect { try decoded(text) } throws: {
             guard let error = $0 as? NetworkError else { return false }
             return error.key == key && error.description.contains(hint)

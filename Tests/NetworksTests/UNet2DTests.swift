@@ -8,7 +8,11 @@ import Testing
     @Test(arguments: try Fixture.all(in: "unet"))
     func `forward and gradients are those of diffusers`(_ fixture: Fixture) throws {
         let configuration = try configuration(of: fixture, as: UNet2DConfiguration.self)
-        try compare(fixture) { try UNet2D(configuration, $0) } run: { $0($1, time: $2, labels: $3) }
+        try compare(fixture) {
+            try UNet2D(configuration, $0)
+        } run: {
+            $0($1, time: $2, labels: $3)
+        }
     }
 
     private func parameterCount(_ configuration: UNet2DConfiguration) throws -> Int {

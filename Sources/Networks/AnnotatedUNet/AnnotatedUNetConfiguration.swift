@@ -43,7 +43,9 @@ public struct AnnotatedUNetConfiguration: Equatable, Sendable {
         guard (1...8).contains(dimMults.count) else {
             throw NetworkError("dim_mults", "must hold 1 to 8 numbers, not \(dimMults.count)")
         }
-        for (index, factor) in dimMults.enumerated() { try checkRange("dim_mults[\(index)]", factor, within: 1...64) }
+        for (index, factor) in dimMults.enumerated() {
+            try checkRange("dim_mults[\(index)]", factor, within: 1...64)
+        }
         guard dimMults[0] == 1 else {
             throw NetworkError("dim_mults", "must begin with 1, because the last block reads 'dim' channels")
         }

@@ -27,7 +27,8 @@ struct PixelAttention {
         let scope = weights["fn"]["fn"]
         self.kind = kind
         norm = GroupNorm(groups: 1, channels: channels, weights["fn"]["norm"])
-        projection = Convolution2D(inputs: channels, outputs: 3 * inner, kernel: 1, bias: false, scope["to_qkv"])
+        projection = Convolution2D(
+            inputs: channels, outputs: 3 * inner, kernel: 1, bias: false, scope["to_qkv"])
         switch kind {
         case .full:
             output = Convolution2D(inputs: inner, outputs: channels, kernel: 1, scope["to_out"])

@@ -53,12 +53,14 @@ struct ResidualBlock {
     ) {
         let (groups, epsilon) = (options.groups, options.epsilon)
         norm1 = GroupNorm(groups: groups, channels: inputs, epsilon: epsilon, weights["norm1"])
-        convolution1 = Convolution2D(inputs: inputs, outputs: outputs, kernel: 3, padding: 1, weights["conv1"])
+        convolution1 = Convolution2D(
+            inputs: inputs, outputs: outputs, kernel: 3, padding: 1, weights["conv1"])
         timeProjection = Linear(
             inputs: options.timeWidth, outputs: options.scalesAndShifts ? 2 * outputs : outputs,
             weights["time_emb_proj"])
         norm2 = GroupNorm(groups: groups, channels: outputs, epsilon: epsilon, weights["norm2"])
-        convolution2 = Convolution2D(inputs: outputs, outputs: outputs, kernel: 3, padding: 1, weights["conv2"])
+        convolution2 = Convolution2D(
+            inputs: outputs, outputs: outputs, kernel: 3, padding: 1, weights["conv2"])
         shortcut =
             inputs == outputs
             ? nil : Convolution2D(inputs: inputs, outputs: outputs, kernel: 1, weights["conv_shortcut"])

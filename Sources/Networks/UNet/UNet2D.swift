@@ -109,7 +109,8 @@ extension UNet2DConfiguration {
                     let inputs = $0 == 0 ? blockOutChannels[max(level - 1, 0)] : outputs
                     return ResidualBlock(inputs: inputs, outputs: outputs, options, scope["resnets"][$0])
                 },
-                attentions: kind == .attention ? layers.map { attention(outputs, scope["attentions"][$0]) } : [],
+                attentions: kind == .attention
+                    ? layers.map { attention(outputs, scope["attentions"][$0]) } : [],
                 downsampler: level == blockOutChannels.count - 1
                     ? nil : downsampler(kind, outputs, scope["downsamplers"][0]))
         }
@@ -159,7 +160,8 @@ extension UNet2DConfiguration {
                     return ResidualBlock(
                         inputs: below + skipped, outputs: outputs, options, scope["resnets"][$0])
                 },
-                attentions: kind == .attention ? layers.map { attention(outputs, scope["attentions"][$0]) } : [],
+                attentions: kind == .attention
+                    ? layers.map { attention(outputs, scope["attentions"][$0]) } : [],
                 upsampler: level == last ? nil : upsampler(kind, outputs, scope["upsamplers"][0]))
         }
     }

@@ -14,9 +14,12 @@ extension UNet2DConfiguration {
         for (index, channels) in blockOutChannels.enumerated() {
             try checkRange("block_out_channels[\(index)]", channels, within: 1...65_536)
         }
-        for (key, count) in [(CodingKeys.downBlockTypes, downBlockTypes.count), (.upBlockTypes, upBlockTypes.count)] {
+        for (key, count) in [
+            (CodingKeys.downBlockTypes, downBlockTypes.count), (.upBlockTypes, upBlockTypes.count),
+        ] {
             try require(
-                key, count == levels, "has \(count) entries and 'block_out_channels' has \(levels): make them equal")
+                key, count == levels,
+                "has \(count) entries and 'block_out_channels' has \(levels): make them equal")
         }
         try checkRange("in_channels", inChannels, within: 1...65_536)
         try checkRange("out_channels", outChannels, within: 1...65_536)
@@ -37,7 +40,8 @@ extension UNet2DConfiguration {
         try checkRange("norm_num_groups", normNumGroups, within: 1...65_536)
         for channels in blockOutChannels where channels % normNumGroups != 0 {
             throw NetworkError(
-                "norm_num_groups", "is \(normNumGroups), which does not divide the \(channels) channels of a block")
+                "norm_num_groups",
+                "is \(normNumGroups), which does not divide the \(channels) channels of a block")
         }
         guard let groups = attnNormNumGroups, let channels = blockOutChannels.last else { return }
         try checkRange("attn_norm_num_groups", groups, within: 1...65_536)
@@ -59,9 +63,13 @@ extension UNet2DConfiguration {
     }
 
     private func validateTime() throws {
-        if let timeEmbeddingDim { try checkRange("time_embedding_dim", timeEmbeddingDim, within: 1...1_048_576) }
+        if let timeEmbeddingDim {
+            try checkRange("time_embedding_dim", timeEmbeddingDim, within: 1...1_048_576)
+        }
         if let numClassEmbeds { try checkRange("num_class_embeds", numClassEmbeds, within: 1...10_000_000) }
-        if let numTrainTimesteps { try checkRange("num_train_timesteps", numTrainTimesteps, within: 1...10_000_000) }
+        if let numTrainTimesteps {
+            try checkRange("num_train_timesteps", numTrainTimesteps, within: 1...10_000_000)
+        }
         switch timeEmbeddingType {
         case .positional:
             let frequencies = blockOutChannels[0] / 2
@@ -69,7 +77,8 @@ extension UNet2DConfiguration {
                 .freqShift, freqShift < frequencies && freqShift > -65_536,
                 "is \(freqShift): use less than half of the first block's channels, \(frequencies)")
         case .learned:
-            try require(.numTrainTimesteps, numTrainTimesteps != nil, "is needed by the time embedding 'learned'")
+            try require(
+                .numTrainTimesteps, numTrainTimesteps != nil, "is needed by the time embedding 'learned'")
         case .fourier: break
         }
     }
