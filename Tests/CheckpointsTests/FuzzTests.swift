@@ -84,8 +84,8 @@ import Testing
             #expect(needed <= bytes.count - 10)
             // What is kept is in proportion to the text: the shortest entry has 50 bytes.
             #expect(header.entries.count * 50 <= bytes.count)
-            // Damage adds up: what is still accepted is damaged again.
-            if bytes.count < 2_000 {
+            // Damage adds up: what is still accepted and has tensors is damaged again.
+            if bytes.count < 2_000, !header.entries.isEmpty {
                 let slot = Int.random(in: Self.seeds.count..<64, using: &random)
                 if slot < pool.count { pool[slot] = (bytes, needed) } else { pool.append((bytes, needed)) }
             }
