@@ -17,6 +17,9 @@ extension Recipe {
         scheduler.betaSchedule = diffusion.schedule
         scheduler.prediction = diffusion.prediction
         scheduler.zeroTerminalSNR = diffusion.zeroTerminalSNR
+        // diffusers' DDIM cuts the data off and leaves the noise as it was, and the two then disagree: guided
+        // samples fall apart. Ancestral steps read the data alone and gain from it.
+        scheduler.clipsData = evaluation.solver == .ddpm
         // A process without signal at its end must be sampled from that end.
         if diffusion.zeroTerminalSNR { scheduler.spacing = .trailing }
         return scheduler
