@@ -76,7 +76,7 @@ let package = Package(
         .executableTarget(
             name: "langevin",
             dependencies: [
-                "Pipelines", "Training", "Evaluation",
+                "Storage", "Pipelines", "Training", "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

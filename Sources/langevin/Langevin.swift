@@ -8,6 +8,7 @@ import Layers
 import Networks
 import Pictures
 import Pipelines
+import Storage
 import Tensors
 import Training
 
@@ -55,7 +56,7 @@ enum Program {
     private static func isAboutInput(_ error: any Error) -> Bool {
         switch error {
         case is RecipeError, is RunError, is PipelineError, is CheckpointError, is LoadError, is NetworkError,
-            is DiffusionError, is DatasetError, is PictureError, is EvaluationError:
+            is DiffusionError, is DatasetError, is PictureError, is EvaluationError, is FileError:
             true
         case let error as TensorError: error.kind == .unavailable
         default: false

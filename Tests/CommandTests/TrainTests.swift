@@ -8,7 +8,10 @@ import Testing
     init() throws { folder = try TemporaryFolder() }
 
     @Test func badRecipesAreRefusedAndNothingIsWritten() throws {
-        let good = "model: {kind: unet2d, in_channels: 1, out_channels: 1, block_out_channels: [32, 32]}\n"
+        let good = """
+            model: {kind: unet2d, in_channels: 1, out_channels: 1, block_out_channels: [32, 32], \
+            down_block_types: [DownBlock2D, DownBlock2D], up_block_types: [UpBlock2D, UpBlock2D]}
+            """
         let cases: [(String, [String], String)] = [
             ("training: {learning_rat: 1}", [], "did you mean training.learning_rate"),
             ("training: {steps: -1}", [], "training.steps"),

@@ -37,6 +37,7 @@ public struct Interrupts: ~Copyable {
     public init() {
         // What an earlier value left unread is not for this one.
         while Self.firstByte(taking: true) != nil {}
+        Self.unblock()
         for interruption in Interruption.allCases {
             var action = sigaction()
             action.sa_flags = SA_RESTART
@@ -52,6 +53,15 @@ public struct Interrupts: ~Copyable {
 
     deinit {
         restoreDefaults()
+    }
+
+    /// A process inherits the signals that its parent's thread had blocked, and supervisors start children
+    /// from threads that block them all.
+    private static func unblock() {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for interruption in Interruption.allCases { sigaddset(&set, interruption.signal) }
+        pthread_sigmask(SIG_UNBLOCK, &set, nil)
     }
 
     /// The first request to stop that came since the value was made. It stays until the value ends.

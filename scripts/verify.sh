@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Slow proofs: fresh cases for a seed against diffusers, through the commands.
+# SEED=N chooses the cases; the date's own by default, printed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${LANGEVIN_ORACLE_PYTHON:-$(Tools/oracle/setup.sh)}
+seed=${SEED:-$(date +%Y%m%d)}
+echo "verify: seed $seed" >&2
+"$python" Tools/oracle/commands.py --program .build/release/langevin --seed "$seed" --recipe recipes/digits.yaml
+LANGEVIN_TEST_KILLS=200 scripts/swift.sh test --filter TrainingTests
+scripts/memory.sh
