@@ -62,7 +62,8 @@ let package = Package(
         room(
             "Training",
             [
-                "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures", "Datasets",
+                "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures",
+                "Datasets",
                 "Pipelines", "Yams",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
                 .product(name: "Logging", package: "swift-log"),

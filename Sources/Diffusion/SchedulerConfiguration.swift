@@ -104,21 +104,25 @@ public struct SchedulerConfiguration: Codable, Sendable, Equatable {
         }
         if let trainedBetas, trainedBetas.count != trainSteps {
             throw DiffusionError(
-                "trained_betas has \(trainedBetas.count) entries and num_train_timesteps is \(trainSteps): they must agree")
+                "trained_betas has \(trainedBetas.count) entries and num_train_timesteps is \(trainSteps): they must agree"
+            )
         }
         let betas = trainedBetas ?? [betaStart, betaEnd]
         guard betas.allSatisfy({ $0 > 0 && $0 < 1 }) else {
             throw DiffusionError("every β (beta_start, beta_end, trained_betas) must lie between 0 and 1")
         }
         guard trainedBetas != nil || betaStart <= betaEnd else {
-            throw DiffusionError("beta_end (\(betaEnd)) is less than beta_start (\(betaStart)): exchange them")
+            throw DiffusionError(
+                "beta_end (\(betaEnd)) is less than beta_start (\(betaStart)): exchange them")
         }
         guard clipRange > 0, thresholdMaximum > 0, (0...1).contains(thresholdQuantile) else {
             throw DiffusionError(
-                "clip_sample_range and sample_max_value must be positive and dynamic_thresholding_ratio in 0 … 1")
+                "clip_sample_range and sample_max_value must be positive and dynamic_thresholding_ratio in 0 … 1"
+            )
         }
         guard (0..<trainSteps).contains(stepsOffset) else {
-            throw DiffusionError("steps_offset is \(stepsOffset): it must be at least 0 and below num_train_timesteps")
+            throw DiffusionError(
+                "steps_offset is \(stepsOffset): it must be at least 0 and below num_train_timesteps")
         }
     }
 }
@@ -156,12 +160,14 @@ extension SchedulerConfiguration {
     /// - Throws: `DiffusionError` where the process has no such times.
     public func grid(steps: Int) throws -> StepGrid {
         guard (1...trainSteps).contains(steps) else {
-            throw DiffusionError("\(steps) steps were asked of a process of \(trainSteps): give 1 to \(trainSteps)")
+            throw DiffusionError(
+                "\(steps) steps were asked of a process of \(trainSteps): give 1 to \(trainSteps)")
         }
         let times = spacing.times(steps: steps, of: trainSteps, offset: stepsOffset)
         guard let first = times.max(), first < trainSteps else {
             throw DiffusionError(
-                "with steps_offset \(stepsOffset), \(steps) steps start past the last time of the process: use fewer steps")
+                "with steps_offset \(stepsOffset), \(steps) steps start past the last time of the process: use fewer steps"
+            )
         }
         let schedule = self.schedule
         let ends: [Int] =

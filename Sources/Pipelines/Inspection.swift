@@ -101,6 +101,7 @@ public enum Inspection: Encodable, Sendable {
         }
     }
 
+    /// The facts alone, without the word for what was looked at.
     public func encode(to encoder: any Encoder) throws {
         switch self {
         case .model(let value): try value.encode(to: encoder)

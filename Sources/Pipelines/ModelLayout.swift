@@ -22,11 +22,13 @@ public struct ModelLayout: Sendable {
     public init(model: String) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: model, isDirectory: &isFolder) else {
-            throw PipelineError("there is no model '\(model)': give a run folder or a folder in the diffusers layout")
+            throw PipelineError(
+                "there is no model '\(model)': give a run folder or a folder in the diffusers layout")
         }
         guard isFolder.boolValue else {
             throw PipelineError(
-                "'\(model)' is a file: give a run folder or a folder in the diffusers layout (with model_index.json)")
+                "'\(model)' is a file: give a run folder or a folder in the diffusers layout (with model_index.json)"
+            )
         }
         func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: model + "/" + name) }
         if has("model_index.json") {
@@ -34,7 +36,8 @@ public struct ModelLayout: Sendable {
         } else if has("model/model_index.json") {
             path = model + "/model"
         } else if has("recipe.yaml") {
-            throw PipelineError("the run '\(model)' has no model yet: it writes one with its first checkpoint")
+            throw PipelineError(
+                "the run '\(model)' has no model yet: it writes one with its first checkpoint")
         } else {
             throw PipelineError(
                 "'\(model)' holds no model_index.json: give a run folder or a folder in the diffusers layout")
@@ -73,7 +76,9 @@ public struct ModelLayout: Sendable {
 
     /// The card; an empty one where there is none.
     public func card() throws -> ModelCard {
-        guard FileManager.default.fileExists(atPath: path + "/" + ModelCard.fileName) else { return ModelCard() }
+        guard FileManager.default.fileExists(atPath: path + "/" + ModelCard.fileName) else {
+            return ModelCard()
+        }
         return try root.configuration(ModelCard.fileName).decoded()
     }
 
@@ -141,7 +146,9 @@ extension ModelLayout {
     package static func replacing(_ path: String, write: (_ aside: String) throws -> Void) throws {
         let manager = FileManager.default
         let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        guard manager.isFolder(parent) else { throw PipelineError("\(path): there is no folder \(parent): make it first") }
+        guard manager.isFolder(parent) else {
+            throw PipelineError("\(path): there is no folder \(parent): make it first")
+        }
         let aside = "\(path).tmp-\(UUID().uuidString)"
         do {
             try write(aside)

@@ -44,7 +44,8 @@ public enum NetworkConfiguration: Sendable, Equatable {
         case AnnotatedUNet.className: self = .annotated(try object.decoded())
         default:
             throw PipelineError(
-                "\(object.place): the network class '\(name)' is not known here: \(UNet2D.className) and \(AnnotatedUNet.className) are")
+                "\(object.place): the network class '\(name)' is not known here: \(UNet2D.className) and \(AnnotatedUNet.className) are"
+            )
         }
     }
 

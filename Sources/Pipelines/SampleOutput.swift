@@ -165,7 +165,9 @@ public struct TrajectoryFrames {
 
     /// One row a picture, from noise on the left to the picture on the right.
     public func picture() throws -> Picture {
-        guard let first = states.first else { throw PipelineError("no step was taken: there is no way to draw") }
+        guard let first = states.first else {
+            throw PipelineError("no step was taken: there is no way to draw")
+        }
         let rows = stacked(states, along: 1).flattened(from: 0, to: 1)
         return try Picture.sheet(of: rows, rows: first.shape[0])
     }

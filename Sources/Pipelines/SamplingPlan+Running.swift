@@ -9,7 +9,9 @@ extension SamplingPlan {
     ///   where it is; what it throws ends the run.
     /// - Returns: `[count, channels, height, width]`, in −1 … 1 where the model keeps its data there.
     /// - Throws: `PipelineError` where a sample is not finite; `TensorError` where arithmetic failed.
-    public func run(onStep: (_ picturesDone: Int, SamplingProgress) throws -> Void = { _, _ in }) throws -> Tensor {
+    public func run(onStep: (_ picturesDone: Int, SamplingProgress) throws -> Void = { _, _ in }) throws
+        -> Tensor
+    {
         var batches: [Tensor] = []
         for start in stride(from: 0, to: request.count, by: request.batchSize) {
             let end = min(start + request.batchSize, request.count)

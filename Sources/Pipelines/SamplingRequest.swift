@@ -64,7 +64,8 @@ public struct SamplingPlan {
             throw PipelineError("\(request.count) pictures were asked for: --count is 1 to 1000000")
         }
         guard (0...1).contains(request.eta) else {
-            throw PipelineError("--eta is \(request.eta): it must lie between 0 (deterministic) and 1 (ancestral)")
+            throw PipelineError(
+                "--eta is \(request.eta): it must lie between 0 (deterministic) and 1 (ancestral)")
         }
         self.model = model
         self.request = request
@@ -77,7 +78,8 @@ public struct SamplingPlan {
         let ownSteps = solver == .ddpm ? min(1000, scheduler.trainSteps) : min(50, scheduler.trainSteps)
         grid = try scheduler.grid(steps: request.steps ?? model.card.steps ?? ownSteps)
         if let first = grid.steps.first?.from, !scheduler.prediction.isDefined(at: first) {
-            throw PipelineError("the process starts with nothing of the data, which predicted noise cannot undo")
+            throw PipelineError(
+                "the process starts with nothing of the data, which predicted noise cannot undo")
         }
         shape = try Self.shape(model, request)
         guidance = request.guidance ?? (request.classes == nil ? 1 : model.card.guidance ?? 1)
@@ -115,12 +117,15 @@ public struct SamplingPlan {
             }
         }
         if let given, given != (height, width) {
-            throw PipelineError("--initial is \(given.height)×\(given.width) and --height, --width say \(height)×\(width)")
+            throw PipelineError(
+                "--initial is \(given.height)×\(given.width) and --height, --width say \(height)×\(width)")
         }
         return [channels, height, width]
     }
 
-    private static func labels(_ model: PictureModel, _ request: SamplingRequest, guidance: Double) throws -> [Int]? {
+    private static func labels(_ model: PictureModel, _ request: SamplingRequest, guidance: Double) throws
+        -> [Int]?
+    {
         guard let known = model.configuration.classCount else {
             guard request.classes == nil else {
                 throw PipelineError("\(model.name) knows no classes: leave out --class")
@@ -132,7 +137,8 @@ public struct SamplingPlan {
         }
         let classes = model.card.nullClass == known - 1 ? known - 1 : known
         if guidance != 1 && model.card.nullClass == nil {
-            throw PipelineError("\(model.name) has no unconditional branch to guide away from: use --guidance 1")
+            throw PipelineError(
+                "\(model.name) has no unconditional branch to guide away from: use --guidance 1")
         }
         switch request.classes {
         case .one(let label):
@@ -147,7 +153,8 @@ public struct SamplingPlan {
             return (0..<request.count).map { $0 * classes / request.count }
         case nil:
             guard let null = model.card.nullClass else {
-                throw PipelineError("\(model.name) must be told a class: add --class 0 to \(classes - 1), or --class all")
+                throw PipelineError(
+                    "\(model.name) must be told a class: add --class 0 to \(classes - 1), or --class all")
             }
             guard guidance == 1 else {
                 throw PipelineError("--guidance needs a class to guide to: add --class")

@@ -28,7 +28,8 @@ public func inference<R>(_ body: () throws -> R) rethrows -> R {
 
 /// Runs a body in which matrix products and convolutions compute in `type`, while reductions and
 /// norms stay in float32 (automatic mixed precision).
-public func autocast<R>(to type: ElementType, on device: Device = .cpu, _ body: () throws -> R) rethrows -> R {
+public func autocast<R>(to type: ElementType, on device: Device = .cpu, _ body: () throws -> R) rethrows -> R
+{
     let kind = device.kind.rawValue
     let wasEnabled = ct_autocast_enabled(kind)
     let before = ct_autocast_element_type(kind)

@@ -49,7 +49,8 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
             try check(ct_device_count(kind.rawValue, &count))
         } catch let error as TensorError {
             throw TensorError(
-                .unavailable, "the device '\(name)' is not available here (\(error.message)): use --device cpu")
+                .unavailable,
+                "the device '\(name)' is not available here (\(error.message)): use --device cpu")
         }
         guard (0..<Int(count)).contains(self.index) else {
             throw TensorError(

@@ -198,7 +198,8 @@ extension CTValue {
     fileprivate func takeTensor() -> Tensor {
         guard kind == Int32(CT_TENSOR.rawValue), let tensor else {
             release()
-            return Tensor(failure: TensorError(.operation, "an operator gave no tensor where one was expected"))
+            return Tensor(
+                failure: TensorError(.operation, "an operator gave no tensor where one was expected"))
         }
         return Tensor(owning: tensor)
     }

@@ -20,38 +20,51 @@ private let linearInterpolation = Operator("aten::lerp.Scalar")
 private let remainderScalar = Operator("aten::remainder.Scalar")
 
 extension Tensor {
+    /// The sum, element by element.
     public static func + (left: Tensor, right: Tensor) -> Tensor { addTensor(.tensor(left), .tensor(right)) }
+    /// The sum, element by element.
     public static func + (left: Tensor, right: Double) -> Tensor { addScalar(.tensor(left), .double(right)) }
+    /// The sum, element by element.
     public static func + (left: Double, right: Tensor) -> Tensor { addScalar(.tensor(right), .double(left)) }
 
+    /// The difference, element by element.
     public static func - (left: Tensor, right: Tensor) -> Tensor {
         subtractTensor(.tensor(left), .tensor(right))
     }
+    /// The difference, element by element.
     public static func - (left: Tensor, right: Double) -> Tensor {
         subtractScalar(.tensor(left), .double(right))
     }
+    /// The difference, element by element.
     public static func - (left: Double, right: Tensor) -> Tensor {
         subtractFrom(.tensor(right), .double(left))
     }
 
+    /// The product, element by element.
     public static func * (left: Tensor, right: Tensor) -> Tensor {
         multiplyTensor(.tensor(left), .tensor(right))
     }
+    /// The product, element by element.
     public static func * (left: Tensor, right: Double) -> Tensor {
         multiplyScalar(.tensor(left), .double(right))
     }
+    /// The product, element by element.
     public static func * (left: Double, right: Tensor) -> Tensor {
         multiplyScalar(.tensor(right), .double(left))
     }
 
+    /// The quotient, element by element.
     public static func / (left: Tensor, right: Tensor) -> Tensor {
         divideTensor(.tensor(left), .tensor(right))
     }
+    /// The quotient, element by element.
     public static func / (left: Tensor, right: Double) -> Tensor {
         divideScalar(.tensor(left), .double(right))
     }
+    /// The quotient, element by element.
     public static func / (left: Double, right: Tensor) -> Tensor { right.reciprocal() * left }
 
+    /// The negative, element by element.
     public static prefix func - (tensor: Tensor) -> Tensor { negate(.tensor(tensor)) }
 
     /// 1 / x.

@@ -19,19 +19,33 @@ private let fillWhere = Operator("aten::masked_fill.Scalar")
 private let identical = Operator("aten::equal")
 
 extension Tensor {
+    /// `true` where both are equal.
     public static func .== (a: Tensor, b: Tensor) -> Tensor { equalTensor(.tensor(a), .tensor(b)) }
+    /// `true` where both are equal.
     public static func .== (a: Tensor, b: Double) -> Tensor { equalScalar(.tensor(a), .double(b)) }
+    /// `true` where they differ.
     public static func .!= (a: Tensor, b: Tensor) -> Tensor { unequalTensor(.tensor(a), .tensor(b)) }
+    /// `true` where the first is less.
     public static func .< (a: Tensor, b: Tensor) -> Tensor { lessTensor(.tensor(a), .tensor(b)) }
+    /// `true` where the first is less.
     public static func .< (a: Tensor, b: Double) -> Tensor { lessScalar(.tensor(a), .double(b)) }
+    /// `true` where the first is less or equal.
     public static func .<= (a: Tensor, b: Tensor) -> Tensor { lessEqualTensor(.tensor(a), .tensor(b)) }
+    /// `true` where the first is less or equal.
     public static func .<= (a: Tensor, b: Double) -> Tensor { lessEqualScalar(.tensor(a), .double(b)) }
+    /// `true` where the first is greater.
     public static func .> (a: Tensor, b: Tensor) -> Tensor { greaterTensor(.tensor(a), .tensor(b)) }
+    /// `true` where the first is greater.
     public static func .> (a: Tensor, b: Double) -> Tensor { greaterScalar(.tensor(a), .double(b)) }
+    /// `true` where the first is greater or equal.
     public static func .>= (a: Tensor, b: Tensor) -> Tensor { greaterEqualTensor(.tensor(a), .tensor(b)) }
+    /// `true` where the first is greater or equal.
     public static func .>= (a: Tensor, b: Double) -> Tensor { greaterEqualScalar(.tensor(a), .double(b)) }
+    /// `true` where both are true.
     public static func .& (a: Tensor, b: Tensor) -> Tensor { bothTrue(.tensor(a), .tensor(b)) }
+    /// `true` where one is true.
     public static func .| (a: Tensor, b: Tensor) -> Tensor { eitherTrue(.tensor(a), .tensor(b)) }
+    /// `true` where it is false.
     public static prefix func .! (a: Tensor) -> Tensor { notTrue(.tensor(a)) }
 
     /// `value` where `mask` is true, this tensor's elements elsewhere.

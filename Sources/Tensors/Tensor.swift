@@ -146,7 +146,8 @@ extension Tensor {
         do {
             try check(
                 ct_tensor_from_memory(
-                    memory, shape.map(Int64.init), Int32(shape.rank), elementType.rawValue, context.toOpaque(),
+                    memory, shape.map(Int64.init), Int32(shape.rank), elementType.rawValue,
+                    context.toOpaque(),
                     { Unmanaged<AnyObject>.fromOpaque($0!).release() }, &result))
             self.init(owning: result!)
         } catch {
@@ -156,7 +157,9 @@ extension Tensor {
     }
 
     /// Memory that has not been written yet.
-    public static func empty(_ shape: Shape, _ type: ElementType = .float32, on device: Device = .cpu) -> Tensor {
+    public static func empty(_ shape: Shape, _ type: ElementType = .float32, on device: Device = .cpu)
+        -> Tensor
+    {
         emptyTensor(.ints(shape.extents), .elementType(type), .none, .device(device))
     }
 
@@ -168,12 +171,16 @@ extension Tensor {
     }
 
     /// Zeros.
-    public static func zeros(_ shape: Shape, _ type: ElementType = .float32, on device: Device = .cpu) -> Tensor {
+    public static func zeros(_ shape: Shape, _ type: ElementType = .float32, on device: Device = .cpu)
+        -> Tensor
+    {
         full(0, shape, type, on: device)
     }
 
     /// Ones.
-    public static func ones(_ shape: Shape, _ type: ElementType = .float32, on device: Device = .cpu) -> Tensor {
+    public static func ones(_ shape: Shape, _ type: ElementType = .float32, on device: Device = .cpu)
+        -> Tensor
+    {
         full(1, shape, type, on: device)
     }
 
@@ -188,14 +195,17 @@ extension Tensor {
 
     /// `count` values evenly spaced from `start` to `end`, both included.
     public static func linear(
-        from start: Double, to end: Double, count: Int, _ type: ElementType = .float32, on device: Device = .cpu
+        from start: Double, to end: Double, count: Int, _ type: ElementType = .float32,
+        on device: Device = .cpu
     ) -> Tensor {
         linearRange(
             .double(start), .double(end), .int(count), .elementType(type), .none, .device(device))
     }
 
     /// The identity matrix `[size, size]`.
-    public static func identity(_ size: Int, _ type: ElementType = .float32, on device: Device = .cpu) -> Tensor {
+    public static func identity(_ size: Int, _ type: ElementType = .float32, on device: Device = .cpu)
+        -> Tensor
+    {
         identityMatrix(.int(size), .elementType(type), .none, .device(device))
     }
 }

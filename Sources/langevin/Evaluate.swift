@@ -65,7 +65,8 @@ struct Evaluate: ParsableCommand {
         }
         bar.finish()
         let report = try EvaluationReport(
-            samples: samples.to(.cpu).to(.float32).clamped(to: -1...1), labels: plan.labels.map { Tensor($0) },
+            samples: samples.to(.cpu).to(.float32).clamped(to: -1...1),
+            labels: plan.labels.map { Tensor($0) },
             training: training, heldOut: heldOut)
         if json {
             try printJSON(report)

@@ -5,9 +5,13 @@ import Pipelines
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say what is in a model, a safetensors file or a picture.",
-        discussion: "A model's parameters are counted from its configurations alone; weights need not be there.")
+        discussion:
+            "A model's parameters are counted from its configurations alone; weights need not be there.")
 
-    @Argument(help: "A run folder, a folder in the diffusers layout, one network's folder, a .safetensors file, or a PNG.")
+    @Argument(
+        help:
+            "A run folder, a folder in the diffusers layout, one network's folder, a .safetensors file, or a PNG."
+    )
     var path: String
 
     @Flag(help: "Print one JSON object.")

@@ -26,12 +26,15 @@ struct ComputeOptions: ParsableArguments {
 }
 
 extension ElementType: ExpressibleByArgument {
+    /// A floating-point type by name.
     public init?(argument: String) {
         guard let type = ElementType(name: argument), type.isFloatingPoint else { return nil }
         self = type
     }
 
+    /// What the help shows.
     public var defaultValueDescription: String { name }
+    /// What can be given.
     public static var allValueStrings: [String] { ["float32", "float64", "bfloat16", "float16"] }
 }
 

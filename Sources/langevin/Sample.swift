@@ -14,7 +14,11 @@ struct Sample: ParsableCommand {
     @Argument(help: "A run folder, or a folder in the diffusers layout.")
     var model: String
 
-    @Option(name: [.short, .long], help: "A picture (.png .jpg .webp; a sheet where there are several and no %d), .safetensors for the raw tensor 'samples', or a folder.")
+    @Option(
+        name: [.short, .long],
+        help:
+            "A picture (.png .jpg .webp; a sheet where there are several and no %d), .safetensors for the raw tensor 'samples', or a folder."
+    )
     var output: String
 
     @Option(help: "The number of pictures.")
@@ -32,7 +36,9 @@ struct Sample: ParsableCommand {
     @Option(help: "The solver: ddpm, ddim; the model's own where none is given.")
     var solver: SolverName?
 
-    @Option(name: .customLong("grid"), help: "How times are chosen: leading, trailing, linspace; the model's own where not given.")
+    @Option(
+        name: .customLong("grid"),
+        help: "How times are chosen: leading, trailing, linspace; the model's own where not given.")
     var grid: TimeSpacing?
 
     @Option(help: "DDIM's η, 0 (deterministic) to 1 (ancestral).")

@@ -13,7 +13,8 @@ struct Train: ParsableCommand {
     @Argument(help: "The recipe, a YAML file.")
     var recipe: String
 
-    @Option(name: .customLong("set"), help: "Another value for a key of the recipe: --set training.steps=100.")
+    @Option(
+        name: .customLong("set"), help: "Another value for a key of the recipe: --set training.steps=100.")
     var changes: [String] = []
 
     @Option(help: "The run folder.")

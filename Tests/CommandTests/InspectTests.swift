@@ -1,7 +1,7 @@
 import Checkpoints
 import Foundation
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct InspectTests {
@@ -19,7 +19,8 @@ import Testing
                 """, 35_746_307
             ),
             (
-                "ldm-celebahq", "{\"_class_name\": \"UNet2DModel\", \"block_out_channels\": [224, 448, 672, 896], \"attention_head_dim\": 32}",
+                "ldm-celebahq",
+                "{\"_class_name\": \"UNet2DModel\", \"block_out_channels\": [224, 448, 672, 896], \"attention_head_dim\": 32}",
                 274_056_163
             ),
             ("annotated", "{\"_class_name\": \"AnnotatedUNet\", \"dim\": 28}", 2_996_315),

@@ -25,7 +25,8 @@ struct Program {
 
     static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
         let process = Process()
-        let path = ProcessInfo.processInfo.environment["LANGEVIN_PROGRAM"] ?? root + "/.build/release/langevin"
+        let path =
+            ProcessInfo.processInfo.environment["LANGEVIN_PROGRAM"] ?? root + "/.build/release/langevin"
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: root)

@@ -1,8 +1,8 @@
 import Checkpoints
 import Foundation
 import Pictures
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct SampleTests {
@@ -24,7 +24,10 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: folder("n-000.png")))
         #expect(FileManager.default.fileExists(atPath: folder("n-001.png")))
         _ = try sample("--class", "3", "--count", "2", "-o", folder("each"))
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder("each")).sorted() == ["00000.png", "00001.png"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder("each")).sorted() == [
+                "00000.png", "00001.png",
+            ])
         for name in ["one.jpg", "one.webp"] {
             _ = try sample("--class", "3", "-o", folder(name))
             #expect(try Picture(contentsOf: URL(fileURLWithPath: folder(name))).width == 8)
@@ -43,7 +46,8 @@ import Testing
         func samples(_ name: String, _ arguments: String...) throws -> Tensor {
             let path = tiny.folder(name + ".safetensors")
             let outcome = try Program.run(
-                ["sample", tiny.run, "-o", path, "--steps", "5", "--solver", solver, "--eta", "0.5"] + arguments)
+                ["sample", tiny.run, "-o", path, "--steps", "5", "--solver", solver, "--eta", "0.5"]
+                    + arguments)
             #expect(outcome.code == 0, "\(outcome.messages)")
             return try SafetensorsFile(path: path, storage: .copied).tensor(named: "samples")
         }
@@ -57,7 +61,8 @@ import Testing
         try SafetensorsWriter([("latents", start)]).write(to: tiny.folder("start.safetensors"))
         if solver == "ddim" {
             let given = try samples(
-                "d", "--count", "2", "--seed", "7", "--initial", tiny.folder("start.safetensors"), "--eta", "0")
+                "d", "--count", "2", "--seed", "7", "--initial", tiny.folder("start.safetensors"), "--eta",
+                "0")
             expectClose(given, try samples("e", "--count", "2", "--seed", "7", "--eta", "0"), absolute: 1e-6)
         }
     }
@@ -81,10 +86,12 @@ import Testing
         let out = ["-o", tiny.folder("never.png")]
         let cases: [([String], String)] = [
             (["--count", "0"], "--count"), (["--count", "-3"], "count"), (["--count", "many"], "count"),
-            (["--steps", "0"], "0 steps"), (["--steps", "51"], "51 steps"), (["--steps", "1000000000000"], "steps"),
+            (["--steps", "0"], "0 steps"), (["--steps", "51"], "51 steps"),
+            (["--steps", "1000000000000"], "steps"),
             (["--solver", "euler"], "euler"), (["--grid", "karras"], "karras"),
             (["--eta", "1.5"], "--eta"), (["--eta", "nan"], "--eta"),
-            (["--guidance", "3"], "no classes"), (["--class", "3"], "no classes"), (["--class", "x"], "class"),
+            (["--guidance", "3"], "no classes"), (["--class", "3"], "no classes"),
+            (["--class", "x"], "class"),
             (["--width", "7"], "multiple of 2"), (["--height", "0"], "multiple of 2"),
             (["--width", "1000000"], "multiple of 2"),
             (["--device", "cuda"], "cuda"), (["--device", "tpu"], "tpu"), (["--dtype", "int8"], "int8"),
@@ -97,7 +104,8 @@ import Testing
             try Program.expectRefused(["sample", model] + arguments + out, words)
         }
         for output in ["/nowhere/x.png", tiny.folder("x.gif"), tiny.folder("n-%s.png"), "/proc/x.png"] {
-            try Program.expectRefused(["sample", model, "-o", output], output.split(separator: "/").first.map(String.init)!)
+            try Program.expectRefused(
+                ["sample", model, "-o", output], output.split(separator: "/").first.map(String.init)!)
         }
         try Program.expectRefused(["sample", tiny.folder("none")] + out, "there is no model")
         try Program.expectRefused(["sample", tiny.folder("recipe.yaml")] + out, "is a file")
@@ -151,9 +159,12 @@ import Testing
         try expectRefused(file, scheduler("trained_betas", "[0.1, 0.2]"), "trained_betas")
         try expectRefused(file, scheduler("prediction_type", "\"hope\""), "hope")
         try expectRefused(file, scheduler("variance_type", "\"fixed_large_log\""), "fixed_large_log")
-        try expectRefused("model_index.json", "{\"_class_name\": \"StableDiffusionPipeline\"}", "StableDiffusionPipeline")
+        try expectRefused(
+            "model_index.json", "{\"_class_name\": \"StableDiffusionPipeline\"}", "StableDiffusionPipeline")
         try expectRefused("model_index.json", "[]", "model_index.json")
-        try expectRefused("unet/config.json", "{\"_class_name\": \"UNet2DModel\", \"block_out_channels\": []}", "block_out_channels")
+        try expectRefused(
+            "unet/config.json", "{\"_class_name\": \"UNet2DModel\", \"block_out_channels\": []}",
+            "block_out_channels")
         try expectRefused("unet/config.json", "{\"_class_name\": \"UNet9DModel\"}", "UNet9DModel")
     }
 }

@@ -63,14 +63,23 @@ import Testing
                 fileURLWithPath: ProcessInfo.processInfo.environment["LANGEVIN_PROGRAM"]
                     ?? Program.root + "/.build/release/langevin")
             process.currentDirectoryURL = URL(fileURLWithPath: Program.root)
-            process.arguments = ["train", recipe, "--out", path, "--resume", "--set", "training.steps=1000000", "--set", "training.log_every=1"]
+            process.arguments = [
+                "train", recipe, "--out", path, "--resume", "--set", "training.steps=1000000", "--set",
+                "training.log_every=1",
+            ]
             process.standardError = FileHandle.nullDevice
             try process.run()
             // Once it writes metrics it trains; give up after a minute.
             let start = Date()
-            func lines() -> Int { (try? String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8))?.split(separator: "\n").count ?? 0 }
+            func lines() -> Int {
+                (try? String(contentsOfFile: path + "/metrics.jsonl", encoding: .utf8))?.split(
+                    separator: "\n"
+                ).count ?? 0
+            }
             let before = lines()
-            while lines() <= before + 2 && Date().timeIntervalSince(start) < 60 && process.isRunning { usleep(20_000) }
+            while lines() <= before + 2 && Date().timeIntervalSince(start) < 60 && process.isRunning {
+                usleep(20_000)
+            }
             kill(process.processIdentifier, signal)
             process.waitUntilExit()
             #expect(process.terminationStatus == code)

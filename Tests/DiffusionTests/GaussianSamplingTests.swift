@@ -61,7 +61,8 @@ private struct GaussianData {
         var ancestral = SchedulerConfiguration(.ddpm)
         ancestral.variance = variance
         let source = NoiseSource(seed: 9, count: 1, elementType: .float64)
-        let found = run(source.draw([50_000]), try ancestral.grid(steps: 1000), DDPMSolver(variance: variance), source)
+        let found = run(
+            source.draw([50_000]), try ancestral.grid(steps: 1000), DDPMSolver(variance: variance), source)
         #expect(abs(try found.mean().item() - data.mean) < 0.02)
         // The larger variance is exact for unit data, the smaller for a point; here both are near.
         #expect(abs(try found.standardDeviation().item() - data.deviation) < 0.03)

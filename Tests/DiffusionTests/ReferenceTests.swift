@@ -1,8 +1,8 @@
 import Checkpoints
 import Diffusion
 import Foundation
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Steps and trajectories of diffusers' own schedulers, and of the notes' literal code, in float64.
@@ -12,7 +12,8 @@ import Testing
         for fixture in try Fixture.all(in: "ddpm", prefix: kind) {
             let schedule = try configuration(fixture).schedule
             expectClose(
-                schedule.betas, try fixture.tensor("tables64.betas").array(), relative: 1e-12, absolute: 1e-15,
+                schedule.betas, try fixture.tensor("tables64.betas").array(), relative: 1e-12,
+                absolute: 1e-15,
                 fixture.name)
             expectClose(
                 schedule.alphaBars, try fixture.tensor("tables64.alphas_cumprod").array(), relative: 1e-11,
@@ -77,7 +78,8 @@ import Testing
                     .sampling(start, through: grid, denoiser: denoiser, noise: noise)
             let states = stacked(steps.map(\.sample))
             expectClose(
-                states, try fixture.tensor("trajectory.states"), absolute: 1e-10, ofLargest: 1e-10, fixture.name)
+                states, try fixture.tensor("trajectory.states"), absolute: 1e-10, ofLargest: 1e-10,
+                fixture.name)
         }
     }
 
@@ -86,7 +88,9 @@ import Testing
             let configuration = try configuration(fixture)
             let grid = try inversionGrid(configuration, fixture)
             let denoiser = thresholded(
-                told(try fixture.tensor("trajectory.mean"), try fixture.tensor("trajectory.deviation"), configuration),
+                told(
+                    try fixture.tensor("trajectory.mean"), try fixture.tensor("trajectory.deviation"),
+                    configuration),
                 configuration, false)
             let start = try fixture.tensor("trajectory.initial")
             let steps = DDIMSolver().sampling(
@@ -111,7 +115,8 @@ import Testing
             for (index, step) in StepGrid(through: levels + [.data]).steps.enumerated() {
                 let fresh = try fixture.tensor("noise")[index]
                 x = replayed(x, step, solver, denoiser, fresh)
-                expectClose(x, try fixture.tensor("states")[index], absolute: 1e-10, "\(fixture.name) \(index)")
+                expectClose(
+                    x, try fixture.tensor("states")[index], absolute: 1e-10, "\(fixture.name) \(index)")
             }
         }
     }
@@ -135,7 +140,8 @@ import Testing
             let data = try fixture.tensor("data")
             let (noise, times) = (try fixture.tensor("noise"), try fixture.tensor("timesteps"))
             expectClose(
-                objective.noised(data, noise: noise, times: times), try fixture.tensor("noisy"), absolute: 1e-12,
+                objective.noised(data, noise: noise, times: times), try fixture.tensor("noisy"),
+                absolute: 1e-12,
                 fixture.name)
         }
     }
@@ -168,25 +174,31 @@ import Testing
     }
 
     /// The same asked at the level of the *time* that it is told, as an inverted step holds it.
-    private func told(_ mean: Tensor, _ deviation: Tensor, _ configuration: SchedulerConfiguration) -> Denoiser {
+    private func told(_ mean: Tensor, _ deviation: Tensor, _ configuration: SchedulerConfiguration)
+        -> Denoiser
+    {
         let (exact, schedule) = (gaussian(mean, deviation), configuration.schedule)
         return Denoiser { x, level in
             let asked = schedule.level(at: level.time)
             let estimate = exact(x, asked)
             let output = configuration.prediction.target(
-                data: estimate.data, noise: estimate.noise, alpha: Tensor(asked.alpha), sigma: Tensor(asked.sigma))
+                data: estimate.data, noise: estimate.noise, alpha: Tensor(asked.alpha),
+                sigma: Tensor(asked.sigma))
             return configuration.prediction.estimate(output, sample: x, at: level)
         }
     }
 
-    private func inversionGrid(_ configuration: SchedulerConfiguration, _ fixture: Fixture) throws -> StepGrid {
+    private func inversionGrid(_ configuration: SchedulerConfiguration, _ fixture: Fixture) throws -> StepGrid
+    {
         let steps: Int = try fixture.case.required("steps")
         let times = try fixture.tensor("timesteps").array(of: Int.self)
         let schedule = configuration.schedule
         let levels = times.map { time in
             let before = min(time - configuration.trainSteps / steps, configuration.trainSteps - 1)
             let clean = configuration.endsAtData ? NoiseLevel.data : schedule.level(at: 0)
-            return (before >= 0 ? schedule.level(at: Double(before)) : clean, schedule.level(at: Double(time)))
+            return (
+                before >= 0 ? schedule.level(at: Double(before)) : clean, schedule.level(at: Double(time))
+            )
         }
         return StepGrid(steps: levels.reversed().map { StepGrid.Step(from: $0.1, to: $0.0) }).inverted()
     }

@@ -1,6 +1,6 @@
 import Evaluation
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct FrechetDistanceTests {
@@ -8,13 +8,16 @@ import Testing
         for fixture in try Fixture.all(in: "frechet") {
             func statistics(_ index: Int) throws -> FeatureStatistics {
                 FeatureStatistics(
-                    mean: try fixture.tensor("mean\(index)"), covariance: try fixture.tensor("covariance\(index)"))
+                    mean: try fixture.tensor("mean\(index)"),
+                    covariance: try fixture.tensor("covariance\(index)"))
             }
             let distance = try statistics(1).frechetDistance(to: statistics(2))
             let expected = try fixture.tensor("distance").item(Double.self)
             // Where a covariance is singular the reference's own root is good to 1e-6 only.
             let tolerance = fixture.name.contains("narrow") ? 1e-5 : 1e-9
-            #expect(abs(distance - expected) < tolerance * max(1, expected), "\(fixture.name): \(distance) \(expected)")
+            #expect(
+                abs(distance - expected) < tolerance * max(1, expected),
+                "\(fixture.name): \(distance) \(expected)")
         }
     }
 

@@ -1,6 +1,6 @@
 import Checkpoints
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// What PyTorch's generator draws for a seed, bit for bit.
@@ -17,7 +17,8 @@ import Testing
                 let type = try #require(ElementType(name: try draw.required("type")))
                 let expected = try fixture.tensor("\(index).\(number)")
                 let found = generator.normal(expected.shape, type)
-                #expect(try found.isIdentical(to: expected), "case \(index), draw \(number), \(expected.shape)")
+                #expect(
+                    try found.isIdentical(to: expected), "case \(index), draw \(number), \(expected.shape)")
             }
         }
     }

@@ -1,6 +1,5 @@
-import Testing
-
 import Tensors
+import Testing
 
 @Suite struct TensorTests {
     @Test func valuesComeBackAsTheyWentIn() throws {
@@ -30,7 +29,8 @@ import Tensors
         #expect(try (6 / a).array(of: Double.self) == [6, 3, 2, 1.5])
         #expect(try (a * 2 - b / 10).array(of: Double.self) == [1, 2, 5, 6])
         #expect(try a.adding(productOf: a, a, scale: 0.5).array(of: Double.self) == [1.5, 4, 7.5, 12])
-        #expect(try a.interpolated(to: a + 1, weight: 0.25).array(of: Double.self) == [1.25, 2.25, 3.25, 4.25])
+        #expect(
+            try a.interpolated(to: a + 1, weight: 0.25).array(of: Double.self) == [1.25, 2.25, 3.25, 4.25])
     }
 
     @Test func reductionsAndMatrices() throws {
@@ -51,7 +51,10 @@ import Tensors
     @Test func shapesChangeWithoutTouchingElements() throws {
         let a = Tensor((0..<24).map(Double.init), shape: [2, 3, 4])
         #expect(a.permuted(2, 0, 1).shape == [4, 2, 3])
-        #expect(try a.slice(1..<3, of: 1).array(of: Int.self) == [4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23])
+        #expect(
+            try a.slice(1..<3, of: 1).array(of: Int.self) == [
+                4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23,
+            ])
         #expect(try concatenated(a.chunked(2, of: 2), along: 2).isIdentical(to: a))
         #expect(try concatenated(a.split([1, 3], of: 2), along: 2).isIdentical(to: a))
         #expect(try stacked([a[0], a[1]]).isIdentical(to: a))
@@ -67,7 +70,8 @@ import Tensors
         #expect(try table.embedding(indices).array(of: Int.self) == [4, 5, 0, 1])
         #expect(try table.indexed([nil, Tensor([1] as [Int])]).array(of: Int.self) == [1, 3, 5])
         #expect(try indices.oneHot(3).array(of: Int.self) == [0, 0, 1, 1, 0, 0])
-        #expect(try (table .> 2).choosing(table, otherwise: -table).array(of: Int.self) == [0, -1, -2, 3, 4, 5])
+        #expect(
+            try (table .> 2).choosing(table, otherwise: -table).array(of: Int.self) == [0, -1, -2, 3, 4, 5])
     }
 
     @Test func aFailureTravelsAndIsThrownWhereValuesAreRead() throws {

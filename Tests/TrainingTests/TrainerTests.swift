@@ -1,7 +1,7 @@
 import Checkpoints
 import Foundation
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 import Training
 
@@ -43,7 +43,8 @@ import Training
     }
 
     @Test(arguments: [
-        ["training.gradient_accumulation=1"], ["training.gradient_accumulation=2", "training.precision=bfloat16"],
+        ["training.gradient_accumulation=1"],
+        ["training.gradient_accumulation=2", "training.precision=bfloat16"],
         ["training.ema_decay=0", "data.flip=true"],
     ])
     func fiveAndFiveStepsEqualTenBitForBit(changes: [String]) throws {
@@ -72,9 +73,13 @@ import Training
         let path = "\(folder.path)/complete"
         #expect(try Trainer(recipe: recipe(), folder: path, resume: true).train() == .complete)
         var steps = 0
-        #expect(try Trainer(recipe: recipe(), folder: path, resume: true).train(report: { _ in steps += 1 }) == .complete)
+        #expect(
+            try Trainer(recipe: recipe(), folder: path, resume: true).train(report: { _ in steps += 1 })
+                == .complete)
         #expect(steps == 0)
-        for name in ["loss.png", "samples/step-10.png", "model/model_index.json", "recipe.yaml", "metrics.jsonl"] {
+        for name in [
+            "loss.png", "samples/step-10.png", "model/model_index.json", "recipe.yaml", "metrics.jsonl",
+        ] {
             #expect(FileManager.default.fileExists(atPath: "\(path)/\(name)"), "\(name)")
         }
         let file = try SafetensorsFile(path: "\(path)/model/unet/diffusion_pytorch_model.safetensors")
@@ -98,10 +103,14 @@ import Training
     @Test func aResumeThatDoesNotFitSaysWhatDiffers() throws {
         let path = "\(folder.path)/misfit"
         #expect(try Trainer(recipe: recipe(), folder: path, resume: false).train() == .complete)
-        #expect { try Trainer(recipe: recipe(["training.batch_size=16"]), folder: path, resume: true) } throws: {
+        #expect {
+            try Trainer(recipe: recipe(["training.batch_size=16"]), folder: path, resume: true)
+        } throws: {
             "\($0)".contains("training.batch_size") && "\($0)".contains("8") && "\($0)".contains("16")
         }
-        #expect { try Trainer(recipe: recipe(), folder: path, resume: false) } throws: { "\($0)".contains("--resume") }
+        #expect { try Trainer(recipe: recipe(), folder: path, resume: false) } throws: {
+            "\($0)".contains("--resume")
+        }
     }
 
     @Test func aRecipeThatDoesNotFitItsDataLeavesNoFolder() throws {

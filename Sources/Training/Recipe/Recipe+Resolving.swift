@@ -66,13 +66,15 @@ extension Recipe.ModelSection {
         switch network {
         case .annotated(let configuration):
             guard !classConditional else {
-                throw RecipeError("model.class_conditional: the annotated network knows no classes; use kind unet2d.")
+                throw RecipeError(
+                    "model.class_conditional: the annotated network knows no classes; use kind unet2d.")
             }
             return .annotated(configuration)
         case .unet2D(var configuration):
             guard !configuration.isConditional else {
                 throw RecipeError(
-                    "model.num_class_embeds and model.class_embed_type are not set by hand: use model.class_conditional.")
+                    "model.num_class_embeds and model.class_embed_type are not set by hand: use model.class_conditional."
+                )
             }
             let shape = dataset.pictureShape
             configuration.sampleSize =
@@ -105,7 +107,8 @@ extension Recipe.DataSection {
         switch kind {
         case .digits:
             return try shaped(
-                DigitsDataset(contentsOf: URL(fileURLWithPath: path ?? Self.shippedDigits()), part: split.digits))
+                DigitsDataset(
+                    contentsOf: URL(fileURLWithPath: path ?? Self.shippedDigits()), part: split.digits))
         case .idx:
             return try shaped(IdxDataset(folder: URL(fileURLWithPath: needed(path)), part: split.idx))
         case .folder:
@@ -113,12 +116,15 @@ extension Recipe.DataSection {
                 throw RecipeError("data.size: a folder of pictures needs one; give the side in pixels.")
             }
             return try FolderDataset(
-                folder: URL(fileURLWithPath: needed(path)), width: size, height: size, channels: channels ?? 3)
+                folder: URL(fileURLWithPath: needed(path)), width: size, height: size, channels: channels ?? 3
+            )
         }
     }
 
     private func needed(_ path: String?) throws -> String {
-        guard let path else { throw RecipeError("data.path: data of kind \(kind.rawValue) need one; give it.") }
+        guard let path else {
+            throw RecipeError("data.path: data of kind \(kind.rawValue) need one; give it.")
+        }
         return path
     }
 
@@ -135,7 +141,8 @@ extension Recipe.DataSection {
         for place in places where FileManager.default.fileExists(atPath: place.appending(path: inner).path) {
             return place.appending(path: inner).path
         }
-        throw RecipeError("data.path: the project's digits (\(inner)) are not below the working folder; give their path.")
+        throw RecipeError(
+            "data.path: the project's digits (\(inner)) are not below the working folder; give their path.")
     }
 
     /// Data that a command names in a word: `digits`, a folder of idx files, or a folder of class folders,
@@ -146,7 +153,8 @@ extension Recipe.DataSection {
         size = shape[1]
         channels = shape[0]
         guard shape[1] == shape[2] else {
-            throw RecipeError("The model's pictures are \(shape[1])×\(shape[2]): data are compared at square sizes only.")
+            throw RecipeError(
+                "The model's pictures are \(shape[1])×\(shape[2]): data are compared at square sizes only.")
         }
         guard name != "digits" else { return }
         path = name

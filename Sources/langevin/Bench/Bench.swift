@@ -26,7 +26,10 @@ struct Bench: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    @Flag(help: "Do the work once for each line on standard input and print its milliseconds, so that another program can alternate with this one.")
+    @Flag(
+        help:
+            "Do the work once for each line on standard input and print its milliseconds, so that another program can alternate with this one."
+    )
     var serve = false
 
     func run() throws {
