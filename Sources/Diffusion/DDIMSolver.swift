@@ -13,6 +13,7 @@ public struct DDIMSolver: Solver {
         self.eta = eta
     }
 
+    /// x_s = α_s·x̂₀ + √(σ_s² − σ_η²)·ε̂ + σ_η·fresh noise.
     public func step(
         _ x: Tensor, _ step: StepGrid.Step, _ memory: inout Void, denoiser: Denoiser, noise: NoiseSource
     ) -> (sample: Tensor, estimate: Estimate) {

@@ -21,6 +21,7 @@ public struct DDPMSolver: Solver {
         self.variance = variance
     }
 
+    /// The posterior's mean and, but for the last step, its deviation times fresh noise.
     public func step(
         _ x: Tensor, _ step: StepGrid.Step, _ memory: inout Void, denoiser: Denoiser, noise: NoiseSource
     ) -> (sample: Tensor, estimate: Estimate) {

@@ -24,6 +24,7 @@ public struct DiscreteSchedule: NoiseSchedule, Equatable {
 
     /// The number of steps T.
     public var count: Int { betas.count }
+    /// T − 1.
     public var start: Double { Double(count - 1) }
 
     /// The level at a whole time; times below 0 are the data itself.

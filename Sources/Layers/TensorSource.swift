@@ -23,10 +23,15 @@ public struct TensorDictionary: TensorSource {
         self.tensors = tensors
     }
 
+    /// Every name, in order.
     public var names: [String] { tensors.keys.sorted() }
+    /// The shape of a tensor.
     public func shape(of name: String) -> Shape? { tensors[name]?.shape }
+    /// The element type of a tensor.
     public func elementType(of name: String) -> ElementType? { tensors[name]?.elementType }
 
+    /// The tensor of a name.
+    /// - Throws: `LoadError` where there is none.
     public func tensor(named name: String) throws -> Tensor {
         guard let tensor = tensors[name] else { throw LoadError("there is no tensor '\(name)'") }
         return tensor

@@ -67,7 +67,7 @@ def inputs(settings, draw, batch):
     if settings["time_embedding_type"] == "fourier":
         timestep = torch.tensor([draw.real(0.05, 50) for _ in range(batch)])
     else:
-        timestep = torch.tensor([draw.integer(0, settings.get("num_train_timesteps", 1000) - 1) for _ in range(batch)])
+        timestep = torch.tensor([draw.integer(0, (settings.get("num_train_timesteps") or 1000) - 1) for _ in range(batch)])
     labels = None
     if settings["num_class_embeds"] is not None:
         labels = torch.tensor([draw.integer(0, settings["num_class_embeds"] - 1) for _ in range(batch)])
