@@ -75,8 +75,12 @@ public struct SamplingPlan {
         scheduler.spacing = request.spacing ?? scheduler.spacing
         try scheduler.validate()
         self.scheduler = scheduler
-        let ownSteps = solver == .ddpm ? min(1000, scheduler.trainSteps) : min(50, scheduler.trainSteps)
-        grid = try scheduler.grid(steps: request.steps ?? model.card.steps ?? ownSteps)
+        let ownSteps = min(solver == .ddpm ? 1000 : 50, scheduler.trainSteps)
+        let steps = request.steps ?? model.card.steps ?? ownSteps
+        guard (1...scheduler.trainSteps).contains(steps) else {
+            throw PipelineError("--steps is \(steps): this process allows 1 to \(scheduler.trainSteps)")
+        }
+        grid = try scheduler.grid(steps: steps)
         if let first = grid.steps.first?.from, !scheduler.prediction.isDefined(at: first) {
             throw PipelineError(
                 "the process starts with nothing of the data, which predicted noise cannot undo")

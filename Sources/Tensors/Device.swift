@@ -50,7 +50,7 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
         } catch let error as TensorError {
             throw TensorError(
                 .unavailable,
-                "the device '\(name)' is not available here (\(error.message)): use --device cpu")
+                "the device '\(name)' is not available here (\(error.message)): use cpu")
         }
         guard (0..<Int(count)).contains(self.index) else {
             throw TensorError(

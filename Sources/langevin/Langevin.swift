@@ -45,7 +45,8 @@ enum Program {
             print(Langevin.fullMessage(for: error))
             exit(0)
         case .validationFailure:
-            say(Langevin.fullMessage(for: error))
+            // One sentence; the usage is what --help is for.
+            say("error: \(Langevin.message(for: error))")
             exit(2)
         default:
             say("error: \(error)")

@@ -21,7 +21,11 @@ struct ComputeOptions: ParsableArguments {
             }
             try Machine.setThreadCount(threads)
         }
-        return try Device(available: device)
+        do {
+            return try Device(available: device)
+        } catch {
+            throw PipelineError("--device: \(error)")
+        }
     }
 }
 
