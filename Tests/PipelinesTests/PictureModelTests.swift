@@ -2,8 +2,8 @@ import Diffusion
 import Layers
 import Networks
 import Pipelines
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// A network of a few hundred parameters with ten classes and the one that stands for none.
