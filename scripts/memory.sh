@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 run=$(mktemp -d)
 trap 'kill $trainer 2>/dev/null || true; rm -rf "$run"' EXIT
 .build/release/langevin train recipes/digits.yaml --out "$run/run" --set training.steps=11000 \
-    --set training.batch_size=4 --set 'model.block_out_channels=[8, 8]' --set model.attention_head_dim=4 \
+    --set training.batch_size=2 --set training.threads=1 --set 'model.block_out_channels=[8, 8]' --set model.attention_head_dim=4 \
     --set training.sample_every=0 --set training.checkpoint_every=0 --set training.log_every=100 2>/dev/null &
 trainer=$!
 resident() { awk '/VmRSS/ { print $2 }' "/proc/$trainer/status"; }
