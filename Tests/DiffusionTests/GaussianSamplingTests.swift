@@ -56,7 +56,7 @@ private struct GaussianData {
         #expect(abs(try found.standardDeviation().item() - data.deviation) < 0.02)
     }
 
-    @Test(arguments: DDPMSolver.Variance.allCases)
+    @Test(arguments: [DDPMSolver.Variance.fixedSmall, .fixedSmallLog, .fixedLarge])
     func ancestralSamplingGivesTheDataMoments(variance: DDPMSolver.Variance) throws {
         var ancestral = SchedulerConfiguration(.ddpm)
         ancestral.variance = variance

@@ -26,7 +26,7 @@ import Testing
         for fixture in try Fixture.all(in: "ddpm", prefix: kind) {
             let grid = try configuration(fixture).grid(steps: fixture.case.required("steps"))
             #expect(
-                try grid.steps.map { Int($0.from.time) } == fixture.tensor("timesteps").array(of: Int.self),
+                try grid.steps.map { Int($0.from.time ?? -1) } == fixture.tensor("timesteps").array(of: Int.self),
                 "\(fixture.name)")
         }
     }
@@ -72,7 +72,7 @@ import Testing
                 configuration, try fixture.case.optional("use_clipped_model_output") ?? false)
             let steps =
                 kind == "ddpm"
-                ? DDPMSolver(variance: configuration.variance)
+                ? DDPMSolver(variance: configuration.variance ?? .fixedSmall)
                     .sampling(start, through: grid, denoiser: denoiser, noise: noise)
                 : DDIMSolver(eta: try fixture.case.required("eta"))
                     .sampling(start, through: grid, denoiser: denoiser, noise: noise)
@@ -179,7 +179,7 @@ import Testing
     {
         let (exact, schedule) = (gaussian(mean, deviation), configuration.schedule)
         return Denoiser { x, level in
-            let asked = schedule.level(at: level.time)
+            let asked = schedule.level(at: level.time ?? 0)
             let estimate = exact(x, asked)
             let output = configuration.prediction.target(
                 data: estimate.data, noise: estimate.noise, alpha: Tensor(asked.alpha),
@@ -219,7 +219,7 @@ import Testing
         let whole = thresholded(denoiser, configuration, recomputing)
         let data = whole(x, step.from).data
         if configuration.kind == .ddpm {
-            return (replayed(x, step, DDPMSolver(variance: configuration.variance), whole, fresh), data)
+            return (replayed(x, step, DDPMSolver(variance: configuration.variance ?? .fixedSmall), whole, fresh), data)
         }
         return (replayed(x, step, DDIMSolver(eta: try fixture.case.required("eta")), whole, fresh), data)
     }

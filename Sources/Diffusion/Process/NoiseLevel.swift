@@ -1,16 +1,21 @@
 import Foundation
 
 /// How much of the data and how much noise is in a sample: x = α·x₀ + σ·ε. All that formulas read.
+///
+/// A sample may be scaled: x/c at (α/c, σ/c) holds the same data and the same noise, so what a denoiser
+/// believes (`Estimate`) does not depend on c. A variance-preserving level has α² + σ² = 1, a
+/// variance-exploding one α = 1, a straight one α + σ = 1.
 public struct NoiseLevel: Hashable, Sendable {
-    /// The time, from 0 = data towards more noise, in the unit of its schedule.
-    public var time: Double
+    /// The time, from 0 = data towards more noise, in the unit of the network; `nil` where a method asks
+    /// between the times of its grid, and the schedule says what time that is.
+    public var time: Double?
     /// The share of the data.
     public var alpha: Double
     /// The share of unit noise.
     public var sigma: Double
 
     /// A level.
-    public init(time: Double, alpha: Double, sigma: Double) {
+    public init(time: Double? = nil, alpha: Double, sigma: Double) {
         self.time = time
         self.alpha = alpha
         self.sigma = sigma
@@ -20,8 +25,29 @@ public struct NoiseLevel: Hashable, Sendable {
     /// Source: Kingma et al. 2021 (arXiv:2107.00630), section 3.1.
     public var logSNR: Double { 2 * (log(alpha) - log(sigma)) }
 
+    /// σ/α, the noise for one unit of data.
+    public var noiseRatio: Double { sigma / alpha }
+
+    /// The level of a sample divided by `scale`.
+    public func divided(by scale: Double) -> NoiseLevel {
+        NoiseLevel(time: time, alpha: alpha / scale, sigma: sigma / scale)
+    }
+
     /// No noise at all. The time before the first step of a discrete schedule is −1.
     public static let data = NoiseLevel(time: -1, alpha: 1, sigma: 0)
+}
+
+extension NoiseLevel {
+    /// The level at a share of the way to another, on a straight line in log-SNR.
+    ///
+    /// α and σ go geometrically, so that the line between two variance-exploding levels stays there; one
+    /// between others is scaled, which no estimate sees.
+    /// - Precondition: both hold data and noise.
+    public func towards(_ other: NoiseLevel, share: Double) -> NoiseLevel {
+        NoiseLevel(
+            alpha: pow(alpha, 1 - share) * pow(other.alpha, share),
+            sigma: pow(sigma, 1 - share) * pow(other.sigma, share))
+    }
 }
 
 /// What the step from a noisier level t down to a level s is made of, for any (α, σ).

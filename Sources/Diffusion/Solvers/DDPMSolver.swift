@@ -3,21 +3,14 @@ import Tensors
 /// Ancestral sampling: a draw from q(x_s | x_t, x̂₀) with one of two fixed variances.
 /// Source: Ho et al. 2020 (arXiv:2006.11239), algorithm 2 and equations 6, 7.
 public struct DDPMSolver: Solver {
-    /// The variance of a step; raw values are diffusers' `variance_type`.
-    public enum Variance: String, Codable, Sendable, CaseIterable {
-        /// β̃, the posterior's, optimal where the data are one point.
-        case small = "fixed_small"
-        /// The same by way of its logarithm.
-        case smallLog = "fixed_small_log"
-        /// β, optimal where the data are unit noise.
-        case large = "fixed_large"
-    }
+    /// The names that diffusers gives the variance of a step.
+    public typealias Variance = SchedulerWords.Variance
 
     /// The variance of a step.
     public var variance: Variance
 
     /// Ancestral sampling with a variance.
-    public init(variance: Variance = .small) {
+    public init(variance: Variance = .fixedSmall) {
         self.variance = variance
     }
 
@@ -29,7 +22,7 @@ public struct DDPMSolver: Solver {
         let transition = Transition(from: step.from, to: step.to)
         let mean = (estimate.data * transition.dataFactor).adding(x, scale: transition.sampleFactor)
         // The step from the first time of the process is the last, and its mean is the sample.
-        guard step.from.time > 0 else { return (mean, estimate) }
+        guard (step.from.time ?? 1) > 0 else { return (mean, estimate) }
         let fresh = noise.draw(Shape(x.shape.dropFirst().map { $0 }))
         return (mean.adding(fresh, scale: deviation(transition)), estimate)
     }
@@ -37,8 +30,9 @@ public struct DDPMSolver: Solver {
     private func deviation(_ transition: Transition) -> Double {
         switch variance {
         // A posterior to exact data has no variance; its logarithm is kept finite as diffusers does.
-        case .small, .smallLog: max(transition.posteriorVariance, 1e-20).squareRoot()
-        case .large: transition.variance.squareRoot()
+        case .fixedSmall, .fixedSmallLog: max(transition.posteriorVariance, 1e-20).squareRoot()
+        case .fixedLarge: transition.variance.squareRoot()
+        case .fixedLargeLog, .learned, .learnedRange: fatalError("refused by the configuration")
         }
     }
 }

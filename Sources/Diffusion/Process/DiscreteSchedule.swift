@@ -10,6 +10,8 @@ public struct DiscreteSchedule: NoiseSchedule, Equatable {
     public let betas: [Double]
     /// ᾱ_t
     public let alphaBars: [Double]
+    /// ln(σ_t/α_t)
+    let logRatios: [Double]
 
     /// The process of a table of β, each in 0 … 1.
     public init(betas: [Double]) {
@@ -20,6 +22,7 @@ public struct DiscreteSchedule: NoiseSchedule, Equatable {
             product *= 1 - beta
             return product
         }
+        logRatios = alphaBars.map { (log1p(-$0) - log($0)) / 2 }
     }
 
     /// The number of steps T.
@@ -32,6 +35,17 @@ public struct DiscreteSchedule: NoiseSchedule, Equatable {
         guard time >= 0 else { return NoiseLevel(time: time, alpha: 1, sigma: 0) }
         let bar = alphaBars[min(Int(time), count - 1)]
         return NoiseLevel(time: time, alpha: bar.squareRoot(), sigma: (1 - bar).squareRoot())
+    }
+
+    /// The time, between whole numbers too, by straight lines through ln(σ/α) as diffusers and k-diffusion
+    /// draw them.
+    public func time(logSNR: Double) -> Double {
+        guard count > 1 else { return 0 }
+        let logRatio = -logSNR / 2
+        let above = logRatios.firstIndex { $0 > logRatio } ?? count - 1
+        let low = min(max(above - 1, 0), count - 2)
+        let share = (logRatios[low] - logRatio) / (logRatios[low] - logRatios[low + 1])
+        return Double(low) + min(max(share, 0), 1)
     }
 
     /// The same curve shifted and scaled so that the last step carries no signal at all.

@@ -8,25 +8,40 @@ public struct StepGrid: Sendable, Equatable {
         public var from: NoiseLevel
         /// The level of the sample after the step.
         public var to: NoiseLevel
+        /// Which step of its grid this is, from 0.
+        public fileprivate(set) var index = 0
+        /// The number of steps of its grid.
+        public fileprivate(set) var count = 1
 
-        /// A step.
+        /// A step; a grid numbers it.
         public init(from: NoiseLevel, to: NoiseLevel) {
             self.from = from
             self.to = to
         }
+
+        /// Whether no step follows.
+        public var isLast: Bool { index == count - 1 }
     }
 
     /// The steps, in the order in which they are taken.
-    public var steps: [Step]
+    public let steps: [Step]
+    /// What unit noise is multiplied with to start: a scheduler's `init_noise_sigma`.
+    public let startScale: Double
 
     /// A grid of steps.
-    public init(steps: [Step]) {
-        self.steps = steps
+    public init(steps: [Step], startScale: Double = 1) {
+        self.steps = steps.enumerated().map { index, step in
+            var step = step
+            (step.index, step.count) = (index, steps.count)
+            return step
+        }
+        self.startScale = startScale
     }
 
     /// A grid through levels, each step ending where the next begins.
-    public init(through levels: [NoiseLevel]) {
-        steps = zip(levels, levels.dropFirst()).map { Step(from: $0, to: $1) }
+    public init(through levels: [NoiseLevel], startScale: Double = 1) {
+        self.init(
+            steps: zip(levels, levels.dropFirst()).map { Step(from: $0, to: $1) }, startScale: startScale)
     }
 
     /// The grid that climbs back from data to noise through the same levels, for inversion: each step

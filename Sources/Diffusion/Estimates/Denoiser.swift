@@ -2,7 +2,8 @@ import Tensors
 
 /// What a denoiser believes of a sample: the data and the noise in it.
 ///
-/// The two are tied by x = α·data + σ·noise until something (clipping) changes the data alone.
+/// The two are tied by x = α·data + σ·noise until something (clipping) changes the data alone. They are the
+/// same for a sample however it is scaled.
 public struct Estimate: Sendable {
     /// x̂₀
     public var data: Tensor
@@ -26,14 +27,6 @@ public struct Denoiser {
     /// A denoiser from a function.
     public init(_ body: @escaping (_ x: Tensor, _ level: NoiseLevel) -> Estimate) {
         self.body = body
-    }
-
-    /// A denoiser from a network `(x, time [1]) → output`, told the level's own time.
-    public init(_ prediction: Prediction, network: @escaping (_ x: Tensor, _ time: Tensor) -> Tensor) {
-        self.init { x, level in
-            let time = Tensor.full(level.time, [1], .float32, on: x.device)
-            return prediction.estimate(network(x, time), sample: x, at: level)
-        }
     }
 
     /// The estimate for a sample `[batch, …]` at a level.

@@ -1,0 +1,7 @@
+// iPNDM
+
+extension SchedulerConfiguration {
+    func improvedPseudoNumericalSampler(_ steps: Int) throws -> Sampler {
+        throw DiffusionError("\(kind.rawValue) is not sampled yet")
+    }
+}

@@ -1,0 +1,89 @@
+import Tensors
+
+/// A process cut into steps, and the method that takes them: all that a run needs beside a denoiser.
+public struct Sampler: Sendable {
+    /// Where the method stops.
+    public var grid: StepGrid
+    /// The method.
+    public var solver: any Solver
+    /// How estimated data are kept in range, `nil` where they are not.
+    public var thresholding: Thresholding?
+    /// Whether the estimated noise follows the data that were kept in range.
+    public var recomputesNoise: Bool
+
+    /// A sampler.
+    public init(
+        _ grid: StepGrid, _ solver: any Solver, thresholding: Thresholding? = nil,
+        recomputesNoise: Bool = false
+    ) {
+        self.grid = grid
+        self.solver = solver
+        self.thresholding = thresholding
+        self.recomputesNoise = recomputesNoise
+    }
+
+    /// A denoiser with the data kept in range as this sampler wants them.
+    public func ranged(_ denoiser: Denoiser) -> Denoiser {
+        guard let thresholding else { return denoiser }
+        return denoiser.thresholded(thresholding, recomputingNoise: recomputesNoise)
+    }
+
+    /// The run from unit noise `[batch, …]`.
+    public func sampling(_ noise: Tensor, denoiser: Denoiser, source: NoiseSource) -> AnySequence<SamplingProgress> {
+        let start = grid.startScale == 1 ? noise : noise * grid.startScale
+        return solver.sampling(start, through: grid, denoiser: ranged(denoiser), noise: source)
+    }
+}
+
+/// What a person may set of a method beside its name and number of steps.
+public struct SamplerOptions: Sendable, Equatable {
+    /// DDIM's η, and that of ancestral and consistency methods where it is given.
+    public var eta: Double?
+    /// μ of a shift that depends on the picture's size.
+    public var shiftExponent: Double?
+
+    /// Everything left to the method.
+    public init() {}
+}
+
+extension SchedulerConfiguration {
+    /// The sampler of a run of `steps` steps, as diffusers' class of that name makes it.
+    /// - Throws: `DiffusionError` where the process has no such steps, or a combination of flags has no meaning.
+    public func sampler(steps: Int, options: SamplerOptions = SamplerOptions()) throws -> Sampler {
+        guard steps >= 1 else { throw DiffusionError("\(steps) steps were asked for: give at least 1") }
+        switch kind {
+        case .ddpm, .ddim, .ddimInverse, .unCLIP: return try ancestralSampler(steps, options)
+        case .pndm: return try pseudoNumericalSampler(steps)
+        case .lcm, .tcd: return try latentConsistencySampler(steps, options)
+        case .euler, .eulerAncestral, .heun, .dpm2, .dpm2Ancestral, .lms, .dpmSolverSDE:
+            return try sigmaSampler(steps, options)
+        case .edmEuler, .consistency, .scoreSDEVarianceExploding: return try explodingSampler(steps, options)
+        case .dpmSolverMultistep, .dpmSolverMultistepInverse, .dpmSolverSinglestep, .uniPC, .deis,
+            .stochasticAdams, .edmDPMSolverMultistep:
+            return try logSNRSampler(steps, options)
+        case .ipndm: return try improvedPseudoNumericalSampler(steps)
+        case .flowEuler, .flowHeun, .flowLCM: return try flowSampler(steps, options)
+        }
+    }
+
+    /// How estimated data are kept in range by classes that know both ways, `nil` where they are not.
+    public var thresholding: Thresholding? {
+        if thresholds { return .dynamic(quantile: thresholdQuantile, maximum: thresholdMaximum) }
+        return clipsData ? .fixed(range: clipRange) : nil
+    }
+
+    /// The discrete process.
+    public var schedule: DiscreteSchedule {
+        let betas = trainedBetas ?? betaSchedule.betas(count: trainSteps, from: betaStart, to: betaEnd)
+        let schedule = DiscreteSchedule(betas: betas)
+        return zeroTerminalSNR ? schedule.rescaledToZeroTerminalSNR() : schedule
+    }
+
+    /// Throws where a discrete process has fewer times than steps are asked for.
+    func checkSteps(_ steps: Int) throws {
+        guard steps <= trainSteps else {
+            throw DiffusionError(
+                "\(steps) steps were asked of a process of \(trainSteps): give 1 to \(trainSteps)")
+        }
+    }
+}
