@@ -1,6 +1,7 @@
 import Foundation
 import Pictures
 import Storage
+import TestSupport
 import Tensors
 import Testing
 

@@ -7,7 +7,9 @@ import Training
 
 /// Whole runs of a network of a few hundred parameters.
 @Suite struct TrainerTests {
-    private let folder = TemporaryFolder()
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
 
     private func recipe(_ changes: [String] = []) throws -> Recipe {
         let yaml = """
