@@ -87,9 +87,9 @@ let package = Package(
         tests(of: "Checkpoints"),
         tests(of: "Diffusion"),
         tests(of: "Networks"),
-        tests(of: "Pictures"),
+        tests(of: "Pictures", ["Storage"]),
         tests(of: "Datasets"),
-        tests(of: "Training"),
+        tests(of: "Training", ["Storage"]),
         tests(of: "Evaluation"),
         tests(of: "Pipelines"),
         // The program as a person meets it: arguments, exit codes, messages, files.

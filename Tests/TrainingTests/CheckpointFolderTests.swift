@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 import TestSupport
 import Testing
 import Training
@@ -136,7 +137,7 @@ private final class Stop: @unchecked Sendable {
             let folder = try TemporaryFolder()
             let calm = CheckpointFolder(folder.path, keep: 2)
             try calm.save(step: 1, parts: parts(step: 1))
-            let full = FileFailure(action: "writing", path: "the file", code: ENOSPC)
+            let full = FileError(action: "writing", path: "the file", code: ENOSPC)
             let stop = Stop(after: count, failure: full, forGood: false)
             let stopped = CheckpointFolder(folder.path, keep: 2) { try stop($0) }
             do {
