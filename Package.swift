@@ -89,7 +89,7 @@ let package = Package(
         tests(of: "Networks"),
         tests(of: "Pictures", ["Storage"]),
         tests(of: "Datasets"),
-        tests(of: "Training", ["Storage"]),
+        tests(of: "Training", ["Storage", "Layers", "Pictures", "Pipelines"]),
         tests(of: "Evaluation"),
         tests(of: "Pipelines"),
         // The program as a person meets it: arguments, exit codes, messages, files.
