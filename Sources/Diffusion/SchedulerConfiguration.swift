@@ -160,8 +160,7 @@ extension SchedulerConfiguration {
     /// - Throws: `DiffusionError` where the process has no such times.
     public func grid(steps: Int) throws -> StepGrid {
         guard (1...trainSteps).contains(steps) else {
-            throw DiffusionError(
-                "\(steps) steps were asked of a process of \(trainSteps): give 1 to \(trainSteps)")
+            throw DiffusionError("--steps is \(steps): this process allows 1 to \(trainSteps)")
         }
         let times = spacing.times(steps: steps, of: trainSteps, offset: stepsOffset)
         guard let first = times.max(), first < trainSteps else {

@@ -89,9 +89,7 @@ public struct ModelLayout: Sendable {
         parameters: [(String, Tensor)]
     ) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        let text = JSONValue.object(try configuration.json()).text
-        try network.write(configuration.json())
-        try network.write(parameters, metadata: ["format": "pt", "config": text])
+        try configuration.write(parameters, to: network)
         try ModelFolder(path + "/scheduler").write(
             JSONObject(encoding: scheduler), to: "scheduler_config.json")
         try root.write(JSONObject(encoding: card), to: ModelCard.fileName)
