@@ -73,6 +73,14 @@ package enum Files {
     }
 
     /// Opens a file, which is the caller's to close.
+    /// Throws where no file can be made in a folder. Permissions alone do not say it: some file systems take
+    /// no files from anybody.
+    package static func probe(folder: String) throws(FileError) {
+        let path = "\(folder)/.langevin-\(uniqueName()).tmp"
+        close(try open(path, O_WRONLY | O_CREAT | O_EXCL, "writing"))
+        unlink(path)
+    }
+
     package static func open(_ path: String, _ flags: Int32, _ action: String) throws(FileError) -> Int32 {
         let file = systemOpen(path, flags | O_CLOEXEC)
         guard file >= 0 else { throw FileError(action: action, path: path) }

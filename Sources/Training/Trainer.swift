@@ -60,7 +60,11 @@ public final class Trainer {
         self.warn = warn
         device = try Device(available: recipe.training.device)
         if recipe.training.threads > 0 { try Machine.setThreadCount(recipe.training.threads) }
-        dataset = try recipe.data.open()
+        do {
+            dataset = try recipe.data.open()
+        } catch let error as DatasetError {
+            throw RecipeError("data.path: \(error)")
+        }
         scheduler = recipe.scheduler
         configuration = try recipe.networkConfiguration(for: dataset)
         card = recipe.card(for: dataset, configuration)
