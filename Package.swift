@@ -37,7 +37,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -63,10 +62,8 @@ let package = Package(
             "Training",
             [
                 "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures",
-                "Datasets",
-                "Pipelines", "Yams",
+                "Datasets", "Pipelines", "Yams",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-                .product(name: "Logging", package: "swift-log"),
             ]),
         room(
             "Evaluation",
@@ -79,7 +76,6 @@ let package = Package(
             dependencies: [
                 "Storage", "Pipelines", "Training", "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
 
@@ -91,9 +87,9 @@ let package = Package(
         tests(of: "Checkpoints"),
         tests(of: "Diffusion"),
         tests(of: "Networks"),
-        tests(of: "Pictures"),
+        tests(of: "Pictures", ["Storage"]),
         tests(of: "Datasets"),
-        tests(of: "Training"),
+        tests(of: "Training", ["Storage", "Layers", "Pictures", "Pipelines"]),
         tests(of: "Evaluation"),
         tests(of: "Pipelines"),
         // The program as a person meets it: arguments, exit codes, messages, files.

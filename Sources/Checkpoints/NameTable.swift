@@ -21,6 +21,24 @@ public struct NameTable<Value> {
     /// Makes an empty table.
     public init() {}
 
+    /// Makes a table of many names at once, in much less time than one by one.
+    /// - Throws: the first name that stands there twice.
+    init(names: [String], values: [Value]) throws(RepeatedName) {
+        precondition(names.count == values.count && names.count < Int(Int32.max))
+        self.names = names
+        self.values = values
+        var count = 8
+        while count < names.count * 2 { count *= 2 }
+        slots = [Slot](repeating: Slot(), count: count)
+        // Slots of a large table are far away. Hashed beforehand, names leave a loop so short that the
+        // processor fetches several slots at once.
+        for (position, hash) in names.map(hash).enumerated() {
+            let free = slot(for: names[position], hash)
+            guard slots[free].position < 0 else { throw RepeatedName(name: names[position]) }
+            slots[free] = Slot(position: Int32(position), hash: hash)
+        }
+    }
+
     /// The number of names.
     public var count: Int { names.count }
     /// Whether there is no name.
@@ -82,6 +100,11 @@ public struct NameTable<Value> {
             slots[slot] = entry
         }
     }
+}
+
+/// A name that stands twice where it may stand once.
+struct RepeatedName: Error {
+    let name: String
 }
 
 extension NameTable: Sendable where Value: Sendable {}

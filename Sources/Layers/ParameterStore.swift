@@ -115,6 +115,9 @@ public final class ParameterStore {
         }
         let tensor = try source.tensor(named: name)
         try tensor.rethrow()
+        guard tensor.elementType.isFloatingPoint else {
+            throw LoadError("it holds \(tensor.elementType.name), and a parameter is a floating-point number")
+        }
         report.used.append(name)
         let cast = tensor.to(elementType).to(device)
         // Training writes into its parameters: never into memory that a file or another store owns.

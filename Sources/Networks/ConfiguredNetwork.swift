@@ -1,5 +1,4 @@
 import Checkpoints
-import Foundation
 import Layers
 import Tensors
 
@@ -27,16 +26,29 @@ extension ConfiguredNetwork {
     /// Reads the configuration of a folder.
     /// - Throws: `CheckpointError` that names the file and the key.
     public static func configuration(of folder: ModelFolder) throws -> Configuration {
-        let object = try folder.configuration()
+        try configuration(folder.configuration())
+    }
+
+    /// The configuration that a `config.json` holds.
+    /// - Throws: `CheckpointError` that names the file and the key.
+    public static func configuration(_ object: JSONObject) throws -> Configuration {
         if let found: String = try object.optional("_class_name"), found != className {
             throw CheckpointError(object.place, "describes a '\(found)', and a '\(className)' is needed")
         }
-        do {
-            return try JSONDecoder().decode(
-                Configuration.self, from: Data(JSONValue.object(object).text.utf8))
-        } catch let error as NetworkError {
-            throw CheckpointError(object.place, error.description)
-        }
+        return try object.decoded()
+    }
+
+    /// The form in which `config.json` holds a configuration.
+    public static func json(_ configuration: Configuration) throws -> JSONObject {
+        var object = try JSONObject(encoding: configuration)
+        object["_class_name"] = .string(className)
+        return object
+    }
+
+    /// The weights of a folder under the network's own names; names of older files are translated.
+    /// - Throws: `CheckpointError` for the files.
+    public static func weights(of folder: ModelFolder) throws -> any TensorSource {
+        try RenamedSource(folder.weights(), nameMap)
     }
 
     /// Builds the network of a folder with the weights there.
@@ -52,21 +64,26 @@ extension ConfiguredNetwork {
         elementType: ElementType = .float32, on device: Device = .cpu
     ) throws -> (network: Self, store: ParameterStore) {
         let configuration = try configuration(of: folder)
-        let source = try RenamedSource(folder.weights(), nameMap)
-        let store = ParameterStore(.loaded(source), purpose: purpose, elementType: elementType, on: device)
+        let store = ParameterStore(
+            .loaded(try weights(of: folder)), purpose: purpose, elementType: elementType, on: device)
         return (try store.build { try Self(configuration, $0) }, store)
     }
 
-    /// Writes the configuration, and the parameters of a store that was built for this network.
-    /// - Throws: `CheckpointError` where a file cannot be written.
-    public func write(_ store: ParameterStore, to folder: ModelFolder) throws {
-        let text = try JSONEncoder().encode(configuration)
-        guard var object = JSONObject(json: try JSONValue(parsing: text, place: "config.json")) else {
-            throw CheckpointError(folder.path, "a configuration must be an object")
-        }
-        object["_class_name"] = .string(Self.className)
+    /// Writes a configuration, and parameters by name, in their order. The file of the parameters carries
+    /// the configuration, too, so that it can be understood alone.
+    /// - Throws: `FileError` or `CheckpointError` where a file cannot be written.
+    public static func write(
+        _ configuration: Configuration, _ parameters: [(String, Tensor)], to folder: ModelFolder
+    ) throws {
+        let object = try json(configuration)
         try folder.write(object)
-        try folder.write(Array(zip(store.names, store.parameters)))
+        try folder.write(parameters, metadata: ["format": "pt", "config": JSONValue.object(object).text])
+    }
+
+    /// Writes the configuration, and the parameters of a store that was built for this network.
+    /// - Throws: `FileError` or `CheckpointError` where a file cannot be written.
+    public func write(_ store: ParameterStore, to folder: ModelFolder) throws {
+        try Self.write(configuration, store.named, to: folder)
     }
 }
 

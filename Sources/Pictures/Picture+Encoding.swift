@@ -37,6 +37,6 @@ extension Picture {
         } catch {
             throw error.at(url.path)
         }
-        try writeAtomically(data, to: url)
+        try Files.replace(url.path, with: data)
     }
 }

@@ -58,20 +58,44 @@ public struct ModelLayout: Sendable {
     /// The network's configuration.
     /// - Throws: `PipelineError` where the index names a pipeline that is not of this kind.
     public func networkConfiguration() throws -> NetworkConfiguration {
-        let index = try root.configuration("model_index.json")
+        let index = try self.index()
         let pipeline = try index.required("_class_name", as: String.self)
         guard Self.pipelines.contains(pipeline) else {
             throw PipelineError(
-                "\(path)/model_index.json: the pipeline '\(pipeline)' is not known here: \(Self.pipelines.joined(separator: " and ")) are"
+                "\(index.place): the pipeline '\(pipeline)' is not known here: \(Self.pipelines.joined(separator: " and ")) are"
             )
         }
-        return try NetworkConfiguration(network.configuration())
+        let configuration = try NetworkConfiguration(network.configuration())
+        if let named = try Self.className(of: "unet", in: index), named != configuration.className {
+            throw PipelineError(
+                "\(index.place): 'unet' is a '\(named)', and unet/config.json describes a '\(configuration.className)': make them agree"
+            )
+        }
+        return configuration
     }
 
-    /// The process, and how to sample it. Keys of other samplers are passed over, as diffusers does.
+    private func index() throws -> JSONObject { try root.configuration("model_index.json") }
+
+    /// The class that the index names for a component: `["diffusers", "UNet2DModel"]`.
+    private static func className(of component: String, in index: JSONObject) throws -> String? {
+        guard let entry: JSONValue = try index.optional(component) else { return nil }
+        guard let pair = [String](json: entry), pair.count == 2 else {
+            throw PipelineError(
+                "\(index.place): '\(component)' must be a list of a library and a class, such as [\"diffusers\", \"UNet2DModel\"]"
+            )
+        }
+        return pair[1]
+    }
+
+    /// The process, and how to sample it. Keys of other samplers are passed over, and the class is the one
+    /// that the index names, as in diffusers.
     public func scheduler() throws -> SchedulerConfiguration {
-        try ModelFolder(path + "/scheduler").configuration("scheduler_config.json", allowsNonFinite: true)
-            .decoded()
+        var configuration = try ModelFolder(path + "/scheduler")
+            .configuration("scheduler_config.json", allowsNonFinite: true)
+        if let named = try Self.className(of: "scheduler", in: index()) {
+            configuration["_class_name"] = .string(named)
+        }
+        return try configuration.decoded()
     }
 
     /// The card; an empty one where there is none.
@@ -89,9 +113,7 @@ public struct ModelLayout: Sendable {
         parameters: [(String, Tensor)]
     ) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        let text = JSONValue.object(try configuration.json()).text
-        try network.write(configuration.json())
-        try network.write(parameters, metadata: ["format": "pt", "config": text])
+        try configuration.write(parameters, to: network)
         try ModelFolder(path + "/scheduler").write(
             JSONObject(encoding: scheduler), to: "scheduler_config.json")
         try root.write(JSONObject(encoding: card), to: ModelCard.fileName)

@@ -1,5 +1,4 @@
 import Checkpoints
-import Foundation
 import Layers
 import Networks
 import Tensors
@@ -11,13 +10,16 @@ public enum NetworkConfiguration: Sendable, Equatable {
     /// The ConvNeXt U-Net of the annotated diffusion article.
     case annotated(AnnotatedUNetConfiguration)
 
-    /// The name of the class, as `config.json` gives it in `_class_name`.
-    public var className: String {
+    /// The network that is built from it.
+    private var type: any ConfiguredNetwork.Type {
         switch self {
-        case .unet2D: UNet2D.className
-        case .annotated: AnnotatedUNet.className
+        case .unet2D: UNet2D.self
+        case .annotated: AnnotatedUNet.self
         }
     }
+
+    /// The name of the class, as `config.json` gives it in `_class_name`.
+    public var className: String { type.className }
 
     /// The family that a model with this network belongs to.
     public var family: String {
@@ -36,12 +38,12 @@ public enum NetworkConfiguration: Sendable, Equatable {
     }
 
     /// Reads a network's `config.json`.
-    /// - Throws: `PipelineError` where the family is not known; `NetworkError` where a value will not do.
+    /// - Throws: `PipelineError` where the family is not known; `CheckpointError` where a value will not do.
     public init(_ object: JSONObject) throws {
         let name = try object.required("_class_name", as: String.self)
         switch name {
-        case UNet2D.className: self = .unet2D(try object.decoded())
-        case AnnotatedUNet.className: self = .annotated(try object.decoded())
+        case UNet2D.className: self = .unet2D(try UNet2D.configuration(object))
+        case AnnotatedUNet.className: self = .annotated(try AnnotatedUNet.configuration(object))
         default:
             throw PipelineError(
                 "\(object.place): the network class '\(name)' is not known here: \(UNet2D.className) and \(AnnotatedUNet.className) are"
@@ -51,13 +53,18 @@ public enum NetworkConfiguration: Sendable, Equatable {
 
     /// The form in which `config.json` holds it.
     public func json() throws -> JSONObject {
-        var object =
-            switch self {
-            case .unet2D(let configuration): try JSONObject(encoding: configuration)
-            case .annotated(let configuration): try JSONObject(encoding: configuration)
-            }
-        object["_class_name"] = .string(className)
-        return object
+        switch self {
+        case .unet2D(let configuration): try UNet2D.json(configuration)
+        case .annotated(let configuration): try AnnotatedUNet.json(configuration)
+        }
+    }
+
+    /// Writes it and the network's parameters, in their order, to a folder.
+    func write(_ parameters: [(String, Tensor)], to folder: ModelFolder) throws {
+        switch self {
+        case .unet2D(let configuration): try UNet2D.write(configuration, parameters, to: folder)
+        case .annotated(let configuration): try AnnotatedUNet.write(configuration, parameters, to: folder)
+        }
     }
 
     /// The network, its parameters from a scope.
@@ -69,14 +76,7 @@ public enum NetworkConfiguration: Sendable, Equatable {
     }
 
     /// The weights of a folder under the network's own names; names of older files are translated.
-    func weights(of folder: ModelFolder) throws -> any TensorSource {
-        let map =
-            switch self {
-            case .unet2D: UNet2D.nameMap
-            case .annotated: AnnotatedUNet.nameMap
-            }
-        return try RenamedSource(folder.weights(), map)
-    }
+    func weights(of folder: ModelFolder) throws -> any TensorSource { try type.weights(of: folder) }
 
     /// Channels of pictures.
     public var channels: Int {
@@ -116,45 +116,6 @@ public enum NetworkConfiguration: Sendable, Equatable {
         switch self {
         case .unet2D(let configuration): 1 << (configuration.blockOutChannels.count - 1)
         case .annotated(let configuration): 1 << (configuration.dimMults.count - 1)
-        }
-    }
-}
-
-extension JSONObject {
-    /// This object, which the strict parser has read, as a configuration.
-    package func decoded<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
-        do {
-            let decoder = JSONDecoder()
-            decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-                positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-            return try decoder.decode(type, from: Data(JSONValue.object(self).text.utf8))
-        } catch let error as DecodingError {
-            throw PipelineError("\(place): \(Self.sentence(error))")
-        } catch {
-            throw PipelineError("\(place): \(error)")
-        }
-    }
-
-    /// A configuration as an object.
-    package init(encoding value: some Encodable) throws {
-        let data = try JSONEncoder().encode(value)
-        guard let object = JSONObject(json: try JSONValue(parsing: data, place: "configuration")) else {
-            throw PipelineError("a configuration must be an object")
-        }
-        self = object
-    }
-
-    private static func sentence(_ error: DecodingError) -> String {
-        func key(_ context: DecodingError.Context) -> String {
-            context.codingPath.map(\.stringValue).joined(separator: ".")
-        }
-        switch error {
-        case .keyNotFound(let missing, _): return "the key '\(missing.stringValue)' is missing: add it"
-        case .typeMismatch(let type, let context):
-            return "'\(key(context))' has the wrong type: \(type) is needed"
-        case .valueNotFound(let type, let context): return "'\(key(context))' is null: \(type) is needed"
-        case .dataCorrupted(let context): return "'\(key(context))' will not do: \(context.debugDescription)"
-        @unknown default: return "it cannot be read: \(error)"
         }
     }
 }

@@ -2,6 +2,7 @@ import Checkpoints
 import Diffusion
 import Foundation
 import Pictures
+import Storage
 import Tensors
 
 /// Where samples go, by the form of the name that a user gave.
@@ -62,7 +63,9 @@ public struct SampleOutput: Sendable {
         guard FileManager.default.isFolder(parent) else {
             throw PipelineError("\(url.relativePath): there is no folder \(parent): make it first")
         }
-        guard FileManager.default.isWritableFile(atPath: parent) else {
+        do {
+            try Files.probe(folder: parent)
+        } catch {
             throw PipelineError("\(url.relativePath): the folder \(parent) cannot be written to")
         }
     }

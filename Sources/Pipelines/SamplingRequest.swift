@@ -77,9 +77,6 @@ public struct SamplingPlan {
         self.scheduler = scheduler
         let ownSteps = min(solver == .ddpm ? 1000 : 50, scheduler.trainSteps)
         let steps = request.steps ?? model.card.steps ?? ownSteps
-        guard (1...scheduler.trainSteps).contains(steps) else {
-            throw PipelineError("--steps is \(steps): this process allows 1 to \(scheduler.trainSteps)")
-        }
         grid = try scheduler.grid(steps: steps)
         if let first = grid.steps.first?.from, !scheduler.prediction.isDefined(at: first) {
             throw PipelineError(
@@ -100,6 +97,11 @@ public struct SamplingPlan {
         let channels = model.configuration.channels
         if let initial = request.initial {
             try initial.rethrow()
+            guard initial.elementType.isFloatingPoint, try initial.isFinite().all().item(Bool.self) else {
+                throw PipelineError(
+                    "--initial must hold finite floating-point numbers: it holds \(initial.elementType.name)"
+                        + (initial.elementType.isFloatingPoint ? " and some are not finite" : ""))
+            }
             guard initial.rank == 4, initial.shape[0] == request.count, initial.shape[1] == channels else {
                 throw PipelineError(
                     "--initial holds latents of shape \(initial.shape): [\(request.count), \(channels), height, width] is needed"

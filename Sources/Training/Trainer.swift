@@ -43,6 +43,8 @@ public final class Trainer {
     private let objective: Objective
     private let rate: LearningRate
     private let warn: (String) -> Void
+    /// The model that draws the sheets, once the first one was drawn.
+    private var sheetModel: PictureModel?
 
     /// A run that starts, or goes on where its newest whole checkpoint stands.
     ///
@@ -58,7 +60,11 @@ public final class Trainer {
         self.warn = warn
         device = try Device(available: recipe.training.device)
         if recipe.training.threads > 0 { try Machine.setThreadCount(recipe.training.threads) }
-        dataset = try recipe.data.open()
+        do {
+            dataset = try recipe.data.open()
+        } catch let error as DatasetError {
+            throw RecipeError("data.path: \(error)")
+        }
         scheduler = recipe.scheduler
         configuration = try recipe.networkConfiguration(for: dataset)
         card = recipe.card(for: dataset, configuration)
@@ -218,12 +224,21 @@ public final class Trainer {
         return state.store.names.map { ($0, average.source.tensors[$0]!) }
     }
 
-    private func drawSheet(_ journal: TrainingJournal) throws {
+    /// The model with the weights that are sampled. It shares their memory, and training changes them in
+    /// place: built once, it follows them.
+    private func sampledModel() throws -> PictureModel {
+        if let sheetModel { return sheetModel }
         let store = ParameterStore(
             .loaded(state.average?.source ?? state.store.source), on: device)
         let model = PictureModel(
             name: run.path, configuration: configuration, scheduler: scheduler, card: card,
             network: try store.build(configuration.network), device: device)
+        sheetModel = model
+        return model
+    }
+
+    private func drawSheet(_ journal: TrainingJournal) throws {
+        let model = try sampledModel()
         var request = SamplingRequest()
         request.count = recipe.evaluation.count
         request.seed = UInt64(truncatingIfNeeded: recipe.seed)

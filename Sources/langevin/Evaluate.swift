@@ -23,20 +23,7 @@ struct Evaluate: ParsableCommand {
     @Option(help: "The number of samples.")
     var count = 1000
 
-    @Option(help: "Seed of the first sample; -1 draws one.")
-    var seed = Seed(0)
-
-    @Option(help: "Solver steps; the model's own where none are given.")
-    var steps: Int?
-
-    @Option(help: "The solver: ddpm, ddim; the model's own where none is given.")
-    var solver: SolverName?
-
-    @Option(help: "DDIM's η, 0 (deterministic) to 1 (ancestral).")
-    var eta = 0.0
-
-    @Option(help: "Classifier-free guidance; 1 is the conditional branch alone.")
-    var guidance: Double?
+    @OptionGroup var sampling: SamplingOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -47,13 +34,7 @@ struct Evaluate: ParsableCommand {
         let device = try compute.open()
         let layout = try ModelLayout(model: model)
         let opened = try PictureModel(folder: layout, elementType: compute.dtype, on: device)
-        var request = SamplingRequest()
-        request.count = count
-        request.seed = seed.value
-        request.steps = steps
-        request.solver = solver
-        request.eta = eta
-        request.guidance = guidance
+        var request = sampling.request(count: count)
         request.classes = opened.card.nullClass == nil ? nil : .all
         request.batchSize = 250
         let plan = try SamplingPlan(opened, request)

@@ -25,11 +25,21 @@ struct Langevin: ParsableCommand {
 enum Program {
     static func main() {
         do {
+            try checkCommand(CommandLine.arguments.dropFirst().first)
             var command = try Langevin.parseAsRoot()
             try command.run()
         } catch {
             end(error)
         }
+    }
+
+    /// A wrong command is named before its options are looked at.
+    private static func checkCommand(_ name: String?) throws {
+        let known = Langevin.configuration.subcommands.map { $0._commandName } + ["help"]
+        guard let name, !name.hasPrefix("-"), !known.contains(name) else { return }
+        let advice = nearest(to: name, in: known).map { "; did you mean '\($0)'?" }
+        throw PipelineError(
+            "there is no command '\(name)'" + (advice ?? ": there are \(known.joined(separator: ", "))"))
     }
 
     /// Says what went wrong in a sentence on standard error and ends: 2 where the input was wrong, 1 for

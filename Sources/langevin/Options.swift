@@ -29,6 +29,36 @@ struct ComputeOptions: ParsableArguments {
     }
 }
 
+/// How pictures are drawn: shared by every command that samples.
+struct SamplingOptions: ParsableArguments {
+    @Option(help: "Seed of the first picture; -1 draws one.")
+    var seed = Seed(0)
+
+    @Option(help: "Solver steps; the model's own where none are given.")
+    var steps: Int?
+
+    @Option(help: "The solver: ddpm, ddim; the model's own where none is given.")
+    var solver: SolverName?
+
+    @Option(help: "DDIM's η, 0 (deterministic) to 1 (ancestral).")
+    var eta = 0.0
+
+    @Option(help: "Classifier-free guidance; 1 is the conditional branch alone.")
+    var guidance: Double?
+
+    /// A request for `count` pictures that says what the options say and leaves the rest to the model.
+    func request(count: Int) -> SamplingRequest {
+        var request = SamplingRequest()
+        request.count = count
+        request.seed = seed.value
+        request.steps = steps
+        request.solver = solver
+        request.eta = eta
+        request.guidance = guidance
+        return request
+    }
+}
+
 extension ElementType: ExpressibleByArgument {
     /// A floating-point type by name.
     public init?(argument: String) {

@@ -27,25 +27,12 @@ struct Sample: ParsableCommand {
     @Option(name: .customLong("class"), help: "The class to draw, or 'all' for all of them in turn.")
     var classChoice: ClassChoice?
 
-    @Option(help: "Seed of the first picture; -1 draws one.")
-    var seed = Seed(0)
-
-    @Option(help: "Solver steps; the model's own where none are given.")
-    var steps: Int?
-
-    @Option(help: "The solver: ddpm, ddim; the model's own where none is given.")
-    var solver: SolverName?
+    @OptionGroup var sampling: SamplingOptions
 
     @Option(
         name: .customLong("grid"),
         help: "How times are chosen: leading, trailing, linspace; the model's own where not given.")
     var grid: TimeSpacing?
-
-    @Option(help: "DDIM's η, 0 (deterministic) to 1 (ancestral).")
-    var eta = 0.0
-
-    @Option(help: "Classifier-free guidance; 1 is the conditional branch alone.")
-    var guidance: Double?
 
     @Option(help: "Start from the tensor 'latents' of a safetensors file instead of drawing noise.")
     var initial: String?
@@ -92,7 +79,8 @@ struct Sample: ParsableCommand {
         if json {
             try printJSON(
                 Summary(
-                    files: files + (trajectory.map { [$0] } ?? []), seed: seed.value, settings: receipt,
+                    files: files + (trajectory.map { [$0] } ?? []), seed: sampling.seed.value,
+                    settings: receipt,
                     seconds: [
                         "load": (loaded - start) / .seconds(1), "sample": (sampled - loaded) / .seconds(1),
                         "write": (clock.now - sampled) / .seconds(1),
@@ -102,14 +90,8 @@ struct Sample: ParsableCommand {
     }
 
     private func request() throws -> SamplingRequest {
-        var request = SamplingRequest()
-        request.count = count
-        request.seed = seed.value
-        request.steps = steps
-        request.solver = solver
+        var request = sampling.request(count: count)
         request.spacing = grid
-        request.eta = eta
-        request.guidance = guidance
         request.classes = classChoice?.classes
         request.width = width
         request.height = height

@@ -11,18 +11,6 @@ import Testing
 /// Random damage to valid files: whatever comes, the parser answers with a header that describes the
 /// file exactly or with an error, and never traps. `LANGEVIN_FUZZ_CASES` asks for more cases.
 @Suite struct FuzzTests {
-    /// SplitMix64 (Steele, Lea and Flood, 2014).
-    struct Generator: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
     static let fragments = [
         "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "\\udc00", "null", "true", "-", "0",
         "1e9",
@@ -47,7 +35,7 @@ import Testing
         ),
     ]
 
-    static func damage(_ bytes: inout [UInt8], dataByteCount: Int, _ random: inout Generator) {
+    static func damage(_ bytes: inout [UInt8], dataByteCount: Int, _ random: inout SplitMix) {
         for _ in 0..<Int.random(in: 1...4, using: &random) {
             let at = Int.random(in: 0...bytes.count, using: &random)
             switch Int.random(in: 0..<6, using: &random) {
@@ -71,7 +59,7 @@ import Testing
     @Test func neverTraps() throws {
         let cases = getenv("LANGEVIN_FUZZ_CASES").flatMap { Int(String(cString: $0)) } ?? 20_000
         let seed = getenv("LANGEVIN_FUZZ_SEED").flatMap { UInt64(String(cString: $0)) } ?? 1
-        var random = Generator(state: seed)
+        var random = SplitMix(seed: seed)
         var pool = Self.seeds
         var accepted = 0
         for _ in 0..<cases {
@@ -95,7 +83,7 @@ import Testing
     }
 
     @Test func configurationsNeverTrap() throws {
-        var random = Generator(state: 2)
+        var random = SplitMix(seed: 2)
         let text = Array(#"{"a":[1,-2.5e-3,"\u00e9",null,true,{"b":{}}],"c":-Infinity,"d":NaN}"#.utf8)
         var accepted = 0
         for _ in 0..<5_000 {

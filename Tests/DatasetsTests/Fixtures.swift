@@ -21,14 +21,6 @@ struct IdxReference: Decodable {
     let batch_labels: [Int]
 }
 
-/// A new empty folder that is removed when `body` is done.
-func withTemporaryFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "langevin-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    return try body(folder)
-}
-
 extension URL {
     /// Writes a file of this name in a folder, which is made where needed.
     func write(_ data: Data, as name: String) throws -> URL {

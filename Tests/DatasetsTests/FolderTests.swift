@@ -2,6 +2,7 @@ import Datasets
 import Foundation
 import Pictures
 import Tensors
+import TestSupport
 import Testing
 
 struct FolderTests {

@@ -2,6 +2,7 @@ import Foundation
 import Pictures
 import Storage
 import Tensors
+import TestSupport
 import Testing
 
 struct EncodingTests {
@@ -137,18 +138,17 @@ struct WritingTests {
         struct Interruption: Error {}
         try withTemporaryFolder { folder in
             let url = folder.appending(path: "a.bin")
-            try writeAtomically(Data("old".utf8), to: url)
+            try Files.replace(url.path, with: "old".utf8)
             #expect(throws: Interruption.self) {
-                try writeAtomically(to: url) { write in
-                    try Data("new".utf8).withUnsafeBytes(write)
-                    // Until the end, the name holds the old content.
-                    #expect(try Data(contentsOf: url) == Data("old".utf8))
-                    throw Interruption()
-                }
+                let file = try AtomicFile(url.path)
+                try Array("new".utf8).withUnsafeBytes { try file.write($0) }
+                // Until the end, the name holds the old content.
+                #expect(try Data(contentsOf: url) == Data("old".utf8))
+                throw Interruption()
             }
             #expect(try Data(contentsOf: url) == Data("old".utf8))
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a.bin"])
-            try writeAtomically(Data("new".utf8), to: url)
+            try Files.replace(url.path, with: "new".utf8)
             #expect(try Data(contentsOf: url) == Data("new".utf8))
         }
     }
@@ -158,7 +158,7 @@ struct WritingTests {
             let (target, link) = (folder.appending(path: "target"), folder.appending(path: "link"))
             try Data("old".utf8).write(to: target)
             try FileManager.default.createSymbolicLink(at: link, withDestinationURL: target)
-            try writeAtomically(Data("new".utf8), to: link)
+            try Files.replace(link.path, with: "new".utf8)
             #expect(try Data(contentsOf: target) == Data("new".utf8))
             #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link.path) == target.path)
         }
@@ -168,9 +168,9 @@ struct WritingTests {
         @Test func aFullDiskIsAnError() throws {
             // The device that is always full.
             let error = #expect(throws: FileError.self) {
-                try writeAtomically(Data("x".utf8), to: URL(filePath: "/dev/full"))
+                try Files.replace("/dev/full", with: "x".utf8)
             }
-            #expect(error?.description.contains("free some space") == true)
+            #expect(error?.description.contains("the disk is full; make room") == true)
         }
     #endif
 }

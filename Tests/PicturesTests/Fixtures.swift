@@ -27,14 +27,6 @@ struct DecodingCase: Decodable {
     let result: Record
 }
 
-/// A new empty folder that is removed when `body` is done.
-func withTemporaryFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "langevin-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    return try body(folder)
-}
-
 /// A picture of random pixels that the seed decides.
 func noise(width: Int, height: Int, channels: Int, seed: UInt64) -> Picture {
     var state = seed

@@ -20,6 +20,9 @@ public final class TemporaryFolder: Sendable {
     /// The path of something in the folder.
     public func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 
+    /// The bytes of a file in the folder; none where it cannot be read.
+    public func bytes(_ name: String) -> [UInt8] { (try? contents(of: self(name))) ?? [] }
+
     /// Writes a file in the folder and gives its path.
     @discardableResult
     public func write(_ name: String, _ bytes: some Sequence<UInt8>) throws -> String {
@@ -42,6 +45,12 @@ public final class TemporaryFolder: Sendable {
 
     /// The names in the folder, sorted.
     public func names() throws -> [String] { try folderNames(path) }
+}
+
+/// Calls `body` with the URL of a new folder that is removed when `body` is done.
+public func withTemporaryFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+    let folder = try TemporaryFolder()
+    return try withExtendedLifetime(folder) { try body(URL(fileURLWithPath: folder.path)) }
 }
 
 /// The names in a folder, sorted.

@@ -1,4 +1,6 @@
 import Foundation
+import Storage
+import TestSupport
 import Testing
 import Training
 
@@ -10,7 +12,7 @@ import Training
 
 /// The files of the checkpoint of a step; every one says which step it belongs to.
 private func parts(step: Int) -> [CheckpointPart] {
-    var random = SplitMix(state: UInt64(step))
+    var random = SplitMix(seed: UInt64(step))
     return ["model.safetensors", "ema.safetensors", "optimizer/moments.safetensors", "state.json"].map {
         name in
         let bytes = (0..<Int.random(in: 1...3000, using: &random)).map { _ in
@@ -22,7 +24,7 @@ private func parts(step: Int) -> [CheckpointPart] {
 
 /// Whether a checkpoint holds exactly what `parts` wrote.
 private func isWhole(_ checkpoint: Checkpoint) throws -> Bool {
-    let other = TemporaryFolder()
+    let other = try TemporaryFolder()
     return try parts(step: checkpoint.step).allSatisfy { part in
         let expected = "\(other.path)/expected"
         try part.write(expected)
@@ -54,7 +56,7 @@ private final class Stop: @unchecked Sendable {
 
 @Suite struct CheckpointFolderTests {
     @Test func newestIsFoundAndOldOnesGo() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let checkpoints = CheckpointFolder("\(folder.path)/checkpoints", keep: 3)
         #expect(try checkpoints.newest { _ in } == nil)
         for step in [5, 90, 100, 1000] { try checkpoints.save(step: step, parts: parts(step: step)) }
@@ -69,7 +71,7 @@ private final class Stop: @unchecked Sendable {
     }
 
     @Test func manifestNamesEveryFileWithItsDigest() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         try CheckpointFolder(folder.path, keep: 1).save(
             step: 3, parts: [CheckpointPart("a", bytes: Array("abc".utf8))])
         let json =
@@ -88,7 +90,7 @@ private final class Stop: @unchecked Sendable {
     func stopAtAnyOperation(replacing: Bool) throws {
         var stops = 0
         for count in 0... {
-            let folder = TemporaryFolder()
+            let folder = try TemporaryFolder()
             let calm = CheckpointFolder(folder.path, keep: 1)
             try calm.save(step: 1, parts: parts(step: 1))
             let stop = Stop(after: count)
@@ -114,7 +116,7 @@ private final class Stop: @unchecked Sendable {
 
     /// A part that stops in the middle of its file, at every block.
     @Test func stopWithinAFile() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let checkpoints = CheckpointFolder(folder.path, keep: 2)
         try checkpoints.save(step: 1, parts: parts(step: 1))
         for length in [0, 1, 100, 4096] {
@@ -132,10 +134,10 @@ private final class Stop: @unchecked Sendable {
     /// The disk is full at each operation in turn: the error says so, the old one stays, nothing is left over.
     @Test func fullDiskAtAnyOperation() throws {
         for count in 0... {
-            let folder = TemporaryFolder()
+            let folder = try TemporaryFolder()
             let calm = CheckpointFolder(folder.path, keep: 2)
             try calm.save(step: 1, parts: parts(step: 1))
-            let full = FileFailure(action: "writing", path: "the file", code: ENOSPC)
+            let full = FileError(action: "writing", path: "the file", code: ENOSPC)
             let stop = Stop(after: count, failure: full, forGood: false)
             let stopped = CheckpointFolder(folder.path, keep: 2) { try stop($0) }
             do {
@@ -156,7 +158,7 @@ private final class Stop: @unchecked Sendable {
     }
 
     @Test func everyFlippedByteIsFoundAndTheOneBeforeUsed() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let checkpoints = CheckpointFolder(folder.path, keep: 2)
         for step in 1...2 { try checkpoints.save(step: step, parts: parts(step: step)) }
         let names = try checkpoints.checkpoint(step: 2).files + ["manifest.json"]
@@ -188,7 +190,7 @@ private final class Stop: @unchecked Sendable {
     @Test(arguments: Damage.allCases)
     func otherDamageIsFound(damage: Damage) throws {
         for name in parts(step: 2).map(\.name) + ["manifest.json"] {
-            let folder = TemporaryFolder()
+            let folder = try TemporaryFolder()
             let checkpoints = CheckpointFolder(folder.path, keep: 2)
             for step in 1...2 { try checkpoints.save(step: step, parts: parts(step: step)) }
             let path = "\(folder.path)/step-2/\(name)"
@@ -216,7 +218,7 @@ private final class Stop: @unchecked Sendable {
     }
 
     @Test func damagedNewestDoesNotPushOutTheOneInUse() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let checkpoints = CheckpointFolder(folder.path, keep: 2)
         for step in [800, 900] { try checkpoints.save(step: step, parts: parts(step: step)) }
         try FileManager.default.removeItem(atPath: "\(folder.path)/step-900/state.json")
@@ -227,17 +229,17 @@ private final class Stop: @unchecked Sendable {
     }
 
     @Test(arguments: ["../x", "/x", "", ".", "a/../b", "a//b", "manifest.json", "a\0b"])
-    func namesStayWithinTheFolder(name: String) {
-        let folder = TemporaryFolder()
+    func namesStayWithinTheFolder(name: String) throws {
+        let folder = try TemporaryFolder()
         let part = CheckpointPart(name, bytes: [1])
         #expect(throws: RunError.self) {
             try CheckpointFolder(folder.path, keep: 1).save(step: 1, parts: [part])
         }
-        #expect(try! FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
     }
 
-    @Test func namesStandOnce() {
-        let folder = TemporaryFolder()
+    @Test func namesStandOnce() throws {
+        let folder = try TemporaryFolder()
         let part = CheckpointPart("a", bytes: [1])
         #expect(throws: RunError.self) {
             try CheckpointFolder(folder.path, keep: 1).save(step: 1, parts: [part, part])
@@ -248,7 +250,7 @@ private final class Stop: @unchecked Sendable {
         /// Processes that are killed (kill -9) at random moments while they save; what is left is always whole.
         /// There are 20 of them, or as many as LANGEVIN_TEST_KILLS says.
         @Test func killedProcessesLeaveWholeCheckpoints() async throws {
-            let folder = TemporaryFolder()
+            let folder = try TemporaryFolder()
             setenv("LANGEVIN_TEST_SAVES", folder.path, 1)
             let checkpoints = CheckpointFolder(folder.path, keep: 2)
             var newest = 0
@@ -276,7 +278,7 @@ private final class Stop: @unchecked Sendable {
         /// A limit of the system on the length of files stands for a full disk: the writes themselves fail.
         @Test func filesThatCannotGrow() async throws {
             await #expect(processExitsWith: .success) {
-                let folder = TemporaryFolder()
+                let folder = try TemporaryFolder()
                 let checkpoints = CheckpointFolder(folder.path, keep: 2)
                 try checkpoints.save(step: 1, parts: parts(step: 1))
                 signal(SIGXFSZ, SIG_IGN)

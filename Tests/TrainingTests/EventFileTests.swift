@@ -1,5 +1,6 @@
 import Foundation
 import SwiftProtobuf
+import TestSupport
 import Testing
 import Training
 
@@ -83,7 +84,7 @@ import Training
     }
 
     @Test func namesAreTheOnesThatTensorBoardLooksFor() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let first = try EventFile(folder: folder.path)
         let second = try EventFile(folder: folder.path)
         #expect(first.path != second.path)

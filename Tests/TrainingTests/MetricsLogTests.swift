@@ -1,10 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 import Training
 
 @Suite struct MetricsLogTests {
     @Test func linesAreJSONAndReadBack() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let log = try MetricsLog("\(folder.path)/metrics.jsonl")
         try log.append(step: 1, [("loss", 0.1), ("a \"b\"\\\u{1}", 1e-7)], time: 2.5)
         try log.append(step: 2, [("loss", .nan), ("norm", .infinity)], time: 3)
@@ -23,7 +24,7 @@ import Training
     }
 
     @Test func resumingDropsLaterAndCutLines() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let path = "\(folder.path)/metrics.jsonl"
         func fill(_ steps: ClosedRange<Int>, after step: Int?) throws {
             let log = try MetricsLog(path, resumingAfter: step)

@@ -1,6 +1,7 @@
 import Diffusion
 import Foundation
 import Networks
+import TestSupport
 import Testing
 import Training
 
@@ -196,7 +197,7 @@ import Training
     }
 
     @Test func filesThatCannotBeRead() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         func message(_ path: String) -> String {
             do { return "\(try Recipe(contentsOf: path))" } catch { return "\(error)" }
         }
@@ -208,15 +209,15 @@ import Training
         #expect(message("\(folder.path)/pipe").contains("it is not a file; give a file"))
         try Data([0x64, 0x3A, 0xFF]).write(to: URL(fileURLWithPath: "\(folder.path)/bytes.yaml"))
         #expect(message("\(folder.path)/bytes.yaml").contains("not text in UTF-8"))
-        try folder.write(String(repeating: "# much\n", count: 200_000), to: "large.yaml")
+        try folder.write("large.yaml", String(repeating: "# much\n", count: 200_000))
         #expect(message("\(folder.path)/large.yaml").contains("has 1400000 bytes, where 1048576 is the most"))
-        try folder.write("a: \u{1}", to: "control.yaml")
+        try folder.write("control.yaml", "a: \u{1}")
         #expect(message("\(folder.path)/control.yaml").contains("not valid YAML"))
     }
 
     /// A recipe drawn from a seed, with numbers of every size and texts that YAML would read as something else.
     private func recipe(seed: UInt64) -> Recipe {
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         var recipe = Recipe()
         recipe.seed = Int.random(in: 0...Int.max, using: &random)
         recipe.data.path = [
@@ -317,18 +318,5 @@ import Training
         } catch {
             return "\(error)"
         }
-    }
-}
-
-/// A generator of test data (SplitMix64: Steele, Lea and Flood 2014).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

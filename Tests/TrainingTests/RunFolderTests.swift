@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import Training
 
@@ -12,7 +13,7 @@ import Training
     }
 
     @Test func freshAndContinuedRuns() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let path = "\(folder.path)/a/b"
         #expect(message(path) == "accepted false")
         // Nothing was written yet: it is no run.
@@ -36,8 +37,8 @@ import Training
     }
 
     @Test func foldersThatAreNoRuns() throws {
-        let folder = TemporaryFolder()
-        try folder.write("x", to: "thesis.txt")
+        let folder = try TemporaryFolder()
+        try folder.write("thesis.txt", "x")
         for resume in [false, true] {
             #expect(
                 message(folder.path, resume: resume).contains(
@@ -54,7 +55,7 @@ import Training
     }
 
     @Test func oneTrainerAFolder() throws {
-        let folder = TemporaryFolder()
+        let folder = try TemporaryFolder()
         let path = "\(folder.path)/run"
         do {
             let first = try RunFolder(path, resume: false)
@@ -69,17 +70,16 @@ import Training
     }
 
     @Test func locksOfTheDeadAreTakenOver() throws {
-        let folder = TemporaryFolder()
-        try folder.write(
-            "999999999\n\(ProcessInfo.processInfo.hostName)\n2020-01-01T00:00:00Z\n", to: ".lock")
+        let folder = try TemporaryFolder()
+        try folder.write(".lock", "999999999\n\(ProcessInfo.processInfo.hostName)\n2020-01-01T00:00:00Z\n")
         #expect(message(folder.path) == "accepted false")
-        try folder.write("nonsense", to: ".lock")
+        try folder.write(".lock", "nonsense")
         #expect(message(folder.path) == "accepted false")
     }
 
     @Test func unfinishedFilesAreSwept() throws {
-        let folder = TemporaryFolder()
-        try folder.write("half", to: "recipe.yaml.tmp-1")
+        let folder = try TemporaryFolder()
+        try folder.write("recipe.yaml.tmp-1", "half")
         #expect(message(folder.path) == "accepted false")
         #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/recipe.yaml.tmp-1"))
     }

@@ -1,5 +1,8 @@
 import Checkpoints
 import Foundation
+import Layers
+import Pictures
+import Pipelines
 import Tensors
 import TestSupport
 import Testing
@@ -7,7 +10,9 @@ import Training
 
 /// Whole runs of a network of a few hundred parameters.
 @Suite struct TrainerTests {
-    private let folder = TemporaryFolder()
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
 
     private func recipe(_ changes: [String] = []) throws -> Recipe {
         let yaml = """
@@ -84,6 +89,35 @@ import Training
         }
         let file = try SafetensorsFile(path: "\(path)/model/unet/diffusion_pytorch_model.safetensors")
         #expect(file.metadata["config"]?.contains("UNet2DModel") == true)
+    }
+
+    /// Each sheet is what the averaged weights of its step draw, not the trained ones and not those of the
+    /// sheet before.
+    @Test func sheetsComeFromTheAveragedWeights() throws {
+        let path = "\(folder.path)/sheets"
+        let changes = [
+            "training.sample_every=5", "training.learning_rate=0.01", "training.warmup_steps=0",
+        ]
+        let trainer = try Trainer(recipe: recipe(changes), folder: path, resume: false)
+        #expect(try trainer.train() == .complete)
+        let layout = ModelLayout("\(path)/model")
+        let averaged = try PictureModel(folder: layout)
+        let trained = PictureModel(
+            name: "trained", configuration: averaged.configuration, scheduler: averaged.scheduler,
+            card: averaged.card,
+            network: try ParameterStore(.loaded(trainer.state.store.source))
+                .build(averaged.configuration.network))
+        func sheet(_ model: PictureModel) throws -> Picture {
+            var request = SamplingRequest()
+            (request.count, request.seed, request.classes) = (10, UInt64(trainer.recipe.seed), .all)
+            return try Picture.sheet(of: SamplingPlan(model, request).run())
+        }
+        func kept(_ step: Int) throws -> Picture {
+            try Picture(contentsOf: URL(fileURLWithPath: "\(path)/samples/step-\(step).png"))
+        }
+        #expect(try kept(10) == sheet(averaged))
+        #expect(try kept(10) != sheet(trained))
+        #expect(try kept(5) != kept(10))
     }
 
     @Test func aDamagedNewestCheckpointIsNamedAndTheOneBeforeUsed() throws {

@@ -8,4 +8,5 @@ for oracle in unet convnext ddpm s0 noise forward frechet optimizer; do
     rm -rf "${fixtures:?}/$oracle"
     "$python" "$here/$oracle.py" --seed 0 --out "$fixtures/$oracle" >&2
 done
+"$python" "$here/unet_blocks.py" --seed 0 --out "$fixtures/unet" >&2
 chmod 644 "$fixtures"/*/*

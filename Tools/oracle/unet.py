@@ -125,20 +125,25 @@ def reference(settings, draw):
     return (tensors, network.num_parameters()) if finite(*tensors.values()) else None
 
 
-def main():
-    options = arguments(__doc__, cases=6, limit=500, extended=False)
+def write_cases(options, prefix, configuration):
+    """Draws configurations until enough of them have a finite reference within the limit, and writes those."""
     index = attempt = 0
     while index < options.cases:
-        draw = Draw(options.seed, f"unet/{attempt}")
+        draw = Draw(options.seed, f"{prefix}/{attempt}")
         attempt += 1
-        settings = configuration(draw, index, options.extended)
+        settings = configuration(draw, index)
         made = reference(settings, draw)
         if made is None or sum(t.numel() * t.element_size() for t in made[0].values()) > options.limit * 1024:
             continue
         tensors, count = made
-        write(options.out, f"unet-{options.seed}-{index}", tensors,
+        write(options.out, f"{prefix}-{options.seed}-{index}", tensors,
               {"seed": options.seed, "class": "UNet2DModel", "configuration": settings, "parameters": count})
         index += 1
+
+
+def main():
+    options = arguments(__doc__, cases=6, limit=500, extended=False)
+    write_cases(options, "unet", lambda draw, index: configuration(draw, index, options.extended))
 
 
 if __name__ == "__main__":

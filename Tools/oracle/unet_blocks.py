@@ -1,6 +1,6 @@
 """Like unet.py, with the block types, changes of resolution and embeddings that few checkpoints use."""
-from common import Draw, arguments, write
-from unet import configuration, reference
+from common import arguments
+from unet import configuration, write_cases
 
 
 # What a case is sure to meet, going round with the index; the rest is drawn.
@@ -23,19 +23,7 @@ def drawn(draw, index):
 
 
 def main():
-    options = arguments(__doc__, cases=3, limit=300)
-    index = attempt = 0
-    while index < options.cases:
-        draw = Draw(options.seed, f"unet-blocks/{attempt}")
-        settings = drawn(draw, index)
-        attempt += 1
-        made = reference(settings, draw)
-        if made is None or sum(t.numel() * t.element_size() for t in made[0].values()) > options.limit * 1024:
-            continue
-        tensors, count = made
-        write(options.out, f"unet-blocks-{options.seed}-{index}", tensors,
-              {"seed": options.seed, "class": "UNet2DModel", "configuration": settings, "parameters": count})
-        index += 1
+    write_cases(arguments(__doc__, cases=3, limit=300), "unet-blocks", drawn)
 
 
 if __name__ == "__main__":

@@ -77,8 +77,7 @@ public struct ModelFolder: Sendable {
     /// - Throws: `FileError` or `CheckpointError` when it cannot be written.
     public func write(_ configuration: JSONObject, to name: String = "config.json") throws {
         try makeFolder()
-        let text = Data(JSONValue.object(configuration).text.utf8)
-        try writeAtomically(text, to: URL(fileURLWithPath: "\(path)/\(name)"))
+        try Files.replace("\(path)/\(name)", with: JSONValue.object(configuration).text.utf8)
     }
 
     /// Writes weights: in one file, or in several with an index where they exceed `maximalShardByteCount`.

@@ -34,11 +34,17 @@ struct JSONScanner {
     private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
     /// The first byte of the next value, nil at the end.
+    @inline(__always)
     mutating func peek() -> UInt8? {
-        while let byte = next, byte == .space || byte == .newline || byte == .tab || byte == .carriageReturn {
+        while let byte = next {
+            // Whatever is above a space is none: most bytes are told by one comparison.
+            guard byte <= .space else { return byte }
+            guard byte == .space || byte == .newline || byte == .tab || byte == .carriageReturn else {
+                return byte
+            }
             position += 1
         }
-        return next
+        return nil
     }
 
     /// Refuses anything but white space up to the end of the text.
@@ -46,6 +52,7 @@ struct JSONScanner {
         guard peek() == nil else { throw failure("nothing may follow the JSON value") }
     }
 
+    @inline(__always)
     private mutating func take(_ byte: UInt8) -> Bool {
         guard peek() == byte else { return false }
         position += 1
@@ -61,14 +68,16 @@ struct JSONScanner {
 
     /// Reads an object. `member` is called behind each key's colon and reads the value; refusing repeated
     /// keys is its duty, because it is the one that keeps them.
-    mutating func object(_ member: (inout JSONScanner, _ key: String) throws -> Void) throws {
+    mutating func object(_ member: (inout JSONScanner, _ key: ScannedString) throws -> Void) throws {
         guard take(.openBrace) else { throw failure("an object in braces was expected") }
         try enter()
         if !take(.closeBrace) {
             repeat {
                 guard peek() == .quote else { throw failure("a key in double quotes was expected") }
-                let key = try string()
-                guard take(.colon) else { throw failure("a colon was expected after the key \(quoted(key))") }
+                let key = try scannedString()
+                guard take(.colon) else {
+                    throw failure("a colon was expected after the key \(quoted(key.text))")
+                }
                 try member(&self, key)
             } while take(.comma)
             guard take(.closeBrace) else { throw failure("a comma or a closing brace was expected") }
@@ -158,18 +167,22 @@ struct JSONScanner {
     }
 
     /// Reads a string, its escapes resolved.
-    mutating func string() throws -> String {
+    mutating func string() throws -> String { try scannedString().text }
+
+    /// Reads a string that may be needed for a comparison only.
+    mutating func scannedString() throws -> ScannedString {
         guard take(.quote) else { throw failure("a string in double quotes was expected") }
         let start = position
         var isASCII = true
         while let byte = next {
             switch byte {
             case .quote:
-                let text = try decode(start..<position, isASCII: isASCII)
+                let range = start..<position
                 position += 1
-                return text
+                return isASCII
+                    ? .plain(UnsafeRawBufferPointer(rebasing: bytes[range])) : .decoded(try decode(range))
             case .backslash:
-                return try stringWithEscapes(from: start)
+                return .decoded(try stringWithEscapes(from: start))
             case 0..<0x20:
                 throw failure("a control character stands in a string; it must be escaped")
             default:
@@ -181,18 +194,18 @@ struct JSONScanner {
     }
 
     /// The text of a range, which must be strict UTF-8.
-    private func decode(_ range: Range<Int>, isASCII: Bool) throws -> String {
+    private func decode(_ range: Range<Int>) throws -> String {
         let source = UnsafeRawBufferPointer(rebasing: bytes[range])
         let text = String(decoding: source, as: UTF8.self)
         // Decoding repairs what is not UTF-8, so a text that comes back unchanged was valid.
-        guard isASCII || text.utf8.elementsEqual(source) else {
+        guard text.utf8.elementsEqual(source) else {
             throw failure("a string is not valid UTF-8", at: range.lowerBound)
         }
         return text
     }
 
     private mutating func stringWithEscapes(from start: Int) throws -> String {
-        var text = try decode(start..<position, isASCII: false)
+        var text = try decode(start..<position)
         while let byte = next {
             if byte == .quote {
                 position += 1
@@ -210,7 +223,7 @@ struct JSONScanner {
                 }
                 position += 1
             }
-            text += try decode(piece..<position, isASCII: false)
+            text += try decode(piece..<position)
         }
         throw failure("the text ends inside a string", at: start)
     }
@@ -256,6 +269,32 @@ struct JSONScanner {
             position += 1
         }
         return value
+    }
+}
+
+/// A string of a JSON text. Most are compared with a few words and needed no further, so a `String` is made
+/// only on demand. It lives no longer than the text.
+enum ScannedString {
+    /// ASCII without escapes, as it stands in the text.
+    case plain(UnsafeRawBufferPointer)
+    /// Any other, its escapes resolved.
+    case decoded(String)
+
+    /// The string.
+    var text: String {
+        switch self {
+        case .plain(let bytes): String(decoding: bytes, as: UTF8.self)
+        case .decoded(let text): text
+        }
+    }
+
+    /// Whether it has the bytes of `word`.
+    static func ~= (word: StaticString, string: ScannedString) -> Bool {
+        let word = UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+        return switch string {
+        case .plain(let bytes): bytes.elementsEqual(word)
+        case .decoded(let text): text.utf8.elementsEqual(word)
+        }
     }
 }
 

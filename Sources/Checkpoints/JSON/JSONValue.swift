@@ -80,6 +80,7 @@ extension JSONScanner {
         var members = NameTable<JSONValue>()
         try object { scanner, key in
             let start = scanner.position
+            let key = key.text
             guard members.append(key, try scanner.value()) else {
                 throw scanner.failure("the key \(quoted(key)) stands twice in one object", at: start)
             }

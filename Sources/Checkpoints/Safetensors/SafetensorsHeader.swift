@@ -64,19 +64,25 @@ public struct SafetensorsHeader: Sendable {
     init(_ text: UnsafeRawBufferPointer, dataByteCount: Int, place: String) throws {
         var scanner = JSONScanner(text, place: place)
         var hasMetadata = false
+        var names: [String] = []
+        var values: [Entry] = []
         try scanner.object { scanner, name in
-            if sameBytes(name, "__metadata__") {
+            if "__metadata__" ~= name {
                 guard !hasMetadata else { throw scanner.failure("the metadata stands there twice") }
                 hasMetadata = true
                 try readMetadata(&scanner)
             } else {
-                let start = scanner.position
-                guard entries.append(name, try Self.entry(&scanner, name)) else {
-                    throw scanner.failure("the tensor \(quoted(name)) stands there twice", at: start)
-                }
+                let name = name.text
+                values.append(try Self.entry(&scanner, name))
+                names.append(name)
             }
         }
         try scanner.end()
+        do {
+            entries = try NameTable(names: names, values: values)
+        } catch {
+            throw CheckpointError(place, "the tensor \(quoted(error.name)) stands there twice")
+        }
         try checkRanges(dataByteCount: dataByteCount, place: place)
     }
 
@@ -94,6 +100,7 @@ public struct SafetensorsHeader: Sendable {
         if scanner.peek() == UInt8(ascii: "n"), scanner.word("null") { return }
         let start = scanner.position
         try scanner.object { scanner, key in
+            let key = key.text
             guard metadata.append(key, try scanner.string()) else {
                 throw scanner.failure("the metadata has the key \(quoted(key)) twice")
             }
@@ -113,7 +120,6 @@ public struct SafetensorsHeader: Sendable {
         try scanner.object { scanner, key in
             let place = scanner.position
             let isNew: Bool
-            // String equality is safe here: nothing outside ASCII equals these words.
             switch key {
             case "dtype":
                 isNew = type == nil
@@ -126,14 +132,14 @@ public struct SafetensorsHeader: Sendable {
                 offsets = try Self.offsets(&scanner, name)
             default:
                 // Unknown members are read with all rules and passed over, as in the reference.
-                isNew = others.append(key, ())
+                isNew = others.append(key.text, ())
                 _ = try scanner.value()
                 guard scanner.position - start <= 1 << 16 else {
                     throw scanner.failure("the entry of the tensor \(quoted(name)) is too long")
                 }
             }
             guard isNew else {
-                throw scanner.failure("the tensor \(quoted(name)) has \(quoted(key)) twice", at: place)
+                throw scanner.failure("the tensor \(quoted(name)) has \(quoted(key.text)) twice", at: place)
             }
         }
         guard let type, let shape, let offsets else {
@@ -214,15 +220,17 @@ public struct SafetensorsHeader: Sendable {
 
     /// The ranges must fill the data from its first to its last byte without gap or overlap.
     private func checkRanges(dataByteCount: Int, place: String) throws {
-        var order = Array(entries.values.indices)
-        let isBefore = { (left: Int, right: Int) in
-            let (left, right) = (entries.values[left].range, entries.values[right].range)
-            return (left.lowerBound, left.upperBound) < (right.lowerBound, right.upperBound)
+        func isBefore(_ left: Range<Int>, _ right: Range<Int>) -> Bool {
+            (left.lowerBound, left.upperBound) < (right.lowerBound, right.upperBound)
         }
-        if zip(order, order.dropFirst()).contains(where: { isBefore($1, $0) }) { order.sort(by: isBefore) }
+        let ranges = entries.values.lazy.map(\.range)
+        var order = Array(ranges.indices)
+        if zip(ranges, ranges.dropFirst()).contains(where: { isBefore($1, $0) }) {
+            order.sort { isBefore(ranges[$0], ranges[$1]) }
+        }
         var end = 0
         for index in order {
-            let range = entries.values[index].range
+            let range = ranges[index]
             guard range.lowerBound == end else {
                 let name = quoted(entries.names[index])
                 throw CheckpointError(

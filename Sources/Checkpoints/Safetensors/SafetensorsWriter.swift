@@ -1,4 +1,3 @@
-import Foundation
 import Storage
 import Tensors
 
@@ -68,7 +67,9 @@ public struct SafetensorsWriter {
     /// Writes the file aside, syncs it and puts it in place, so that its name never holds half of it.
     /// - Throws: `FileError` when it cannot be written; nothing is left behind then.
     public func write(to path: String) throws {
-        try writeAtomically(to: URL(fileURLWithPath: path)) { write in try self.write(write) }
+        let file = try AtomicFile(path)
+        try write { try file.write($0) }
+        try file.commit()
     }
 
     /// The bytes of the file.

@@ -49,9 +49,8 @@ public struct Objective: Sendable {
     public func loss(
         _ data: Tensor, noise: Tensor, times: Tensor, network: (_ x: Tensor, _ times: Tensor) -> Tensor
     ) -> Tensor {
-        let alpha = alphas.gathered(times).broadcast(toRank: data.rank)
-        let sigma = sigmas.gathered(times).broadcast(toRank: data.rank)
-        let output = network(alpha * data + sigma * noise, times)
+        let output = network(noised(data, noise: noise, times: times), times)
+        let (alpha, sigma) = scales(at: times, rank: data.rank)
         let target = prediction.target(data: data, noise: noise, alpha: alpha, sigma: sigma)
         return (output - target).squared().meanPerExample()
     }
@@ -59,8 +58,15 @@ public struct Objective: Sendable {
     /// The sample at given times: x_t = α·x₀ + σ·ε.
     /// Source: Ho et al. 2020 (arXiv:2006.11239), equation 4.
     public func noised(_ data: Tensor, noise: Tensor, times: Tensor) -> Tensor {
-        let alpha = alphas.gathered(times).broadcast(toRank: data.rank)
-        let sigma = sigmas.gathered(times).broadcast(toRank: data.rank)
+        let (alpha, sigma) = scales(at: times, rank: data.rank)
         return alpha * data + sigma * noise
+    }
+
+    /// α and σ of each example, `[batch, 1, …]`.
+    private func scales(at times: Tensor, rank: Int) -> (alpha: Tensor, sigma: Tensor) {
+        (
+            alphas.gathered(times).broadcast(toRank: rank),
+            sigmas.gathered(times).broadcast(toRank: rank)
+        )
     }
 }

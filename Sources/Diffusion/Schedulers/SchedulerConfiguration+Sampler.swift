@@ -50,7 +50,7 @@ extension SchedulerConfiguration {
     /// The sampler of a run of `steps` steps, as diffusers' class of that name makes it.
     /// - Throws: `DiffusionError` where the process has no such steps, or a combination of flags has no meaning.
     public func sampler(steps: Int, options: SamplerOptions = SamplerOptions()) throws -> Sampler {
-        guard steps >= 1 else { throw DiffusionError("\(steps) steps were asked for: give at least 1") }
+        guard steps >= 1 else { throw DiffusionError("--steps is \(steps): give at least 1") }
         switch kind {
         case .ddpm, .ddim, .ddimInverse, .unCLIP: return try ancestralSampler(steps, options)
         case .pndm: return try pseudoNumericalSampler(steps)
@@ -82,8 +82,7 @@ extension SchedulerConfiguration {
     /// Throws where a discrete process has fewer times than steps are asked for.
     func checkSteps(_ steps: Int) throws {
         guard steps <= trainSteps else {
-            throw DiffusionError(
-                "\(steps) steps were asked of a process of \(trainSteps): give 1 to \(trainSteps)")
+            throw DiffusionError("--steps is \(steps): this process allows 1 to \(trainSteps)")
         }
     }
 }

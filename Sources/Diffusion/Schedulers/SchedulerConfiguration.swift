@@ -168,7 +168,7 @@ extension SchedulerConfiguration: Equatable {
 }
 
 extension SchedulerConfiguration: Codable {
-    /// Reads the file form; what it leaves out, or gives as `null`, takes the class's default.
+    /// Reads the file form; what it leaves out takes the class's default.
     ///
     /// Keys of other classes are kept for `converted(to:)`; a key that no class knows is an error.
     /// - Throws: `DiffusionError` where a key is not known or a value will not do.
@@ -186,7 +186,6 @@ extension SchedulerConfiguration: Codable {
                 throw DiffusionError(
                     "the scheduler's flag '\(key.stringValue)' is not known: the nearest one is '\(nearest)'")
             }
-            guard try !values.decodeNil(forKey: key) else { continue }
             try flag.read(&self, values)
             given.insert(key.stringValue)
         }

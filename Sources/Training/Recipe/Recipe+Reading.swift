@@ -1,4 +1,5 @@
 import Networks
+import Storage
 import Yams
 
 extension Recipe {

@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 /// One file of a checkpoint: its name, and how it is written.
 public struct CheckpointPart: Sendable {
@@ -100,7 +101,7 @@ public struct CheckpointFolder: Sendable {
     ///   - step: the step after which it is; a checkpoint of that step that is there is replaced.
     ///   - parts: the files; each is written, then read once for its sha256.
     /// - Throws: `RunError`, with what was there before left as it was; what the closures of the parts throw
-    ///   comes through as it is.
+    ///   comes through as it is, except for `FileError`, which becomes a `RunError`, too.
     public func save(step: Int, parts: [CheckpointPart]) throws {
         let target = "\(path)/step-\(step)"
         let aside = "\(target).tmp-\(Files.uniqueName())"
@@ -111,7 +112,7 @@ public struct CheckpointFolder: Sendable {
         } catch {
             // Left aside if that fails, too: it has not the name of a checkpoint.
             try? remove(aside)
-            guard let failure = error as? FileFailure else { throw error }
+            guard let failure = error as? FileError else { throw error }
             throw RunError("The checkpoint of step \(step) was not saved", failure)
         }
         try prune(newest: step)
@@ -169,7 +170,7 @@ public struct CheckpointFolder: Sendable {
                 // Renamed first, so that a stop half-way leaves no checkpoint with files missing.
                 try doing("rename \(old)") { try Files.rename(old, to: aside) }
                 try remove(aside)
-            } catch let failure as FileFailure {
+            } catch let failure as FileError {
                 throw RunError("The checkpoint of step \(step), no longer needed, was not deleted", failure)
             }
         }

@@ -82,12 +82,12 @@ struct CheckpointManifest: Codable, Hashable {
 
 extension CheckpointManifest.File {
     /// Reads a file for its length and digest, and brings it to the disk where that is asked for.
-    init(_ name: String, at path: String, synchronizing: Bool) throws(FileFailure) {
+    init(_ name: String, at path: String, synchronizing: Bool) throws(FileError) {
         let file = try Files.open(path, O_RDONLY | O_NONBLOCK, "reading")
         defer { close(file) }
         var status = stat()
         guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw FileFailure(action: "reading", path: path, code: EINVAL, explanation: "it is not a file")
+            throw FileError(action: "reading", path: path, reason: "it is not a file")
         }
         if synchronizing { try Files.synchronize(file, path) }
         let digest = SHA256()

@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 #if canImport(Glibc)
     import Glibc
@@ -22,7 +23,7 @@ final class FolderLock: Sendable {
         path = "\(folder)/.lock"
         do {
             file = try Self.acquire(path, folder: folder)
-        } catch let failure as FileFailure {
+        } catch let failure as FileError {
             throw RunError("The run folder \(folder) cannot be locked", failure)
         }
     }
@@ -53,7 +54,7 @@ final class FolderLock: Sendable {
             }
             do {
                 guard ftruncate(file, 0) == 0, lseek(file, 0, SEEK_SET) == 0 else {
-                    throw FileFailure(action: "writing", path: path, code: errno)
+                    throw FileError(action: "writing", path: path)
                 }
                 try Files.write(Holder.current.text.utf8, to: file, path)
             } catch {

@@ -97,9 +97,10 @@ private let mailbox: (reading: Int32, writing: Int32) = {
 /// The handler: only calls that POSIX allows in one.
 private func noteSignal(_ signal: Int32) {
     let code = errno
+    // First, so that whoever sees the request may rely on it.
+    restoreDefaults()
     var byte = UInt8(truncatingIfNeeded: signal)
     send(mailbox.writing, &byte, 1, Int32(MSG_DONTWAIT))
-    restoreDefaults()
     errno = code
 }
 

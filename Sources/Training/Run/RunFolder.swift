@@ -1,3 +1,5 @@
+import Storage
+
 /// The folder of one training run, locked for this process while the value lives.
 ///
 ///     recipe.yaml              the recipe with every key
@@ -41,7 +43,7 @@ public struct RunFolder: Sendable {
             }
             try Files.createFolder(samplesPath)
             try Files.createFolder(checkpointsPath)
-        } catch let failure as FileFailure {
+        } catch let failure as FileError {
             throw RunError("The run folder \(path) cannot be used", failure)
         }
     }

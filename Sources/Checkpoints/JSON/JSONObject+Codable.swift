@@ -1,0 +1,42 @@
+import Foundation
+
+extension JSONObject {
+    /// This object, which the strict parser has read, as a configuration.
+    /// - Throws: `CheckpointError` that names the file and the key.
+    package func decoded<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
+        do {
+            let decoder = JSONDecoder()
+            // The strict parser has been there; what this adds is the numbers that are not finite.
+            decoder.allowsJSON5 = true
+            return try decoder.decode(type, from: Data(JSONValue.object(self).text.utf8))
+        } catch let error as DecodingError {
+            throw CheckpointError(place, Self.sentence(error))
+        } catch {
+            throw CheckpointError(place, "\(error)")
+        }
+    }
+
+    /// A configuration as an object.
+    /// - Throws: `CheckpointError` where it is none.
+    package init(encoding value: some Encodable) throws {
+        let data = try JSONEncoder().encode(value)
+        guard let object = JSONObject(json: try JSONValue(parsing: data, place: "configuration")) else {
+            throw CheckpointError("", "a configuration must be an object")
+        }
+        self = object
+    }
+
+    private static func sentence(_ error: DecodingError) -> String {
+        func key(_ context: DecodingError.Context) -> String {
+            context.codingPath.map(\.stringValue).joined(separator: ".")
+        }
+        switch error {
+        case .keyNotFound(let missing, _): return "the key '\(missing.stringValue)' is missing: add it"
+        case .typeMismatch(let type, let context):
+            return "'\(key(context))' has the wrong type: \(type) is needed"
+        case .valueNotFound(let type, let context): return "'\(key(context))' is null: \(type) is needed"
+        case .dataCorrupted(let context): return "'\(key(context))' will not do: \(context.debugDescription)"
+        @unknown default: return "it cannot be read: \(error)"
+        }
+    }
+}
