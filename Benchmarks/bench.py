@@ -2,7 +2,8 @@
 
     python bench.py [--program .build/release/langevin] [--python PYTHON] [--rounds 5] [--json FILE] [WORK ...]
 
-WORK: ddpm-cifar-train ddpm-cifar-forward tiny-1000 start (all of them when none is named). `langevin bench WORK
+WORK: ddpm-cifar-train ddpm-cifar-forward tiny-1000 start (all of them when none is named), or one of solver-euler
+solver-heun solver-lms solver-dpmpp-2m solver-euler-a, ours against k-diffusion's, the model left out. `langevin bench WORK
 --serve` and `peers.py` both live through a work; each round runs one repetition of ours and one of every layout of
 theirs, while the others wait on their standard input. The first round warms both up and is not counted. `start` runs
 cold processes in turn: ours until it has left with its file written, theirs until its first step is done.
@@ -25,6 +26,10 @@ WORKS = {"ddpm-cifar-train": "(a) training step, CIFAR U-Net, batch 32",
          "ddpm-cifar-forward": "(b) forward, CIFAR U-Net, batch 64",
          "tiny-1000": "(c) 1,000 steps, tiny U-Net, batch 16",
          "start": "(d) start to first step"}
+# Compared with k-diffusion (LANGEVIN_K_DIFFUSION=…/k_diffusion/sampling.py); not among the rows of `make bench`.
+SOLVERS = {f"solver-{name}": f"100 steps of {name}, [64, 3, 32, 32], model at no cost"
+           for name in ("euler", "heun", "lms", "dpmpp-2m", "euler-a")}
+DESCRIPTIONS = WORKS | SOLVERS
 PAUSE = 0.3      # lets the threads of the side that just ran go to sleep
 
 
@@ -60,11 +65,13 @@ class Worker:
 def alternate(work, options, environment):
     ours = Worker([options.program, "bench", work, "--serve"], environment)
     theirs = Worker([options.python, os.path.join(HERE, "peers.py")], environment)
-    samples = {"ours": [], **{layout: [] for layout in LAYOUTS}}
+    # The memory layout means nothing to elementwise work.
+    layouts = LAYOUTS[:1] if work in SOLVERS else LAYOUTS
+    samples = {"ours": [], **{layout: [] for layout in layouts}}
     try:
         for number in range(options.rounds + 1):
             turn = {"ours": ours.repetition(f"{work} 1")}
-            for layout in LAYOUTS:
+            for layout in layouts:
                 turn[layout] = theirs.repetition(f"{work}:{layout} 1")
             print(f"bench: {work} round {number or 'warm-up'}: "
                   + ", ".join(f"{side} {value:.1f} ms" for side, value in turn.items()), file=sys.stderr)
@@ -121,7 +128,7 @@ def versions(python):
 def row(work, samples):
     medians = {side: statistics.median(values) for side, values in samples.items()}
     best = min(value for side, value in medians.items() if side != "ours")
-    return {"work": work, "description": WORKS[work], "median_ms": medians, "best_theirs_ms": best,
+    return {"work": work, "description": DESCRIPTIONS[work], "median_ms": medians, "best_theirs_ms": best,
             "ours_over_theirs": medians["ours"] / best, "samples_ms": samples}
 
 
@@ -137,16 +144,16 @@ def table(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("works", nargs="*", metavar="WORK", help=" ".join(WORKS))
+    parser.add_argument("works", nargs="*", metavar="WORK", help=" ".join(DESCRIPTIONS))
     parser.add_argument("--program", default=os.path.join(HERE, "..", ".build", "release", "langevin"))
     parser.add_argument("--python", default=sys.executable, help="a Python with torch and diffusers")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", help="file that receives every sample")
     options = parser.parse_args()
-    unknown = [work for work in options.works if work not in WORKS]
+    unknown = [work for work in options.works if work not in DESCRIPTIONS]
     if unknown:
-        parser.error(f"unknown work {unknown[0]}: choose from {' '.join(WORKS)}")
+        parser.error(f"unknown work {unknown[0]}: choose from {' '.join(DESCRIPTIONS)}")
     if not os.access(options.program, os.X_OK):
         parser.error(f"{options.program} is not a program: run make build first or give --program")
     environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "LANGEVIN_THREADS": str(options.threads)}
