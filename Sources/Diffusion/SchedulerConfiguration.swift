@@ -76,7 +76,7 @@ public struct SchedulerConfiguration: Codable, Sendable, Equatable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(try values.decode(Kind.self, forKey: .kind))
         func read<Value: Decodable>(_ property: inout Value, _ key: CodingKeys) throws {
-            property = try values.decodeIfPresent(Value.self, forKey: key) ?? property
+            if values.contains(key) { property = try values.decode(Value.self, forKey: key) }
         }
         try read(&trainSteps, .trainSteps)
         try read(&betaStart, .betaStart)
