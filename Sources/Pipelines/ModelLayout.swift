@@ -90,12 +90,14 @@ public struct ModelLayout: Sendable {
     /// The process, and how to sample it. Keys of other samplers are passed over, and the class is the one
     /// that the index names, as in diffusers.
     public func scheduler() throws -> SchedulerConfiguration {
-        var configuration = try ModelFolder(path + "/scheduler")
+        var object = try ModelFolder(path + "/scheduler")
             .configuration("scheduler_config.json", allowsNonFinite: true)
-        if let named = try Self.className(of: "scheduler", in: index()) {
-            configuration["_class_name"] = .string(named)
-        }
-        return try configuration.decoded()
+        let configuration: SchedulerConfiguration = try object.decoded()
+        guard let named = try Self.className(of: "scheduler", in: index()),
+            named != configuration.kind.rawValue
+        else { return configuration }
+        object["_class_name"] = .string(named)
+        return try object.decoded()
     }
 
     /// The card; an empty one where there is none.
