@@ -124,10 +124,7 @@ extension JSONObject {
     /// This object, which the strict parser has read, as a configuration.
     package func decoded<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
         do {
-            let decoder = JSONDecoder()
-            decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-                positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-            return try decoder.decode(type, from: Data(JSONValue.object(self).text.utf8))
+            return try value(of: type)
         } catch let error as DecodingError {
             throw PipelineError("\(place): \(Self.sentence(error))")
         } catch {
@@ -137,8 +134,7 @@ extension JSONObject {
 
     /// A configuration as an object.
     package init(encoding value: some Encodable) throws {
-        let data = try JSONEncoder().encode(value)
-        guard let object = JSONObject(json: try JSONValue(parsing: data, place: "configuration")) else {
+        guard let object = try JSONObject(value: value) else {
             throw PipelineError("a configuration must be an object")
         }
         self = object
