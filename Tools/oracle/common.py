@@ -19,9 +19,9 @@ def arguments(description, **defaults):
     parser.add_argument("--out", required=True, help="folder that receives the .safetensors files")
     for name, value in defaults.items():
         if isinstance(value, bool):
-            parser.add_argument("--" + name, action="store_true")
+            parser.add_argument("--" + name.replace("_", "-"), action="store_true")
         else:
-            parser.add_argument("--" + name, type=type(value), default=value)
+            parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value)
     options = parser.parse_args()
     os.makedirs(options.out, exist_ok=True)
     torch.set_num_threads(1)

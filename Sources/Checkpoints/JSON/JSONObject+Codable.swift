@@ -5,10 +5,7 @@ extension JSONObject {
     /// - Throws: `CheckpointError` that names the file and the key.
     package func decoded<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
         do {
-            let decoder = JSONDecoder()
-            // The strict parser has been there; what this adds is the numbers that are not finite.
-            decoder.allowsJSON5 = true
-            return try decoder.decode(type, from: Data(JSONValue.object(self).text.utf8))
+            return try value(of: type)
         } catch let error as DecodingError {
             throw CheckpointError(place, Self.sentence(error))
         } catch {
@@ -19,8 +16,7 @@ extension JSONObject {
     /// A configuration as an object.
     /// - Throws: `CheckpointError` where it is none.
     package init(encoding value: some Encodable) throws {
-        let data = try JSONEncoder().encode(value)
-        guard let object = JSONObject(json: try JSONValue(parsing: data, place: "configuration")) else {
+        guard let object = try JSONObject(value: value) else {
             throw CheckpointError("", "a configuration must be an object")
         }
         self = object
