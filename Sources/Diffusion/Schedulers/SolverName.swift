@@ -112,7 +112,7 @@ extension SolverName {
         case .dpmPlusPlus2SAncestral: return DPMPlusPlus2SAncestralSolver(eta: options.eta ?? 1)
         case .dpmPlusPlusSDE: return DPMPlusPlusSDESolver(eta: options.eta ?? 1)
         case .dpmPlusPlus2MSDE: return DPMPlusPlusMultistepSDESolver(.midpoint, eta: options.eta ?? 1)
-        case .dpmPlusPlus3MSDE: return DPMPlusPlusMultistepSDESolver(.thirdOrder, eta: options.eta ?? 1)
+        case .dpmPlusPlus3MSDE: return DPMPlusPlusMultistepSDESolver(.twoDifferences, eta: options.eta ?? 1)
         case .dpmFast: return DPMFastSolver(replacing: grid, eta: options.eta ?? 0)
         case .dpmAdaptive: return DPMAdaptiveSolver(eta: options.eta ?? 0)
         // Methods in log-SNR.

@@ -1,8 +1,8 @@
 import Foundation
 import Tensors
 
-/// DPM-Solver++ of order 2 or 3 for the stochastic equation, multistep: the data are taken to be a polynomial in
-/// log-SNR through the last steps. One evaluation and one draw of noise a step.
+/// DPM-Solver++(2M) and (3M) for the stochastic equation: the data are taken to be a polynomial in log-SNR through
+/// the last steps. One evaluation and one draw of noise a step.
 ///
 /// With h the step in λ = ln(α/σ), what stays of the sample is e^{−ηh}·σ_s/σ_t and what comes from the data
 /// α_s·(1 − e^{−(1+η)h}); both ends, where h is infinite, are of first order.
@@ -15,8 +15,9 @@ public struct DPMPlusPlusMultistepSDESolver: Solver {
         case midpoint
         /// Second order, by the exact integral.
         case heun
-        /// Third order, by the exact integrals.
-        case thirdOrder
+        /// By the first two differences, each with an integral (3M). The published formula gives the second one
+        /// half of what Newton's polynomial has there, so that its order is 2 as well; numbers agree with it.
+        case twoDifferences
     }
 
     /// How the change of the data is weighed.
@@ -62,14 +63,14 @@ public struct DPMPlusPlusMultistepSDESolver: Solver {
     ) -> Tensor {
         guard let last = memory.first else { return sample }
         let length = h + decay
-        // ∫ of the data's first and second power over the step: φ₂ and φ₃.
+        // φ₂ and −φ₃ of the exponential integrators, times the length of the step.
         let phi2 = expm1(-length) / length + 1
         let phi3 = phi2 / length - 0.5
         let slope = (data - last.data) * (h / last.h)
         switch variant {
         case .midpoint: return sample.adding(slope, scale: -0.5 * alpha * expm1(-length))
         case .heun: return sample.adding(slope, scale: alpha * phi2)
-        case .thirdOrder:
+        case .twoDifferences:
             guard memory.count > 1 else { return sample.adding(slope, scale: alpha * phi2) }
             let (r0, r1) = (last.h / h, memory[1].h / h)
             let earlier = (last.data - memory[1].data) / r1
