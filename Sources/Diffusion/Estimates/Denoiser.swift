@@ -9,11 +9,15 @@ public struct Estimate: Sendable {
     public var data: Tensor
     /// ε̂
     public var noise: Tensor
+    /// What a network's further channels say of the variance of a step, as they are; `nil` where it has none.
+    /// What they mean is `SchedulerWords.Variance`.
+    public var variance: Tensor?
 
     /// An estimate.
-    public init(data: Tensor, noise: Tensor) {
+    public init(data: Tensor, noise: Tensor, variance: Tensor? = nil) {
         self.data = data
         self.noise = noise
+        self.variance = variance
     }
 }
 

@@ -43,6 +43,8 @@ public struct Preconditioning: Sendable {
 extension Denoiser {
     /// A denoiser from a network `(x, time [1]) → output` that wants its samples scaled in one way,
     /// whatever the scaling of the solver.
+    ///
+    /// A network with twice the sample's channels says with the second half what the variance is.
     public init(
         _ prediction: Prediction, preconditioning: Preconditioning,
         network: @escaping (_ x: Tensor, _ time: Tensor) -> Tensor
@@ -53,7 +55,17 @@ extension Denoiser {
             let isScaled = abs(scale - 1) > 1e-12
             let (input, own) = isScaled ? (x / scale, level.divided(by: scale)) : (x, level)
             let time = Tensor.full(preconditioning.time(level), [1], .float32, on: x.device)
-            return prediction.estimate(network(input, time), sample: input, at: own)
+            let (output, variance) = parts(of: network(input, time), for: x)
+            var estimate = prediction.estimate(output, sample: input, at: own)
+            estimate.variance = variance
+            return estimate
         }
     }
+}
+
+/// What a network gave, parted from what its further channels say of the variance.
+private func parts(of output: Tensor, for x: Tensor) -> (output: Tensor, variance: Tensor?) {
+    guard output.rank > 1, output.shape[1] == 2 * x.shape[1] else { return (output, nil) }
+    let halves = output.chunked(2, of: 1)
+    return (halves[0], halves[1])
 }

@@ -31,7 +31,7 @@ extension Denoiser {
             let data = thresholding(estimate.data)
             let noise =
                 recomputingNoise ? x.adding(data, scale: -level.alpha) / level.sigma : estimate.noise
-            return Estimate(data: data, noise: noise)
+            return Estimate(data: data, noise: noise, variance: estimate.variance)
         }
     }
 }

@@ -17,13 +17,13 @@ public struct ClassifierFreeGuidance: Sendable, Equatable {
     public var needsUnconditional: Bool { scale != 1 }
 
     /// The guided estimate. Estimates of data and noise are both linear in what the network gave, so
-    /// the formula holds for each whatever the network predicts.
+    /// the formula holds for each whatever the network predicts. A learned variance is the conditional one.
     public func callAsFunction(conditional: Estimate, unconditional: Estimate) -> Estimate {
         if scale == 1 { return conditional }
         if scale == 0 { return unconditional }
         return Estimate(
             data: mixed(conditional.data, unconditional.data),
-            noise: mixed(conditional.noise, unconditional.noise))
+            noise: mixed(conditional.noise, unconditional.noise), variance: conditional.variance)
     }
 
     private func mixed(_ conditional: Tensor, _ unconditional: Tensor) -> Tensor {
@@ -44,9 +44,10 @@ public struct ClassifierFreeGuidance: Sendable, Equatable {
             let estimate = both(concatenated([x, x]), level)
             let data = estimate.data.chunked(2, of: 0)
             let noise = estimate.noise.chunked(2, of: 0)
+            let variance = estimate.variance?.chunked(2, of: 0)
             return self(
-                conditional: Estimate(data: data[1], noise: noise[1]),
-                unconditional: Estimate(data: data[0], noise: noise[0]))
+                conditional: Estimate(data: data[1], noise: noise[1], variance: variance?[1]),
+                unconditional: Estimate(data: data[0], noise: noise[0], variance: variance?[0]))
         }
     }
 }

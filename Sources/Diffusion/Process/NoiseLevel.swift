@@ -51,20 +51,20 @@ extension NoiseLevel {
 }
 
 /// What the step from a noisier level t down to a level s is made of, for any (α, σ).
-struct Transition {
+package struct Transition {
     /// α_{t|s} = α_t / α_s
-    let alpha: Double
+    package let alpha: Double
     /// σ²_{t|s} = σ_t² − α²_{t|s}·σ_s², the noise that the forward process adds from s to t. β_t for
     /// neighbouring steps of a DDPM.
-    let variance: Double
+    package let variance: Double
     /// β̃ = σ²_{t|s}·σ_s² / σ_t², the variance of the posterior q(x_s | x_t, x₀).
     /// Source: Ho et al. 2020 (arXiv:2006.11239), equation 7.
-    let posteriorVariance: Double
+    package let posteriorVariance: Double
     /// Factors of x₀ and x_t in the posterior's mean, same equation.
-    let dataFactor: Double
-    let sampleFactor: Double
+    package let dataFactor: Double
+    package let sampleFactor: Double
 
-    init(from t: NoiseLevel, to s: NoiseLevel) {
+    package init(from t: NoiseLevel, to s: NoiseLevel) {
         alpha = t.alpha / s.alpha
         variance = t.sigma * t.sigma - alpha * alpha * s.sigma * s.sigma
         posteriorVariance = variance * s.sigma * s.sigma / (t.sigma * t.sigma)

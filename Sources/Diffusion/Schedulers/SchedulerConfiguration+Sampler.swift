@@ -45,6 +45,16 @@ public struct SamplerOptions: Sendable, Equatable {
     public var churn = Churn()
     /// μ of a shift that depends on the picture's size.
     public var shiftExponent: Double?
+    /// r, the signal-to-noise ratio of Langevin steps.
+    public var signalToNoise: Double?
+    /// Langevin steps a level.
+    public var langevinSteps: Int?
+    /// ε/σ_L², the size of annealed Langevin steps.
+    public var langevinStepSize: Double?
+    /// The relative error that an adaptive method may make.
+    public var relativeTolerance: Double?
+    /// The absolute error that an adaptive method may make.
+    public var absoluteTolerance: Double?
 
     /// Everything left to the method.
     public init() {}
@@ -61,11 +71,12 @@ extension SchedulerConfiguration {
         case .lcm, .tcd: return try latentConsistencySampler(steps, options)
         case .euler, .eulerAncestral, .heun, .dpm2, .dpm2Ancestral, .lms, .dpmSolverSDE:
             return try sigmaSampler(steps, options)
-        case .edmEuler, .consistency, .scoreSDEVarianceExploding: return try explodingSampler(steps, options)
+        case .edmEuler, .consistency: return try explodingSampler(steps, options)
+        case .scoreSDEVarianceExploding: return try scoreSDESampler(steps)
         case .dpmSolverMultistep, .dpmSolverMultistepInverse, .dpmSolverSinglestep, .uniPC, .deis,
             .stochasticAdams, .edmDPMSolverMultistep:
             return try logSNRSampler(steps, options)
-        case .ipndm: return try improvedPseudoNumericalSampler(steps)
+        case .ipndm: return improvedPseudoNumericalSampler(steps)
         case .flowEuler, .flowHeun, .flowLCM: return try flowSampler(steps, options)
         }
     }

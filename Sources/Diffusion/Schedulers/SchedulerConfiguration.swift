@@ -99,6 +99,10 @@ public struct SchedulerConfiguration: Sendable {
     public var invertsSigmas = false
     /// The σ at which a shifted grid is stretched to end.
     public var terminalShift: Double?
+    /// How much larger than at the start a sample is in each further step; refused where there are any.
+    public var scaleFactors: [Double]?
+    /// How samples would be made larger; read only with `scaleFactors`.
+    public var enlargement = "bicubic"
     /// The number of steps that a consistency model was distilled from.
     public var originalSteps = 50
     /// What the times of a latent consistency model are multiplied with.

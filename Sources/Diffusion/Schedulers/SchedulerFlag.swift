@@ -78,6 +78,8 @@ struct SchedulerFlag: Sendable {
         .init("max_image_seq_len", \.maximalSequenceLength),
         .init("invert_sigmas", \.invertsSigmas),
         .init("shift_terminal", \.terminalShift),
+        .init("scale_factors", \.scaleFactors),
+        .init("upscale_mode", \.enlargement),
         .init("original_inference_steps", \.originalSteps),
         .init("timestep_scaling", \.timeScaling),
         .init("solver_order", \.solverOrder),

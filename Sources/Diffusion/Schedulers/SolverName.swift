@@ -117,6 +117,23 @@ extension SolverName {
         case .dpmAdaptive: return DPMAdaptiveSolver(eta: options.eta ?? 0)
         // Methods in log-SNR.
         // Others.
+        case .ddpm: return DDPMSolver()
+        case .plms: return PLMSSolver(combining: grid.combined)
+        case .ipndm: return IPNDMSolver(combining: grid.combined)
+        case .flowHeun: return HeunSolver()
+        case .lcm: return LCMSolver()
+        case .tcd: return TCDSolver(eta: options.eta ?? 0.3)
+        case .rk45:
+            return RungeKutta45Solver(
+                relativeTolerance: options.relativeTolerance ?? 1e-6,
+                absoluteTolerance: options.absoluteTolerance ?? 1e-6)
+        case .eulerMaruyama: return EulerMaruyamaSolver(noiseLevel: options.eta ?? 1)
+        case .predictorCorrector:
+            return PredictorCorrectorSolver(
+                signalToNoise: options.signalToNoise ?? 0.16, correctorSteps: options.langevinSteps ?? 1)
+        case .annealedLangevin:
+            return AnnealedLangevinSolver(
+                stepSize: options.langevinStepSize ?? 0.2, stepsPerLevel: options.langevinSteps ?? 100)
         default: throw DiffusionError("the solver '\(rawValue)' does not run on this process")
         }
     }

@@ -1,7 +1,9 @@
+import Foundation
 import Tensors
 
-/// Ancestral sampling: a draw from q(x_s | x_t, x̂₀) with one of two fixed variances.
-/// Source: Ho et al. 2020 (arXiv:2006.11239), algorithm 2 and equations 6, 7.
+/// Ancestral sampling: a draw from q(x_s | x_t, x̂₀) with a fixed variance or a learned one.
+/// Source: Ho et al. 2020 (arXiv:2006.11239), algorithm 2 and equations 6, 7; Nichol and Dhariwal 2021
+/// (arXiv:2102.09672), equation 15, for learned variances.
 public struct DDPMSolver: Solver {
     /// The names that diffusers gives the variance of a step.
     public typealias Variance = SchedulerWords.Variance
@@ -9,7 +11,8 @@ public struct DDPMSolver: Solver {
     /// The variance of a step.
     public var variance: Variance
 
-    /// Ancestral sampling with a variance.
+    /// Ancestral sampling with a variance; a learned one needs a network that gives it, and without it the
+    /// sample carries the error.
     public init(variance: Variance = .fixedSmall) {
         self.variance = variance
     }
@@ -24,15 +27,42 @@ public struct DDPMSolver: Solver {
         // The step from the first time of the process is the last, and its mean is the sample.
         guard (step.from.time ?? 1) > 0 else { return (mean, estimate) }
         let fresh = noise.draw(Shape(x.shape.dropFirst().map { $0 }))
-        return (mean.adding(fresh, scale: deviation(transition)), estimate)
+        return (noised(mean, by: fresh, transition, learned: estimate.variance), estimate)
     }
 
-    private func deviation(_ transition: Transition) -> Double {
+    private func noised(
+        _ mean: Tensor, by fresh: Tensor, _ transition: Transition, learned: Tensor?
+    ) -> Tensor {
         switch variance {
-        // A posterior to exact data has no variance; its logarithm is kept finite as diffusers does.
-        case .fixedSmall, .fixedSmallLog: max(transition.posteriorVariance, 1e-20).squareRoot()
-        case .fixedLarge: transition.variance.squareRoot()
-        case .fixedLargeLog, .learned, .learnedRange: fatalError("refused by the configuration")
+        case .fixedSmall, .fixedSmallLog:
+            return mean.adding(fresh, scale: transition.leastVariance.squareRoot())
+        case .fixedLarge, .fixedLargeLog:
+            return mean.adding(fresh, scale: transition.variance.squareRoot())
+        case .learned, .learnedRange:
+            guard let learned else {
+                return Tensor(
+                    failure: DiffusionError(
+                        "the network has no channels for the variance that '\(variance.rawValue)' asks of it")
+                )
+            }
+            let deviation =
+                variance == .learned
+                ? learned.squareRoot() : (transition.logVariance(output: learned) * 0.5).exp()
+            return mean.adding(productOf: deviation, fresh)
         }
+    }
+}
+
+extension Transition {
+    /// β̃; a posterior to exact data has none, and its logarithm is kept finite as diffusers does.
+    var leastVariance: Double { max(posteriorVariance, 1e-20) }
+
+    /// ln Σ = v·ln β + (1 − v)·ln β̃ with v = (output + 1)/2: the logarithm of the variance that a network
+    /// places between the two that are right for one point and for unit normal data.
+    /// Source: Nichol and Dhariwal 2021 (arXiv:2102.09672), equation 15.
+    /// - Parameter output: what the network's further channels give, −1 for β̃ and 1 for β.
+    package func logVariance(output: Tensor) -> Tensor {
+        let (least, most) = (log(leastVariance), log(variance))
+        return (output + 1) * ((most - least) / 2) + least
     }
 }
