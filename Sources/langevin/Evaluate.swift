@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Diffusion
 import Evaluation
 import Pipelines
 import Tensors
@@ -29,11 +30,11 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Solver steps; the model's own where none are given.")
     var steps: Int?
 
-    @Option(help: "The solver: ddpm, ddim; the model's own where none is given.")
+    @Option(help: "The solver; the model's own where none is given.")
     var solver: SolverName?
 
     @Option(help: "DDIM's η, 0 (deterministic) to 1 (ancestral).")
-    var eta = 0.0
+    var eta: Double?
 
     @Option(help: "Classifier-free guidance; 1 is the conditional branch alone.")
     var guidance: Double?
@@ -59,9 +60,10 @@ struct Evaluate: ParsableCommand {
         let plan = try SamplingPlan(opened, request)
         let data = try Recipe.DataSection(named: against, shape: plan.shape)
         let (training, heldOut) = try (data.open(.train), data.open(.evaluation))
-        var bar = ProgressBar(total: plan.grid.steps.count * count)
+        var bar = ProgressBar(total: plan.sampler.grid.steps.count * count)
         let samples = try plan.run { done, progress in
-            bar.show(step: done * plan.grid.steps.count + progress.stepsDone * progress.sample.shape[0])
+            bar.show(
+                step: done * plan.sampler.grid.steps.count + progress.stepsDone * progress.sample.shape[0])
         }
         bar.finish()
         let report = try EvaluationReport(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diffusion
 import Pipelines
 import Tensors
 
@@ -43,6 +44,7 @@ extension ElementType: ExpressibleByArgument {
 }
 
 extension SolverName: ExpressibleByArgument {}
+extension GridName: ExpressibleByArgument {}
 
 /// A seed: 0 to 2⁶⁴ − 1, or −1 for one drawn now.
 struct Seed: ExpressibleByArgument {

@@ -11,7 +11,7 @@ struct Sample: ParsableCommand {
         abstract: "Draw pictures from a model.",
         discussion: "Picture i of a call uses seed S + i, whatever the batch size and device.")
 
-    @Argument(help: "A run folder, or a folder in the diffusers layout.")
+    @Argument(help: "A run folder, a folder in the diffusers layout, or analytic:FILE.json.")
     var model: String
 
     @Option(
@@ -33,16 +33,14 @@ struct Sample: ParsableCommand {
     @Option(help: "Solver steps; the model's own where none are given.")
     var steps: Int?
 
-    @Option(help: "The solver: ddpm, ddim; the model's own where none is given.")
+    @Option(help: "The solver; the model's own where none is given.")
     var solver: SolverName?
 
-    @Option(
-        name: .customLong("grid"),
-        help: "How times are chosen: leading, trailing, linspace; the model's own where not given.")
-    var grid: TimeSpacing?
+    @Option(help: "How the steps are spread; the model's own way where not given.")
+    var grid: GridName?
 
-    @Option(help: "DDIM's η, 0 (deterministic) to 1 (ancestral).")
-    var eta = 0.0
+    @Option(help: "DDIM's η, 0 (deterministic) to 1 (ancestral), and that of other methods that have one.")
+    var eta: Double?
 
     @Option(help: "Classifier-free guidance; 1 is the conditional branch alone.")
     var guidance: Double?
@@ -71,34 +69,59 @@ struct Sample: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         let device = try compute.open()
+        if let path = AnalyticModel.path(of: model) { return try runExact(path, since: start, on: device) }
         let output = try SampleOutput(output, count: count)
         if let trajectory { try SampleOutput.checkPicture(trajectory) }
         let layout = try ModelLayout(model: model)
         let opened = try PictureModel(folder: layout, elementType: compute.dtype, on: device)
         let plan = try SamplingPlan(opened, request())
         let loaded = clock.now
-        var bar = ProgressBar(total: plan.grid.steps.count * count)
-        var frames = TrajectoryFrames(steps: plan.grid.steps.count)
+        let steps = plan.sampler.grid.steps.count
+        var bar = ProgressBar(total: steps * count)
+        var frames = TrajectoryFrames(steps: steps)
         let samples = try plan.run { done, progress in
             if done == 0 && trajectory != nil { frames.add(progress) }
-            let batch = progress.sample.shape[0]
-            bar.show(step: done * plan.grid.steps.count + progress.stepsDone * batch)
+            bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
         }
         bar.finish()
         let sampled = clock.now
         let receipt = try Receipt(plan, layout: layout)
         let files = try output.write(samples, receipt: receipt)
         if let trajectory { try frames.picture().write(to: URL(fileURLWithPath: trajectory)) }
-        if json {
-            try printJSON(
-                Summary(
-                    files: files + (trajectory.map { [$0] } ?? []), seed: seed.value, settings: receipt,
-                    seconds: [
-                        "load": (loaded - start) / .seconds(1), "sample": (sampled - loaded) / .seconds(1),
-                        "write": (clock.now - sampled) / .seconds(1),
-                    ],
-                    peakMemory: Machine.peakResidentBytes))
+        try report(files + (trajectory.map { [$0] } ?? []), receipt, [start, loaded, sampled, clock.now])
+    }
+
+    /// An exactly solvable model: numbers, not pictures, so no classes, sizes or guidance.
+    private func runExact(_ path: String, since start: ContinuousClock.Instant, on device: Device) throws {
+        let clock = ContinuousClock()
+        guard trajectory == nil else {
+            throw PipelineError("--trajectory draws pictures, which an analytic model has not: leave it out")
         }
+        let model = try AnalyticModel(contentsOf: path)
+        let output = try AnalyticOutput(output, dimension: model.mixture.dimension)
+        let plan = try AnalyticPlan(model, request(), elementType: compute.dtype, on: device)
+        let loaded = clock.now
+        let steps = plan.sampler.grid.steps.count
+        var bar = ProgressBar(total: steps * count)
+        let samples = try plan.run { done, progress in
+            bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
+        }
+        bar.finish()
+        let sampled = clock.now
+        try output.write(samples, receipt: plan.receipt)
+        try report([self.output], plan.receipt, [start, loaded, sampled, clock.now])
+    }
+
+    private func report(
+        _ files: [String], _ settings: some Encodable, _ moments: [ContinuousClock.Instant]
+    ) throws {
+        guard json else { return }
+        let seconds = zip(moments.dropFirst(), moments).map { ($0 - $1) / .seconds(1) }
+        try printJSON(
+            Summary(
+                files: files, seed: seed.value, settings: settings,
+                seconds: ["load": seconds[0], "sample": seconds[1], "write": seconds[2]],
+                peakMemory: Machine.peakResidentBytes))
     }
 
     private func request() throws -> SamplingRequest {
@@ -107,7 +130,7 @@ struct Sample: ParsableCommand {
         request.seed = seed.value
         request.steps = steps
         request.solver = solver
-        request.spacing = grid
+        request.grid = grid
         request.eta = eta
         request.guidance = guidance
         request.classes = classChoice?.classes
@@ -118,10 +141,10 @@ struct Sample: ParsableCommand {
         return request
     }
 
-    private struct Summary: Encodable {
+    private struct Summary<Settings: Encodable>: Encodable {
         let files: [String]
         let seed: UInt64
-        let settings: Receipt
+        let settings: Settings
         let seconds: [String: Double]
         let peakMemory: Int
 
@@ -131,5 +154,3 @@ struct Sample: ParsableCommand {
         }
     }
 }
-
-extension TimeSpacing: ExpressibleByArgument {}
