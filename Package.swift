@@ -67,14 +67,14 @@ let package = Package(
             ]),
         room(
             "Evaluation",
-            ["Tensors", "Layers", "Datasets"]),
+            ["Tensors", "Layers", "Diffusion", "Datasets"]),
         room(
             "Pipelines",
             ["Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures"]),
         .executableTarget(
             name: "langevin",
             dependencies: [
-                "Storage", "Pipelines", "Training", "Evaluation",
+                "Storage", "Diffusion", "Pictures", "Pipelines", "Training", "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

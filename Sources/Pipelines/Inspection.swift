@@ -9,6 +9,8 @@ import Tensors
 public enum Inspection: Encodable, Sendable {
     /// A model or one of its networks.
     case model(Model)
+    /// An exactly solvable model.
+    case analytic(AnalyticModel.Facts)
     /// A safetensors file.
     case tensors(Tensors)
     /// A picture with what was written into it.
@@ -89,6 +91,10 @@ public enum Inspection: Encodable, Sendable {
     /// Looks at a path.
     /// - Throws: an error of the room that the path belongs to, one sentence.
     public init(_ path: String) throws {
+        if let file = AnalyticModel.path(of: path) {
+            self = .analytic(try AnalyticModel(contentsOf: file).facts())
+            return
+        }
         guard FileManager.default.fileExists(atPath: path) else {
             throw PipelineError("there is no '\(path)': give a model, a .safetensors file or a picture")
         }
@@ -105,6 +111,7 @@ public enum Inspection: Encodable, Sendable {
     public func encode(to encoder: any Encoder) throws {
         switch self {
         case .model(let value): try value.encode(to: encoder)
+        case .analytic(let value): try value.encode(to: encoder)
         case .tensors(let value): try value.encode(to: encoder)
         case .picture(let value): try value.encode(to: encoder)
         }
@@ -167,6 +174,7 @@ public enum Inspection: Encodable, Sendable {
     public var text: String {
         switch self {
         case .model(let model): Self.text(model)
+        case .analytic(let facts): facts.text
         case .tensors(let file): Self.text(file)
         case .picture(let picture):
             (["\(picture.format), \(picture.width)×\(picture.height) pixels"]

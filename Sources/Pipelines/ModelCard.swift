@@ -1,3 +1,5 @@
+import Diffusion
+
 /// What a trained model knows of its own use, beside the diffusers layout: `langevin.json`.
 public struct ModelCard: Codable, Sendable, Equatable {
     /// The names of the classes, in the order of their numbers.
@@ -25,10 +27,4 @@ public struct ModelCard: Codable, Sendable, Equatable {
     }
 
     static let fileName = "langevin.json"
-}
-
-/// A solver by the name that users type.
-public enum SolverName: String, Codable, Sendable, CaseIterable {
-    case ddpm
-    case ddim
 }

@@ -50,10 +50,10 @@ public struct Receipt: Codable, Sendable, Equatable {
         modelHash = try layout.weightsDigest()
         seed = plan.request.seed
         count = plan.request.count
-        solver = plan.solver.rawValue
-        steps = plan.grid.steps.count
-        grid = plan.scheduler.spacing.rawValue
-        eta = plan.request.eta
+        solver = (plan.solver ?? plan.scheduler.solverName)?.rawValue ?? plan.scheduler.kind.rawValue
+        steps = plan.sampler.grid.steps.count
+        grid = (plan.request.grid ?? plan.scheduler.gridName).rawValue
+        eta = plan.request.eta ?? 0
         guidance = plan.guidance
         classes = plan.labels
         width = plan.shape[2]
@@ -74,14 +74,23 @@ public struct Receipt: Codable, Sendable, Equatable {
     /// The form that AUTOMATIC1111 made common: the text chunk `parameters`.
     public var parameters: String {
         let prompt = classes.map { Set($0).count == 1 ? "class \($0[0])" : "classes" } ?? ""
-        let sampler = solver == "ddim" ? "DDIM" : "DDPM"
         let facts = [
-            "Steps: \(steps)", "Sampler: \(sampler)", "Schedule type: \(grid)", "CFG scale: \(guidance)",
+            "Steps: \(steps)", "Sampler: \(Self.samplers[solver] ?? solver)", "Schedule type: \(grid)",
+            "CFG scale: \(guidance)",
             "Seed: \(seed)", "Size: \(width)x\(height)", "Model hash: \(modelHash.prefix(10))",
             "Model: \(model)", "Eta: \(eta)", "Version: \(program)",
         ]
         return "\(prompt)\n\(facts.joined(separator: ", "))"
     }
+
+    /// What AUTOMATIC1111 calls solvers.
+    private static let samplers = [
+        "ddpm": "DDPM", "ddim": "DDIM", "plms": "PLMS", "euler": "Euler", "euler-a": "Euler a",
+        "heun": "Heun", "dpm2": "DPM2", "dpm2-a": "DPM2 a", "lms": "LMS", "dpmpp-2m": "DPM++ 2M",
+        "dpmpp-2s-a": "DPM++ 2S a", "dpmpp-sde": "DPM++ SDE", "dpmpp-2m-sde": "DPM++ 2M SDE",
+        "dpmpp-3m-sde": "DPM++ 3M SDE", "dpm-fast": "DPM fast", "dpm-adaptive": "DPM adaptive",
+        "unipc": "UniPC", "deis": "DEIS", "lcm": "LCM",
+    ]
 
     /// The receipt as JSON: the text chunk `langevin`.
     public func json() throws -> String {

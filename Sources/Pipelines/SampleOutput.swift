@@ -58,7 +58,7 @@ public struct SampleOutput: Sendable {
         try checkWritable(parent: url)
     }
 
-    private static func checkWritable(parent url: URL) throws {
+    static func checkWritable(parent url: URL) throws {
         let parent = url.deletingLastPathComponent().path
         guard FileManager.default.isFolder(parent) else {
             throw PipelineError("\(url.relativePath): there is no folder \(parent): make it first")

@@ -28,16 +28,7 @@ extension SamplingPlan {
             on: model.device)
         let start =
             request.initial.map { $0.slice(pictures, of: 0).to(wide).to(model.device) } ?? noise.draw(shape)
-        let denoiser = denoiser(for: pictures)
-        let steps =
-            switch solver {
-            case .ddpm:
-                DDPMSolver(variance: scheduler.variance)
-                    .sampling(start, through: grid, denoiser: denoiser, noise: noise)
-            case .ddim:
-                DDIMSolver(eta: request.eta)
-                    .sampling(start, through: grid, denoiser: denoiser, noise: noise)
-            }
+        let steps = sampler.sampling(start, denoiser: denoiser(for: pictures), source: noise)
         var sample = start
         for progress in steps {
             sample = progress.sample
@@ -60,10 +51,21 @@ extension SamplingPlan {
         }
         let labels = told.map { Tensor($0).to(model.device) }
         let (network, elementType) = (model.network, model.elementType)
-        let plain = Denoiser(scheduler.prediction) { x, time in
+        let plain = Denoiser(model.scheduler.prediction, preconditioning: preconditioning) { x, time in
             network(x.to(elementType), time: time, labels: labels, dropout: nil).to(x.elementType)
         }
-        let whole = guided.needsUnconditional ? guided.denoiser(batched: plain) : plain
-        return scheduler.thresholding.map { whole.thresholded($0) } ?? whole
+        return guided.needsUnconditional ? guided.denoiser(batched: plain) : plain
+    }
+
+    /// How the network wants to be asked: as it was trained, whatever path the sampler takes.
+    private var preconditioning: Preconditioning {
+        let (own, isOwnTime) = (model.scheduler, scheduler.path == model.scheduler.path)
+        let schedule = own.schedule
+        return Preconditioning(own.path) { level in
+            if isOwnTime, let time = level.time { return time }
+            return own.path == .straight
+                ? StraightSchedule().time(logSNR: level.logSNR) * Double(own.trainSteps)
+                : schedule.time(logSNR: level.logSNR)
+        }
     }
 }

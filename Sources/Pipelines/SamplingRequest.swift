@@ -19,10 +19,10 @@ public struct SamplingRequest: Sendable {
     public var steps: Int?
     /// The solver.
     public var solver: SolverName?
-    /// How times are chosen.
-    public var spacing: TimeSpacing?
-    /// DDIM's η.
-    public var eta = 0.0
+    /// How the steps are spread.
+    public var grid: GridName?
+    /// DDIM's η, and that of other methods that have one.
+    public var eta: Double?
     /// Classifier-free guidance; 1 is the conditional branch alone.
     public var guidance: Double?
     /// The classes; none where the model knows none, or for its unconditional branch.
@@ -44,10 +44,10 @@ public struct SamplingRequest: Sendable {
 public struct SamplingPlan {
     let model: PictureModel
     let request: SamplingRequest
-    /// The solver.
-    public let solver: SolverName
-    /// Where it stops.
-    public let grid: StepGrid
+    /// The solver; none where it is the one of the model's own scheduler.
+    public let solver: SolverName?
+    /// The steps, and the method that takes them.
+    public let sampler: Sampler
     /// The process with what the request changed.
     public let scheduler: SchedulerConfiguration
     /// Guidance, 1 where there is none.
@@ -63,22 +63,24 @@ public struct SamplingPlan {
         guard (1...1_000_000).contains(request.count) else {
             throw PipelineError("\(request.count) pictures were asked for: --count is 1 to 1000000")
         }
-        guard (0...1).contains(request.eta) else {
-            throw PipelineError(
-                "--eta is \(request.eta): it must lie between 0 (deterministic) and 1 (ancestral)")
-        }
+        try Self.check(eta: request.eta)
         self.model = model
         self.request = request
-        solver = request.solver ?? model.card.solver ?? (model.scheduler.kind == .ddpm ? .ddpm : .ddim)
-        var scheduler = model.scheduler
-        scheduler.kind = solver == .ddpm ? .ddpm : .ddim
-        scheduler.spacing = request.spacing ?? scheduler.spacing
-        try scheduler.validate()
-        self.scheduler = scheduler
-        let ownSteps = min(solver == .ddpm ? 1000 : 50, scheduler.trainSteps)
+        let own = model.scheduler
+        guard own.path != .varianceExploding else {
+            throw PipelineError("\(model.name): networks for \(own.kind.rawValue) are not sampled here")
+        }
+        solver = request.solver ?? model.card.solver
+        scheduler = own.configured(for: solver, grid: request.grid)
+        let ownSteps = min(scheduler.kind == .ddpm ? 1000 : 50, own.trainSteps)
         let steps = request.steps ?? model.card.steps ?? ownSteps
-        grid = try scheduler.grid(steps: steps)
-        if let first = grid.steps.first?.from, !scheduler.prediction.isDefined(at: first) {
+        guard (1...1_000_000).contains(steps) else {
+            throw PipelineError("--steps is \(steps): give a number from 1 to 1000000")
+        }
+        var options = SamplerOptions()
+        options.eta = request.eta
+        sampler = try own.sampler(solver, steps: steps, grid: request.grid, options: options)
+        if let first = sampler.grid.steps.first?.from, !own.prediction.isDefined(at: first) {
             throw PipelineError(
                 "the process starts with nothing of the data, which predicted noise cannot undo")
         }
@@ -90,6 +92,13 @@ public struct SamplingPlan {
             throw PipelineError(
                 "\(model.name) gives \(model.configuration.outputChannels) channels for pictures of \(model.configuration.channels): learned variances are not sampled"
             )
+        }
+    }
+
+    static func check(eta: Double?) throws {
+        if let eta, !(0...1).contains(eta) {
+            throw PipelineError(
+                "--eta is \(eta): it must lie between 0 (deterministic) and 1 (ancestral)")
         }
     }
 

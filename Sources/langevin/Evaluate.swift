@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Diffusion
 import Evaluation
 import Pipelines
 import Tensors
@@ -40,9 +41,10 @@ struct Evaluate: ParsableCommand {
         let plan = try SamplingPlan(opened, request)
         let data = try Recipe.DataSection(named: against, shape: plan.shape)
         let (training, heldOut) = try (data.open(.train), data.open(.evaluation))
-        var bar = ProgressBar(total: plan.grid.steps.count * count)
+        var bar = ProgressBar(total: plan.sampler.grid.steps.count * count)
         let samples = try plan.run { done, progress in
-            bar.show(step: done * plan.grid.steps.count + progress.stepsDone * progress.sample.shape[0])
+            bar.show(
+                step: done * plan.sampler.grid.steps.count + progress.stepsDone * progress.sample.shape[0])
         }
         bar.finish()
         let report = try EvaluationReport(

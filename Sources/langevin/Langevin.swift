@@ -18,7 +18,9 @@ struct Langevin: ParsableCommand {
         commandName: "langevin",
         abstract: "Diffusion models: train, sample, evaluate.",
         version: "langevin \(Receipt.version) (libtorch \(Machine.torchVersion))",
-        subcommands: [Train.self, Sample.self, Inspect.self, Convert.self, Evaluate.self, Bench.self])
+        subcommands: [
+            Train.self, Sample.self, Inspect.self, Convert.self, Evaluate.self, Order.self, Bench.self,
+        ])
 }
 
 @main

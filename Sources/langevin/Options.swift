@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diffusion
 import Pipelines
 import Tensors
 
@@ -37,11 +38,11 @@ struct SamplingOptions: ParsableArguments {
     @Option(help: "Solver steps; the model's own where none are given.")
     var steps: Int?
 
-    @Option(help: "The solver: ddpm, ddim; the model's own where none is given.")
+    @Option(help: "The solver; the model's own where none is given.")
     var solver: SolverName?
 
-    @Option(help: "DDIM's η, 0 (deterministic) to 1 (ancestral).")
-    var eta = 0.0
+    @Option(help: "DDIM's η, 0 (deterministic) to 1 (ancestral), and that of other methods that have one.")
+    var eta: Double?
 
     @Option(help: "Classifier-free guidance; 1 is the conditional branch alone.")
     var guidance: Double?
@@ -73,6 +74,7 @@ extension ElementType: ExpressibleByArgument {
 }
 
 extension SolverName: ExpressibleByArgument {}
+extension GridName: ExpressibleByArgument {}
 
 /// A seed: 0 to 2⁶⁴ − 1, or −1 for one drawn now.
 struct Seed: ExpressibleByArgument {

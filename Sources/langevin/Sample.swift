@@ -11,7 +11,7 @@ struct Sample: ParsableCommand {
         abstract: "Draw pictures from a model.",
         discussion: "Picture i of a call uses seed S + i, whatever the batch size and device.")
 
-    @Argument(help: "A run folder, or a folder in the diffusers layout.")
+    @Argument(help: "A run folder, a folder in the diffusers layout, or analytic:FILE.json.")
     var model: String
 
     @Option(
@@ -29,10 +29,8 @@ struct Sample: ParsableCommand {
 
     @OptionGroup var sampling: SamplingOptions
 
-    @Option(
-        name: .customLong("grid"),
-        help: "How times are chosen: leading, trailing, linspace; the model's own where not given.")
-    var grid: TimeSpacing?
+    @Option(help: "How the steps are spread; the model's own way where not given.")
+    var grid: GridName?
 
     @Option(help: "Start from the tensor 'latents' of a safetensors file instead of drawing noise.")
     var initial: String?
@@ -58,40 +56,64 @@ struct Sample: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         let device = try compute.open()
+        if let path = AnalyticModel.path(of: model) { return try runExact(path, since: start, on: device) }
         let output = try SampleOutput(output, count: count)
         if let trajectory { try SampleOutput.checkPicture(trajectory) }
         let layout = try ModelLayout(model: model)
         let opened = try PictureModel(folder: layout, elementType: compute.dtype, on: device)
         let plan = try SamplingPlan(opened, request())
         let loaded = clock.now
-        var bar = ProgressBar(total: plan.grid.steps.count * count)
-        var frames = TrajectoryFrames(steps: plan.grid.steps.count)
+        let steps = plan.sampler.grid.steps.count
+        var bar = ProgressBar(total: steps * count)
+        var frames = TrajectoryFrames(steps: steps)
         let samples = try plan.run { done, progress in
             if done == 0 && trajectory != nil { frames.add(progress) }
-            let batch = progress.sample.shape[0]
-            bar.show(step: done * plan.grid.steps.count + progress.stepsDone * batch)
+            bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
         }
         bar.finish()
         let sampled = clock.now
         let receipt = try Receipt(plan, layout: layout)
         let files = try output.write(samples, receipt: receipt)
         if let trajectory { try frames.picture().write(to: URL(fileURLWithPath: trajectory)) }
-        if json {
-            try printJSON(
-                Summary(
-                    files: files + (trajectory.map { [$0] } ?? []), seed: sampling.seed.value,
-                    settings: receipt,
-                    seconds: [
-                        "load": (loaded - start) / .seconds(1), "sample": (sampled - loaded) / .seconds(1),
-                        "write": (clock.now - sampled) / .seconds(1),
-                    ],
-                    peakMemory: Machine.peakResidentBytes))
+        try report(files + (trajectory.map { [$0] } ?? []), receipt, [start, loaded, sampled, clock.now])
+    }
+
+    /// An exactly solvable model: numbers, not pictures, so no classes, sizes or guidance.
+    private func runExact(_ path: String, since start: ContinuousClock.Instant, on device: Device) throws {
+        let clock = ContinuousClock()
+        guard trajectory == nil else {
+            throw PipelineError("--trajectory draws pictures, which an analytic model has not: leave it out")
         }
+        let model = try AnalyticModel(contentsOf: path)
+        let output = try AnalyticOutput(output, dimension: model.mixture.dimension)
+        let plan = try AnalyticPlan(model, request(), elementType: compute.dtype, on: device)
+        let loaded = clock.now
+        let steps = plan.sampler.grid.steps.count
+        var bar = ProgressBar(total: steps * count)
+        let samples = try plan.run { done, progress in
+            bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
+        }
+        bar.finish()
+        let sampled = clock.now
+        try output.write(samples, receipt: plan.receipt)
+        try report([self.output], plan.receipt, [start, loaded, sampled, clock.now])
+    }
+
+    private func report(
+        _ files: [String], _ settings: some Encodable, _ moments: [ContinuousClock.Instant]
+    ) throws {
+        guard json else { return }
+        let seconds = zip(moments.dropFirst(), moments).map { ($0 - $1) / .seconds(1) }
+        try printJSON(
+            Summary(
+                files: files, seed: sampling.seed.value, settings: settings,
+                seconds: ["load": seconds[0], "sample": seconds[1], "write": seconds[2]],
+                peakMemory: Machine.peakResidentBytes))
     }
 
     private func request() throws -> SamplingRequest {
         var request = sampling.request(count: count)
-        request.spacing = grid
+        request.grid = grid
         request.classes = classChoice?.classes
         request.width = width
         request.height = height
@@ -100,10 +122,10 @@ struct Sample: ParsableCommand {
         return request
     }
 
-    private struct Summary: Encodable {
+    private struct Summary<Settings: Encodable>: Encodable {
         let files: [String]
         let seed: UInt64
-        let settings: Receipt
+        let settings: Settings
         let seconds: [String: Double]
         let peakMemory: Int
 
@@ -113,5 +135,3 @@ struct Sample: ParsableCommand {
         }
     }
 }
-
-extension TimeSpacing: ExpressibleByArgument {}

@@ -86,9 +86,9 @@ import Testing
         let out = ["-o", tiny.folder("never.png")]
         let cases: [([String], String)] = [
             (["--count", "0"], "--count"), (["--count", "-3"], "count"), (["--count", "many"], "count"),
-            (["--steps", "0"], "--steps"), (["--steps", "51"], "--steps"),
+            (["--steps", "0"], "--steps"), (["--steps", "51"], "51 steps"),
             (["--steps", "1000000000000"], "steps"),
-            (["--solver", "euler"], "euler"), (["--grid", "karras"], "karras"),
+            (["--solver", "eulers"], "eulers"), (["--grid", "spiral"], "spiral"),
             (["--eta", "1.5"], "--eta"), (["--eta", "nan"], "--eta"),
             (["--guidance", "3"], "no classes"), (["--class", "3"], "no classes"),
             (["--class", "x"], "class"),
@@ -151,7 +151,8 @@ import Testing
         }
         let file = "scheduler/scheduler_config.json"
         try expectRefused(file, "{", "scheduler_config.json")
-        try expectRefused(file, "{\"_class_name\": \"LMSDiscreteScheduler\"}", "LMSDiscreteScheduler")
+        try expectRefused(file, "{\"_class_name\": \"LMSContinuousScheduler\"}", "LMSContinuousScheduler")
+        try expectRefused(file, scheduler("use_karas_sigmas", "true"), "use_karras_sigmas")
         try expectRefused(file, scheduler("num_train_timesteps", "0"), "num_train_timesteps")
         try expectRefused(file, scheduler("num_train_timesteps", "1000000000000"), "num_train_timesteps")
         try expectRefused(file, scheduler("beta_end", "1e-9"), "beta_end")

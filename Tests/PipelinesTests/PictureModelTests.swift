@@ -26,7 +26,7 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func write(classes: Int?, _ kind: SchedulerConfiguration.Kind = .ddim) throws -> ModelLayout {
+    private func write(classes: Int?, _ kind: SchedulerKind = .ddim) throws -> ModelLayout {
         let network = NetworkConfiguration.unet2D(configuration(classes: classes))
         let store = ParameterStore(.initialized(RandomGenerator(seed: 3)))
         _ = try store.build(network.network)
@@ -38,8 +38,8 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
         return layout
     }
 
-    @Test(arguments: SchedulerConfiguration.Kind.allCases)
-    func whatIsWrittenOpensAsItWas(kind: SchedulerConfiguration.Kind) throws {
+    @Test(arguments: SchedulerKind.allCases)
+    func whatIsWrittenOpensAsItWas(kind: SchedulerKind) throws {
         let layout = try write(classes: 11, kind)
         let model = try PictureModel(folder: ModelLayout(model: layout.path))
         #expect(model.configuration == .unet2D(configuration(classes: 11)))
@@ -59,7 +59,8 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
         let noise = NoiseSource(seed: 5, count: 2, elementType: .float64)
         func branch(_ label: Int) -> Denoiser {
             let labels = Tensor([label, label])
-            return Denoiser(.noise) { x, time in
+            let told = Preconditioning(.variancePreserving) { $0.time! }
+            return Denoiser(.noise, preconditioning: told) { x, time in
                 model.network(x, time: time, labels: labels, dropout: nil)
             }
         }
@@ -67,7 +68,7 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
             .denoiser(conditional: branch(7), unconditional: branch(10)).thresholded(.fixed(range: 1))
         var last = Tensor.zeros([])
         let steps = DDIMSolver().sampling(
-            noise.draw([1, 8, 8]), through: plan.grid, denoiser: guided, noise: noise)
+            noise.draw([1, 8, 8]), through: plan.sampler.grid, denoiser: guided, noise: noise)
         for step in steps { last = step.sample }
         expectClose(found, last.detached(), absolute: 1e-12)
     }

@@ -141,8 +141,8 @@ import Training
             "diffusion.prediction is \"epsilon\"; write sample or v_prediction"
         ),
         (
-            "diffusion: {prediction: score}",
-            "diffusion.prediction is \"score\"; write one of epsilon, sample, v_prediction, data, noise, v"
+            "diffusion: {prediction: hope}",
+            "diffusion.prediction is \"hope\"; write one of epsilon, sample, v_prediction, flow_prediction, score, data, flow, noise, v"
         ),
         ("training:\n  steps: 1\n  steps: 2", "the key steps stands twice"),
         ("training:\n  steps: [1", "r.yaml:"),

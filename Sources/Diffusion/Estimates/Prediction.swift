@@ -77,3 +77,22 @@ public enum Prediction: String, Codable, Sendable, CaseIterable {
         }
     }
 }
+
+extension Prediction {
+    /// The word that analytic models and this program's own commands use: `noise`, `data`, `v`, `flow`, `score`.
+    public var word: String {
+        switch self {
+        case .noise: "noise"
+        case .data: "data"
+        case .velocity: "v"
+        case .flow: "flow"
+        case .score: "score"
+        }
+    }
+
+    /// The prediction that a word stands for, `nil` where there is none.
+    public init?(word: String) {
+        guard let found = Prediction.allCases.first(where: { $0.word == word }) else { return nil }
+        self = found
+    }
+}

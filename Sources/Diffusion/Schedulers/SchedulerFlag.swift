@@ -15,7 +15,8 @@ struct SchedulerFlag: Sendable {
             do {
                 configuration[keyPath: path] = try values.decode(Value.self, forKey: Key(key))
             } catch let error as DecodingError {
-                throw DiffusionError("the scheduler's flag '\(key)' will not do: \(reason(error, Value.self))")
+                throw DiffusionError(
+                    "the scheduler's flag '\(key)' will not do: \(reason(error, Value.self))")
             }
         }
         write = { configuration, values in
@@ -106,13 +107,18 @@ struct SchedulerFlag: Sendable {
 
     /// The known name that needs the fewest changes to become another.
     static func nearest(to name: String) -> String {
-        all.map(\.key).min { changes(from: name, to: $0) < changes(from: name, to: $1) } ?? ""
+        Diffusion.nearest(to: name, among: all.map(\.key))
     }
 }
 
 private func reason(_ error: DecodingError, _ type: Any.Type) -> String {
     if case .dataCorrupted(let context) = error { return context.debugDescription }
     return "it must be of the type \(type)"
+}
+
+/// The name that needs the fewest changes to become another.
+func nearest(to name: String, among names: [String]) -> String {
+    names.min { changes(from: name, to: $0) < changes(from: name, to: $1) } ?? ""
 }
 
 /// The number of letters to insert, delete or replace (Levenshtein).

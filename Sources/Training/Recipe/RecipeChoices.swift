@@ -11,7 +11,7 @@ extension BetaSchedule: RecipeChoice {
 extension Prediction: RecipeChoice {
     /// This project's own words.
     public static var synonyms: [String: Prediction] {
-        ["noise": .noise, "data": .data, "v": .velocity]
+        ["noise": .noise, "data": .data, "v": .velocity, "flow": .flow]
     }
 }
 

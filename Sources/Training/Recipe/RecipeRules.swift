@@ -56,7 +56,7 @@ extension Recipe {
         Rule(
             "diffusion.prediction",
             "sample or v_prediction, since epsilon says nothing at the pure noise of zero_terminal_snr"
-        ) { !($0.diffusion.zeroTerminalSNR && $0.diffusion.prediction == .noise) },
+        ) { !($0.diffusion.zeroTerminalSNR && [.noise, .score].contains($0.diffusion.prediction)) },
 
         .whole("training.steps", 1...1_000_000_000) { $0.training.steps },
         .whole("training.batch_size", 1...65_536) { $0.training.batchSize },

@@ -1,0 +1,76 @@
+import ArgumentParser
+import Diffusion
+import Evaluation
+import Foundation
+import Pictures
+import Pipelines
+import Tensors
+
+struct Order: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure the convergence order of solvers on an exactly solvable model.",
+        discussion: """
+            Samples of a mixture of Gaussians go between two noise levels in 8, 16, 32, 64 and 128 steps; the \
+            error is their distance from the exact probability flow, and the order its slope.
+            """)
+
+    @Option(parsing: .upToNextOption, help: "The solvers; all of them where none is given.")
+    var solver: [SolverName] = []
+
+    @Option(parsing: .upToNextOption, help: "The schedules: vp, edm, flow; all of them where none is given.")
+    var schedule: [ConvergenceOrder.Schedule] = []
+
+    @Option(
+        parsing: .upToNextOption,
+        help: "The predictions: noise, data, v, flow, score; the first four where none is given.")
+    var prediction: [Prediction] = []
+
+    @Option(name: [.short, .long], help: "Also draw the errors: a picture, one plot for each schedule.")
+    var output: String?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        if let output { try SampleOutput.checkPicture(output) }
+        // So small are the samples that threads would only wait for each other.
+        try Machine.setThreadCount(1)
+        let schedules = schedule.isEmpty ? ConvergenceOrder.Schedule.allCases : schedule
+        let predictions = prediction.isEmpty ? [.noise, .data, .velocity, .flow] : prediction
+        let result = try ConvergenceOrder(
+            of: solver.isEmpty ? SolverName.allCases : solver, on: schedules, predictions: predictions)
+        if let output {
+            let plots = schedules.map { plot(result, on: $0, predictions[0]) }
+            try Sheet(columns: plots.count, padding: 0).picture(of: plots.map { $0.picture(width: 800) })
+                .write(to: URL(fileURLWithPath: output))
+        }
+        if json {
+            try printJSON(result)
+        } else {
+            print(result.text)
+        }
+    }
+
+    /// A line for each solver: what it gets wrong, over the number of steps.
+    private func plot(
+        _ result: ConvergenceOrder, on schedule: ConvergenceOrder.Schedule, _ prediction: Prediction
+    ) -> Plot {
+        let rows = result.rows.filter { $0.schedule == schedule && $0.prediction == prediction.word }
+        return Plot(
+            rows.map {
+                Plot.Series(
+                    $0.solver.rawValue, x: $0.steps.map(Double.init), y: $0.errors, style: .markedLine)
+            },
+            title: "Error on \(schedule.rawValue)", xLabel: "steps", yLabel: "error",
+            xScale: .logarithmic, yScale: .logarithmic)
+    }
+}
+
+extension ConvergenceOrder.Schedule: ExpressibleByArgument {}
+
+extension Prediction: ExpressibleByArgument {
+    /// A prediction by the word that analytic models use.
+    public init?(argument: String) { self.init(word: argument) }
+    /// What can be given.
+    public static var allValueStrings: [String] { allCases.map(\.word) }
+}
