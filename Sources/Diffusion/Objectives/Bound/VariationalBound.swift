@@ -138,9 +138,10 @@ private struct BoundTables: Sendable {
     /// ln of the fixed variance: β̃, or β with the first step's as above, for the decoder's sake.
     let logFixedVariance: Tensor
 
-    init(_ schedule: DiscreteSchedule, _ variance: VariationalBound.Variance, _ type: ElementType,
-        _ device: Device)
-    {
+    init(
+        _ schedule: DiscreteSchedule, _ variance: VariationalBound.Variance, _ type: ElementType,
+        _ device: Device
+    ) {
         precondition(schedule.count > 1, "a bound needs at least two steps")
         func column(_ value: (Int) -> Double) -> Tensor {
             Tensor((0..<schedule.count).map(value)).to(type).to(device)
