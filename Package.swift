@@ -85,7 +85,7 @@ let package = Package(
         tests(of: "Tensors"),
         tests(of: "Layers"),
         tests(of: "Checkpoints"),
-        tests(of: "Diffusion"),
+        tests(of: "Diffusion", ["Layers"]),
         tests(of: "Networks"),
         tests(of: "Pictures", ["Storage"]),
         tests(of: "Datasets"),

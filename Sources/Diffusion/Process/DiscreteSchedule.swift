@@ -1,5 +1,4 @@
 import Foundation
-import Tensors
 
 /// The variance-preserving process of a table of β: α = √ᾱ, σ = √(1 − ᾱ), ᾱ_t = Π (1 − β_s).
 ///
@@ -59,11 +58,5 @@ public struct DiscreteSchedule: NoiseSchedule, Equatable {
         }
         let previous = [1] + bars.dropLast()
         return DiscreteSchedule(betas: zip(bars, previous).map { bar, before in 1 - bar / before })
-    }
-
-    /// α and σ of every time as tensors `[T]`, for a batch of times at once.
-    func tables(_ type: ElementType) -> (alpha: Tensor, sigma: Tensor) {
-        let levels = (0..<count).map { level(at: Double($0)) }
-        return (Tensor(levels.map(\.alpha)).to(type), Tensor(levels.map(\.sigma)).to(type))
     }
 }
