@@ -78,6 +78,19 @@ import Testing
         }
     }
 
+    /// Against `betas_for_alpha_bar(6, alpha_transform_type=…)` of diffusers in float64.
+    @Test func rareTablesOfBetasAgree() {
+        expectClose(
+            BetaSchedule.exponential.betas(count: 6, from: 0, to: 0),
+            Array(repeating: 0.8646647167633873, count: 6), relative: 1e-14)
+        expectClose(
+            BetaSchedule.laplace.betas(count: 6, from: 0, to: 0),
+            [
+                0.2033769885397848, 0.068148248682662, 0.04697934461632436, 0.0518543985842308,
+                0.09760674978561479, 0.9477571163639688,
+            ], relative: 1e-13)
+    }
+
     /// c_skip = 1 and c_out = 0 at ε, so a consistency function is the sample there, whatever its network.
     @Test func consistencyFunctionsMeetTheirBoundary() throws {
         let preconditioning = ConsistencyPreconditioning(sigmaData: 0.7, sigmaMinimum: 0.01)

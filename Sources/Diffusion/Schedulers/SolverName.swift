@@ -115,6 +115,9 @@ extension SolverName {
         case .dpmPlusPlus3MSDE: return DPMPlusPlusMultistepSDESolver(.twoDifferences, eta: options.eta ?? 1)
         case .dpmFast: return DPMFastSolver(replacing: grid, eta: options.eta ?? 0)
         case .dpmAdaptive: return DPMAdaptiveSolver(eta: options.eta ?? 0)
+        // A perfect denoiser is asked in place of a consistency function.
+        case .consistency:
+            return ConsistencySolver(smallest: grid.evenInLogSNR(count: 1).steps.last?.to.noiseRatio ?? 0)
         // Methods in log-SNR.
         // Others.
         case .ddpm: return DDPMSolver()

@@ -1,7 +1,8 @@
 import Foundation
 import Tensors
 
-/// DPM-Solver-12 or -23 with steps as long as a wanted error allows: one step of its grid is the whole way.
+/// DPM-Solver-12 or -23 with steps as long as a wanted error allows: its grid is one step
+/// (`StepGrid.evenInLogSNR(count:)`).
 ///
 /// The error is that of the whole batch, as in k-diffusion, so a picture depends a little on its companions.
 /// Source: Lu et al. 2022 (DPM-Solver, arXiv:2206.00927), appendix C; k-diffusion's `sample_dpm_adaptive`.
@@ -32,9 +33,6 @@ public struct DPMAdaptiveSolver: Solver {
         self.control = control
         self.eta = eta
     }
-
-    /// The grid with one step between the ends of another.
-    public func grid(from grid: StepGrid) -> StepGrid { grid.evenInLogSNR(count: 1) }
 
     /// All the way, in as many steps as it takes.
     public func step(

@@ -2,7 +2,7 @@ import Tensors
 
 /// DPM-Solver-fast: as many steps of order 3 as a number of evaluations allows, the last ones of a lower order.
 ///
-/// Its grid is even in log-SNR and ends at the least noise (`grid(from:)`).
+/// Its grid has ⌊evaluations/3⌋ + 1 steps even in log-SNR (`StepGrid.evenInLogSNR(count:)`).
 /// Source: Lu et al. 2022 (DPM-Solver, arXiv:2206.00927), appendix D.4; k-diffusion's `sample_dpm_fast`.
 public struct DPMFastSolver: Solver {
     /// The number of evaluations in all.
@@ -25,9 +25,6 @@ public struct DPMFastSolver: Solver {
         let even = grid.evenInLogSNR(count: 1)
         self.init(evaluations: grid.steps.count, eta: eta, least: even.steps.last?.to.noiseRatio ?? 0)
     }
-
-    /// The grid with ⌊evaluations/3⌋ + 1 steps between the ends of another.
-    public func grid(from grid: StepGrid) -> StepGrid { grid.evenInLogSNR(count: evaluations / 3 + 1) }
 
     /// The order of a step: evaluations = 3 + 3 + … + 2 + 1, or 3 + 3 + … + the rest.
     private func order(_ step: StepGrid.Step) -> Int {

@@ -52,7 +52,7 @@ extension StepGrid {
     ///
     /// DPM-Solver's noise has no logarithm at the ends: a first level without data is kept and left by a step of its
     /// own, and a last level without noise is not reached.
-    func evenInLogSNR(count: Int) -> StepGrid {
+    public func evenInLogSNR(count: Int) -> StepGrid {
         let all = steps.map(\.from) + steps.suffix(1).map(\.to)
         let inside = all.filter { $0.alpha > 0 && $0.sigma > 0 }
         guard let first = inside.first, let last = inside.last, inside.count > 1 else { return self }
