@@ -21,7 +21,8 @@ import Testing
             begins.flatMap { [$0.alpha, $0.sigma] }, try levels.array(), relative: Self.tolerance,
             absolute: 1e-13, "\(fixture.name), levels")
         expectClose(
-            begins.map { $0.time ?? .nan }, try fixture.tensor("times").array(), ofLargest: Self.tolerance,
+            begins.map { $0.time ?? .nan }, try fixture.tensor("times").array(),
+            absolute: try fixture.case.required("time_tolerance"), ofLargest: Self.tolerance,
             "\(fixture.name), times")
         try expectStates(of: sampler, whole, fixture)
     }
