@@ -72,6 +72,18 @@ import Testing
         }
     }
 
+    /// Among them are infinite numbers, which Foundation's coders do not know.
+    @Test func configurationsSurviveWriting() throws {
+        for fixture in try Fixture.all(in: "solvers", prefix: "DPMSolver") {
+            let read = try configuration("configuration", of: fixture)
+            let written = try #require(try JSONObject(value: read))
+            #expect(try written.value(of: SchedulerConfiguration.self) == read, "\(fixture.name)")
+            let parsed = try JSONValue(
+                parsing: JSONValue.object(written).text.utf8, place: fixture.name, allowsNonFinite: true)
+            #expect(parsed == .object(written), "\(fixture.name)")
+        }
+    }
+
     // MARK: Helpers
 
     /// The fixtures with a run in them whose options a run can be given.
