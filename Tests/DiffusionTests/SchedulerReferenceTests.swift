@@ -21,7 +21,8 @@ import Testing
             begins.flatMap { [$0.alpha, $0.sigma] }, try levels.array(), relative: Self.tolerance,
             absolute: 1e-13, "\(fixture.name), levels")
         expectClose(
-            begins.map { $0.time ?? .nan }, try fixture.tensor("times").array(), ofLargest: Self.tolerance,
+            begins.map { $0.time ?? .nan }, try fixture.tensor("times").array(),
+            absolute: try fixture.case.required("time_tolerance"), ofLargest: Self.tolerance,
             "\(fixture.name), times")
         try expectStates(of: sampler, whole, fixture)
     }
@@ -68,6 +69,18 @@ import Testing
             let direct = try configuration("converted", of: fixture).sampler(steps: steps).grid
             let named = try configuration("configuration", of: fixture).sampler(name, steps: steps).grid
             #expect(direct == named, "\(fixture.name)")
+        }
+    }
+
+    /// Among them are infinite numbers, which Foundation's coders do not know.
+    @Test func configurationsSurviveWriting() throws {
+        for fixture in try Fixture.all(in: "solvers", prefix: "DPMSolver") {
+            let read = try configuration("configuration", of: fixture)
+            let written = try #require(try JSONObject(value: read))
+            #expect(try written.value(of: SchedulerConfiguration.self) == read, "\(fixture.name)")
+            let parsed = try JSONValue(
+                parsing: JSONValue.object(written).text.utf8, place: fixture.name, allowsNonFinite: true)
+            #expect(parsed == .object(written), "\(fixture.name)")
         }
     }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes the committed reference tensors of seed 0 again. Usage: Tools/oracle/fixtures.sh [PYTHON]
+# Writes the committed reference tensors of seed 0 again. Usage: Tools/oracle/fixtures.sh [PYTHON [SAMPLING]]
+# SAMPLING is k-diffusion's sampling.py; without it the files of k-diffusion stay as they are.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 fixtures=$here/../../Tests/Fixtures
@@ -9,4 +10,8 @@ for oracle in unet convnext ddpm s0 noise forward frechet optimizer guidance mon
     "$python" "$here/$oracle.py" --seed 0 --out "$fixtures/$oracle" >&2
 done
 "$python" "$here/unet_blocks.py" --seed 0 --out "$fixtures/unet" >&2
+mkdir -p "$fixtures/solvers"
+if [ $# -ge 2 ]; then keep=none; else keep='k-*'; fi
+find "$fixtures/solvers" -name '*.safetensors' ! -name "$keep" -delete
+"$python" "$here/solvers.py" --seed 0 --out "$fixtures/solvers" ${2:+--k-diffusion "$2"} >&2
 chmod 644 "$fixtures"/*/*

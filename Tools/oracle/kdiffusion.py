@@ -34,7 +34,8 @@ METHODS = [
     ("dpmpp-2m-sde-heun", "sample_dpmpp_2m_sde", "dpmpp-2m-sde", {"solver_type": ["heun"], "eta": [0.3, 1.0]}),
     ("dpmpp-3m-sde", "sample_dpmpp_3m_sde", "dpmpp-3m-sde", {}),
     ("dpmpp-3m-sde-eta", "sample_dpmpp_3m_sde", "dpmpp-3m-sde", {"eta": [0.0, 0.3, 0.7]}),
-    ("dpm-fast", "sample_dpm_fast", "dpm-fast", {}), ("dpm-fast-eta", "sample_dpm_fast", "dpm-fast", {"eta": [0.3, 1.0]}),
+    ("dpm-fast", "sample_dpm_fast", "dpm-fast", {}),
+    ("dpm-fast-eta", "sample_dpm_fast", "dpm-fast", {"eta": [0.3, 1.0]}),
     ("dpm-adaptive", "sample_dpm_adaptive", "dpm-adaptive", {}),
     ("dpm-adaptive-eta", "sample_dpm_adaptive", "dpm-adaptive", {"eta": [0.3, 1.0], "order": [2, 3]}),
 ]

@@ -98,6 +98,9 @@ def level(name, scheduler, t):
         return number(bar) ** 0.5, (1 - number(bar)) ** 0.5
     if hasattr(scheduler, "_step_index") and scheduler.step_index is None:
         scheduler._init_step_index(t)
+        if scheduler.step_index != 0:
+            # Where the first time comes twice, a class looks it up and starts at the second.
+            raise Refused("the run starts in the middle")
     if name in SIGMA_SPACE:
         return 1.0, sigma_space_sigma(name, scheduler)
     if name in LOG_SNR:
@@ -200,9 +203,9 @@ def ordinary(name, scheduler, mixture, x, steps, options, noise):
     trace = {"states": [], "levels": [], "times": [], "calls": [], "draws": []}
     calls, begins = len(scheduler.timesteps), True
     for call, t in enumerate(scheduler.timesteps):
+        alpha, sigma = level(name, scheduler, t)
         if hasattr(scheduler, "scale_model_input"):
             scaled = scheduler.scale_model_input(x, t)
-        alpha, sigma = level(name, scheduler, t)
         if name in SIGMA_SPACE and not torch.allclose(scaled, x / math.sqrt(sigma**2 + 1), rtol=1e-13, atol=0,
                                                          equal_nan=True):
             raise SystemExit(f"{name}: the network is handed another level than {sigma}")

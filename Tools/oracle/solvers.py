@@ -1,5 +1,5 @@
 """Trajectories of every scheduler of diffusers, and of k-diffusion's methods, on exactly solvable models in float64."""
-import math
+import inspect
 import sys
 
 import torch
@@ -7,7 +7,7 @@ import torch
 import kdiffusion
 import schedulers
 from common import Draw, arguments, betas_float64, write
-from mixture import Noise, drawn_mixture
+from mixture import Mixture, Noise, drawn_mixture
 
 PREDICTIONS = ("epsilon", "sample", "v_prediction")
 NOISE_OF_ALGORITHM = ("dpmsolver", "sde-dpmsolver")
@@ -270,6 +270,8 @@ def flow_heun(draw):
 def flow_lcm(draw):
     flags = {**flow_heun(draw)[0], **chosen_sigmas(draw), "time_shift_type": draw.one("exponential", "linear")}
     if draw.chance(0.25):
+        flags["upscale_mode"] = "nearest"
+    if draw.chance(0.25):
         flags["invert_sigmas"] = True
     if draw.chance(0.3):
         flags["shift_terminal"] = draw.real(0.02, 0.2)
@@ -282,6 +284,7 @@ def flow_lcm(draw):
 
 def flow_euler(draw):
     flags, options = flow_lcm(draw)
+    flags.pop("upscale_mode", None)
     return {**flags, "stochastic_sampling": draw.chance(0.3)}, options
 
 
@@ -325,10 +328,20 @@ SOLVERS = {
 # --- cases -----------------------------------------------------------------------------------------------------
 
 
+class Unsteady(Mixture):
+    """A mixture that errs by some fifty times the rounding of float64, to see how far that grows."""
+
+    def __init__(self, mixture):
+        super().__init__(**mixture.parameters)
+
+    def output(self, prediction, x, alpha, sigma):
+        return super().output(prediction, x, alpha, sigma) * (1 + 1e-14 * torch.cos(1e3 * x))
+
+
 class Case:
     """One run: what was asked, and what the reference gave."""
 
-    def __init__(self, name, scheduler, draw, steps, options, kwargs, further=None):
+    def __init__(self, name, make, draw, steps, options, kwargs, further=None):
         # The exact network has three channels at most where diffusers reads only the first three.
         dimension = draw.integer(1, 3) if self.is_small or kwargs.get("variance_type") else None
         self.mixture = drawn_mixture(draw, dimension)
@@ -336,22 +349,25 @@ class Case:
         count = 1 if name == "ScoreSdeVeScheduler" else 3
         latents = draw.normal(count, self.mixture.dimension)
         self.seed = draw.integer(0, 10**6)
+        scheduler = make()
+        check_tables(scheduler)
         configuration = schedulers.saved(scheduler)
-        self.tensors, counted = schedulers.run(
-            name, scheduler, self.mixture, latents, steps, options, Noise(self.seed, count))
+
+        def run(scheduler, mixture):
+            return schedulers.run(name, scheduler, mixture, latents, steps, options, Noise(self.seed, count))
+
+        self.tensors, counted = run(scheduler, self.mixture)
+        states, nearby = self.tensors["states"], run(make(), Unsteady(self.mixture))[0]["states"]
+        if float((states - nearby).abs().max()) > 1e-9 * float(states.abs().max()):
+            raise schedulers.Refused("rounding grows too far")
         self.json = {
             "class": name, "configuration": configuration, "kwargs": kwargs, "steps": steps, "options": options,
-            "noise_seed": self.seed, **counted, "prediction": prediction(name, configuration),
+            "noise_seed": self.seed, **counted,
+            "time_tolerance": time_tolerance(name, configuration),
+            "prediction": prediction(name, configuration),
             "mixture": self.mixture.parameters, **(further or {})}
 
     is_small = False
-
-    @property
-    def covered(self):
-        """The flags that are not as the class has them, with their values where those are words."""
-        names = {(key, value if isinstance(value, (str, bool)) else "set") for key, value in
-                 self.json["kwargs"].items() if not key.startswith(("num_train", "beta_start", "beta_end"))}
-        return names | {(key, "option") for key in self.json["options"]}
 
 
 def prediction(name, configuration):
@@ -366,6 +382,12 @@ def prediction(name, configuration):
     return words[configuration["prediction_type"]]
 
 
+def time_tolerance(name, configuration):
+    """1 where the class cuts times off at whole numbers: one that is whole but for rounding falls on either side."""
+    kinds = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas", "use_flow_sigmas")
+    return 1 if name in schedulers.LOG_SNR and any(configuration.get(kind) for kind in kinds) else 0
+
+
 def drawn_steps(name, draw, flags, limit):
     most = min(limit, flags.get("num_train_timesteps", 1000) - 1, flags.get("original_inference_steps", limit))
     if name == "IPNDMScheduler" and "trained_betas" in flags:
@@ -373,34 +395,47 @@ def drawn_steps(name, draw, flags, limit):
     return draw.integer(4 if name == "PNDMScheduler" else min(3, most), most)
 
 
-def candidates(name, seed, index, limit, tries=60):
-    """Cases of a class that diffusers accepts and whose results are finite."""
-    for attempt in range(tries):
-        draw = Draw(seed, f"{name}/{index}/{attempt}")
-        flags, options = DRAWN[name](draw)
-        steps = drawn_steps(name, draw, flags, limit)
-        try:
-            scheduler = schedulers.scheduler_class(name)(**flags)
-            check_tables(scheduler)
-            yield Case(name, scheduler, draw, steps, options, flags)
-        except (schedulers.Refused, ValueError, NotImplementedError, AssertionError):
-            continue
+def shown(name, flags, options):
+    """The flags that are not as the class has them, with their values where those are words, and the options."""
+    defaults = inspect.signature(schedulers.scheduler_class(name).__init__).parameters
+    changed = {(key, value if isinstance(value, (str, bool)) else "set")
+               for key, value in flags.items() if value != defaults[key].default}
+    return changed | {(key, "option") for key in options}
 
 
-def cases(name, seed, count, limit=12, choices=6):
-    """`count` cases of a class, each the one of `choices` that shows the most flags not yet seen."""
+def tried(name, draw, flags, options, limit, without):
+    """The case of a configuration, None where diffusers does not take it or its result is not finite."""
+    if set(options) & set(without):
+        return None
+    steps = drawn_steps(name, draw, flags, limit)
+    try:
+        return Case(name, lambda: schedulers.scheduler_class(name)(**flags), draw, steps, options, flags)
+    except (schedulers.Refused, ValueError, NotImplementedError, AssertionError):
+        return None
+
+
+def cases(name, seed, count, limit=12, choices=60, most=6, without=()):
+    """`count` cases of a class, each the one of `choices` that shows the most flags not yet seen.
+
+    Count 0 means at least 2, and as many, up to `most`, as show a flag that none before has.
+    """
     seen = set()
-    for index in range(count):
+    for index in range(count or most):
         drawn = []
-        for case in candidates(name, seed, index, limit):
-            drawn.append(case)
-            if len(drawn) == choices:
-                break
-        if not drawn:
+        for attempt in range(choices):
+            draw = Draw(seed, f"{name}/{index}/{attempt}")
+            flags, options = DRAWN[name](draw)
+            drawn.append((draw, flags, options, shown(name, flags, options) - seen))
+        known = {key for key, _ in seen}
+        drawn.sort(key=lambda entry: (len({key for key, _ in entry[3]} - known), len(entry[3])), reverse=True)
+        if not count and index >= 2 and {key for key, _ in drawn[0][3]} <= known:
+            return
+        found = ((tried(name, *entry[:3], limit, without), entry[3]) for entry in drawn)
+        case, new = next((pair for pair in found if pair[0]), (None, None))
+        if case is None:
             raise SystemExit(f"{name}: no case of seed {seed} is finite")
-        best = max(drawn, key=lambda case: len(case.covered - seen))
-        seen |= best.covered
-        yield best
+        seen |= new
+        yield case
 
 
 def conversions(seed, count, limit=12):
@@ -426,10 +461,10 @@ def conversions(seed, count, limit=12):
                 continue
             try:
                 configuration = schedulers.saved(schedulers.scheduler_class(source)(**flags))
-                scheduler = schedulers.scheduler_class(target).from_config(configuration, **fixed)
                 steps = drawn_steps(target, draw, configuration, limit)
-                case = Case(target, scheduler, draw, steps, {}, flags,
-                            {"solver": solver, "source": source})
+                case = Case(
+                    target, lambda: schedulers.scheduler_class(target).from_config(configuration, **fixed), draw,
+                    steps, {}, flags, {"solver": solver, "source": source})
             except (schedulers.Refused, ValueError, NotImplementedError, AssertionError):
                 continue
             case.json["converted"] = case.json["configuration"]
@@ -453,7 +488,9 @@ def fits(solver, source, flags):
 
 def check_tables(scheduler):
     """The tables that diffusers made are the closed forms in float64."""
-    configuration = dict(scheduler.config)
+    # A configuration of another class leaves keys here that this one does not read.
+    read = inspect.signature(type(scheduler).__init__).parameters
+    configuration = {key: value for key, value in scheduler.config.items() if key in read}
     if "beta_start" not in configuration:
         return
     betas = betas_float64(configuration)
@@ -490,7 +527,7 @@ def tables(seed):
 
 
 def main():
-    options = arguments(__doc__, cases=2, steps=12, conversions=23, only="", k_diffusion="")
+    options = arguments(__doc__, cases=0, steps=12, conversions=23, only="", k_diffusion="")
     Case.is_small = options.steps <= 12
     size = 0
     for name in DRAWN:
