@@ -31,7 +31,8 @@ let package = Package(
         .library(
             name: "Langevin",
             targets: [
-                "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures", "Datasets",
+                "Tensors", "Layers", "Checkpoints", "Diffusion", "MonteCarlo", "Networks", "Pictures",
+                "Datasets",
                 "Training", "Evaluation", "Pipelines",
             ]),
     ],
@@ -56,6 +57,7 @@ let package = Package(
         room("Layers", ["Tensors"]),
         room("Checkpoints", ["Storage", "Tensors", "Layers"]),
         room("Diffusion", ["Tensors"]),
+        room("MonteCarlo", ["Tensors"]),
         room("Networks", ["Tensors", "Layers", "Checkpoints"]),
         room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP", "CZlib"]),
         room("Datasets", ["Tensors", "Pictures", "CZlib"]),
@@ -90,6 +92,7 @@ let package = Package(
         tests(of: "Layers"),
         tests(of: "Checkpoints"),
         tests(of: "Diffusion"),
+        tests(of: "MonteCarlo"),
         tests(of: "Networks"),
         tests(of: "Pictures"),
         tests(of: "Datasets"),
