@@ -31,7 +31,8 @@ let package = Package(
         .library(
             name: "Langevin",
             targets: [
-                "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures", "Datasets",
+                "Tensors", "Layers", "Checkpoints", "Diffusion", "MonteCarlo", "Networks", "Pictures",
+                "Datasets",
                 "Training", "Evaluation", "Pipelines",
             ]),
     ],
@@ -55,6 +56,7 @@ let package = Package(
         room("Layers", ["Tensors"]),
         room("Checkpoints", ["Storage", "Tensors", "Layers"]),
         room("Diffusion", ["Tensors"]),
+        room("MonteCarlo", ["Tensors"]),
         room("Networks", ["Tensors", "Layers", "Checkpoints"]),
         room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP", "CZlib"]),
         room("Datasets", ["Tensors", "Pictures", "CZlib"]),
@@ -86,6 +88,7 @@ let package = Package(
         tests(of: "Layers"),
         tests(of: "Checkpoints"),
         tests(of: "Diffusion", ["Layers"]),
+        tests(of: "MonteCarlo"),
         tests(of: "Networks"),
         tests(of: "Pictures", ["Storage"]),
         tests(of: "Datasets"),

@@ -62,6 +62,28 @@ public func gradients(
     return results.map { $0.map { Tensor(owning: $0) } }
 }
 
+/// A function of a tensor and the gradient of its sum there: for one number per example `[batch]`, that of
+/// each example with respect to its own part of `x`. Zeros where the function does not depend on `x`.
+///
+/// Both carry the error where the function or its gradient failed.
+public func valueAndGradient(of function: (Tensor) -> Tensor, at x: Tensor) -> (
+    value: Tensor, gradient: Tensor
+) {
+    withGradients {
+        let leaf = x.requiringGradient()
+        let value = function(leaf)
+        do {
+            try value.rethrow()
+            let zeros = Tensor.zeros(x.shape, x.elementType, on: x.device)
+            guard value.requiresGradient else { return (value, zeros) }
+            let gradient = try gradients(of: [value.sum()], withRespectTo: [leaf])[0]
+            return (value.detached(), gradient ?? zeros)
+        } catch {
+            return (Tensor(failure: error), Tensor(failure: error))
+        }
+    }
+}
+
 private let detach = Operator("aten::detach")
 
 extension Tensor {

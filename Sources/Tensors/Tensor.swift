@@ -13,8 +13,7 @@ public struct Tensor: Sendable {
         handle = TensorHandle(pointer: pointer, failure: nil)
     }
 
-    /// A tensor that carries an error, for formulas of other rooms that meet a throwing operation.
-    package init(failure: any Error) {
+    init(failure: any Error) {
         let error = failure as? TensorError ?? TensorError(.operation, "\(failure)")
         handle = TensorHandle(pointer: nil, failure: error)
     }

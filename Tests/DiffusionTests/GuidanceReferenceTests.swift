@@ -6,31 +6,16 @@ import Testing
 
 /// Guidance beside diffusers' guiders and the papers' formulas in other hands (`Tools/oracle/guidance.py`).
 @Suite struct GuidanceReferenceTests {
-    /// One case of a fixture that holds many, one after the other.
-    private struct Case {
-        let tensors: [String: Tensor]
-        func callAsFunction(_ name: String) throws -> Tensor { try #require(tensors[name]) }
-        func number(_ name: String) throws -> Double { try self(name).item() }
-        var preserving: NoiseLevel {
-            get throws { try level("bar") }
-        }
-        func level(_ bar: String) throws -> NoiseLevel {
-            let bar = try number(bar)
-            return NoiseLevel(time: 1, alpha: bar.squareRoot(), sigma: (1 - bar).squareRoot())
-        }
-    }
-
-    private func cases(_ name: String) throws -> (fixture: Fixture, cases: [Case]) {
-        let fixture = try Fixture("guidance/\(name)-0")
-        let all = try fixture.tensors("")
-        let count: Int = try fixture.case.required("count")
-        return (fixture, (0..<count).map { index in Case(tensors: all.mapValues { $0[index] }) })
+    /// The variance-preserving level of ᾱ.
+    private func level(_ one: FixtureCase, _ bar: String = "bar") throws -> NoiseLevel {
+        let bar = try one.number(bar)
+        return NoiseLevel(time: 1, alpha: bar.squareRoot(), sigma: (1 - bar).squareRoot())
     }
 
     @Test func guidersAgreeWithDiffusers() throws {
-        let (fixture, cases) = try cases("guiders")
+        let fixture = try Fixture("guidance/guiders-0")
         let names: [String] = try fixture.case.required("predictions")
-        for (index, (one, name)) in zip(cases, names).enumerated() {
+        for (index, (one, name)) in zip(try fixture.cases(), names).enumerated() {
             let prediction = try #require(Prediction(rawValue: name))
             let level = NoiseLevel(time: 1, alpha: try one.number("alpha"), sigma: try one.number("sigma"))
             let (x, scale, share) = (try one("sample"), try one.number("scale"), try one.number("share"))
@@ -53,7 +38,7 @@ import Testing
     }
 
     @Test func dynamicThresholdingAgreesWithDiffusers() throws {
-        for one in try cases("thresholds").cases {
+        for one in try Fixture("guidance/thresholds-0").cases() {
             let thresholding = Thresholding.dynamic(
                 quantile: try one.number("quantile"), maximum: try one.number("maximum"))
             let data = try one("data")
@@ -64,7 +49,7 @@ import Testing
     }
 
     @Test func perpendicularNegativesAgreeWithLeastSquares() throws {
-        for one in try cases("perpendicular").cases {
+        for one in try Fixture("guidance/perpendicular-0").cases() {
             let outputs = try one("outputs")
             let guidance = PerpendicularNegativeGuidance(
                 scale: try one.number("scale"), weights: try one("weights").array())
@@ -83,9 +68,9 @@ import Testing
     }
 
     @Test func manifoldConstrainedStepsAgree() throws {
-        for one in try cases("plusplus").cases {
+        for one in try Fixture("guidance/plusplus-0").cases() {
             let guidance = ManifoldConstrainedGuidance(scale: try one.number("scale"))
-            let step = StepGrid.Step(from: try one.preserving, to: try one.level("next_bar"))
+            let step = StepGrid.Step(from: try level(one), to: try level(one, "next_bar"))
             for (guidance, name) in [(guidance, "next"), (guidance.inverse, "inverted")] {
                 let guided = guidance.denoiser(
                     conditional: noise(try one("conditional")),
@@ -100,13 +85,13 @@ import Testing
     }
 
     @Test func bothFormsOfClassifierGuidanceAgree() throws {
-        for one in try cases("classifier").cases {
+        for one in try Fixture("guidance/classifier-0").cases() {
             let (weight, bias) = (try one("weight"), try one("bias"))
             let guidance = ClassifierGuidance(
                 scale: try one.number("scale"), temperature: try one.number("temperature"),
                 labels: try one("labels").to(.int64)
             ) { x, _ in x.linear(weight, bias: bias) }
-            let (x, level, next) = (try one("sample"), try one.preserving, try one.level("next_bar"))
+            let (x, level, next) = (try one("sample"), try level(one), try level(one, "next_bar"))
             expectClose(guidance.gradient(x, at: level), try one("gradient"), absolute: 1e-12)
 
             let plain = noise(try one("noise"))

@@ -33,20 +33,7 @@ public struct ClassifierGuidance: Sendable {
 
     /// ∇ₓ ln p(y|x), of the shape of the samples.
     public func gradient(_ x: Tensor, at level: NoiseLevel) -> Tensor {
-        withGradients {
-            let leaf = x.requiringGradient()
-            let total = logProbability(leaf, level).sum()
-            do {
-                // A classifier that is does not look at the sample has no gradient.
-                guard total.requiresGradient else {
-                    try total.rethrow()
-                    return Tensor.zeros(x.shape, x.elementType, on: x.device)
-                }
-                return try gradients(of: [total], withRespectTo: [leaf])[0] ?? leaf.detached() * 0
-            } catch {
-                return Tensor(failure: error)
-            }
-        }
+        valueAndGradient(of: { logProbability($0, level) }, at: x).gradient
     }
 
     /// A denoiser whose score is the given one's plus s·∇ ln p(y|x): ε̂ = ε − s·σ·∇, x̂₀ = x̂₀ + s·(σ²/α)·∇.
