@@ -97,7 +97,7 @@ extension LossWeighting {
     public static let uniformNoise = LossWeighting { $0.signal }
 
     /// 1/(k + SNR)^γ of the noise's error.
-    /// Source: Choi et al. 2022 (P2, arXiv:2204.00227), equation 8, whose λ_t is the weight that makes
+    /// Source: Choi et al. 2022 (P2, arXiv:2204.00227), section 3, whose λ_t is the weight that makes
     /// the noise's error count 1.
     public static func p2(gamma: Double = 1, k: Double = 1) -> LossWeighting {
         LossWeighting { $0.signal * pow($0.noise / (k * $0.noise + $0.signal), gamma) }

@@ -98,13 +98,23 @@ import Testing
             let found = weighting.weight(on: .noise, at: schedule.level(at: Double(time)))
             #expect(abs(found / published - 1) < 1e-11)
         }
-        let straight = LossWeighting.variational(StraightSchedule())
-        for time in stride(from: 0.1, to: 0.95, by: 0.1) {
-            let step = 1e-5
-            func ratio(_ time: Double) -> Double { exp(StraightSchedule().level(at: time).logSNR) }
-            let slope = (ratio(time + step) - ratio(time - step)) / (2 * step)
-            let found = straight.weight(on: .data, at: StraightSchedule().level(at: time))
-            #expect(abs(found / (-slope / 2) - 1) < 1e-7)
+        let continuous: [any ContinuousSchedule] = [
+            VariancePreservingSchedule(), SubVariancePreservingSchedule(), VarianceExplodingSchedule(),
+            EDMSchedule(), StraightSchedule(), TrigonometricSchedule(), ConditionalTransportSchedule(),
+        ]
+        for schedule in continuous {
+            let weighting = LossWeighting.variational(schedule)
+            for time in stride(from: 0.1, to: 0.95, by: 0.1) {
+                let step = 1e-5
+                func ratio(_ time: Double) -> Double { exp(schedule.level(at: time).logSNR) }
+                let slope = (ratio(time + step) - ratio(time - step)) / (2 * step)
+                let found = weighting.weight(on: .data, at: schedule.level(at: time))
+                #expect(abs(found / (-slope / 2) - 1) < 1e-5, "\(type(of: schedule))")
+                // A level without a time is found by its log-SNR.
+                var level = schedule.level(at: time)
+                level.time = nil
+                #expect(abs(weighting.weight(on: .data, at: level) / found - 1) < 1e-9)
+            }
         }
     }
 

@@ -141,4 +141,21 @@ import Testing
             #expect(abs(factor * steps.probabilities[time] * 4 - 1) < 1e-12)
         }
     }
+
+    /// An objective with such times multiplies each loss by the importance of its draw.
+    @Test func objectivesCountTheImportance() throws {
+        let short = DiscreteSchedule(betas: [0.1, 0.2, 0.3, 0.4])
+        let (data, _) = plane.batch(50, seed: 6)
+        let steps = try warm([1, 4, 2, 0.5])
+        let objective = Objective(
+            schedule: short, prediction: .noise, times: steps, elementType: .float64)
+        let generator = RandomGenerator(seed: 2)
+        let draw = steps.draw(50, generator)
+        let noise = generator.normal([50, 2], .float64)
+        let network = smoothNetwork(smoothParameters)
+        let plain = objective.loss(data, noise: noise, times: draw.times, network: network)
+        expectClose(
+            objective.loss(data, RandomGenerator(seed: 2), network: network),
+            plain * (try #require(draw.importance)), absolute: 0)
+    }
 }

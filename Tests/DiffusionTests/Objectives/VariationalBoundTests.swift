@@ -58,6 +58,44 @@ import Testing
         }
     }
 
+    /// Steps, divergences, weights and prior of the forward process that diffusers' scheduler has.
+    @Test func stepsAgreeWithTheForwardReference() throws {
+        for fixture in try Fixture.all(in: "forward") {
+            let schedule = DiscreteSchedule(betas: try fixture.tensor("betas").array())
+            let bound = VariationalBound(schedule: schedule, prediction: .noise, elementType: .float64)
+            let (data, x) = (try fixture.tensor("data"), try fixture.tensor("noisy"))
+            let times = try fixture.tensor("timesteps")
+            let output = try fixture.tensor("predicted_noise")
+            let step = bound.step(x, times: times, output: output)
+            expectClose(step.mean, try fixture.tensor("model.mean"), absolute: 1e-9, ofLargest: 1e-9)
+            expectClose(
+                step.logVariance.exp().select(0, of: 3).select(0, of: 2).select(0, of: 1),
+                try fixture.tensor("posterior.variance"), relative: 1e-9)
+            let divergence = try fixture.tensor("divergence").meanPerExample() / log(2)
+            expectClose(
+                bound.term(data, sample: x, times: times, output: output), divergence, relative: 1e-7)
+            expectClose(
+                bound.prior(data), try fixture.tensor("prior_divergence").meanPerExample() / log(2),
+                relative: 1e-9)
+            let weighting = LossWeighting.variational(schedule)
+            let weights = try times.array(of: Int.self).map {
+                weighting.weight(on: .noise, at: schedule.level(at: Double($0)))
+            }
+            expectClose(weights, try fixture.tensor("weight").array(), relative: 1e-8)
+        }
+    }
+
+    /// Without any signal at the last time: the prior costs nothing and every term is finite.
+    @Test func zeroTerminalSNRHasABound() throws {
+        let betas = BetaSchedule.linear.betas(count: 20, from: 1e-3, to: 0.3)
+        let schedule = DiscreteSchedule(betas: betas).rescaledToZeroTerminalSNR()
+        let bound = VariationalBound(schedule: schedule, prediction: .velocity, elementType: .float64)
+        let data = Tensor([-1.0, 0, 1], shape: [3, 1])
+        let terms = bound.evaluate(data, noise: { _ in data * 0.3 + 0.2 }) { x, _ in x * 0.5 }
+        #expect(try terms.prior.norm().item() < 1e-15)
+        #expect(try terms.total.isFinite().all().item(Bool.self))
+    }
+
     // MARK: parts
 
     /// E_q[ln q − ln p] by a fine sum over the line.

@@ -4,7 +4,7 @@ import Tensors
 ///
 /// Shortest augmenting paths over reduced costs, one path a row, O(rows²·columns).
 /// Source: Kuhn 1955 and Munkres 1957 for the problem; Jonker and Volgenant 1987, Crouse 2016 (IEEE
-/// Transactions on Aerospace and Electronic Systems 52, algorithm in section 2) for the method.
+/// Transactions on Aerospace and Electronic Systems 52) for the method.
 public struct Assignment: Sendable, Equatable {
     /// The column of each row.
     public let columns: [Int]

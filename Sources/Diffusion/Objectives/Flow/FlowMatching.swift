@@ -5,7 +5,7 @@ public enum Coupling: String, Codable, Sendable, CaseIterable {
     /// As they come.
     case independent
     /// By the assignment of least total squared distance within the batch.
-    /// Source: Tong et al. 2023 (arXiv:2302.00482), section 3.2, algorithm 4.
+    /// Source: Tong et al. 2023 (arXiv:2302.00482), section 3.2.
     case optimalTransport = "optimal_transport"
 
     /// The second batch in the order in which it meets the first, both `[batch, …]`.

@@ -30,7 +30,7 @@ public struct FlowTrajectory: Sendable {
     public var data: Tensor { states[states.count - 1] }
 
     /// S = ∫ ‖(x₁ − x₀) − dx/dt‖² dt of each example, 0 where its path is straight at even speed: `[batch]`.
-    /// Source: same paper, equation 9.
+    /// Source: same paper, section 2.2.
     public var straightness: Tensor {
         let (chord, steps) = (noise - data, Double(states.count - 1))
         let deviations = zip(states, states.dropFirst()).map { before, after in

@@ -5,11 +5,11 @@ import Tensors
 public enum LatentNoise: Codable, Sendable, Equatable {
     /// γ = 0
     case none
-    /// γ = √(a·t·(1 − t)), a Brownian bridge. Albergo et al. 2023 (arXiv:2303.08797), table 2.
+    /// γ = √(a·t·(1 − t)), a Brownian bridge. Albergo et al. 2023 (arXiv:2303.08797), section 4.
     case bridge(scale: Double = 1)
-    /// γ = s·sin²(πt), whose rate is finite at the ends. Same table.
+    /// γ = s·sin²(πt), whose rate is finite at the ends. Same section.
     case sineSquared(scale: Double = 1)
-    /// γ = σ, a blur of the whole path. Tong et al. 2023 (arXiv:2302.00482), equation 14.
+    /// γ = σ, a blur of the whole path. Tong et al. 2023 (arXiv:2302.00482), section 3.2.
     case constant(Double)
 
     /// γ and γ′ at a time; the bridge has no rate at its ends.
@@ -31,7 +31,7 @@ public enum LatentNoise: Codable, Sendable, Equatable {
 /// Where x₁ is noise and γ = 0 it is the process of a schedule; then its velocity is the probability
 /// flow's, and under `StraightSchedule` the target is rectified flow's x₁ − x₀. Between two sets of data it
 /// is a stochastic interpolant.
-/// Source: Albergo and Vanden-Eijnden 2022 (arXiv:2209.15571), equation 1; Albergo et al. 2023
+/// Source: Albergo and Vanden-Eijnden 2022 (arXiv:2209.15571), section 2; Albergo et al. 2023
 /// (arXiv:2303.08797), definition 1; Liu et al. 2022 (arXiv:2209.03003), equation 1 and section 2.3.
 public struct Interpolant: Sendable {
     /// α and σ, and their rates.

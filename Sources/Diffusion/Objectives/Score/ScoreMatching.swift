@@ -15,7 +15,7 @@ public enum ScoreMatching {
     }
 
     /// ½·‖s‖² + tr ∇s, the trace exact: one differentiation for each element of an example.
-    /// Source: Hyvärinen 2005, equation 4 (theorem 1).
+    /// Source: Hyvärinen 2005, theorem 1.
     /// - Throws: `TensorError` where the network carries an error.
     public static func explicit(_ x: Tensor, score: ScoreFunction) throws -> Tensor {
         let point = x.requiringGradient()
@@ -24,7 +24,7 @@ public enum ScoreMatching {
     }
 
     /// ½·‖s(x + σε) + ε/σ‖², the score of the data blurred by σ.
-    /// Source: Vincent 2011, equations 9 and 10; Song and Ermon 2019 (arXiv:1907.05600), equation 5.
+    /// Source: Vincent 2011, section 4; Song and Ermon 2019 (arXiv:1907.05600), equation 5.
     public static func denoising(_ x: Tensor, noise: Tensor, sigma: Double, score: ScoreFunction) -> Tensor {
         let difference = score(x.adding(noise, scale: sigma)) + noise / sigma
         return 0.5 * difference.squared().sumPerExample()
@@ -34,7 +34,7 @@ public enum ScoreMatching {
     ///
     /// With `reducesVariance` the second term is taken in closed form, ½·‖s‖²: for directions of
     /// covariance 1 only.
-    /// Source: Song et al. 2019 (arXiv:1905.07088), equations 7 and 8.
+    /// Source: Song et al. 2019 (arXiv:1905.07088), section 3.
     /// - Parameter directions: v, shaped as x, of zero mean and covariance 1.
     /// - Throws: `TensorError` where the network carries an error.
     public static func sliced(
