@@ -92,6 +92,12 @@ extension SolverName {
         case .ddim, .euler, .flowEuler: return DDIMSolver(eta: options.eta ?? 0)
         // Methods of variance-exploding processes.
         // Methods in log-SNR.
+        case .dpmPlusPlus2M: return DPMSolverMultistep()
+        case .dpmSingle: return DPMSolverSinglestep(integrand: .noise)
+        case .dpmPlusPlusSingle: return DPMSolverSinglestep()
+        case .unipc: return UniPCSolver(lowersOrderAtEnd: true)
+        case .deis: return DEISSolver()
+        case .stochasticAdams: return StochasticAdamsSolver(share: options.eta ?? 1)
         // Others.
         default: throw DiffusionError("the solver '\(rawValue)' does not run on this process")
         }
