@@ -185,6 +185,13 @@ extension SchedulerConfiguration: Codable {
         }
         self.init(kind)
         for key in values.allKeys where !key.stringValue.hasPrefix("_") {
+            if SchedulerFlag.objects.contains(key.stringValue) {
+                guard try values.decodeNil(forKey: key) else {
+                    throw DiffusionError(
+                        "the scheduler's flag '\(key.stringValue)' must be null: no file can hold what it is")
+                }
+                continue
+            }
             guard let flag = SchedulerFlag.named[key.stringValue] else {
                 let nearest = SchedulerFlag.nearest(to: key.stringValue)
                 throw DiffusionError(

@@ -102,6 +102,9 @@ struct SchedulerFlag: Sendable {
         .init("eta", \.eta),
     ]
 
+    /// Keys under which diffusers holds objects of a program; in a file they can only be `null`.
+    static let objects: Set<String> = ["solver_p", "tau_func"]
+
     /// The flags by name.
     static let named = Dictionary(uniqueKeysWithValues: all.map { ($0.key, $0) })
 

@@ -119,6 +119,12 @@ extension SolverName {
         case .consistency:
             return ConsistencySolver(smallest: grid.evenInLogSNR(count: 1).steps.last?.to.noiseRatio ?? 0)
         // Methods in log-SNR.
+        case .dpmPlusPlus2M: return DPMSolverMultistep()
+        case .dpmSingle: return DPMSolverSinglestep(integrand: .noise)
+        case .dpmPlusPlusSingle: return DPMSolverSinglestep()
+        case .unipc: return UniPCSolver(lowersOrderAtEnd: true)
+        case .deis: return DEISSolver()
+        case .stochasticAdams: return StochasticAdamsSolver(share: options.eta ?? 1)
         // Others.
         case .ddpm: return DDPMSolver()
         case .plms: return PLMSSolver(combining: grid.combined)
