@@ -13,7 +13,7 @@ public struct Tensor: Sendable {
         handle = TensorHandle(pointer: pointer, failure: nil)
     }
 
-    init(failure: any Error) {
+    package init(failure: any Error) {
         let error = failure as? TensorError ?? TensorError(.operation, "\(failure)")
         handle = TensorHandle(pointer: nil, failure: error)
     }
