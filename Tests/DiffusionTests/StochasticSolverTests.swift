@@ -42,8 +42,8 @@ import Testing
     }
 
     /// score_sde's step: x + (f·x − g²·score)·dt + g·√|dt|·z, with the published f and g.
-    @Test(arguments: ContinuousProcessTests.all.prefix(3))
-    func eulerMaruyamaIsTheReversedEquation(_ process: ContinuousProcessTests.Published) throws {
+    @Test(arguments: DriftAndDiffusionTests.all.prefix(3))
+    func eulerMaruyamaIsTheReversedEquation(_ process: DriftAndDiffusionTests.Published) throws {
         let data = OneDimensional.pair
         let x = RandomGenerator(seed: 12).normal([1, 5], .float64)
         let (time, dt) = (0.6, -0.01)

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Drift and diffusion of the continuous processes, derived from (α, σ), beside what was published.
-@Suite struct ContinuousProcessTests {
+@Suite struct DriftAndDiffusionTests {
     /// A process, times within it, and its published f and g².
     struct Published: Sendable, CustomTestStringConvertible {
         var testDescription: String
