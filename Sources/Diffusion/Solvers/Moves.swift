@@ -31,23 +31,32 @@ struct AncestralStep {
     let down: NoiseLevel
     /// The deviation of the fresh noise.
     let deviation: Double
+    /// Whether noise is drawn; a step between equal levels draws and adds none of it, as k-diffusion's does.
+    private let draws: Bool
 
     /// - Parameter least: the least σ/α to go down to.
     init(from t: NoiseLevel, to s: NoiseLevel, eta: Double, least: Double = 0) {
-        guard eta > 0 else {
+        draws = eta > 0 && s.sigma > 0
+        guard draws else {
             (down, deviation) = (s, 0)
             return
         }
-        let posterior = max(0, Transition(from: t, to: s).posteriorVariance).squareRoot()
-        let wanted = min(s.sigma, eta * posterior)
-        let sigma = max((s.sigma * s.sigma - wanted * wanted).squareRoot(), least * s.alpha)
-        down = NoiseLevel(alpha: s.alpha, sigma: sigma)
-        deviation = max(0, s.sigma * s.sigma - sigma * sigma).squareRoot()
+        // β̃ = σ_s²(1 − q²). What remains is not had by subtracting that from σ_s²: from a very noisy level, where
+        // q is small, nothing of it would be left.
+        let q = min(1, t.alpha * s.sigma / (s.alpha * t.sigma))
+        let wanted = eta * (1 - q * q).squareRoot()
+        let remaining = max(0, (1 - eta * eta) + eta * eta * q * q).squareRoot()
+        let floor = least * s.alpha
+        down = NoiseLevel(alpha: s.alpha, sigma: max(s.sigma * remaining, floor))
+        deviation =
+            s.sigma * remaining >= floor
+            ? s.sigma * min(1, wanted)
+            : max(0, s.sigma * s.sigma - floor * floor).squareRoot()
     }
 
-    /// The sample with its fresh noise; none is drawn where it would not count.
+    /// The sample with its fresh noise.
     func renoised(_ x: Tensor, _ noise: NoiseSource) -> Tensor {
-        deviation > 0 ? x.adding(noise.draw(of: x), scale: deviation) : x
+        draws ? x.adding(noise.draw(of: x), scale: deviation) : x
     }
 }
 
