@@ -96,4 +96,12 @@ import Testing
         #expect(!Prediction.noise.isDefined(at: rescaled.level(at: 999)))
         #expect(Prediction.velocity.isDefined(at: rescaled.level(at: 999)))
     }
+
+    /// Where a half is met, NumPy's products decide where it is rounded; these are its `linspace` rounded.
+    @Test(arguments: [(247, 29, 7, 185), (240, 27, 13, 119), (256, 23, 11, 128), (259, 29, 7, 193)])
+    func evenTimesAreNumPys(count: Int, steps: Int, position: Int, time: Int) {
+        let times = TimeSpacing.linspace.times(steps: steps, of: count)
+        #expect(times[position] == time && times[0] == count - 1 && times[steps - 1] == 0)
+        #expect(TimeSpacing.linspace.times(steps: 1, of: count) == [0])
+    }
 }

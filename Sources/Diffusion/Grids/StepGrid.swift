@@ -82,8 +82,11 @@ public enum TimeSpacing: String, Codable, Sendable, CaseIterable {
                 Int((total + Double(index) * stride).rounded(.toNearestOrEven)) - 1
             }
         case .linspace:
-            return evenlySpaced(from: 0, to: Double(count - 1), count: steps).reversed().map {
-                Int($0.rounded(.toNearestOrEven))
+            // NumPy's products to the last bit: they decide which way a half is rounded.
+            let stride = steps > 1 ? Double(count - 1) / Double(steps - 1) : 0
+            return (0..<steps).reversed().map { index in
+                index > 0 && index == steps - 1
+                    ? count - 1 : Int((Double(index) * stride).rounded(.toNearestOrEven))
             }
         }
     }

@@ -11,6 +11,11 @@ extension SchedulerConfiguration {
         case .ddimInverse: return Sampler(grid, DDIMSolver(), thresholding: clipping)
         case .unCLIP:
             try requirePrediction(.noise, .data)
+            guard betaSchedule == .cosine else {
+                throw DiffusionError(
+                    "UnCLIPScheduler does not know beta_schedule '\(betaSchedule.rawValue)': it takes 'squaredcos_cap_v2'"
+                )
+            }
             return Sampler(
                 grid, DDPMSolver(variance: try variance(among: .fixedSmallLog, .learnedRange)),
                 thresholding: clipping)

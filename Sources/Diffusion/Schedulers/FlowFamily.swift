@@ -15,7 +15,7 @@ extension SchedulerConfiguration {
         let grid = StepGrid(
             through: stops.map { NoiseLevel(time: $0 * Double(trainSteps), alpha: 1 - $0, sigma: $0) })
         switch kind {
-        case .flowHeun: return Sampler(grid, HeunSolver())
+        case .flowHeun: return Sampler(grid, HeunSolver(churn: options.churn))
         case .flowLCM: return Sampler(grid, LCMSolver())
         default: return isStochastic ? Sampler(grid, LCMSolver()) : Sampler(grid, DDIMSolver())
         }

@@ -129,7 +129,7 @@ extension SolverName {
         case .ddpm: return DDPMSolver()
         case .plms: return PLMSSolver(combining: grid.combined)
         case .ipndm: return IPNDMSolver(combining: grid.combined)
-        case .flowHeun: return HeunSolver()
+        case .flowHeun: return HeunSolver(churn: options.churn)
         case .lcm: return LCMSolver()
         case .tcd: return TCDSolver(eta: options.eta ?? 0.3)
         case .rk45:

@@ -75,7 +75,7 @@ public struct PLMSSolver: Solver {
 /// The extrapolation of equally spaced values, the latest last, to their mean over the coming step.
 /// Source: Liu et al. 2022 (PNDM, arXiv:2202.09778), equation 12, and Adams's formulas of lower order.
 func adamsBashforth(_ values: [Tensor]) -> Tensor {
-    let latest = values.suffix(4).reversed()
+    let latest = Array(values.suffix(4).reversed())
     let weights: [Double] =
         switch latest.count {
         case 1: [1]
@@ -83,8 +83,8 @@ func adamsBashforth(_ values: [Tensor]) -> Tensor {
         case 3: [23.0 / 12, -16.0 / 12, 5.0 / 12]
         default: [55.0 / 24, -59.0 / 24, 37.0 / 24, -9.0 / 24]
         }
-    let terms = zip(latest, weights).map { $0 * $1 }
-    return terms.dropFirst().reduce(terms[0], +)
+    guard latest.count > 1 else { return latest[0] }
+    return zip(latest, weights).dropFirst().reduce(latest[0] * weights[0]) { $0.adding($1.0, scale: $1.1) }
 }
 
 extension Prediction {
@@ -92,9 +92,14 @@ extension Prediction {
     ///
     /// Where no signal is left, a predicted noise says nothing of the data, and they are taken as 0.
     func transferred(_ x: Tensor, by output: Tensor, along step: StepGrid.Step) -> Tensor {
-        if self == .noise, step.from.alpha == 0 { return output * step.to.sigma }
-        let estimate = estimate(output, sample: x, at: step.from)
-        return (estimate.data * step.to.alpha).adding(estimate.noise, scale: step.to.sigma)
+        let (from, to) = (step.from, step.to)
+        if self == .noise {
+            guard from.alpha > 0 else { return output * to.sigma }
+            let ratio = to.alpha / from.alpha
+            return (x * ratio).adding(output, scale: to.sigma - ratio * from.sigma)
+        }
+        let estimate = estimate(output, sample: x, at: from)
+        return (estimate.data * to.alpha).adding(estimate.noise, scale: to.sigma)
     }
 }
 
