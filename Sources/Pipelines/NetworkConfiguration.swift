@@ -124,10 +124,7 @@ extension JSONObject {
     /// This object, which the strict parser has read, as a configuration.
     package func decoded<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
         do {
-            let decoder = JSONDecoder()
-            decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-                positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-            return try decoder.decode(type, from: Data(JSONValue.object(self).withInfinityAsText.text.utf8))
+            return try value(of: type)
         } catch let error as DecodingError {
             throw PipelineError("\(place): \(Self.sentence(error))")
         } catch {
@@ -137,11 +134,7 @@ extension JSONObject {
 
     /// A configuration as an object.
     package init(encoding value: some Encodable) throws {
-        let encoder = JSONEncoder()
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-        let parsed = try JSONValue(parsing: encoder.encode(value), place: "configuration")
-        guard let object = JSONObject(json: parsed.withTextAsInfinity) else {
+        guard let object = try JSONObject(value: value) else {
             throw PipelineError("a configuration must be an object")
         }
         self = object
@@ -158,33 +151,6 @@ extension JSONObject {
         case .valueNotFound(let type, let context): return "'\(key(context))' is null: \(type) is needed"
         case .dataCorrupted(let context): return "'\(key(context))' will not do: \(context.debugDescription)"
         @unknown default: return "it cannot be read: \(error)"
-        }
-    }
-}
-
-// Foundation's JSON knows no infinity; diffusers writes it as Python does. Between the two stands a word.
-
-extension JSONValue {
-    fileprivate var withInfinityAsText: JSONValue {
-        mapped { value in
-            guard case .number(let number) = value, !number.isFinite else { return value }
-            return .string(number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity")
-        }
-    }
-
-    fileprivate var withTextAsInfinity: JSONValue {
-        let words: [String: Double] = ["NaN": .nan, "-Infinity": -.infinity, "Infinity": .infinity]
-        return mapped { value in
-            guard case .string(let word) = value, let number = words[word] else { return value }
-            return .number(number)
-        }
-    }
-
-    private func mapped(_ change: (JSONValue) -> JSONValue) -> JSONValue {
-        switch self {
-        case .array(let elements): .array(elements.map { $0.mapped(change) })
-        case .object(let object): .object(JSONObject(object.members.map { ($0.0, $0.1.mapped(change)) }))
-        default: change(self)
         }
     }
 }
