@@ -13,12 +13,18 @@ public enum BetaSchedule: String, Codable, Sendable, CaseIterable {
     case cosine = "squaredcos_cap_v2"
     /// A logistic curve from −6 to 6. Xu et al. 2022 (GeoDiff, arXiv:2203.02923), appendix.
     case sigmoid
+    /// ᾱ(t) = e^{−12t}, β at most 0.999 (diffusers' Heun has it).
+    case exponential = "exp"
+    /// λ spread as a Laplace distribution, β at most 0.999. As diffusers has it: ᾱ is √(s/(1 + s)) of the
+    /// signal-to-noise ratio s, where one would expect its square.
+    /// Hang et al. 2024 (arXiv:2407.03297), table 1.
+    case laplace
 
     /// The table β₀ … β_{T−1}.
     /// - Parameters:
     ///   - count: T, the number of steps of the process.
-    ///   - start: β of the first step (not read by `cosine`).
-    ///   - end: β of the last step (not read by `cosine`).
+    ///   - start: β of the first step (read by `linear`, `scaledLinear` and `sigmoid`).
+    ///   - end: β of the last step (read by `linear`, `scaledLinear` and `sigmoid`).
     public func betas(count: Int, from start: Double, to end: Double) -> [Double] {
         switch self {
         case .linear:
@@ -27,11 +33,17 @@ public enum BetaSchedule: String, Codable, Sendable, CaseIterable {
             evenlySpaced(from: start.squareRoot(), to: end.squareRoot(), count: count).map { $0 * $0 }
         case .sigmoid:
             evenlySpaced(from: -6, to: 6, count: count).map { start + (end - start) / (1 + exp(-$0)) }
-        case .cosine:
-            (0..<count).map { step in
-                let (t, next) = (Double(step) / Double(count), Double(step + 1) / Double(count))
-                return min(1 - cosineAlphaBar(next) / cosineAlphaBar(t), 0.999)
-            }
+        case .cosine: betas(count: count, of: cosineAlphaBar)
+        case .exponential: betas(count: count) { exp(-12 * $0) }
+        case .laplace: betas(count: count, of: laplaceAlphaBar)
+        }
+    }
+
+    /// The table whose products are a curve ᾱ on 0 … 1.
+    private func betas(count: Int, of alphaBar: (Double) -> Double) -> [Double] {
+        (0..<count).map { step in
+            let (t, next) = (Double(step) / Double(count), Double(step + 1) / Double(count))
+            return min(1 - alphaBar(next) / alphaBar(t), 0.999)
         }
     }
 }
@@ -39,6 +51,12 @@ public enum BetaSchedule: String, Codable, Sendable, CaseIterable {
 private func cosineAlphaBar(_ t: Double) -> Double {
     let root = cos((t + 0.008) / 1.008 * .pi / 2)
     return root * root
+}
+
+private func laplaceAlphaBar(_ t: Double) -> Double {
+    // 1e-6 keeps both ends finite.
+    let logSNR = (t > 0.5 ? 0.5 : -0.5) * log(1 - 2 * abs(0.5 - t) + 1e-6)
+    return (1 / (1 + exp(-logSNR))).squareRoot()
 }
 
 /// `count` values evenly spaced from `start` to `end`, both included, exact at both ends.

@@ -29,7 +29,9 @@ public struct Sampler: Sendable {
     }
 
     /// The run from unit noise `[batch, …]`.
-    public func sampling(_ noise: Tensor, denoiser: Denoiser, source: NoiseSource) -> AnySequence<SamplingProgress> {
+    public func sampling(_ noise: Tensor, denoiser: Denoiser, source: NoiseSource) -> AnySequence<
+        SamplingProgress
+    > {
         let start = grid.startScale == 1 ? noise : noise * grid.startScale
         return solver.sampling(start, through: grid, denoiser: ranged(denoiser), noise: source)
     }
@@ -39,6 +41,8 @@ public struct Sampler: Sendable {
 public struct SamplerOptions: Sendable, Equatable {
     /// DDIM's η, and that of ancestral and consistency methods where it is given.
     public var eta: Double?
+    /// The noise put back before each step of `euler`, `heun`, `dpm2` and `edm`.
+    public var churn = Churn()
     /// μ of a shift that depends on the picture's size.
     public var shiftExponent: Double?
 

@@ -80,17 +80,44 @@ extension SchedulerConfiguration {
         // The methods of k-diffusion run on the variance-exploding grid that diffusers' Euler uses.
         var sampler = try converted(to: .euler).sampler(steps: steps, options: options)
         sampler.solver = try name.solver(on: sampler.grid, options)
+        sampler.grid = name.grid(sampler.grid)
         return sampler
     }
 }
 
 extension SolverName {
+    /// The grid that the method wants in place of one of as many steps.
+    public func grid(_ grid: StepGrid) -> StepGrid {
+        switch self {
+        case .dpmFast: grid.evenInLogSNR(count: grid.steps.count / 3 + 1)
+        case .dpmAdaptive: grid.evenInLogSNR(count: 1)
+        default: grid
+        }
+    }
+
     /// The method on a grid of a process that has no class of diffusers, as k-diffusion and the papers have it.
     /// - Throws: `DiffusionError` where the method has no meaning there.
     public func solver(on grid: StepGrid, _ options: SamplerOptions = SamplerOptions()) throws -> any Solver {
         switch self {
-        case .ddim, .euler, .flowEuler: return DDIMSolver(eta: options.eta ?? 0)
+        case .ddim, .flowEuler: return DDIMSolver(eta: options.eta ?? 0)
         // Methods of variance-exploding processes.
+        case .euler where options.churn.amount > 0: return EulerSolver(churn: options.churn)
+        case .euler: return DDIMSolver(eta: options.eta ?? 0)
+        // Euler's step to less noise, and fresh noise on top, is DDIM with η = 1 in any scaling.
+        case .eulerAncestral: return DDIMSolver(eta: options.eta ?? 1)
+        case .heun, .edm: return HeunSolver(churn: options.churn)
+        case .dpm2: return DPM2Solver(churn: options.churn)
+        case .dpm2Ancestral: return DPM2Solver(eta: options.eta ?? 1)
+        case .lms: return LinearMultistepSolver()
+        case .dpmPlusPlus2SAncestral: return DPMPlusPlus2SAncestralSolver(eta: options.eta ?? 1)
+        case .dpmPlusPlusSDE: return DPMPlusPlusSDESolver(eta: options.eta ?? 1)
+        case .dpmPlusPlus2MSDE: return DPMPlusPlusMultistepSDESolver(.midpoint, eta: options.eta ?? 1)
+        case .dpmPlusPlus3MSDE: return DPMPlusPlusMultistepSDESolver(.twoDifferences, eta: options.eta ?? 1)
+        case .dpmFast: return DPMFastSolver(replacing: grid, eta: options.eta ?? 0)
+        case .dpmAdaptive: return DPMAdaptiveSolver(eta: options.eta ?? 0)
+        // A perfect denoiser is asked in place of a consistency function.
+        case .consistency:
+            return ConsistencySolver(smallest: grid.evenInLogSNR(count: 1).steps.last?.to.noiseRatio ?? 0)
         // Methods in log-SNR.
         // Others.
         default: throw DiffusionError("the solver '\(rawValue)' does not run on this process")

@@ -22,10 +22,8 @@ public struct DDIMSolver: Solver {
         guard eta > 0 else {
             return ((estimate.data * to.alpha).adding(estimate.noise, scale: to.sigma), estimate)
         }
-        let deviation = eta * Transition(from: step.from, to: to).posteriorVariance.squareRoot()
-        let direction = (to.sigma * to.sigma - deviation * deviation).squareRoot()
-        let mean = (estimate.data * to.alpha).adding(estimate.noise, scale: direction)
-        let fresh = noise.draw(Shape(x.shape.dropFirst().map { $0 }))
-        return (mean.adding(fresh, scale: deviation), estimate)
+        let ancestral = AncestralStep(from: step.from, to: to, eta: eta)
+        let mean = (estimate.data * to.alpha).adding(estimate.noise, scale: ancestral.down.sigma)
+        return (ancestral.renoised(mean, noise), estimate)
     }
 }

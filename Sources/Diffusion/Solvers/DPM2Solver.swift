@@ -1,0 +1,35 @@
+import Tensors
+
+/// The midpoint method with its midpoint even in log-SNR: DPM-Solver-2 as k-diffusion has it. Order 2, two
+/// evaluations a step; a step from pure noise or to the data is Euler's.
+///
+/// With η > 0 a step goes down further and fresh noise is added (the ancestral method).
+/// Source: Lu et al. 2022 (DPM-Solver, arXiv:2206.00927), algorithm 4 with r₁ = ½; Karras et al. 2022
+/// (arXiv:2206.00364), algorithm 2 for the churn.
+public struct DPM2Solver: Solver {
+    /// η of the fresh noise; 0 is deterministic.
+    public var eta: Double
+    /// The noise put back before a step.
+    public var churn: Churn
+
+    /// The method, by default the deterministic one.
+    public init(eta: Double = 0, churn: Churn = Churn()) {
+        self.eta = eta
+        self.churn = churn
+    }
+
+    /// x + data(m)·Δα + noise(m)·Δσ, and fresh noise.
+    public func step(
+        _ x: Tensor, _ step: StepGrid.Step, _ memory: inout Void, denoiser: Denoiser, noise: NoiseSource
+    ) -> (sample: Tensor, estimate: Estimate) {
+        let (x, from) = churn.applied(to: x, step, noise)
+        let ancestral = AncestralStep(from: from, to: step.to, eta: eta)
+        let (down, first) = (ancestral.down, denoiser(x, from))
+        guard down.sigma > 0, from.alpha > 0 else {
+            return (ancestral.renoised(x.moved(from: from, to: down, along: first), noise), first)
+        }
+        let middle = from.towards(down, share: 0.5)
+        let second = denoiser(x.moved(from: from, to: middle, along: first), middle)
+        return (ancestral.renoised(x.moved(from: from, to: down, along: second), noise), first)
+    }
+}
