@@ -162,13 +162,13 @@ private struct Bench {
     private func error(
         _ name: SolverName, _ schedule: ConvergenceOrder.Schedule, _ prediction: Prediction, steps: Int
     ) throws -> Double {
-        let grid = schedule.grid(steps: steps, from: first, to: last)
-        let solver = try name.solver(on: grid)
+        let cut = schedule.grid(steps: steps, from: first, to: last)
+        let (grid, solver) = (name.grid(cut), try name.solver(on: cut))
         var sample = start * grid.steps[0].from.alpha
         let noise = NoiseSource(seed: 0, count: start.shape[0], elementType: .float64)
         let run = solver.sampling(sample, through: grid, denoiser: mixture.denoiser(prediction), noise: noise)
         for progress in run { sample = progress.sample }
-        let distance = sample - arrival * grid.steps[steps - 1].to.alpha
+        let distance = sample - arrival * cut.steps[steps - 1].to.alpha
         return try distance.squared().mean().item(Double.self).squareRoot()
     }
 
