@@ -44,7 +44,7 @@ public struct ConvergenceOrder: Codable, Sendable, Equatable {
         public var schedule: Schedule
         /// The word of the prediction.
         public var prediction: String
-        /// The slope of the error at the most steps; absent where the error is rounding from the start.
+        /// The slope of the error over the last two doublings of steps; absent where the error is rounding from the start.
         public var order: Double?
         /// The order that the method should have.
         public var theory: Int
@@ -162,20 +162,21 @@ private struct Bench {
     private func error(
         _ name: SolverName, _ schedule: ConvergenceOrder.Schedule, _ prediction: Prediction, steps: Int
     ) throws -> Double {
-        let grid = schedule.grid(steps: steps, from: first, to: last)
-        let solver = try name.solver(on: grid)
+        let cut = schedule.grid(steps: steps, from: first, to: last)
+        let (grid, solver) = (name.grid(cut), try name.solver(on: cut))
         var sample = start * grid.steps[0].from.alpha
         let noise = NoiseSource(seed: 0, count: start.shape[0], elementType: .float64)
         let run = solver.sampling(sample, through: grid, denoiser: mixture.denoiser(prediction), noise: noise)
         for progress in run { sample = progress.sample }
-        let distance = sample - arrival * grid.steps[steps - 1].to.alpha
+        let distance = sample - arrival * cut.steps[steps - 1].to.alpha
         return try distance.squared().mean().item(Double.self).squareRoot()
     }
 
-    /// The slope between the last two measurements above rounding.
+    /// The slope over the last two doublings above rounding: a method whose last step depends on whether the
+    /// number of steps is odd, or a multiple of 3, is measured between two of a kind.
     private func slope(_ steps: [Int], _ errors: [Double]) -> Double? {
-        let points = zip(steps, errors).filter { $0.1 > 1e-11 }.suffix(2)
-        guard points.count == 2, let (few, large) = points.first, let (many, small) = points.last else {
+        let points = zip(steps, errors).filter { $0.1 > 1e-11 }.suffix(3)
+        guard points.count > 1, let (few, large) = points.first, let (many, small) = points.last else {
             return nil
         }
         return log(large / small) / log(Double(many) / Double(few))

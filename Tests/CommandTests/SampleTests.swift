@@ -159,7 +159,7 @@ import Testing
         try expectRefused(file, scheduler("beta_start", "\"x\""), "beta_start")
         try expectRefused(file, scheduler("trained_betas", "[0.1, 0.2]"), "trained_betas")
         try expectRefused(file, scheduler("prediction_type", "\"hope\""), "hope")
-        try expectRefused(file, scheduler("variance_type", "\"fixed_large_log\""), "fixed_large_log")
+        try expectRefused(file, scheduler("variance_type", "\"fixed_hope\""), "fixed_hope")
         try expectRefused(
             "model_index.json", "{\"_class_name\": \"StableDiffusionPipeline\"}", "StableDiffusionPipeline")
         try expectRefused("model_index.json", "[]", "model_index.json")

@@ -111,7 +111,15 @@ extension SchedulerConfiguration {
             return NoiseLevel(
                 time: schedule.time(logSNR: -2 * log(sigma)), alpha: 1 / scale, sigma: sigma / scale)
         }
-        sampler.grid = StepGrid(through: levels + [.data], startScale: isExploding ? sigmas[0] : 1)
+        let taken = StepGrid(through: levels + [.data], startScale: isExploding ? sigmas[0] : 1)
+        // Methods without a class, and those whose class is made for its own grid, are made anew.
+        let isTied = configuration.kind == .pndm || configuration.kind == .ipndm
+        if let method = name ?? configuration.solverName, isTied || named(method) == nil {
+            sampler.solver = try method.solver(on: taken, options)
+            sampler.grid = method.grid(taken)
+        } else {
+            sampler.grid = taken
+        }
         return sampler
     }
 

@@ -93,8 +93,8 @@ public enum ContinuousProcess: Sendable, Equatable {
         _ name: SolverName?, steps: Int, grid gridName: GridName? = nil,
         options: SamplerOptions = SamplerOptions()
     ) throws -> Sampler {
-        let grid = try grid(steps: steps, gridName)
-        return Sampler(grid, try (name ?? solverName).solver(on: grid, options))
+        let (name, grid) = (name ?? solverName, try grid(steps: steps, gridName))
+        return Sampler(name.grid(grid), try name.solver(on: grid, options))
     }
 
     /// The method that is taken where none is named.
