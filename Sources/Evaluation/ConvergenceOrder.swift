@@ -163,7 +163,8 @@ private struct Bench {
         _ name: SolverName, _ schedule: ConvergenceOrder.Schedule, _ prediction: Prediction, steps: Int
     ) throws -> Double {
         let cut = schedule.grid(steps: steps, from: first, to: last)
-        let (grid, solver) = (name.grid(cut), try name.solver(on: cut))
+        let sampler = try name.sampler(on: cut)
+        let (grid, solver) = (sampler.grid, sampler.solver)
         var sample = start * grid.steps[0].from.alpha
         let noise = NoiseSource(seed: 0, count: start.shape[0], elementType: .float64)
         let run = solver.sampling(sample, through: grid, denoiser: mixture.denoiser(prediction), noise: noise)

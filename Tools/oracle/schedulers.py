@@ -241,7 +241,7 @@ def variance_exploding(scheduler, mixture, x, steps, noise):
         result = scheduler.step_pred(mixture.output("score", x, 1.0, sigma), t, x)
         x = result.prev_sample_mean if index == steps - 1 else result.prev_sample
         trace["levels"].append([1.0, sigma])
-        trace["times"].append(number(t))
+        trace["times"].append(sigma)
         trace["states"].append(x)
         trace["calls"].append(scheduler.config.correct_steps + 1)
         trace["draws"].append(noise.draws - before)

@@ -115,8 +115,8 @@ extension SchedulerConfiguration {
         // Methods without a class, and those whose class is made for its own grid, are made anew.
         let isTied = configuration.kind == .pndm || configuration.kind == .ipndm
         if let method = name ?? configuration.solverName, isTied || named(method) == nil {
-            sampler.solver = try method.solver(on: taken, options)
-            sampler.grid = method.grid(taken)
+            let made = try method.sampler(on: taken, options)
+            (sampler.grid, sampler.solver) = (made.grid, made.solver)
         } else {
             sampler.grid = taken
         }

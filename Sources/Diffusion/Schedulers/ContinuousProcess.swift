@@ -94,7 +94,7 @@ public enum ContinuousProcess: Sendable, Equatable {
         options: SamplerOptions = SamplerOptions()
     ) throws -> Sampler {
         let (name, grid) = (name ?? solverName, try grid(steps: steps, gridName))
-        return Sampler(name.grid(grid), try name.solver(on: grid, options))
+        return try name.sampler(on: grid, options)
     }
 
     /// The method that is taken where none is named.

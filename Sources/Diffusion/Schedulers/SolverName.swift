@@ -78,14 +78,18 @@ extension SchedulerConfiguration {
             return try configuration.sampler(steps: steps, options: options)
         }
         // The methods of k-diffusion run on the variance-exploding grid that diffusers' Euler uses.
-        var sampler = try converted(to: .euler).sampler(steps: steps, options: options)
-        sampler.solver = try name.solver(on: sampler.grid, options)
-        sampler.grid = name.grid(sampler.grid)
-        return sampler
+        return try name.sampler(
+            on: converted(to: .euler).sampler(steps: steps, options: options).grid, options)
     }
 }
 
 extension SolverName {
+    /// The method on a grid, or on the one that it wants in place of it.
+    /// - Throws: `DiffusionError` where the method has no meaning there.
+    public func sampler(on grid: StepGrid, _ options: SamplerOptions = SamplerOptions()) throws -> Sampler {
+        Sampler(self.grid(grid), try solver(on: grid, options))
+    }
+
     /// The grid that the method wants in place of one of as many steps.
     public func grid(_ grid: StepGrid) -> StepGrid {
         switch self {
@@ -143,7 +147,6 @@ extension SolverName {
         case .annealedLangevin:
             return AnnealedLangevinSolver(
                 stepSize: options.langevinStepSize ?? 0.2, stepsPerLevel: options.langevinSteps ?? 100)
-        default: throw DiffusionError("the solver '\(rawValue)' does not run on this process")
         }
     }
 }
