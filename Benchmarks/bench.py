@@ -63,7 +63,8 @@ class Worker:
 
 
 def alternate(work, options, environment):
-    ours = Worker([options.program, "bench", work, "--serve"], environment)
+    ours = Worker(
+        [options.program, "bench", work, "--serve", "--threads", str(options.threads)], environment)
     theirs = Worker([options.python, os.path.join(HERE, "peers.py")], environment)
     # The memory layout means nothing to elementwise work.
     layouts = LAYOUTS[:1] if work in SOLVERS else LAYOUTS

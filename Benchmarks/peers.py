@@ -120,7 +120,8 @@ def k_diffusion():
     for name in ("torchdiffeq", "torchsde", "tqdm", "tqdm.auto", "scipy"):
         if importlib.util.find_spec(name.split(".")[0]) is None:
             sys.modules[name] = types.ModuleType(name)
-            sys.modules[name].trange = range
+            sys.modules[name].odeint = None
+            sys.modules[name].trange = lambda *bounds, **_: range(*bounds)
             sys.modules[name].tqdm = lambda x, **_: x
     sys.modules.update({"k_diffusion": package, "k_diffusion.utils": utils})
     spec = importlib.util.spec_from_file_location("k_diffusion.sampling", path)

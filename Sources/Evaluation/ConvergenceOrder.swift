@@ -78,7 +78,7 @@ public struct ConvergenceOrder: Codable, Sendable, Equatable {
     /// - Throws: `TensorError` or `DiffusionError` where the exact answer cannot be computed.
     public init(
         of solvers: [SolverName] = SolverName.allCases, on schedules: [Schedule] = Schedule.allCases,
-        predictions: [Prediction] = [.noise, .data, .velocity, .flow], steps: [Int] = [8, 16, 32, 64, 128]
+        predictions: [Prediction] = [.noise, .data, .velocity, .flow], steps: [Int] = [12, 24, 48, 96, 192]
     ) throws {
         let bench = try Bench()
         for solver in solvers {

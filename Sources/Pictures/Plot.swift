@@ -28,8 +28,11 @@ public struct Plot: Sendable {
 
         /// The colours that series get one after the other; they can be told apart by colour-blind people
         /// (after Okabe and Ito 2008, somewhat deeper for thin lines on white).
-        static let series = [0x0072B2, 0xD55E00, 0x009E73, 0xB8609A, 0xC98A00, 0x3D9BCB, 0x555B66].map(
-            Colour.init)
+        static let series = [
+            0x0072B2, 0xD55E00, 0x009E73, 0xB8609A, 0xC98A00, 0x3D9BCB, 0x555B66,
+            // Where there are more than seven, these can no longer be told apart by everybody.
+            0x7A4A12, 0x6A51A3, 0x7C9A1E, 0xD6277F, 0x17A2A2, 0xB2182B, 0x253494,
+        ].map(Colour.init)
     }
 
     /// Points and how they are drawn.
@@ -101,6 +104,9 @@ public struct Plot: Sendable {
         (self.series, self.title, self.xLabel, self.yLabel) = (series, title, xLabel, yLabel)
         (self.xScale, self.yScale, self.hasEqualSteps) = (xScale, yScale, hasEqualSteps)
     }
+
+    /// Whether the names would hide the lines if they stood among them.
+    var hasLegendOutside: Bool { series.count { !$0.name.isEmpty } > 7 }
 
     /// Draws the plot.
     ///

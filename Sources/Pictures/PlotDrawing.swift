@@ -26,6 +26,7 @@ struct PlotDrawing {
         let font = StrokeFont.standard
         let widest = yTicks.map { font.width(of: $0.label, size: PlotDrawing.tickSize) }.max() ?? 0
         area.left += (widest + (plot.yLabel.isEmpty ? 0 : 30)).rounded()
+        if plot.hasLegendOutside { area.right -= PlotDrawing.legendWidth(plot) + 8 }
         xTicks = x.ticks(about: max(2, Int(area.width / 105)))
         (self.x, self.y, self.area) = (x, y, area)
     }
@@ -107,14 +108,16 @@ struct PlotDrawing {
             colour: .ink, anchor: .middle, upwards: true)
     }
 
-    /// Names the series, in the corner where the fewest points lie.
+    /// Names the series, in the corner where the fewest points lie; many of them beside the plot.
     mutating func drawLegend() {
         let rows = zip(plot.series, colours).filter { !$0.0.name.isEmpty }
         guard !rows.isEmpty else { return }
         let size = PlotDrawing.tickSize
         let rowHeight = size * 2.3
-        let names = rows.map { StrokeFont.standard.width(of: $0.0.name, size: size) }
-        let frame = legendFrame(width: (names.max() ?? 0) + 60, height: rowHeight * Double(rows.count) + 10)
+        let (width, height) = (PlotDrawing.legendWidth(plot), rowHeight * Double(rows.count) + 10)
+        let outside = Frame(
+            left: area.right + 8, top: area.top, right: area.right + 8 + width, bottom: area.top + height)
+        let frame = plot.hasLegendOutside ? outside : legendFrame(width: width, height: height)
         canvas.fill(frame, colour: .white, opacity: 0.86)
         for (index, (series, colour)) in rows.enumerated() {
             let middle = frame.top + 5 + rowHeight * (Double(index) + 0.5)
@@ -130,6 +133,11 @@ struct PlotDrawing {
             canvas.write(
                 series.name, at: Point(x: frame.left + 46, y: middle + size / 2), size: size, colour: .ink)
         }
+    }
+
+    private static func legendWidth(_ plot: Plot) -> Double {
+        let names = plot.series.map { StrokeFont.standard.width(of: $0.name, size: tickSize) }
+        return (names.max() ?? 0) + 60
     }
 
     private func legendFrame(width: Double, height: Double) -> Frame {

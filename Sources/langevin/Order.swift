@@ -10,7 +10,7 @@ struct Order: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure the convergence order of solvers on an exactly solvable model.",
         discussion: """
-            Samples of a mixture of Gaussians go between two noise levels in 8, 16, 32, 64 and 128 steps; the \
+            Samples of a mixture of Gaussians go between two noise levels in 12, 24, 48, 96 and 192 steps; the \
             error is their distance from the exact probability flow, and the order its slope.
             """)
 
@@ -41,7 +41,7 @@ struct Order: ParsableCommand {
             of: solver.isEmpty ? SolverName.allCases : solver, on: schedules, predictions: predictions)
         if let output {
             let plots = schedules.map { plot(result, on: $0, predictions[0]) }
-            try Sheet(columns: plots.count, padding: 0).picture(of: plots.map { $0.picture(width: 800) })
+            try Sheet(columns: 1, padding: 0).picture(of: plots.map { $0.picture(width: 1100) })
                 .write(to: URL(fileURLWithPath: output))
         }
         if json {
@@ -56,11 +56,21 @@ struct Order: ParsableCommand {
         _ result: ConvergenceOrder, on schedule: ConvergenceOrder.Schedule, _ prediction: Prediction
     ) -> Plot {
         let rows = result.rows.filter { $0.schedule == schedule && $0.prediction == prediction.word }
+        // Methods that are one and the same here share a line.
+        var series: [Plot.Series] = []
+        for row in rows {
+            let same = series.firstIndex { $0.y.elementsEqual(row.errors) { abs($0 - $1) <= 1e-6 * $1 } }
+            if let same {
+                series[same].name += ", " + row.solver.rawValue
+            } else {
+                series.append(
+                    Plot.Series(
+                        row.solver.rawValue, x: row.steps.map(Double.init), y: row.errors, style: .markedLine)
+                )
+            }
+        }
         return Plot(
-            rows.map {
-                Plot.Series(
-                    $0.solver.rawValue, x: $0.steps.map(Double.init), y: $0.errors, style: .markedLine)
-            },
+            series,
             title: "Error on \(schedule.rawValue)", xLabel: "steps", yLabel: "error",
             xScale: .logarithmic, yScale: .logarithmic)
     }

@@ -122,7 +122,7 @@ private struct AnalyticFile {
         try SafetensorsWriter([("latents", Tensor.zeros([2, 3]))]).write(to: file.folder("start.safetensors"))
         let cases: [([String], String)] = [
             (["--count", "0"], "--count"), (["--steps", "0"], "--steps"),
-            (["--steps", "1001"], "1001 steps"),
+            (["--steps", "1001"], "--steps is 1001"),
             (["--eta", "2"], "--eta"), (["--class", "1"], "--class"), (["--guidance", "2"], "--guidance"),
             (["--width", "8"], "--width"), (["--dtype", "float16"], "float16"),
             (["--grid", "shifted"], "shifted"),
@@ -151,7 +151,7 @@ private struct AnalyticFile {
         let lines = outcome.output.split(separator: "\n")
         #expect(lines.count == 4 && lines[0].hasPrefix("solver  schedule"))
         #expect(lines[1].hasPrefix("ddim    vp") && lines[3].hasPrefix("left out: ddpm"))
-        #expect(try Picture(contentsOf: URL(fileURLWithPath: folder("order.png"))).width == 1600)
+        #expect(try Picture(contentsOf: URL(fileURLWithPath: folder("order.png"))).width == 1100)
         let json = try Program.run("order", "--solver", "ddim", "--schedule", "edm", "--json").json()
         let rows = try #require(json["rows"] as? [[String: Any]])
         #expect(rows.map { $0["prediction"] as? String } == ["noise", "data", "v", "flow"])

@@ -26,7 +26,8 @@ import Testing
         for fixture in try Fixture.all(in: "ddpm", prefix: kind) {
             let grid = try configuration(fixture).grid(steps: fixture.case.required("steps"))
             #expect(
-                try grid.steps.map { Int($0.from.time ?? -1) } == fixture.tensor("timesteps").array(of: Int.self),
+                try grid.steps.map { Int($0.from.time ?? -1) }
+                    == fixture.tensor("timesteps").array(of: Int.self),
                 "\(fixture.name)")
         }
     }
@@ -219,7 +220,10 @@ import Testing
         let whole = thresholded(denoiser, configuration, recomputing)
         let data = whole(x, step.from).data
         if configuration.kind == .ddpm {
-            return (replayed(x, step, DDPMSolver(variance: configuration.variance ?? .fixedSmall), whole, fresh), data)
+            return (
+                replayed(x, step, DDPMSolver(variance: configuration.variance ?? .fixedSmall), whole, fresh),
+                data
+            )
         }
         return (replayed(x, step, DDIMSolver(eta: try fixture.case.required("eta")), whole, fresh), data)
     }

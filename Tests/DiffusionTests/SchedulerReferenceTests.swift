@@ -91,7 +91,9 @@ import Testing
         try Fixture.all(in: "solvers").filter { fixture in
             let options: JSONObject? = try fixture.case.optional("options")
             return isWanted(fixture.name)
-                && options.map { Set($0.keys).isSubset(of: ["eta", "mu", "s_churn", "s_tmin", "s_tmax", "s_noise"]) } ?? false
+                && options.map {
+                    Set($0.keys).isSubset(of: ["eta", "mu", "s_churn", "s_tmin", "s_tmax", "s_noise"])
+                } ?? false
         }
     }
 

@@ -38,7 +38,7 @@ import Testing
         Case(testDescription: "shift_terminal", kind: .flowEuler, steps: 1) { $0.terminalShift = 0.1 },
         Case(testDescription: "scale_factors", kind: .flowLCM) { $0.scaleFactors = [1, 2] },
         Case(testDescription: "sigma_min", kind: .scoreSDEVarianceExploding) { $0.sigmaMinimum = 2000 },
-        Case(testDescription: "0 steps", kind: .ipndm, steps: 0),
+        Case(testDescription: "--steps is 0", kind: .ipndm, steps: 0),
     ]
 
     private static func eta(_ eta: Double) -> SamplerOptions {

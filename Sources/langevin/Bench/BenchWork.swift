@@ -12,6 +12,12 @@ enum BenchWork: String, CaseIterable {
     case ddpmCifarTrain = "ddpm-cifar-train"
     /// 1,000 steps of ancestral sampling of 16 pictures of 16×16 by a network of 32 and 64 channels.
     case tiny1000 = "tiny-1000"
+    /// 100 steps of a solver on a [64, 3, 32, 32] sample, the denoiser handing out a tensor that it has at hand.
+    case solverEuler = "solver-euler"
+    case solverHeun = "solver-heun"
+    case solverMultistep = "solver-lms"
+    case solverDPM = "solver-dpmpp-2m"
+    case solverAncestral = "solver-euler-a"
 
     /// The work, ready to be done again and again.
     func prepared(_ type: ElementType) throws -> () throws -> Void {
@@ -19,6 +25,11 @@ enum BenchWork: String, CaseIterable {
         case .ddpmCifarForward: try forward(type)
         case .ddpmCifarTrain: try trainingStep(type)
         case .tiny1000: try tinySampling(type)
+        case .solverEuler: try steps(of: .euler, type)
+        case .solverHeun: try steps(of: .heun, type)
+        case .solverMultistep: try steps(of: .lms, type)
+        case .solverDPM: try steps(of: .dpmPlusPlus2M, type)
+        case .solverAncestral: try steps(of: .eulerAncestral, type)
         }
     }
 
@@ -60,6 +71,22 @@ enum BenchWork: String, CaseIterable {
         request.steps = 1000
         let plan = try SamplingPlan(model, request)
         return { _ = try plan.run() }
+    }
+
+    private func steps(of solver: SolverName, _ type: ElementType) throws -> () throws -> Void {
+        let process = ContinuousProcess.edm(EDMSchedule(sigmaMinimum: 0.01, sigmaMaximum: 80))
+        let sampler = try process.sampler(solver, steps: 100)
+        let draw = RandomGenerator(seed: 1)
+        let (start, data) = (draw.normal([64, 3, 32, 32]).to(type), draw.normal([64, 3, 32, 32]).to(type))
+        let denoiser = Denoiser { x, level in Prediction.data.estimate(data, sample: x, at: level) }
+        let noise = NoiseSource(seed: 0, count: 64, elementType: type)
+        return {
+            try inference {
+                for progress in sampler.sampling(start, denoiser: denoiser, source: noise) {
+                    try progress.sample.rethrow()
+                }
+            }
+        }
     }
 
     private func network(
