@@ -3,7 +3,7 @@ import Foundation
 extension ConvergenceOrder {
     /// The measurements as an aligned table, and a line for each solver that was left out.
     public var text: String {
-        let head = ["solver", "schedule", "prediction", "order", "theory", "error at 48"]
+        let head = ["solver", "schedule", "prediction", "order", "theory", "error at 47"]
         let table = [head] + rows.map(Self.cells)
         let widths = head.indices.map { column in table.map { $0[column].count }.max() ?? 0 }
         let lines = table.map { cells in
@@ -25,7 +25,7 @@ extension ConvergenceOrder {
         let order = row.order.map { fixed($0, digits: 2) } ?? "–"
         return [
             row.solver.rawValue, row.schedule.rawValue, row.prediction, order, "\(row.theory)",
-            row.error(steps: 48).map(scientific) ?? "–",
+            row.error(steps: 47).map(scientific) ?? "–",
         ]
     }
 

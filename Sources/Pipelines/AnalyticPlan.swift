@@ -36,7 +36,7 @@ public struct AnalyticPlan {
             throw PipelineError("--steps is \(steps): give a number from 1 to 1000000")
         }
         if let initial = request.initial {
-            try initial.rethrow()
+            try SamplingPlan.check(initial: initial)
             let wanted: Shape = [request.count, model.mixture.dimension]
             guard initial.shape == wanted else {
                 throw PipelineError("--initial holds latents of shape \(initial.shape): \(wanted) is needed")
@@ -74,7 +74,8 @@ public struct AnalyticPlan {
         onStep: (_ samplesDone: Int, SamplingProgress) throws -> Void = { _, _ in }
     ) throws -> Tensor {
         // As many as the denoiser's [batch, K, D] stays small for; samples do not depend on it.
-        let size = max(1, min(4096, (1 << 24) / (model.partCount * model.mixture.dimension)))
+        let most = max(1, min(4096, (1 << 24) / (model.partCount * model.mixture.dimension)))
+        let size = sampler.solver.couplesExamples ? 1 : most
         var batches: [Tensor] = []
         for start in stride(from: 0, to: request.count, by: size) {
             let end = min(start + size, request.count)

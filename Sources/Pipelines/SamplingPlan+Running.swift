@@ -13,8 +13,9 @@ extension SamplingPlan {
         -> Tensor
     {
         var batches: [Tensor] = []
-        for start in stride(from: 0, to: request.count, by: request.batchSize) {
-            let end = min(start + request.batchSize, request.count)
+        let size = sampler.solver.couplesExamples ? 1 : request.batchSize
+        for start in stride(from: 0, to: request.count, by: size) {
+            let end = min(start + size, request.count)
             try inference { batches.append(try batch(start..<end) { try onStep(start, $0) }) }
         }
         return batches.count == 1 ? batches[0] : concatenated(batches)

@@ -102,15 +102,20 @@ public struct SamplingPlan {
         }
     }
 
+    static func check(initial: Tensor) throws {
+        try initial.rethrow()
+        let isFloating = initial.elementType.isFloatingPoint
+        guard isFloating, try initial.isFinite().all().item(Bool.self) else {
+            throw PipelineError(
+                "--initial must hold finite floating-point numbers: it holds \(initial.elementType.name)"
+                    + (isFloating ? " and some are not finite" : ""))
+        }
+    }
+
     private static func shape(_ model: PictureModel, _ request: SamplingRequest) throws -> Shape {
         let channels = model.configuration.channels
         if let initial = request.initial {
-            try initial.rethrow()
-            guard initial.elementType.isFloatingPoint, try initial.isFinite().all().item(Bool.self) else {
-                throw PipelineError(
-                    "--initial must hold finite floating-point numbers: it holds \(initial.elementType.name)"
-                        + (initial.elementType.isFloatingPoint ? " and some are not finite" : ""))
-            }
+            try check(initial: initial)
             guard initial.rank == 4, initial.shape[0] == request.count, initial.shape[1] == channels else {
                 throw PipelineError(
                     "--initial holds latents of shape \(initial.shape): [\(request.count), \(channels), height, width] is needed"

@@ -81,22 +81,28 @@ struct Sample: ParsableCommand {
     /// An exactly solvable model: numbers, not pictures, so no classes, sizes or guidance.
     private func runExact(_ path: String, since start: ContinuousClock.Instant, on device: Device) throws {
         let clock = ContinuousClock()
-        guard trajectory == nil else {
-            throw PipelineError("--trajectory draws pictures, which an analytic model has not: leave it out")
-        }
+        if let trajectory { try SampleOutput.checkPicture(trajectory) }
         let model = try AnalyticModel(contentsOf: path)
         let output = try AnalyticOutput(output, dimension: model.mixture.dimension)
         let plan = try AnalyticPlan(model, request(), elementType: compute.dtype, on: device)
+        var ways = try trajectory.map { _ in try AnalyticTrajectory(dimension: model.mixture.dimension) }
         let loaded = clock.now
         let steps = plan.sampler.grid.steps.count
         var bar = ProgressBar(total: steps * count)
         let samples = try plan.run { done, progress in
+            if done == 0 { try ways?.add(progress) }
             bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
         }
         bar.finish()
         let sampled = clock.now
         try output.write(samples, receipt: plan.receipt)
-        try report([self.output], plan.receipt, [start, loaded, sampled, clock.now])
+        if let trajectory, let ways {
+            try ways.picture(title: "\(steps) steps, \(model.name)").write(
+                to: URL(fileURLWithPath: trajectory))
+        }
+        try report(
+            [self.output] + (trajectory.map { [$0] } ?? []), plan.receipt,
+            [start, loaded, sampled, clock.now])
     }
 
     private func report(

@@ -90,6 +90,12 @@ private struct AnalyticFile {
             "means": "[[1], [2]]", "covariances": "[[[1]], [[1]]]",
         ])
         try Program.expectRefused(["sample", line.model, "-o", path], "no picture")
+        let (ways, tensor) = (file.folder("ways.png"), file.folder("x.safetensors"))
+        let drawn = try Program.run(
+            "sample", file.model, "--count", "5", "--steps", "5", "--trajectory", ways, "-o", tensor, "--json")
+        #expect(try drawn.json()["files"] as? [String] == [tensor, ways])
+        #expect(try Picture(contentsOf: URL(fileURLWithPath: ways)).width == 720)
+        try Program.expectRefused(["sample", line.model, "--trajectory", ways, "-o", tensor], "--trajectory")
     }
 
     @Test(arguments: [
@@ -127,7 +133,6 @@ private struct AnalyticFile {
             (["--width", "8"], "--width"), (["--dtype", "float16"], "float16"),
             (["--grid", "shifted"], "shifted"),
             (["--initial", file.folder("start.safetensors")], "[2, 3]"),
-            (["--trajectory", file.folder("t.png")], "--trajectory"),
         ]
         for (arguments, words) in cases {
             try Program.expectRefused(["sample", file.model] + arguments + out, words)

@@ -26,7 +26,7 @@ public struct DDPMSolver: Solver {
         let mean = (estimate.data * transition.dataFactor).adding(x, scale: transition.sampleFactor)
         // The step from the first time of the process is the last, and its mean is the sample.
         guard (step.from.time ?? 1) > 0 else { return (mean, estimate) }
-        let fresh = noise.draw(Shape(x.shape.dropFirst().map { $0 }))
+        let fresh = noise.draw(of: x)
         return (noised(mean, by: fresh, transition, learned: estimate.variance), estimate)
     }
 

@@ -34,6 +34,9 @@ public struct DPMAdaptiveSolver: Solver {
         self.eta = eta
     }
 
+    /// All examples take the steps that their common error allows.
+    public var couplesExamples: Bool { true }
+
     /// All the way, in as many steps as it takes.
     public func step(
         _ x: Tensor, _ step: StepGrid.Step, _ memory: inout Void, denoiser: Denoiser, noise: NoiseSource

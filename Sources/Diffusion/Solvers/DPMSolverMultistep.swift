@@ -82,7 +82,7 @@ public struct DPMSolverMultistep: Solver {
         let order =
             endsWithEuler && step.isLast ? 1 : step.order(self.order, loweringAtEnd: lowersOrderAtEnd)
         let nodes = leap.usable(memory.history.suffix(order - 1).reversed())
-        let fresh = isStochastic ? noise.draw(Shape(x.shape.dropFirst().map { $0 })) : nil
+        let fresh = isStochastic ? noise.draw(of: x) : nil
         memory.history = memory.history.suffix(2) + [Evaluation(level: step.from, estimate: estimate)]
         let weights = leap.weights(nodes, variant, curvature)
         return (leap(x, estimate, nodes, weights: weights, fresh: fresh), estimate)

@@ -59,7 +59,7 @@ public struct DPMSolverSinglestep: Solver {
     ) -> (sample: Tensor, estimate: Estimate) {
         let estimate = denoiser(x, step.from)
         let evaluation = Evaluation(level: step.from, estimate: estimate)
-        let fresh = isStochastic ? noise.draw(Shape(x.shape.dropFirst().map { $0 })) : nil
+        let fresh = isStochastic ? noise.draw(of: x) : nil
         // A group cannot begin where there is no data, nor end where there is no noise.
         let isCut = step.to.sigma == 0 || !(memory.group.first?.lambda.isFinite ?? false)
         if order(of: step) == 1 || isCut {

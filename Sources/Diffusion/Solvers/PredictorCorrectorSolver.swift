@@ -20,6 +20,9 @@ public struct PredictorCorrectorSolver: Solver {
         self.sharesStepSize = sharesStepSize
     }
 
+    /// Where they share the size of Langevin steps.
+    public var couplesExamples: Bool { sharesStepSize }
+
     /// (2 − a)·x + σ²_{t|s}·∇ln q + σ_{t|s}·fresh noise after the corrections, with a = α_t/α_s; the last step
     /// adds no noise.
     public func step(

@@ -6,6 +6,10 @@ public protocol Solver<Memory>: Sendable {
     /// What the method remembers between steps.
     associatedtype Memory
 
+    /// Whether the examples of a batch share what the method decides as it goes, such as the length of its
+    /// steps. A picture would then depend on its companions, so pipelines take them one by one.
+    var couplesExamples: Bool { get }
+
     /// What it remembers before the first step.
     func start() -> Memory
 
@@ -16,6 +20,11 @@ public protocol Solver<Memory>: Sendable {
     func step(
         _ x: Tensor, _ step: StepGrid.Step, _ memory: inout Memory, denoiser: Denoiser, noise: NoiseSource
     ) -> (sample: Tensor, estimate: Estimate)
+}
+
+extension Solver {
+    /// Most methods treat each example by itself.
+    public var couplesExamples: Bool { false }
 }
 
 extension Solver where Memory == Void {

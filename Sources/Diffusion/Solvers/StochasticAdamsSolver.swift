@@ -57,7 +57,7 @@ public struct StochasticAdamsSolver: Solver {
         let estimate = denoiser(x, step.from)
         let evaluation = Evaluation(level: step.from, estimate: estimate)
         let sample = corrected(evaluation, memory) ?? x
-        let fresh = noise.draw(Shape(x.shape.dropFirst().map { $0 }))
+        let fresh = noise.draw(of: x)
         let leap = ExponentialStep(
             from: step.from, to: step.to, following: integrand, tau: tau(step.from))
         let left = step.count - step.index
