@@ -4,9 +4,10 @@
 # make bench   ours and diffusers', alternately in one run (needs Python; see Benchmarks/README.md)
 # make verify  slow proofs against the oracles over fresh seeds (needs Python; see Tools/oracle/README.md)
 # make dist    the program with the Swift runtime inside, .build/static/release/langevin
+# make docs    the documentation of the mathematics, .build/documentation/
 # make format  lay out every Swift file; make lint says what is not
 
-.PHONY: setup build dist demo test bench verify format lint clean
+.PHONY: setup build dist demo test bench verify docs format lint clean
 
 setup:
 	@scripts/setup.sh
@@ -29,6 +30,9 @@ bench: build
 
 verify: build
 	@scripts/verify.sh
+
+docs: setup
+	@scripts/docs.sh
 
 format:
 	@swift format --in-place --recursive --parallel Package.swift Sources Tests

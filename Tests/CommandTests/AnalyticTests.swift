@@ -92,7 +92,8 @@ private struct AnalyticFile {
         try Program.expectRefused(["sample", line.model, "-o", path], "no picture")
         let (ways, tensor) = (file.folder("ways.png"), file.folder("x.safetensors"))
         let drawn = try Program.run(
-            "sample", file.model, "--count", "5", "--steps", "5", "--trajectory", ways, "-o", tensor, "--json")
+            "sample", file.model, "--count", "5", "--steps", "5", "--trajectory", ways, "-o", tensor, "--json"
+        )
         #expect(try drawn.json()["files"] as? [String] == [tensor, ways])
         #expect(try Picture(contentsOf: URL(fileURLWithPath: ways)).width == 720)
         try Program.expectRefused(["sample", line.model, "--trajectory", ways, "-o", tensor], "--trajectory")
