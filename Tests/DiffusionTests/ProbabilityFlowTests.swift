@@ -68,7 +68,7 @@ import Testing
         let grid = StraightSchedule().evenGrid(2, from: 1, to: 0)
         let found = OneDimensional().end(
             of: Tensor.ones([1, 2], .float64), grid, RungeKutta45Solver(), denoiser: broken)
-        #expect(try !found.isFinite().any().item(Bool.self))
+        #expect(found.failure?.description.contains("no finite rate") == true)
     }
 
     @Test(arguments: [SolverName.plms, .ipndm, .flowHeun], ["flow", "EDM", "VP"])

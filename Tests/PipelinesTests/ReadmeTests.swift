@@ -1,0 +1,59 @@
+import Checkpoints
+import Diffusion
+import Foundation
+import Layers
+import Networks
+import Tensors
+import TestSupport
+import Testing
+
+/// The README's example, run; and the README shows what runs here.
+@Suite struct ReadmeTests {
+    @Test func theExampleRuns() throws {
+        let folder = ModelFolder(try TemporaryFolder()("model"))
+        var small = UNet2DConfiguration()
+        small.sampleSize = .square(32)
+        small.blockOutChannels = [8, 8]
+        small.layersPerBlock = 1
+        small.normNumGroups = 4
+        small.downBlockTypes = [.plain, .plain]
+        small.upBlockTypes = [.plain, .plain]
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 1)))
+        try store.build { try UNet2D(small, $0) }.write(store, to: folder)
+        var lines: [String] = []
+        func print(_ done: Int, _ count: Int) { lines.append("\(done) \(count)") }
+
+        let (network, _) = try UNet2D.load(folder)
+        var configuration = SchedulerConfiguration(.dpmSolverMultistep)
+        configuration.usesKarrasSigmas = true
+
+        // A denoiser is a network and what its output means: x_t = α·x₀ + σ·ε, and this one gives ε.
+        let told = Preconditioning(.variancePreserving, schedule: configuration.schedule)
+        let denoiser = Denoiser(.noise, preconditioning: told) { x, time in network(x, time: time) }
+
+        let sampler = try configuration.sampler(steps: 20)
+        let noise = NoiseSource(seed: 0, count: 4)
+        for step in sampler.sampling(noise.draw([3, 32, 32]), denoiser: denoiser, source: noise) {
+            print(step.stepsDone, step.stepCount)  // progress, preview and cancel are your loop
+        }
+
+        #expect(lines == (1...20).map { "\($0) 20" })
+    }
+
+    @Test func theReadmeShowsThatExample() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        func lines(_ file: String) throws -> [String] {
+            try String(contentsOf: root.appendingPathComponent(file), encoding: .utf8)
+                .split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+        let readme = try lines("README.md")
+        let start = try #require(readme.firstIndex(of: "```swift"))
+        let end = try #require(readme[(start + 1)...].firstIndex(of: "```"))
+        let here = Set(try lines("Tests/PipelinesTests/ReadmeTests.swift"))
+        // The folder has another name here.
+        let shown = readme[(start + 1)..<end].filter { !$0.contains("ddpm-cifar10-32") }
+        #expect(shown.count > 10)
+        for line in shown { #expect(here.contains(line), "\(line)") }
+    }
+}
