@@ -11,7 +11,8 @@ public struct Tiling: Equatable, Sendable {
     /// The share of a tile that its neighbour covers, too.
     public let overlap: Double
 
-    /// Tiles of a size.
+    /// Tiles of a size. Where `latentSize · overlap` is no whole number, the tiles of a result lie a little
+    /// beside those that they were made of, as in diffusers.
     /// - Precondition: neighbours of the smallest tiles are at least one latent apart.
     public init(pictureSize: Int, latentSize: Int, overlap: Double = 0.25) {
         precondition(
