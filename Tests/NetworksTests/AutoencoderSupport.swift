@@ -7,8 +7,8 @@ import Testing
 
 /// An autoencoder of a reference file, whose parameters follow from a seed, in a precision.
 ///
-/// Every parameter is drawn after the one before it in the order of names: a name that is not diffusers' would
-/// put other numbers in its place.
+/// Every parameter is drawn after the one before it in the order of names: a name that is not diffusers'
+/// would put other numbers in its place.
 func autoencoder<Network: ConfiguredNetwork>(
     _ fixture: Fixture, as type: Network.Type = Network.self, _ elementType: ElementType = .float32,
     purpose: ParameterStore.Purpose = .inference

@@ -4,8 +4,8 @@ import Tensors
 
 /// The variational autoencoder of latent diffusion, under the parameter names of diffusers' `AutoencoderKL`.
 ///
-/// Stable Diffusion's has 4 latent channels and a factor of 8, Stable Diffusion 3's has 16 channels, a shift and
-/// no convolutions of single pixels.
+/// Stable Diffusion's has 4 latent channels and a factor of 8, Stable Diffusion 3's has 16 channels, a shift
+/// and no convolutions of single pixels.
 /// Source: Rombach et al. 2022 (arXiv:2112.10752), section 3.1 and appendix G; Kingma and Welling 2014
 /// (arXiv:1312.6114).
 public struct AutoencoderKL {
@@ -39,7 +39,7 @@ public struct AutoencoderKL {
 
     /// The distributions of the latents of pictures.
     ///
-    /// - Parameter pictures: `[batch, inChannels, height, width]` in −1 … 1, in the element type of the weights.
+    /// - Parameter pictures: `[batch, inChannels, height, width]` in −1 … 1, of the weights' type.
     /// - Returns: means and variances `[batch, latentChannels, height / pixelsPerLatent, …]`
     public func encode(_ pictures: Tensor) -> DiagonalGaussian {
         func whole(_ x: Tensor) -> Tensor {
@@ -51,7 +51,7 @@ public struct AutoencoderKL {
 
     /// The pictures of latents.
     ///
-    /// - Parameter latents: `[batch, latentChannels, height, width]`, in the element type of the weights.
+    /// - Parameter latents: `[batch, latentChannels, height, width]`, of the weights' type.
     /// - Returns: `[batch, outChannels, height · pixelsPerLatent, width · pixelsPerLatent]`, about −1 … 1
     public func decode(_ latents: Tensor) -> Tensor {
         func whole(_ z: Tensor) -> Tensor { decoder(postQuantConvolution?(z) ?? z) }

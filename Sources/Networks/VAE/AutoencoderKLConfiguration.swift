@@ -43,7 +43,7 @@ public struct AutoencoderKLConfiguration: Equatable, Sendable {
             guard values.count == coder.latentChannels else {
                 throw NetworkError(
                     key,
-                    "has \(values.count) entries and there are \(coder.latentChannels) latent channels: make them equal"
+                    "has \(values.count) entries: it needs one for each of \(coder.latentChannels) channels"
                 )
             }
         }

@@ -21,7 +21,7 @@ public struct AutoencoderTiny {
 
     /// The latents of pictures.
     ///
-    /// - Parameter pictures: `[batch, inChannels, height, width]` in −1 … 1, in the element type of the weights.
+    /// - Parameter pictures: `[batch, inChannels, height, width]` in −1 … 1, of the weights' type.
     /// - Returns: `[batch, latentChannels, height / pixelsPerLatent, width / pixelsPerLatent]`
     public func encode(_ pictures: Tensor) -> Tensor {
         // The network's own pictures lie in 0 … 1.

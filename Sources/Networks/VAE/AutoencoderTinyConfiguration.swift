@@ -1,8 +1,8 @@
 import Layers
 
 /// The configuration of an `AutoencoderTiny`: the keys, values and defaults of diffusers' class of that name
-/// (version 0.42), so that its `config.json` is read and written as it stands. The keys that only say how latents
-/// are kept as bytes are passed over.
+/// (version 0.42), so that its `config.json` is read and written as it stands. The keys that only say how
+/// latents are kept as bytes are passed over.
 public struct AutoencoderTinyConfiguration: Equatable, Sendable {
     /// How the decoder doubles.
     public enum UpsampleFunction: String, Sendable, CaseIterable {

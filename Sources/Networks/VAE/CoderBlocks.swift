@@ -11,8 +11,8 @@ struct CoderOptions {
     var codeChannels: Int?
 }
 
-/// A group norm; where there is a code, scaled and shifted by it, place by place. Parameters `weight`, `bias`;
-/// with a code `norm_layer.*`, `conv_y.*`, `conv_b.*`.
+/// A group norm; where there is a code, scaled and shifted by it, place by place. Parameters `weight` and
+/// `bias`; with a code `norm_layer.*`, `conv_y.*`, `conv_b.*`.
 /// Source of the latter: Zheng et al. 2022 (arXiv:2209.09002), section 3.2.
 struct CoderNorm {
     let norm: GroupNorm

@@ -52,7 +52,8 @@ struct PictureEncoder {
     }
 }
 
-/// Latents to pictures. Parameters `conv_in.*`, `mid_block.*`, `up_blocks.*`, `conv_norm_out.*`, `conv_out.*`.
+/// Latents to pictures. Parameters `conv_in.*`, `mid_block.*`, `up_blocks.*`, `conv_norm_out.*`,
+/// `conv_out.*`.
 /// Source: that of `PictureEncoder`.
 struct PictureDecoder {
     let inputConvolution: Convolution2D

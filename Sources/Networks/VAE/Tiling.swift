@@ -1,7 +1,7 @@
 import Tensors
 
-/// Large pictures piece by piece: overlapping tiles, each faded into the tiles above it and to its left, so that
-/// memory stays that of one tile. What a tile cannot see (norms and attention look at the whole picture)
+/// Large pictures piece by piece: overlapping tiles, each faded into the tiles above it and to its left, so
+/// that memory stays that of one tile. What a tile cannot see (norms and attention look at the whole picture)
 /// changes the result a little.
 public struct Tiling: Equatable, Sendable {
     /// Height and width of a tile in pixels.

@@ -1,8 +1,9 @@
 import Layers
 import Tensors
 
-/// A codebook that follows the latents by moving averages in place of the codebook loss: each vector becomes the
-/// average of the latents that it stands for. Only `Quantization.commitmentLoss` is then left to minimise.
+/// A codebook that follows the latents by moving averages in place of the codebook loss: each vector becomes
+/// the average of the latents that it stands for. Then only `Quantization.commitmentLoss` is left to
+/// minimise.
 /// Source: van den Oord et al. 2017 (arXiv:1711.00937), appendix A.1; Razavi et al. 2019 (arXiv:1906.00446),
 /// section 3.1.
 public final class CodebookAverage {

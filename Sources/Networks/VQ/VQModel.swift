@@ -2,8 +2,8 @@ import Checkpoints
 import Layers
 import Tensors
 
-/// The autoencoder with a codebook, under the parameter names of diffusers' `VQModel`; latent diffusion's first
-/// stages VQ-f4 and VQ-f8 are two of its configurations.
+/// The autoencoder with a codebook, under the parameter names of diffusers' `VQModel`; latent diffusion's
+/// first stages VQ-f4 and VQ-f8 are two of its configurations.
 /// Source: van den Oord et al. 2017 (arXiv:1711.00937); Esser et al. 2021 (arXiv:2012.09841); Rombach et al.
 /// 2022 (arXiv:2112.10752), appendix G.
 public struct VQModel {
@@ -36,7 +36,7 @@ public struct VQModel {
 
     /// The latents of pictures before the codebook; those are what diffusion works on.
     ///
-    /// - Parameter pictures: `[batch, inChannels, height, width]` in −1 … 1, in the element type of the weights.
+    /// - Parameter pictures: `[batch, inChannels, height, width]` in −1 … 1, of the weights' type.
     /// - Returns: `[batch, codeWidth, height / pixelsPerLatent, width / pixelsPerLatent]`
     public func encode(_ pictures: Tensor) -> Tensor { quantConvolution(encoder(pictures)) }
 

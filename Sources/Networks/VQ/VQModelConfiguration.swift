@@ -38,7 +38,7 @@ public struct VQModelConfiguration: Equatable, Sendable {
         guard codeWidth == coder.latentChannels else {
             throw NetworkError(
                 "vq_embed_dim",
-                "is \(codeWidth), and the norms 'spatial' need that of 'latent_channels', \(coder.latentChannels)"
+                "is \(codeWidth), and the norms 'spatial' need 'latent_channels', \(coder.latentChannels)"
             )
         }
         let groups = CoderNorm.groupsWithCode
