@@ -49,10 +49,12 @@ extension KeyedDecodingContainer where Key: RawRepresentable<String> {
         case is Int.Type: "a whole number"
         case is Int?.Type: "a whole number or null"
         case is Double.Type: "a number"
+        case is Double?.Type: "a number or null"
         case is Bool.Type: "true or false"
         case is String.Type: "a word"
         case is String?.Type: "a word or null"
         case is [Int].Type: "a list of whole numbers"
+        case is [Double]?.Type: "a list of numbers or null"
         case is [String].Type: "a list of words"
         default: "another value"
         }

@@ -93,15 +93,20 @@ extension UNet2D: ConfiguredNetwork {
 
     /// Early checkpoints name the four products of attention otherwise.
     public static var nameMap: NameMap {
-        let scopes = [
+        earlyAttentionNames([
             "down_blocks.{l}.attentions.{i}", "mid_block.attentions.{i}", "up_blocks.{l}.attentions.{i}",
-        ]
-        let parts = [("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")]
-        let rows = scopes.flatMap { scope in
-            parts.map { old, new in ("\(scope).\(old).*", "\(scope).\(new).*") }
-        }
-        return NameMap(rows + [("*", "*")])
+        ])
     }
+}
+
+/// From the names that early checkpoints of diffusers give the four products of attention in the given scopes;
+/// every other name stays.
+func earlyAttentionNames(_ scopes: [String]) -> NameMap {
+    let parts = [("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")]
+    let rows = scopes.flatMap { scope in
+        parts.map { old, new in ("\(scope).\(old).*", "\(scope).\(new).*") }
+    }
+    return NameMap(rows + [("*", "*")])
 }
 
 extension AnnotatedUNet: ConfiguredNetwork {

@@ -15,6 +15,7 @@ private let diagonalMatrix = Operator("aten::diag_embed")
 private let lowerTriangle = Operator("aten::tril")
 private let upperTriangle = Operator("aten::triu")
 private let covarianceOf = Operator("aten::cov")
+private let pairwiseDistances = Operator("aten::cdist")
 
 extension Tensor {
     /// The matrix product.
@@ -69,6 +70,11 @@ extension Tensor {
     /// Zero below the given diagonal.
     public func upperTriangle(_ diagonal: Int = 0) -> Tensor {
         Tensors.upperTriangle(.tensor(self), .int(diagonal))
+    }
+
+    /// The Euclidean distance of every row of `[count, features]` to every row of `other`: `[count, count′]`
+    public func distances(to other: Tensor) -> Tensor {
+        pairwiseDistances(.tensor(self), .tensor(other), .double(2), .none)
     }
 
     /// The covariance matrix `[features, features]` of examples `[count, features]`, unbiased.

@@ -1,0 +1,24 @@
+import Tensors
+
+/// A network that turns pictures into small latents and back, for diffusion to work among the latents.
+/// Source: Rombach et al. 2022 (arXiv:2112.10752), section 3.1.
+public protocol PictureAutoencoder {
+    /// Channels of latents.
+    var latentChannels: Int { get }
+    /// Pixels along each side of the square that one latent stands for.
+    var pixelsPerLatent: Int { get }
+    /// Between these latents and those of the diffusion model; neither function below applies it.
+    var latentScaling: LatentScaling { get }
+
+    /// The latents of pictures.
+    ///
+    /// - Parameters:
+    ///   - pictures: `[batch, channels, height, width]` in −1 … 1; sides are multiples of `pixelsPerLatent`.
+    ///   - noise: standard normal numbers of a shape, asked for once where latents are drawn from a
+    ///     distribution, and never where they follow from the picture.
+    /// - Returns: `[batch, latentChannels, height / pixelsPerLatent, width / pixelsPerLatent]`
+    func latents(of pictures: Tensor, noise: (Shape) -> Tensor) -> Tensor
+
+    /// The pictures of latents `[batch, latentChannels, height, width]`, about −1 … 1.
+    func decode(_ latents: Tensor) -> Tensor
+}
