@@ -51,10 +51,15 @@ extension KeyedDecodingContainer where Key: RawRepresentable<String> {
         case is Double.Type: "a number"
         case is Double?.Type: "a number or null"
         case is Bool.Type: "true or false"
+        case is Bool?.Type: "true, false or null"
         case is String.Type: "a word"
         case is String?.Type: "a word or null"
         case is [Int].Type: "a list of whole numbers"
         case is [Double]?.Type: "a list of numbers or null"
+        case is PerLevel<Int>.Type: "a whole number or a list of them"
+        case is PerLevel<Bool>.Type: "true, false, or a list of them"
+        case is PerLevel<PerLevel<Int>>.Type, is [PerLevel<Int>]?.Type:
+            "a whole number, a list of them, or a list of such lists"
         case is [String].Type: "a list of words"
         default: "another value"
         }

@@ -109,6 +109,14 @@ func earlyAttentionNames(_ scopes: [String]) -> NameMap {
     return NameMap(rows + [("*", "*")])
 }
 
+extension UNet2DCondition: ConfiguredNetwork {
+    /// The name in diffusers.
+    public static var className: String { "UNet2DConditionModel" }
+
+    /// That of `UNet2D`: attention among pixels is the same.
+    public static var nameMap: NameMap { UNet2D.nameMap }
+}
+
 extension AnnotatedUNet: ConfiguredNetwork {
     /// The name in this project; no other program has a folder layout for it.
     public static var className: String { "AnnotatedUNet" }

@@ -6,9 +6,9 @@ import Tensors
 enum TimeProjection {
     /// Fixed sines and cosines.
     case positional(width: Int, shift: Int, cosinesFirst: Bool)
-    /// Sines and cosines of 2π·w·ln t at random frequencies w that are never trained.
+    /// Sines and cosines of 2π·w·t, or 2π·w·ln t, at random frequencies w that are never trained.
     /// Source: Song et al. 2021 (arXiv:2011.13456), appendix C; Tancik et al. 2020 (arXiv:2006.10739).
-    case fourier(frequencies: Tensor)
+    case fourier(frequencies: Tensor, ofLogarithm: Bool, cosinesFirst: Bool)
     /// A row of a table for each whole time.
     case learned(Embedding)
 
@@ -19,7 +19,9 @@ enum TimeProjection {
             self = .positional(
                 width: width, shift: configuration.freqShift, cosinesFirst: configuration.flipSinToCos)
         case .fourier:
-            self = .fourier(frequencies: weights.constant("weight", [width], .normal(deviation: 16)))
+            self = .fourier(
+                frequencies: weights.constant("weight", [width], .normal(deviation: 16)), ofLogarithm: true,
+                cosinesFirst: false)
         case .learned:
             self = .learned(Embedding(count: configuration.numTrainTimesteps ?? 0, width: width, weights))
         }
@@ -30,9 +32,11 @@ enum TimeProjection {
         switch self {
         case .positional(let width, let shift, let cosinesFirst):
             return sinusoidalEmbedding(times, width: width, shift: Double(shift), cosinesFirst: cosinesFirst)
-        case .fourier(let frequencies):
-            let angles = times.log().unsqueezed(1) * frequencies.unsqueezed(0) * (2 * Double.pi)
-            return concatenated([angles.sin(), angles.cos()], along: -1)
+        case .fourier(let frequencies, let ofLogarithm, let cosinesFirst):
+            let times = ofLogarithm ? times.log() : times
+            let angles = times.unsqueezed(1) * frequencies.unsqueezed(0) * (2 * Double.pi)
+            let parts = cosinesFirst ? [angles.cos(), angles.sin()] : [angles.sin(), angles.cos()]
+            return concatenated(parts, along: -1)
         case .learned(let table): return table(times.to(.int64))
         }
     }
@@ -44,6 +48,10 @@ enum ClassEmbedding {
     case table(Embedding)
     /// Labels are numbers, embedded as times are.
     case times(TimestepEmbedding)
+    /// Labels are vectors, brought to the width of the embedded time by two layers.
+    case vectors(TimestepEmbedding)
+    /// Labels are vectors, brought to the width of the embedded time by one layer.
+    case projected(Linear)
     /// Labels are vectors already.
     case identity
 
@@ -60,11 +68,13 @@ enum ClassEmbedding {
         }
     }
 
-    /// `[batch]` (`[batch, width]` for `identity`) → `[batch, width]`
+    /// `[batch]` (`[batch, features]` where labels are vectors) → `[batch, width]`
     func callAsFunction(_ labels: Tensor, _ projection: TimeProjection, as type: ElementType) -> Tensor {
         switch self {
         case .table(let table): table(labels)
         case .times(let embedding): embedding(projection(labels).to(type))
+        case .vectors(let embedding): embedding(labels.to(type))
+        case .projected(let projection): projection(labels.to(type))
         case .identity: labels.to(type)
         }
     }

@@ -97,35 +97,27 @@ extension UNet2DConfiguration {
             epsilon: normEps, weights)
     }
 
+    var plan: UNetPlan {
+        UNetPlan(
+            widths: blockOutChannels, layers: blockOutChannels.map { _ in layersPerBlock },
+            options: residualOptions)
+    }
+
     func downBlocks(_ weights: Weights) -> [DownBlock] {
-        let options = residualOptions
-        return blockOutChannels.indices.map { level in
-            let scope = weights[level]
-            let kind = downBlockTypes[level]
-            let outputs = blockOutChannels[level]
-            let layers = 0..<layersPerBlock
-            return DownBlock(
-                residuals: layers.map {
-                    let inputs = $0 == 0 ? blockOutChannels[max(level - 1, 0)] : outputs
-                    return ResidualBlock(inputs: inputs, outputs: outputs, options, scope["resnets"][$0])
-                },
-                attentions: kind == .attention
-                    ? layers.map { attention(outputs, scope["attentions"][$0]) } : [],
-                downsampler: level == blockOutChannels.count - 1
-                    ? nil : downsampler(kind, outputs, scope["downsamplers"][0]))
+        plan.downBlocks(weights) { level, _, scope in
+            downBlockTypes[level] == .attention ? .pixels(attention(blockOutChannels[level], scope)) : nil
+        } downsampler: { level, scope in
+            downsampler(downBlockTypes[level], blockOutChannels[level], scope)
         }
     }
 
     func downsampler(_ kind: DownBlockType, _ channels: Int, _ weights: Weights) -> Downsampler {
-        if kind == .residual || (kind == .attention && downsampleType == .resnet) {
-            return .residual(
-                ResidualBlock(
-                    inputs: channels, outputs: channels, residualOptions, resampling: .halved, weights))
+        guard kind == .residual || (kind == .attention && downsampleType == .resnet) else {
+            return Downsampler(channels: channels, padding: downsamplePadding, weights)
         }
-        let convolution = Convolution2D(
-            inputs: channels, outputs: channels, kernel: 3, stride: 2, padding: downsamplePadding,
-            weights["conv"])
-        return .convolution(convolution, padding: downsamplePadding)
+        return .residual(
+            ResidualBlock(
+                inputs: channels, outputs: channels, residualOptions, resampling: .halved, weights))
     }
 
     func middleBlock(_ weights: Weights) -> MiddleBlock? {
@@ -138,41 +130,28 @@ extension UNet2DConfiguration {
             first: ResidualBlock(inputs: channels, outputs: channels, options, weights["resnets"][0]),
             attention: !addAttention
                 ? nil
-                : PictureAttention(
-                    channels: channels, headSize: attentionHeadDim ?? channels, groups: groups,
-                    epsilon: normEps, outputScale: midBlockScaleFactor, weights["attentions"][0]),
+                : .pixels(
+                    PictureAttention(
+                        channels: channels, headSize: attentionHeadDim ?? channels, groups: groups,
+                        epsilon: normEps, outputScale: midBlockScaleFactor, weights["attentions"][0])),
             second: ResidualBlock(inputs: channels, outputs: channels, options, weights["resnets"][1]))
     }
 
     func upBlocks(_ weights: Weights) -> [UpBlock] {
-        let options = residualOptions
-        let last = blockOutChannels.count - 1
         let widths = Array(blockOutChannels.reversed())
-        return widths.indices.map { level in
-            let scope = weights[level]
-            let kind = upBlockTypes[level]
-            let outputs = widths[level]
-            let layers = 0...layersPerBlock
-            return UpBlock(
-                residuals: layers.map {
-                    let below = $0 == 0 ? widths[max(level - 1, 0)] : outputs
-                    let skipped = $0 == layersPerBlock ? widths[min(level + 1, last)] : outputs
-                    return ResidualBlock(
-                        inputs: below + skipped, outputs: outputs, options, scope["resnets"][$0])
-                },
-                attentions: kind == .attention
-                    ? layers.map { attention(outputs, scope["attentions"][$0]) } : [],
-                upsampler: level == last ? nil : upsampler(kind, outputs, scope["upsamplers"][0]))
+        return plan.upBlocks(weights) { level, _, scope in
+            upBlockTypes[level] == .attention ? .pixels(attention(widths[level], scope)) : nil
+        } upsampler: { level, scope in
+            upsampler(upBlockTypes[level], widths[level], scope)
         }
     }
 
     func upsampler(_ kind: UpBlockType, _ channels: Int, _ weights: Weights) -> Upsampler {
-        if kind == .residual || (kind == .attention && upsampleType == .resnet) {
-            return .residual(
-                ResidualBlock(
-                    inputs: channels, outputs: channels, residualOptions, resampling: .doubled, weights))
+        guard kind == .residual || (kind == .attention && upsampleType == .resnet) else {
+            return Upsampler(channels: channels, weights)
         }
-        return .convolution(
-            Convolution2D(inputs: channels, outputs: channels, kernel: 3, padding: 1, weights["conv"]))
+        return .residual(
+            ResidualBlock(
+                inputs: channels, outputs: channels, residualOptions, resampling: .doubled, weights))
     }
 }

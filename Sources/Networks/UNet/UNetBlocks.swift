@@ -8,6 +8,13 @@ enum Downsampler {
     /// A residual block that averages 2 × 2 pixels.
     case residual(ResidualBlock)
 
+    /// The convolution, its parameters `conv.*`.
+    init(channels: Int, padding: Int, _ weights: Weights) {
+        let convolution = Convolution2D(
+            inputs: channels, outputs: channels, kernel: 3, stride: 2, padding: padding, weights["conv"])
+        self = .convolution(convolution, padding: padding)
+    }
+
     func callAsFunction(_ x: Tensor, time: Tensor, dropout: RandomGenerator?) -> Tensor {
         switch self {
         case .convolution(let convolution, let padding):
@@ -24,10 +31,37 @@ enum Upsampler {
     /// A residual block that repeats each pixel.
     case residual(ResidualBlock)
 
-    func callAsFunction(_ x: Tensor, time: Tensor, dropout: RandomGenerator?) -> Tensor {
+    /// The convolution, its parameters `conv.*`.
+    init(channels: Int, _ weights: Weights) {
+        self = .convolution(
+            Convolution2D(inputs: channels, outputs: channels, kernel: 3, padding: 1, weights["conv"]))
+    }
+
+    /// - Parameter target: what the way up reads next; the convolution meets its height and width where they
+    ///   were odd before they were halved.
+    func callAsFunction(_ x: Tensor, to target: Tensor?, time: Tensor, dropout: RandomGenerator?) -> Tensor {
         switch self {
-        case .convolution(let convolution): convolution(x.enlargedNearest(2))
-        case .residual(let block): block(x, time: time, dropout: dropout)
+        case .convolution(let convolution):
+            let (height, width) = (target?.shape[2] ?? 2 * x.shape[2], target?.shape[3] ?? 2 * x.shape[3])
+            let isDoubled = height == 2 * x.shape[2] && width == 2 * x.shape[3]
+            return convolution(
+                isDoubled ? x.enlargedNearest(2) : x.resizedNearest(height: height, width: width))
+        case .residual(let block): return block(x, time: time, dropout: dropout)
+        }
+    }
+}
+
+/// What follows a residual block at a resolution with attention.
+enum BlockAttention {
+    /// Pixels look at each other.
+    case pixels(PictureAttention)
+    /// Pixels look at each other and at a context.
+    case transformer(ContextTransformer)
+
+    func callAsFunction(_ x: Tensor, _ inputs: AttentionInputs) -> Tensor {
+        switch self {
+        case .pixels(let attention): attention(x)
+        case .transformer(let transformer): transformer(x, inputs)
         }
     }
 }
@@ -36,18 +70,19 @@ enum Upsampler {
 /// Parameters `resnets.N.*`, `attentions.N.*`, `downsamplers.0.*`.
 struct DownBlock {
     let residuals: [ResidualBlock]
-    let attentions: [PictureAttention]
+    let attentions: [BlockAttention]
     let downsampler: Downsampler?
 
     /// `[batch, channels, height, width]` → half of height and width, unless this is the last block.
     /// - Parameter skips: receives what the way up will read.
     func callAsFunction(
-        _ x: Tensor, time: Tensor, skips: inout [Tensor], dropout: RandomGenerator?
+        _ x: Tensor, time: Tensor, attention: AttentionInputs = AttentionInputs(), skips: inout [Tensor],
+        dropout: RandomGenerator?
     ) -> Tensor {
         var x = x
         for (index, residual) in residuals.enumerated() {
             x = residual(x, time: time, dropout: dropout)
-            if !attentions.isEmpty { x = attentions[index](x) }
+            if !attentions.isEmpty { x = attentions[index](x, attention) }
             skips.append(x)
         }
         guard let downsampler else { return x }
@@ -57,16 +92,21 @@ struct DownBlock {
     }
 }
 
-/// Residual blocks at the lowest resolution around attention. Parameters `resnets.N.*`, `attentions.0.*`.
+/// Residual blocks at the lowest resolution, around attention where there are two.
+/// Parameters `resnets.N.*`, `attentions.0.*`.
 struct MiddleBlock {
     let first: ResidualBlock
-    let attention: PictureAttention?
-    let second: ResidualBlock
+    let attention: BlockAttention?
+    let second: ResidualBlock?
 
     /// `[batch, channels, height, width]`, the shape stays.
-    func callAsFunction(_ x: Tensor, time: Tensor, dropout: RandomGenerator?) -> Tensor {
+    func callAsFunction(
+        _ x: Tensor, time: Tensor, attention inputs: AttentionInputs = AttentionInputs(),
+        dropout: RandomGenerator?
+    ) -> Tensor {
         let x = first(x, time: time, dropout: dropout)
-        return second(attention?(x) ?? x, time: time, dropout: dropout)
+        let mixed = attention?(x, inputs) ?? x
+        return second?(mixed, time: time, dropout: dropout) ?? mixed
     }
 }
 
@@ -74,19 +114,20 @@ struct MiddleBlock {
 /// Parameters `resnets.N.*`, `attentions.N.*`, `upsamplers.0.*`.
 struct UpBlock {
     let residuals: [ResidualBlock]
-    let attentions: [PictureAttention]
+    let attentions: [BlockAttention]
     let upsampler: Upsampler?
 
     /// `[batch, channels, height, width]` → twice the height and width, unless this is the last block.
     /// - Parameter skips: loses one tensor to each residual block.
     func callAsFunction(
-        _ x: Tensor, time: Tensor, skips: inout [Tensor], dropout: RandomGenerator?
+        _ x: Tensor, time: Tensor, attention: AttentionInputs = AttentionInputs(), skips: inout [Tensor],
+        dropout: RandomGenerator?
     ) -> Tensor {
         var x = x
         for (index, residual) in residuals.enumerated() {
             x = residual(concatenated([x, skips.removeLast()], along: 1), time: time, dropout: dropout)
-            if !attentions.isEmpty { x = attentions[index](x) }
+            if !attentions.isEmpty { x = attentions[index](x, attention) }
         }
-        return upsampler?(x, time: time, dropout: dropout) ?? x
+        return upsampler?(x, to: skips.last, time: time, dropout: dropout) ?? x
     }
 }

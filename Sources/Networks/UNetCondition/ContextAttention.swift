@@ -1,0 +1,94 @@
+import Layers
+import Tensors
+
+/// How many heads of attention are computed at once: fewer need less memory and more time, and the answer
+/// is the same to rounding.
+public enum AttentionSlicing: Equatable, Sendable {
+    /// All heads.
+    case whole
+    /// Half of them, what diffusers calls `auto`.
+    case halves
+    /// At most this many; one at a time is what diffusers calls `max`.
+    case heads(Int)
+
+    /// Heads that are computed at once, of `count`.
+    func size(of count: Int) -> Int {
+        switch self {
+        case .whole: count
+        case .halves: max(count / 2, 1)
+        case .heads(let size): min(max(size, 1), count)
+        }
+    }
+}
+
+/// What the attention of every block is given in one call of a network.
+struct AttentionInputs {
+    /// What pixels look at beside each other, `[batch, tokens, width]`.
+    var context: Tensor?
+    /// Added to the scores of the context's tokens, `[batch, 1, 1, tokens]`.
+    var contextBias: Tensor?
+    /// How many heads are computed at once.
+    var slicing = AttentionSlicing.whole
+}
+
+/// Attention of tokens to a context, or to each other, without biases before it.
+/// Parameters `to_q.weight`, `to_k.weight`, `to_v.weight`, `to_out.0.*`.
+/// Source: Rombach et al. 2022 (arXiv:2112.10752), section 3.3.
+struct ContextAttention {
+    let query: Linear
+    let key: Linear
+    let value: Linear
+    let output: Linear
+    let heads: Int
+    let headSize: Int
+    let upcasts: Bool
+
+    /// - Parameters:
+    ///   - contextWidth: features of the context; tokens look at each other where `nil`.
+    ///   - upcasts: whether scores of half precision are computed in float32.
+    init(width: Int, contextWidth: Int?, heads: Int, headSize: Int, upcasts: Bool, _ weights: Weights) {
+        let (inner, seen) = (heads * headSize, contextWidth ?? width)
+        query = Linear(inputs: width, outputs: inner, bias: false, weights["to_q"])
+        key = Linear(inputs: seen, outputs: inner, bias: false, weights["to_k"])
+        value = Linear(inputs: seen, outputs: inner, bias: false, weights["to_v"])
+        output = Linear(inputs: inner, outputs: width, weights["to_out"][0])
+        self.heads = heads
+        self.headSize = headSize
+        self.upcasts = upcasts
+    }
+
+    /// `[batch, tokens, width]`, the shape stays.
+    /// - Parameters:
+    ///   - context: `[batch, count, context width]`
+    ///   - bias: added to the scores, `[batch, 1, 1, count]`
+    func callAsFunction(_ tokens: Tensor, to context: Tensor, bias: Tensor?, _ slicing: AttentionSlicing)
+        -> Tensor
+    {
+        let batch = tokens.shape[0]
+        let isUpcast = upcasts && tokens.elementType.byteCount < 4
+        func split(_ x: Tensor) -> Tensor {
+            let parts = x.reshaped([batch, x.shape[1], heads, headSize]).transposed(1, 2)
+            return isUpcast ? parts.to(.float32) : parts
+        }
+        let mixed = mixed(
+            split(query(tokens)), split(key(context)), split(value(context)),
+            bias: isUpcast ? bias?.to(.float32) : bias, slicing.size(of: heads))
+        return output(
+            mixed.transposed(1, 2).reshaped([batch, tokens.shape[1], heads * headSize])
+                .to(tokens.elementType))
+    }
+
+    private func mixed(_ query: Tensor, _ key: Tensor, _ value: Tensor, bias: Tensor?, _ size: Int) -> Tensor
+    {
+        guard size < heads else {
+            return scaledDotProductAttention(query: query, key: key, value: value, mask: bias)
+        }
+        let slices = stride(from: 0, to: heads, by: size).map { start in
+            let range = start..<min(start + size, heads)
+            return scaledDotProductAttention(
+                query: query.slice(range, of: 1), key: key.slice(range, of: 1),
+                value: value.slice(range, of: 1), mask: bias)
+        }
+        return concatenated(slices, along: 1)
+    }
+}
