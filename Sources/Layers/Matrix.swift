@@ -71,18 +71,25 @@ public struct QuantizedMatrix: Sendable {
     public var byteCount: Int { values.byteCount + scales.byteCount }
 
     /// x · Wᵀ + b: `[…, inputs]` → `[…, outputs]`
-    ///
-    /// libtorch's product with 8-bit numbers saves the conversion, and is faster where few rows would
-    /// share its cost; measured for `bfloat16`, on the CPU. It is many times slower for all else.
     func product(_ x: Tensor, bias: Tensor?) -> Tensor {
+        let product = product(x)
+        return bias.map { product + $0 } ?? product
+    }
+
+    private func product(_ x: Tensor) -> Tensor {
         let (inputs, outputs) = (values.shape[1], values.shape[0])
         let rows = x.elementCount / max(inputs, 1)
-        guard x.elementType == .bfloat16, x.device == .cpu, rows <= 16 else {
-            return x.linear(dequantized.to(x.elementType), bias: bias)
+        switch x.elementType {
+        case .bfloat16 where x.device == .cpu && rows <= 16:
+            // libtorch's own product saves the conversion. With more rows, which share the conversion's
+            // cost, and for all other types, it is slower, up to forty times.
+            let product = x.reshaped([rows, inputs]).contiguous().linear(int8: values, scales: scales)
+            return product.reshaped(Shape(x.shape.extents.dropLast() + [outputs]))
+        case .float16:
+            // Products with whole numbers up to 127 might not fit into it.
+            return x.linear(dequantized.to(.float16))
+        default: return x.linear(values.to(x.elementType)) * scales
         }
-        let product = x.reshaped([rows, inputs]).contiguous().linear(int8: values, scales: scales)
-        let shaped = product.reshaped(Shape(x.shape.extents.dropLast() + [outputs]))
-        return bias.map { shaped + $0 } ?? shaped
     }
 
     /// Above 0 by so much that a scale never becomes 0, whatever its type.

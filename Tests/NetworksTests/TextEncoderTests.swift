@@ -109,6 +109,35 @@ import Testing
         }
     }
 
+    /// Six pictures of noise and six texts of one word learn to know each other.
+    @Test func `training on pairs tells them apart`() throws {
+        var configuration = CLIPConfiguration()
+        (configuration.textConfig.vocabSize, configuration.textConfig.eosTokenId) = (8, 7)
+        (configuration.textConfig.hiddenSize, configuration.textConfig.intermediateSize) = (16, 16)
+        (configuration.textConfig.numHiddenLayers, configuration.textConfig.numAttentionHeads) = (1, 2)
+        (configuration.visionConfig.imageSize, configuration.visionConfig.patchSize) = (8, 4)
+        (configuration.visionConfig.hiddenSize, configuration.visionConfig.intermediateSize) = (16, 16)
+        (configuration.visionConfig.numHiddenLayers, configuration.visionConfig.numAttentionHeads) = (1, 2)
+        configuration.projectionDim = 8
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 1)), purpose: .training)
+        let network = try store.build { try CLIP(configuration, $0) }
+        let optimizer = AdamW(store)
+        let pictures = RandomGenerator(seed: 2).normal([6, 3, 8, 8])
+        let ids = Tensor((0..<6).flatMap { [$0, 7] }, shape: [6, 2])
+        var losses: [Double] = []
+        for _ in 0..<60 {
+            let (texts, seen) = (network.textEmbeddings(ids), network.pictureEmbeddings(pictures))
+            let loss = CLIP.loss(network.logits(texts: texts, pictures: seen))
+            losses.append(try loss.item())
+            try loss.backward()
+            try optimizer.step(learningRate: 0.01)
+            try optimizer.clearGradients()
+        }
+        // It begins near ln 6, the loss of a guess.
+        #expect(losses[0] > 1.2)
+        #expect(losses[59] < 0.1)
+    }
+
     @Test(
         arguments: try Fixture.all(in: "text", prefix: "t5-").filter {
             $0.file.names.contains("output.state.0")

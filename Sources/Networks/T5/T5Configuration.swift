@@ -120,10 +120,14 @@ private struct FeedForwardProjection: Named {
     var isGated: Bool
 
     static let allCases = [false, true].flatMap { gated in
-        Activation.allCases.map { FeedForwardProjection(activation: $0, isGated: gated) }
+        Activation.allCases.filter { !gated || $0 != .gelu }
+            .map { FeedForwardProjection(activation: $0, isGated: gated) }
     }
 
-    var rawValue: String { (isGated ? "gated-" : "") + activation.rawValue }
+    var rawValue: String {
+        guard isGated else { return activation.rawValue }
+        return "gated-" + (activation == .newGELU ? Activation.gelu : activation).rawValue
+    }
 
     init(activation: Activation, isGated: Bool) {
         self.activation = activation
