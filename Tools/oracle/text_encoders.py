@@ -1,5 +1,4 @@
 """Reference outputs of random small CLIP, T5 and LDMBert networks of transformers and diffusers."""
-import os
 import tempfile
 
 import torch
@@ -245,7 +244,6 @@ def ldmbert_cases(options):
 
 def main():
     options = arguments(__doc__, cases=4)
-    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
     for cases in (text_cases, vision_cases, whole_cases, t5_cases, half_cases, bucket_tables, ldmbert_cases):
         cases(options)
 
