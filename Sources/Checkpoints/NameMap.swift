@@ -65,11 +65,14 @@ public struct RenamedSource: TensorSource {
     private let originals: NameTable<String>
 
     /// Renames the tensors of a source with foreign names.
+    /// - Parameter isPassedOver: says of a foreign name whether its tensor is not wanted and not missed.
     /// - Throws: `CheckpointError` when two of its names become one.
-    public init(_ source: any TensorSource, _ map: NameMap) throws {
+    public init(
+        _ source: any TensorSource, _ map: NameMap, without isPassedOver: (String) -> Bool = { _ in false }
+    ) throws {
         var originals = NameTable<String>()
         var unmapped: [String] = []
-        for name in source.names {
+        for name in source.names where !isPassedOver(name) {
             guard let native = map.native(for: name) else {
                 unmapped.append(name)
                 continue

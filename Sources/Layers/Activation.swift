@@ -6,6 +6,10 @@ public enum Activation: String, Codable, Sendable, CaseIterable {
     case swish
     case mish
     case gelu
+    /// x · sigmoid(1.702 x), near `gelu`. Source: Hendrycks and Gimpel 2016 (arXiv:1606.08415), section 2.
+    case quickGELU = "quick_gelu"
+    /// `gelu` by the approximation with a hyperbolic tangent of the same source.
+    case newGELU = "gelu_new"
     case relu
 
     /// The function, element by element.
@@ -14,6 +18,8 @@ public enum Activation: String, Codable, Sendable, CaseIterable {
         case .silu, .swish: x.silu()
         case .mish: x.mish()
         case .gelu: x.gelu()
+        case .quickGELU: x * (x * 1.702).sigmoid()
+        case .newGELU: x.gelu(approximate: true)
         case .relu: x.relu()
         }
     }

@@ -26,23 +26,29 @@ public final class ParameterStore {
 
     private let origin: Origin
     private let purpose: Purpose
-    private let elementType: ElementType
+    let elementType: ElementType
     private let device: Device
+    private let matrices: MatrixFormat
 
     /// The names, in the order in which the network asks.
     public private(set) var names: [String] = []
     private var table: [String: Tensor] = [:]
+    private var quantized: [String: QuantizedMatrix] = [:]
     /// What became of every tensor.
     public private(set) var report = LoadReport()
 
-    /// A store whose parameters come from `origin`, as `elementType` on `device`.
+    /// A store whose parameters come from `origin`, as `elementType` on `device`, and the matrices of
+    /// linear layers in the form `matrices`.
+    /// - Precondition: what is trained is kept in full.
     public init(
         _ origin: Origin, purpose: Purpose = .inference, elementType: ElementType = .float32,
-        on device: Device = .cpu
+        on device: Device = .cpu, matrices: MatrixFormat = .full
     ) {
+        precondition(purpose == .inference || matrices == .full, "matrices of 8 bits cannot be trained")
         self.origin = origin
         self.purpose = purpose
         self.elementType = elementType
+        self.matrices = matrices
         if case .shapesOnly = origin { self.device = .meta } else { self.device = device }
     }
 
@@ -60,48 +66,76 @@ public final class ParameterStore {
         return network
     }
 
-    /// The parameter of a name.
-    public subscript(name: String) -> Tensor? { table[name] }
+    /// The parameter of a name. A matrix in 8 bits is expanded, here and in all that follows.
+    public subscript(name: String) -> Tensor? { table[name] ?? quantized[name]?.dequantized }
 
     /// All parameters, in the order of `names`; no gradients are recorded for constant ones.
-    public var parameters: [Tensor] { names.map { table[$0]! } }
+    public var parameters: [Tensor] { names.map { self[$0]! } }
 
     /// All parameters with their names, in the order of `names`.
-    public var named: [(String, Tensor)] { names.map { ($0, table[$0]!) } }
+    public var named: [(String, Tensor)] { names.map { ($0, self[$0]!) } }
 
     /// The number of values in all parameters; a tensor that two layers share counts once.
-    public var parameterCount: Int { names.reduce(0) { $0 + table[$1]!.shape.elementCount } }
+    public var parameterCount: Int {
+        names.reduce(0) { $0 + (table[$1] ?? quantized[$1]!.values).shape.elementCount }
+    }
+
+    /// The number of bytes of all parameters as they are kept.
+    public var byteCount: Int { names.reduce(0) { $0 + (table[$1]?.byteCount ?? quantized[$1]!.byteCount) } }
 
     /// The parameters as a source, to build or save another network from.
-    public var source: TensorDictionary { TensorDictionary(table) }
+    public var source: TensorDictionary { TensorDictionary(Dictionary(uniqueKeysWithValues: named)) }
 
-    func parameter(_ name: String, _ shape: Shape, _ initializer: Initializer, isTrained: Bool = true)
-        -> Tensor
-    {
-        precondition(table[name] == nil, "the network asks twice for the parameter '\(name)'")
-        var tensor = Tensor.empty(shape, elementType, on: device)
-        do {
-            switch origin {
-            case .shapesOnly: break
-            case .initialized(let generator): tensor = try drawn(shape, initializer, generator)
-            case .loaded(let source): tensor = try loaded(name, shape, source) ?? tensor
+    func parameter(
+        _ name: String, _ shape: Shape, _ initializer: Initializer, as type: ElementType?,
+        isTrained: Bool = true
+    ) -> Tensor {
+        let type = type ?? elementType
+        var tensor = Tensor.empty(shape, type, on: device)
+        noting(name) {
+            if let found = try found(name, shape, initializer) {
+                let cast = found.to(type).to(device)
+                // Training writes into its parameters: never into memory that a file or another store owns.
+                tensor = purpose == .training ? cast.copied() : cast
             }
             if purpose == .training && isTrained { try tensor.setRequiresGradient(true) }
-        } catch {
-            report.unreadable.append("\(name) (\(error))")
         }
-        names.append(name)
         table[name] = tensor
         return tensor
     }
 
-    private func drawn(_ shape: Shape, _ initializer: Initializer, _ generator: RandomGenerator) throws
-        -> Tensor
-    {
-        // Drawn in float32 on the processor, so that a seed gives the same network everywhere.
-        let tensor = Tensor.empty(shape)
-        try initializer.fill(tensor, generator)
-        return tensor.to(elementType).to(device)
+    func matrix(_ name: String, _ shape: Shape, _ initializer: Initializer, as type: ElementType?) -> Matrix {
+        guard matrices == .int8 else { return .plain(parameter(name, shape, initializer, as: type)) }
+        let type = type ?? elementType
+        var matrix = QuantizedMatrix(shapeOnly: shape, for: type)
+        noting(name) {
+            if let found = try found(name, shape, initializer) {
+                matrix = QuantizedMatrix(found, for: type).to(device)
+                try matrix.values.rethrow()
+            }
+        }
+        quantized[name] = matrix
+        return .quantized(matrix)
+    }
+
+    /// Adds a name to the store's, and what goes wrong with it to the report.
+    private func noting(_ name: String, _ body: () throws -> Void) {
+        precondition(self[name] == nil, "the network asks twice for the parameter '\(name)'")
+        names.append(name)
+        do { try body() } catch { report.unreadable.append("\(name) (\(error))") }
+    }
+
+    /// The values of a parameter as they come; nil where there are none.
+    private func found(_ name: String, _ shape: Shape, _ initializer: Initializer) throws -> Tensor? {
+        switch origin {
+        case .shapesOnly: return nil
+        case .initialized(let generator):
+            // Drawn in float32 on the processor, so that a seed gives the same network everywhere.
+            let tensor = Tensor.empty(shape)
+            try initializer.fill(tensor, generator)
+            return tensor
+        case .loaded(let source): return try loaded(name, shape, source)
+        }
     }
 
     private func loaded(_ name: String, _ shape: Shape, _ source: any TensorSource) throws -> Tensor? {
@@ -119,9 +153,7 @@ public final class ParameterStore {
             throw LoadError("it holds \(tensor.elementType.name), and a parameter is a floating-point number")
         }
         report.used.append(name)
-        let cast = tensor.to(elementType).to(device)
-        // Training writes into its parameters: never into memory that a file or another store owns.
-        return purpose == .training ? cast.copied() : cast
+        return tensor
     }
 }
 
@@ -132,11 +164,26 @@ public struct Weights {
     let store: ParameterStore
     /// The dotted path of this scope, empty at the root.
     public let path: String
+    /// The element type of this scope's parameters, where it is not the store's.
+    let type: ElementType?
+
+    init(store: ParameterStore, path: String, type: ElementType? = nil) {
+        self.store = store
+        self.path = path
+        self.type = type
+    }
+
+    /// What the parameters of this scope are.
+    public var elementType: ElementType { type ?? store.elementType }
+
+    /// This scope with parameters in `float32` where the store's are `float16`, whose numbers end at
+    /// 65,504: for layers whose results do not.
+    public var avoidingFloat16: Weights {
+        Weights(store: store, path: path, type: elementType == .float16 ? .float32 : type)
+    }
 
     /// The scope of a part.
-    public subscript(name: String) -> Weights {
-        Weights(store: store, path: path.isEmpty ? name : path + "." + name)
-    }
+    public subscript(name: String) -> Weights { Weights(store: store, path: full(name), type: type) }
 
     /// The scope of a numbered part: `down_blocks.0`.
     public subscript(index: Int) -> Weights { self[String(index)] }
@@ -146,11 +193,18 @@ public struct Weights {
     /// A parameter that is missing or does not fit is noted in the store's report, which
     /// `ParameterStore.build` throws; meanwhile a tensor of the needed shape stands in.
     public func parameter(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
-        store.parameter(path.isEmpty ? name : path + "." + name, shape, initializer)
+        store.parameter(full(name), shape, initializer, as: type)
     }
 
     /// A parameter that is saved and loaded like the others and never trained: no gradient is recorded.
     public func constant(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
-        store.parameter(path.isEmpty ? name : path + "." + name, shape, initializer, isTrained: false)
+        store.parameter(full(name), shape, initializer, as: type, isTrained: false)
     }
+
+    /// The matrix of a linear layer, `[outputs, inputs]`, in the form in which the store keeps such.
+    package func matrix(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Matrix {
+        store.matrix(full(name), shape, initializer, as: type)
+    }
+
+    private func full(_ name: String) -> String { path.isEmpty ? name : path + "." + name }
 }

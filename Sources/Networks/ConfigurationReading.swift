@@ -36,6 +36,14 @@ extension KeyedDecodingContainer where Key: RawRepresentable<String> {
         value = try texts.enumerated().map { try choice($1, "\(key.rawValue)[\($0)]") }
     }
 
+    /// Reads the configuration of a part over a default; `null` leaves the default.
+    /// - Throws: `NetworkError` about the key in the part.
+    func readPart<Part: Decodable>(_ key: Key, into part: inout Part) throws {
+        var found: Part? = part
+        try read(key, into: &found)
+        if let found { part = found }
+    }
+
     private func choice<Choice: Named>(_ text: String, _ key: String) throws -> Choice {
         guard let found = Choice(configured: text) else {
             let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
@@ -82,5 +90,13 @@ func checkRange(_ key: String, _ value: Int, within range: ClosedRange<Int>) thr
     guard range.contains(value) else {
         throw NetworkError(
             key, "is \(value): use a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+}
+
+/// Checks that a number is above 0.
+/// - Throws: `NetworkError` otherwise.
+func checkPositive(_ key: String, _ value: Double) throws {
+    guard value.isFinite && value > 0 else {
+        throw NetworkError(key, "is \(value): use a number above 0")
     }
 }

@@ -2,15 +2,32 @@ import Checkpoints
 import Layers
 import Tensors
 
-/// A network that is kept in a folder: `config.json` and its weights, as diffusers lays them out.
+/// The library in whose layout a folder holds a network.
+public enum ConfigurationLibrary: Sendable, Equatable {
+    /// `_class_name` in `config.json`, weights in `diffusion_pytorch_model.safetensors`.
+    case diffusers
+    /// `architectures` and `model_type` in `config.json`, weights in `model.safetensors`. Where the network
+    /// is part of a larger one, the larger one's configuration holds this one's under `partOfWhole`.
+    case transformers(modelType: String, partOfWhole: String? = nil)
+
+    /// What the files of weights are called after.
+    var weightsBase: String { self == .diffusers ? "diffusion_pytorch_model" : "model" }
+}
+
+/// A network that is kept in a folder: `config.json` and its weights, as its library lays them out.
 public protocol ConfiguredNetwork {
     /// What the network is built from.
     associatedtype Configuration: Codable & Sendable
 
-    /// What `config.json` calls the network under `_class_name`.
+    /// What `config.json` calls the network under `_class_name` or `architectures`.
     static var className: String { get }
+    /// The library whose layout its folders have.
+    static var library: ConfigurationLibrary { get }
     /// From names that older files use to those of the network.
     static var nameMap: NameMap { get }
+    /// Whether a tensor of a checkpoint is no part of the network and may be there all the same: a buffer,
+    /// or a part of the larger network that the checkpoint was made for. All others must be known.
+    static func passesOver(_ name: String, in source: any TensorSource) -> Bool
 
     /// What the network was built from.
     var configuration: Configuration { get }
@@ -22,6 +39,10 @@ public protocol ConfiguredNetwork {
 extension ConfiguredNetwork {
     /// Every name as it is.
     public static var nameMap: NameMap { ["*": "*"] }
+    /// That of diffusers.
+    public static var library: ConfigurationLibrary { .diffusers }
+    /// No tensor.
+    public static func passesOver(_ name: String, in source: any TensorSource) -> Bool { false }
 
     /// Reads the configuration of a folder.
     /// - Throws: `CheckpointError` that names the file and the key.
@@ -32,8 +53,18 @@ extension ConfiguredNetwork {
     /// The configuration that a `config.json` holds.
     /// - Throws: `CheckpointError` that names the file and the key.
     public static func configuration(_ object: JSONObject) throws -> Configuration {
-        if let found: String = try object.optional("_class_name"), found != className {
-            throw CheckpointError(object.place, "describes a '\(found)', and a '\(className)' is needed")
+        switch library {
+        case .diffusers:
+            if let found: String = try object.optional("_class_name"), found != className {
+                throw CheckpointError(object.place, "describes a '\(found)', and a '\(className)' is needed")
+            }
+        case .transformers(let modelType, let partOfWhole):
+            if let partOfWhole, let part: JSONObject = try object.optional(partOfWhole) {
+                return try part.decoded()
+            }
+            if let found: String = try object.optional("model_type"), found != modelType {
+                throw CheckpointError(object.place, "describes a '\(found)', and a '\(modelType)' is needed")
+            }
         }
         return try object.decoded()
     }
@@ -41,14 +72,26 @@ extension ConfiguredNetwork {
     /// The form in which `config.json` holds a configuration.
     public static func json(_ configuration: Configuration) throws -> JSONObject {
         var object = try JSONObject(encoding: configuration)
-        object["_class_name"] = .string(className)
+        switch library {
+        case .diffusers: object["_class_name"] = .string(className)
+        case .transformers(let modelType, _):
+            object["architectures"] = .array([.string(className)])
+            object["model_type"] = .string(modelType)
+        }
         return object
     }
 
-    /// The weights of a folder under the network's own names; names of older files are translated.
+    /// The weights of a folder under the network's own names.
     /// - Throws: `CheckpointError` for the files.
     public static func weights(of folder: ModelFolder) throws -> any TensorSource {
-        try RenamedSource(folder.weights(), nameMap)
+        try native(folder.weights())
+    }
+
+    /// A checkpoint under the network's own names: those of older files are translated, and what the
+    /// network passes over is not on offer.
+    /// - Throws: `CheckpointError` where two names become one.
+    public static func native(_ source: any TensorSource) throws -> any TensorSource {
+        try RenamedSource(source, nameMap) { passesOver($0, in: source) }
     }
 
     /// Builds the network of a folder with the weights there.
@@ -57,15 +100,17 @@ extension ConfiguredNetwork {
     ///   - purpose: whether the parameters will be trained.
     ///   - elementType: what the parameters become.
     ///   - device: where the parameters go.
+    ///   - matrices: how the matrices of linear layers are kept.
     /// - Returns: the network, and the store with its parameters and the report of the load.
     /// - Throws: `CheckpointError` for the files, `LoadError` where weights and configuration differ.
     public static func load(
         _ folder: ModelFolder, purpose: ParameterStore.Purpose = .inference,
-        elementType: ElementType = .float32, on device: Device = .cpu
+        elementType: ElementType = .float32, on device: Device = .cpu, matrices: MatrixFormat = .full
     ) throws -> (network: Self, store: ParameterStore) {
         let configuration = try configuration(of: folder)
         let store = ParameterStore(
-            .loaded(try weights(of: folder)), purpose: purpose, elementType: elementType, on: device)
+            .loaded(try weights(of: folder)), purpose: purpose, elementType: elementType, on: device,
+            matrices: matrices)
         return (try store.build { try Self(configuration, $0) }, store)
     }
 
@@ -77,7 +122,9 @@ extension ConfiguredNetwork {
     ) throws {
         let object = try json(configuration)
         try folder.write(object)
-        try folder.write(parameters, metadata: ["format": "pt", "config": JSONValue.object(object).text])
+        try folder.write(
+            parameters, names: WeightsFileName(base: library.weightsBase),
+            metadata: ["format": "pt", "config": JSONValue.object(object).text])
     }
 
     /// Writes the configuration, and the parameters of a store that was built for this network.

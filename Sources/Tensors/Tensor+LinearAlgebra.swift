@@ -2,6 +2,7 @@
 
 private let matrixProduct = Operator("aten::matmul")
 private let affine = Operator("aten::linear")
+private let affineInt8 = Operator("aten::_weight_int8pack_mm")
 private let einsteinSum = Operator("aten::einsum")
 private let outerProduct = Operator("aten::outer")
 private let cholesky = Operator("aten::linalg_cholesky")
@@ -24,6 +25,12 @@ extension Tensor {
     /// x · weightᵀ + bias, `weight` being `[outputs, inputs]`.
     public func linear(_ weight: Tensor, bias: Tensor? = nil) -> Tensor {
         affine(.tensor(self), .tensor(weight), .optional(bias))
+    }
+
+    /// x · (values · scales)ᵀ, by rows: this tensor is `[rows, inputs]`, `values` `[outputs, inputs]` in
+    /// `int8`, and `scales` `[outputs]` of this tensor's element type.
+    package func linear(int8 values: Tensor, scales: Tensor) -> Tensor {
+        affineInt8(.tensor(self), .tensor(values), .tensor(scales))
     }
 
     /// The matrix of products of two vectors.

@@ -120,6 +120,27 @@ private func draws(_ seed: UInt64, _ shape: Shape) -> Tensor {
         expectClose(layer(x), affine ? normal * w + b : normal, absolute: 1e-12)
     }
 
+    @Test func `a root mean square norm gives squares the mean 1, then scales, in float32 at least`() throws {
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 21)), elementType: .float64)
+        let layer = try store.build { RMSNorm(width: 6, epsilon: 0, $0) }
+        let x = draws(22, [4, 6]).to(.float64) * 3 + 1
+        expectClose(layer(x).squared().mean([1]), .ones([4], .float64), absolute: 1e-12)
+        let scaled = try ParameterStore(.loaded(TensorDictionary(["weight": Tensor([2.0, -1])]))).build {
+            RMSNorm(width: 2, epsilon: 1, $0)
+        }
+        expectClose(
+            scaled(Tensor([1.0, 7]).to(.float32)), Tensor([2, -7] as [Float]) / 26.0.squareRoot(),
+            relative: 1e-6)
+        // The squares of these do not fit into float16.
+        let half = try ParameterStore(
+            .loaded(TensorDictionary(["weight": .ones([2])])), elementType: .float16
+        )
+        .build { RMSNorm(width: 2, $0) }
+        let result = half(Tensor([30_000.0, -30_000]).to(.float16))
+        #expect(result.elementType == .float16)
+        expectClose(result, Tensor([1.0, -1]).to(.float16), absolute: 0)
+    }
+
     @Test func `attention weighs values by the softmax of the products`() throws {
         let (width, heads, size, tokens) = (6, 2, 3, 4)
         var parameters: [String: Tensor] = [:]
@@ -154,6 +175,9 @@ private func draws(_ seed: UInt64, _ shape: Shape) -> Tensor {
             case .silu, .swish: return x / (1 + exp(-x))
             case .mish: return x * tanh(log1p(exp(x)))
             case .gelu: return x * 0.5 * (1 + erf(x / 2.0.squareRoot()))
+            case .quickGELU: return x / (1 + exp(-1.702 * x))
+            case .newGELU:
+                return x / 2 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
             case .relu: return max(x, 0)
             }
         }
