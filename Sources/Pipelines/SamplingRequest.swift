@@ -80,7 +80,9 @@ public struct SamplingPlan {
         var options = SamplerOptions()
         options.eta = request.eta
         sampler = try own.sampler(solver, steps: steps, grid: request.grid, options: options)
-        if let first = sampler.grid.steps.first?.from, !own.prediction.isDefined(at: first) {
+        if let first = sampler.grid.steps.first?.from, !own.prediction.isDefined(at: first),
+            !scheduler.cutsOffData
+        {
             throw PipelineError(
                 "the process starts with nothing of the data, which predicted noise cannot undo")
         }
@@ -88,9 +90,23 @@ public struct SamplingPlan {
         guidance = request.guidance ?? (request.classes == nil ? 1 : model.card.guidance ?? 1)
         guard guidance.isFinite else { throw PipelineError("--guidance is \(guidance): give a number") }
         labels = try Self.labels(model, request, guidance: guidance)
-        guard model.configuration.outputChannels == model.configuration.channels else {
+        try Self.checkVariance(model, scheduler)
+    }
+
+    /// A network has as many output channels as pictures have, or twice as many: the others are a variance.
+    private static func checkVariance(_ model: PictureModel, _ scheduler: SchedulerConfiguration) throws {
+        let (given, channels) = (model.configuration.outputChannels, model.configuration.channels)
+        guard given == channels || given == 2 * channels else {
             throw PipelineError(
-                "\(model.name) gives \(model.configuration.outputChannels) channels for pictures of \(model.configuration.channels): learned variances are not sampled"
+                "\(model.name) gives \(given) channels for pictures of \(channels): it needs as many, or twice as many for a learned variance"
+            )
+        }
+        let isAncestral = [.ddpm, .unCLIP].contains(scheduler.kind)
+        if isAncestral, given == channels, let variance = scheduler.variance,
+            [.learned, .learnedRange].contains(variance)
+        {
+            throw PipelineError(
+                "variance_type is '\(variance.rawValue)', and \(model.name) gives no channels for a variance: use 'fixed_small' or another solver"
             )
         }
     }

@@ -58,12 +58,19 @@ enum Program {
             exit(0)
         case .validationFailure:
             // One sentence; the usage is what --help is for.
-            say("error: \(Langevin.message(for: error))")
+            say("error: \(oneSentence(Langevin.message(for: error)))")
             exit(2)
         default:
             say("error: \(error)")
             exit(1)
         }
+    }
+
+    /// A message that lists what can be given, one a line, as a sentence.
+    private static func oneSentence(_ message: String) -> String {
+        let lines = message.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        let words = lines.dropFirst().map { $0.hasPrefix("- ") ? String($0.dropFirst(2)) : $0 }
+        return words.isEmpty ? message : lines[0] + " " + words.joined(separator: ", ")
     }
 
     private static func isAboutInput(_ error: any Error) -> Bool {

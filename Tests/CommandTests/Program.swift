@@ -53,6 +53,7 @@ struct Program {
         #expect(outcome.output.isEmpty, "\(call)", sourceLocation: sourceLocation)
         let sentence = outcome.messages.trimmingCharacters(in: .newlines)
         #expect(!sentence.isEmpty, "\(call)", sourceLocation: sourceLocation)
+        #expect(!sentence.contains("\n"), "\(call): \(sentence)", sourceLocation: sourceLocation)
         #expect(sentence.contains(words), "\(call): \(sentence)", sourceLocation: sourceLocation)
         #expect(!sentence.contains("Fatal error"), "\(call): \(sentence)", sourceLocation: sourceLocation)
     }
