@@ -31,6 +31,8 @@ public final class ParameterStore {
 
     /// The names, in the order in which the network asks.
     public private(set) var names: [String] = []
+    /// Names of tensors that are saved and loaded like parameters, and are none: they are not counted.
+    public private(set) var buffers: Set<String> = []
     private var table: [String: Tensor] = [:]
     /// What became of every tensor.
     public private(set) var report = LoadReport()
@@ -70,7 +72,9 @@ public final class ParameterStore {
     public var named: [(String, Tensor)] { names.map { ($0, table[$0]!) } }
 
     /// The number of values in all parameters; a tensor that two layers share counts once.
-    public var parameterCount: Int { names.reduce(0) { $0 + table[$1]!.shape.elementCount } }
+    public var parameterCount: Int {
+        names.reduce(0) { buffers.contains($1) ? $0 : $0 + table[$1]!.shape.elementCount }
+    }
 
     /// The parameters as a source, to build or save another network from.
     public var source: TensorDictionary { TensorDictionary(table) }
@@ -93,6 +97,11 @@ public final class ParameterStore {
         names.append(name)
         table[name] = tensor
         return tensor
+    }
+
+    func buffer(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
+        buffers.insert(name)
+        return parameter(name, shape, initializer, isTrained: false)
     }
 
     private func drawn(_ shape: Shape, _ initializer: Initializer, _ generator: RandomGenerator) throws
@@ -152,5 +161,11 @@ public struct Weights {
     /// A parameter that is saved and loaded like the others and never trained: no gradient is recorded.
     public func constant(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
         store.parameter(path.isEmpty ? name : path + "." + name, shape, initializer, isTrained: false)
+    }
+
+    /// A tensor that belongs to the network and follows from its configuration: saved and loaded like a
+    /// parameter, neither trained nor counted.
+    public func buffer(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
+        store.buffer(path.isEmpty ? name : path + "." + name, shape, initializer)
     }
 }
