@@ -107,8 +107,8 @@ public struct RenamedSource: TensorSource {
     }
 }
 
-/// One side of a row of a `NameMap`, cut at its placeholders.
-private struct NamePattern: Sendable {
+/// One side of a row of a `NameMap` or `TensorLayout`, cut at its placeholders.
+struct NamePattern: Sendable {
     private enum Part: Sendable {
         case text([UInt8])
         case number(String)
