@@ -10,6 +10,10 @@ for oracle in unet convnext ddpm s0 noise forward frechet optimizer variance gui
     "$python" "$here/$oracle.py" --seed 0 --out "$fixtures/$oracle" >&2
 done
 "$python" "$here/unet_blocks.py" --seed 0 --out "$fixtures/unet" >&2
+for kind in dit mmdit; do
+    rm -rf "${fixtures:?}/$kind"
+    "$python" "$here/transformers_oracle.py" --seed 0 --only $kind --out "$fixtures/$kind" >&2
+done
 mkdir -p "$fixtures/solvers"
 if [ $# -ge 2 ]; then keep=none; else keep='k-*'; fi
 find "$fixtures/solvers" -name '*.safetensors' ! -name "$keep" -delete
