@@ -9,6 +9,8 @@ public protocol ConfiguredNetwork {
 
     /// What `config.json` calls the network under `_class_name`.
     static var className: String { get }
+    /// What older files call it.
+    static var olderClassNames: [String] { get }
     /// From names that older files use to those of the network.
     static var nameMap: NameMap { get }
 
@@ -20,6 +22,9 @@ public protocol ConfiguredNetwork {
 }
 
 extension ConfiguredNetwork {
+    /// None.
+    public static var olderClassNames: [String] { [] }
+
     /// Every name as it is.
     public static var nameMap: NameMap { ["*": "*"] }
 
@@ -32,7 +37,9 @@ extension ConfiguredNetwork {
     /// The configuration that a `config.json` holds.
     /// - Throws: `CheckpointError` that names the file and the key.
     public static func configuration(_ object: JSONObject) throws -> Configuration {
-        if let found: String = try object.optional("_class_name"), found != className {
+        if let found: String = try object.optional("_class_name"),
+            found != className, !olderClassNames.contains(found)
+        {
             throw CheckpointError(object.place, "describes a '\(found)', and a '\(className)' is needed")
         }
         return try object.decoded()
