@@ -82,25 +82,44 @@ import Testing
 
     private let table = "weight.pos_embed.pos_embed"
 
-    @Test func `a written folder gives the same network, and needs its table of places`() throws {
-        let temporary = try TemporaryFolder()
-        let folder = ModelFolder(temporary("transformer"))
+    /// A network whose every parameter says something, and what it answers to one question.
+    private func stirred() throws -> (network: MMDiT, store: ParameterStore) {
         let generator = RandomGenerator(seed: 2)
         let drawn = ParameterStore(.initialized(generator))
         _ = try drawn.build { try MMDiT(small, $0) }
         let noisy = drawn.source.tensors.mapValues { $0 + 0.2 * generator.normal($0.shape) }
         let store = ParameterStore(.loaded(TensorDictionary(noisy)))
-        let network = try store.build { try MMDiT(small, $0) }
+        return (try store.build { try MMDiT(small, $0) }, store)
+    }
+
+    private func answer(_ network: MMDiT, as type: ElementType = .float32) -> Tensor {
+        let generator = RandomGenerator(seed: 3)
+        let x = generator.normal([2, 3, 12, 4]).to(type)
+        let (context, pooled) = (generator.normal([2, 4, 5]), generator.normal([2, 7]))
+        return network(
+            x, time: Tensor([400.5] as [Float]), context: context.to(type), pooled: pooled.to(type))
+    }
+
+    @Test func `half precision stays half, and near`() throws {
+        let (network, store) = try stirred()
+        let half = try ParameterStore(.loaded(store.source), elementType: .bfloat16).build {
+            try MMDiT(small, $0)
+        }
+        let (found, exact) = (answer(half, as: .bfloat16), answer(network))
+        #expect(found.elementType == .bfloat16)
+        let largest: Double = try exact.magnitude().max().item()
+        #expect(try distance(found, exact) < 0.1 * largest)
+    }
+
+    @Test func `a written folder gives the same network, and needs its table of places`() throws {
+        let temporary = try TemporaryFolder()
+        let folder = ModelFolder(temporary("transformer"))
+        let (network, store) = try stirred()
         try network.write(store, to: folder)
         #expect(try folder.configuration()["_class_name"] == "SD3Transformer2DModel")
 
         let loaded = try MMDiT.load(folder)
         #expect(loaded.network.configuration == small)
-        let x = generator.normal([2, 3, 12, 4])
-        let (context, pooled) = (generator.normal([2, 4, 5]), generator.normal([2, 7]))
-        func answer(_ network: MMDiT) -> Tensor {
-            network(x, time: Tensor([400.5] as [Float]), context: context, pooled: pooled)
-        }
         #expect(try distance(answer(loaded.network), answer(network)) == 0)
         #expect(try answer(network).magnitude().max().item() > 0.01)
 

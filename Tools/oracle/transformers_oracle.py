@@ -7,7 +7,7 @@ from diffusers.models.embeddings import get_timestep_embedding
 from diffusers.models.normalization import FP32LayerNorm, RMSNorm
 
 from common import Draw, arguments, finite, write
-from unet import randomise
+from unet import Float64Sinusoid, randomise
 
 ACTIVATIONS = ("gelu-approximate", "geglu", "linear-silu", "gelu", "swiglu", "geglu-approximate")
 NORMS = ("rms_norm", None, "layer_norm", "fp32_layer_norm")
@@ -112,27 +112,45 @@ def use_float64(network):
             module.forward = lambda x, m=module: F.layer_norm(x, m.normalized_shape, m.weight, m.bias, m.eps)
 
 
-def reference(network, forward, inputs, draw):
-    randomise(network, draw)
+def answer(network, forward, inputs, cotangent):
+    """The output, and the gradients of output and cotangent's mean product in inputs and parameters."""
     leaves = {key: value.clone().requires_grad_(value.is_floating_point() and key != "timestep")
               for key, value in inputs.items()}
+    network.zero_grad()
     output = forward(**leaves)
-    cotangent = draw.normal(*output.shape, dtype=torch.float32)
-    loss = (output * cotangent).mean()
-    loss.backward()
-    tensors = {"input." + key: value for key, value in inputs.items()}
-    tensors |= {"input.cotangent": cotangent, "output.sample": output, "output.loss": loss}
-    tensors |= {"weight." + key: value for key, value in network.state_dict().items()}
-    for key, value in list(leaves.items()) + list(network.named_parameters()):
-        if value.requires_grad:
-            tensors["gradient." + key] = torch.zeros_like(value) if value.grad is None else value.grad
-    tensors = {key: value.detach().clone() for key, value in tensors.items()}
+    (output * cotangent).mean().backward()
+    gradients = {key: torch.zeros_like(value) if value.grad is None else value.grad.clone()
+                 for key, value in list(leaves.items()) + list(network.named_parameters()) if value.requires_grad}
+    return output.detach(), gradients
+
+
+def reference(network, forward, inputs, draw):
+    """The tensors of one case, or None where rounding alone moves them by a third of what the tests tolerate."""
+    randomise(network, draw)
+    state = {"weight." + key: value.clone() for key, value in network.state_dict().items()}
     with torch.no_grad():
-        use_float64(network)
-        wide = {key: value.double() if value.is_floating_point() else value for key, value in inputs.items()}
-        tensors["input64.timestep"] = wide["timestep"] = torch.zeros_like(inputs["timestep"])
-        tensors["output64.sample"] = forward(**wide)
-    return tensors
+        shape = forward(**inputs).shape
+    cotangent = draw.normal(*shape, dtype=torch.float32)
+    output, gradients = answer(network, forward, inputs, cotangent)
+    tensors = {"input." + key: value for key, value in inputs.items()} | state
+    tensors |= {"input.cotangent": cotangent, "output.sample": output}
+    tensors |= {"gradient." + key: value for key, value in gradients.items()}
+
+    use_float64(network)
+    wide = {key: value.double() if value.is_floating_point() else value for key, value in inputs.items()}
+    zero = torch.zeros_like(inputs["timestep"])
+    with torch.no_grad():
+        tensors |= {"input64.timestep": zero, "output64.sample": forward(**(wide | {"timestep": zero}))}
+    for module in list(network.modules()):
+        if hasattr(module, "time_proj"):
+            module.time_proj = Float64Sinusoid(module.time_proj)
+    exact, exact_gradients = answer(network, forward, wide, cotangent.double())
+    largest = max(value.abs().max() for value in gradients.values())
+    stable = (output - exact).abs().max() < 3e-6 and finite(*tensors.values())
+    for key, value in gradients.items():
+        tolerance = 3e-5 * value.abs().max() + 3e-7 * largest
+        stable = stable and (value - exact_gradients[key]).abs().max() < tolerance
+    return tensors if stable else None
 
 
 # --- the authors' layout of DiT --------------------------------------------------------------------------------
@@ -188,8 +206,8 @@ def original_forward(w, sample, times, labels, heads, patch):
     return joined(linear(norm(x) * (1 + scale) + shift, "final_layer.linear"), rows, columns, patch)
 
 
-def write_original(options):
-    draw = Draw(options.seed, "dit-original")
+def write_original(options, attempt=0):
+    draw = Draw(options.seed, f"dit-original/{attempt}")
     heads, layers, side = draw.integer(1, 3), draw.integer(2, 3), draw.integer(2, 4)
     settings = dict(num_attention_heads=heads, attention_head_dim=4, in_channels=draw.integer(1, 4), out_channels=6,
                     num_layers=layers, sample_size=2 * side, num_embeds_ada_norm=draw.integer(2, 6))
@@ -198,20 +216,22 @@ def write_original(options):
     for block in network.transformer_blocks:
         block.norm1.emb = embedder
     sample = draw.normal(2, settings["in_channels"], 2 * side, 2 * side, dtype=torch.float32)
-    times = torch.tensor([draw.integer(0, 999), draw.integer(0, 999)])
+    times = torch.tensor([draw.integer(0, 20), draw.integer(0, 20)])
     labels = torch.tensor([0, settings["num_embeds_ada_norm"]])
     weights = original_state(network)
     output = original_forward(weights, sample, times, labels, heads, 2)
     with torch.no_grad():
         theirs = network(sample, timestep=times, class_labels=labels).sample
-    assert (output - theirs).abs().max() < 1e-5 * theirs.abs().max()
+    if (output - theirs).abs().max() > 2e-6:  # a case that rounding moves
+        assert (output - theirs).abs().max() < 1e-4
+        return write_original(options, attempt + 1)
     tensors = {"original." + key: value for key, value in weights.items()}
     tensors |= {"input.sample": sample, "input.timestep": times, "input.class_labels": labels, "output.sample": output}
     write(options.out, f"original-{options.seed}", tensors, {"seed": options.seed, "configuration": settings})
 
 
 def main():
-    options = arguments(__doc__, dit=6, mmdit=6, limit=70, only="")
+    options = arguments(__doc__, dit=6, mmdit=6, limit=50, only="")
     for prefix, count, make in (("dit", options.dit, dit_case), ("mmdit", options.mmdit, mmdit_case)):
         if options.only not in ("", prefix):
             continue
@@ -222,8 +242,7 @@ def main():
             network, settings, forward, inputs, more = make(draw, index)
             count_of_parameters = network.num_parameters()
             tensors = reference(network, forward, inputs, draw)
-            size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
-            if not finite(*tensors.values()) or size > options.limit * 1024:
+            if tensors is None or sum(t.numel() * t.element_size() for t in tensors.values()) > options.limit * 1024:
                 continue
             settings = {key: value for key, value in settings.items() if not key.startswith("_")}
             write(options.out, f"{prefix}-{options.seed}-{index}", tensors,
