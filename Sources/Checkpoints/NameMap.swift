@@ -107,7 +107,7 @@ public struct RenamedSource: TensorSource {
     }
 }
 
-/// One side of a row of a `NameMap` or `TensorLayout`, cut at its placeholders.
+/// One side of a row of a `NameMap`, cut at its placeholders.
 struct NamePattern: Sendable {
     private enum Part: Sendable {
         case text([UInt8])

@@ -45,3 +45,24 @@ public struct LayerNorm {
         x.layerNormalized(over: [width], weight: weight, bias: bias, epsilon: epsilon)
     }
 }
+
+/// Root mean square 1 over the innermost dimension, means left alone. Parameter `weight` `[width]`.
+/// Source: Zhang and Sennrich 2019 (arXiv:1910.07467), equation 4.
+public struct RMSNorm {
+    let weight: Tensor
+    let epsilon: Double
+
+    /// A norm of `width` features.
+    public init(width: Int, epsilon: Double = 1e-6, _ weights: Weights) {
+        weight = weights.parameter("weight", [width], .ones)
+        self.epsilon = epsilon
+    }
+
+    /// `[…, width]`, the shape stays. Squares are summed in `float32` at least; the result has the type
+    /// of the weights.
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        let wide = x.elementType == .float64 ? x : x.to(.float32)
+        let meanSquare = wide.squared().mean([-1], keepingDimensions: true)
+        return weight * (wide * (meanSquare + epsilon).inverseSquareRoot()).to(weight.elementType)
+    }
+}

@@ -1,6 +1,5 @@
 private let groupNormalize = Operator("aten::group_norm")
 private let layerNormalize = Operator("aten::layer_norm")
-private let rootMeanSquareNormalize = Operator("aten::rms_norm")
 
 extension Tensor {
     /// Mean 0 and variance 1 over each group of channels, then scaled and shifted by channel.
@@ -19,12 +18,5 @@ extension Tensor {
     ) -> Tensor {
         layerNormalize(
             .tensor(self), .ints(shape.extents), .optional(weight), .optional(bias), .double(epsilon))
-    }
-
-    /// Mean square 1 over the innermost dimensions, then scaled; half precision is squared in float32.
-    /// Source: Zhang and Sennrich 2019 (arXiv:1910.07467), equation 4.
-    public func rmsNormalized(over shape: Shape, weight: Tensor? = nil, epsilon: Double) -> Tensor {
-        rootMeanSquareNormalize(
-            .tensor(self), .ints(shape.extents), .optional(weight), .double(epsilon))
     }
 }

@@ -36,18 +36,6 @@ private func draws(_ seed: UInt64, _ shape: Shape) -> Tensor {
         #expect(try store.parameters.allSatisfy { try $0.magnitude().max().item() == 0 })
     }
 
-    @Test func `a norm of the mean square divides by its root and scales`() throws {
-        let (x, w) = (draws(31, [3, 5]), draws(32, [5]))
-        let layer = try build(["weight": w]) { RMSNorm(width: 5, epsilon: 1e-2, $0) }
-        let (xs, ws) = (try x.array(of: Double.self), try w.array(of: Double.self))
-        let expected = xs.indices.map { index in
-            let row = xs[index / 5 * 5..<index / 5 * 5 + 5]
-            let square = row.reduce(0) { $0 + $1 * $1 } / 5
-            return xs[index] / (square + 1e-2).squareRoot() * ws[index % 5]
-        }
-        expectClose(try layer(x).array(), expected, absolute: 1e-12)
-    }
-
     @Test func `an embedding gives the rows that are asked for`() throws {
         let table = draws(4, [5, 3])
         let layer = try build(["weight": table]) { Embedding(count: 5, width: 3, $0) }
