@@ -8,6 +8,8 @@ public enum Initializer: Sendable {
     case uniform(bound: Double)
     /// Normal around 0.
     case normal(deviation: Double)
+    /// The values of a tensor of the same shape, made only where they are needed.
+    case computed(@Sendable () -> Tensor)
 
     /// Zeros.
     public static let zeros = Initializer.constant(0)
@@ -25,6 +27,7 @@ public enum Initializer: Sendable {
         case .constant(let value): try tensor.assign(value)
         case .uniform(let bound): try tensor.fillUniform(-bound...bound, generator)
         case .normal(let deviation): try tensor.fillNormal(mean: 0, deviation: deviation, generator)
+        case .computed(let values): try tensor.assign(values())
         }
     }
 }

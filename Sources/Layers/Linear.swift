@@ -6,9 +6,13 @@ public struct Linear {
     let bias: Tensor?
 
     /// A layer from `inputs` to `outputs` features.
-    public init(inputs: Int, outputs: Int, bias: Bool = true, _ weights: Weights) {
-        weight = weights.matrix("weight", [outputs, inputs], .fanIn(inputs))
-        self.bias = bias ? weights.parameter("bias", [outputs], .fanIn(inputs)) : nil
+    /// - Parameter initializer: how weight and bias begin, `fanIn` where `nil`.
+    public init(
+        inputs: Int, outputs: Int, bias: Bool = true, initializer: Initializer? = nil, _ weights: Weights
+    ) {
+        let initializer = initializer ?? .fanIn(inputs)
+        weight = weights.matrix("weight", [outputs, inputs], initializer)
+        self.bias = bias ? weights.parameter("bias", [outputs], initializer) : nil
     }
 
     /// `[…, inputs]` → `[…, outputs]`

@@ -32,6 +32,8 @@ public final class ParameterStore {
 
     /// The names, in the order in which the network asks.
     public private(set) var names: [String] = []
+    /// Names of tensors that are saved and loaded like parameters, and are none: they are not counted.
+    public private(set) var buffers: Set<String> = []
     private var table: [String: Tensor] = [:]
     private var quantized: [String: QuantizedMatrix] = [:]
     /// What became of every tensor.
@@ -77,7 +79,9 @@ public final class ParameterStore {
 
     /// The number of values in all parameters; a tensor that two layers share counts once.
     public var parameterCount: Int {
-        names.reduce(0) { $0 + (table[$1] ?? quantized[$1]!.values).shape.elementCount }
+        names.reduce(0) {
+            buffers.contains($1) ? $0 : $0 + (table[$1] ?? quantized[$1]!.values).shape.elementCount
+        }
     }
 
     /// The number of bytes of all parameters as they are kept.
@@ -136,6 +140,11 @@ public final class ParameterStore {
             return tensor
         case .loaded(let source): return try loaded(name, shape, source)
         }
+    }
+
+    func buffer(_ name: String, _ shape: Shape, _ initializer: Initializer, as type: ElementType?) -> Tensor {
+        buffers.insert(name)
+        return parameter(name, shape, initializer, as: type, isTrained: false)
     }
 
     private func loaded(_ name: String, _ shape: Shape, _ source: any TensorSource) throws -> Tensor? {
@@ -207,4 +216,10 @@ public struct Weights {
     }
 
     private func full(_ name: String) -> String { path.isEmpty ? name : path + "." + name }
+
+    /// A tensor that belongs to the network and follows from its configuration: saved and loaded like a
+    /// parameter, neither trained nor counted.
+    public func buffer(_ name: String, _ shape: Shape, _ initializer: Initializer) -> Tensor {
+        store.buffer(full(name), shape, initializer, as: type)
+    }
 }

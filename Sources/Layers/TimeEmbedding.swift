@@ -15,7 +15,10 @@ public func sinusoidalEmbedding(
     let exponents =
         Tensor.range(to: Double(half), .float32, on: times.device) * -Foundation.log(maxPeriod)
         / (Double(half) - shift)
-    let angles = times.to(.float32).unsqueezed(1) * exponents.exp().unsqueezed(0)
+    // The float32 exponential of the matrix library is off by a last bit here and there, another on each
+    // processor, which a time of 1,000 multiplies: rounded once, frequencies are nearest to all of them.
+    let frequencies = exponents.to(.float64).exp().to(.float32)
+    let angles = times.to(.float32).unsqueezed(1) * frequencies.unsqueezed(0)
     let parts = cosinesFirst ? [angles.cos(), angles.sin()] : [angles.sin(), angles.cos()]
     let embedding = concatenated(parts, along: -1)
     return width % 2 == 1 ? embedding.padded([0, 1]) : embedding

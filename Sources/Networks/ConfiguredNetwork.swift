@@ -23,6 +23,8 @@ public protocol ConfiguredNetwork {
     static var className: String { get }
     /// The library whose layout its folders have.
     static var library: ConfigurationLibrary { get }
+    /// What older files call it.
+    static var olderClassNames: [String] { get }
     /// From names that older files use to those of the network.
     static var nameMap: NameMap { get }
     /// Whether a tensor of a checkpoint is no part of the network and may be there all the same: a buffer,
@@ -37,6 +39,9 @@ public protocol ConfiguredNetwork {
 }
 
 extension ConfiguredNetwork {
+    /// None.
+    public static var olderClassNames: [String] { [] }
+
     /// Every name as it is.
     public static var nameMap: NameMap { ["*": "*"] }
     /// That of diffusers.
@@ -55,7 +60,9 @@ extension ConfiguredNetwork {
     public static func configuration(_ object: JSONObject) throws -> Configuration {
         switch library {
         case .diffusers:
-            if let found: String = try object.optional("_class_name"), found != className {
+            if let found: String = try object.optional("_class_name"),
+                found != className, !olderClassNames.contains(found)
+            {
                 throw CheckpointError(object.place, "describes a '\(found)', and a '\(className)' is needed")
             }
         case .transformers(let modelType, let partOfWhole):

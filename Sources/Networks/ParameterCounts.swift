@@ -7,7 +7,7 @@ extension ParameterStore {
     /// in: `down_blocks`, `down_blocks.0`, and so on. The empty path is the whole network.
     public var parameterCounts: [String: Int] {
         var counts: [String: Int] = [:]
-        for (name, parameter) in zip(names, parameters) {
+        for (name, parameter) in named where !buffers.contains(name) {
             let count = parameter.shape.elementCount
             counts["", default: 0] += count
             var path = ""
@@ -24,7 +24,7 @@ extension ParameterStore {
     /// - Parameter depth: how many words of a dotted name make a part.
     public func parts(depth: Int) -> [(name: String, count: Int)] {
         var parts: [(name: String, count: Int)] = []
-        for (name, parameter) in named {
+        for (name, parameter) in named where !buffers.contains(name) {
             let part = name.split(separator: ".").prefix(depth).joined(separator: ".")
             if parts.last?.name != part { parts.append((part, 0)) }
             parts[parts.count - 1].count += parameter.shape.elementCount

@@ -30,6 +30,12 @@ private func draws(_ seed: UInt64, _ shape: Shape) -> Tensor {
         expectClose(try layer(x).array(), expected, absolute: 1e-12)
     }
 
+    @Test func `a linear layer begins as it is told`() throws {
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 1)))
+        _ = try store.build { Linear(inputs: 4, outputs: 2, initializer: .zeros, $0) }
+        #expect(try store.parameters.allSatisfy { try $0.magnitude().max().item() == 0 })
+    }
+
     @Test func `an embedding gives the rows that are asked for`() throws {
         let table = draws(4, [5, 3])
         let layer = try build(["weight": table]) { Embedding(count: 5, width: 3, $0) }

@@ -148,6 +148,27 @@ import Testing
         #expect(store.source.names == ["fixed", "trained"])
     }
 
+    @Test func `a buffer is loaded and saved, and neither trained nor counted`() throws {
+        func two(_ weights: Weights) -> (Tensor, Tensor) {
+            let buffer = weights["part"].buffer("places", [3], .computed { Tensor([1, 2, 3] as [Float]) })
+            return (buffer, weights.parameter("trained", [2], .ones))
+        }
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 1)), purpose: .training)
+        let (places, trained) = try store.build(two)
+        #expect(try places.array() == [1, 2, 3])
+        #expect(!places.requiresGradient && trained.requiresGradient)
+        #expect(store.names == ["part.places", "trained"] && store.buffers == ["part.places"])
+        #expect(store.parameterCount == 2)
+
+        var source = store.source
+        source.tensors["part.places"] = .zeros([3])
+        #expect(try ParameterStore(.loaded(source)).build(two).0.array() == [0, 0, 0])
+        source.tensors["part.places"] = nil
+        #expect { try ParameterStore(.loaded(source)).build(two) } throws: {
+            ($0 as? LoadError)?.report?.missing == ["part.places"]
+        }
+    }
+
     @Test func `inference records nothing and may share the source's memory`() throws {
         let store = ParameterStore(.loaded(complete))
         _ = try store.build(two)

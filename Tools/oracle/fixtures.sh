@@ -13,6 +13,10 @@ done
 rm -rf "${fixtures:?}/text"
 "$python" "$here/text_encoders.py" --seed 0 --out "$fixtures/text" >&2
 "$python" "$here/unet_blocks.py" --seed 0 --out "$fixtures/unet" >&2
+for kind in dit mmdit; do
+    rm -rf "${fixtures:?}/$kind"
+    "$python" "$here/transformers_oracle.py" --seed 0 --only $kind --out "$fixtures/$kind" >&2
+done
 mkdir -p "$fixtures/solvers"
 if [ $# -ge 2 ]; then keep=none; else keep='k-*'; fi
 find "$fixtures/solvers" -name '*.safetensors' ! -name "$keep" -delete

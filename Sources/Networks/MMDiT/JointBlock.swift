@@ -1,0 +1,69 @@
+import Layers
+import Tensors
+
+/// One block of an `MMDiT`: joint attention, then a feed-forward network for each stream. In the last
+/// block the context is only read. Parameters `norm1.*`, `norm1_context.*`, `attn.*`, `attn2.*`, `ff.*`,
+/// `ff_context.*`.
+/// Source: Esser et al. 2024 (arXiv:2403.03206), figure 2; the second attention is that of Stable
+/// Diffusion 3.5 medium (MMDiT-X).
+struct JointBlock {
+    let norm: LayerNorm
+    let modulation: Modulation
+    let contextModulation: Modulation
+    let attention: JointAttention
+    let secondAttention: JointAttention?
+    let feedForward: FeedForward
+    let contextFeedForward: FeedForward?
+
+    init(_ configuration: MMDiTConfiguration, layer: Int, _ weights: Weights) {
+        let width = configuration.width
+        let isLast = layer == configuration.numLayers - 1
+        let isDual = configuration.dualAttentionLayers.contains(layer)
+        norm = LayerNorm(width: width, epsilon: 1e-6, affine: false, weights)
+        modulation = Modulation(width: width, count: isDual ? 9 : 6, weights["norm1"]["linear"])
+        contextModulation = Modulation(
+            width: width, count: isLast ? 2 : 6, weights["norm1_context"]["linear"])
+        attention = JointAttention(
+            configuration, hasContext: true, answersContext: !isLast, weights["attn"])
+        secondAttention =
+            isDual
+            ? JointAttention(configuration, hasContext: false, answersContext: false, weights["attn2"]) : nil
+        feedForward = FeedForward(width: width, .geluApproximate, weights["ff"])
+        contextFeedForward =
+            isLast ? nil : FeedForward(width: width, .geluApproximate, weights["ff_context"])
+    }
+
+    /// - Parameters:
+    ///   - x: `[batch, patches, width]`
+    ///   - context: `[batch, tokens, width]`
+    ///   - told: the embedded condition after the non-linearity, `[batch, width]`.
+    /// - Returns: both, in their shapes.
+    func callAsFunction(_ x: Tensor, context: Tensor, told: Tensor) -> (Tensor, Tensor) {
+        let (parts, contextParts) = (modulation(told), contextModulation(told))
+        let normed = norm(x)
+        let (answer, contextAnswer) = attention(
+            normed.modulated(shift: parts[0], scale: parts[1]),
+            context: modulatedContext(context, contextParts))
+        var x = x.adding(productOf: parts[2], answer)
+        if let secondAttention {
+            let second = secondAttention(normed.modulated(shift: parts[6], scale: parts[7])).picture
+            x = x.adding(productOf: parts[8], second)
+        }
+        x = fed(x, feedForward, parts)
+        guard let contextFeedForward, let contextAnswer else { return (x, context) }
+        let read = context.adding(productOf: contextParts[2], contextAnswer)
+        return (x, fed(read, contextFeedForward, contextParts))
+    }
+
+    /// Where the context is only read, diffusers has the scale before the shift.
+    private func modulatedContext(_ context: Tensor, _ parts: [Tensor]) -> Tensor {
+        contextFeedForward == nil
+            ? norm(context).modulated(shift: parts[1], scale: parts[0])
+            : norm(context).modulated(shift: parts[0], scale: parts[1])
+    }
+
+    private func fed(_ x: Tensor, _ feedForward: FeedForward, _ parts: [Tensor]) -> Tensor {
+        x.adding(
+            productOf: parts[5], feedForward(norm(x).modulated(shift: parts[3], scale: parts[4])))
+    }
+}
