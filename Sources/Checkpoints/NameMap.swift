@@ -108,7 +108,7 @@ public struct RenamedSource: TensorSource {
 }
 
 /// One side of a row of a `NameMap`, cut at its placeholders.
-private struct NamePattern: Sendable {
+struct NamePattern: Sendable {
     private enum Part: Sendable {
         case text([UInt8])
         case number(String)
