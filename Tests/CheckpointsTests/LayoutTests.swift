@@ -99,8 +99,8 @@ struct ShapeSource: TensorSource {
 }
 
 @Suite struct LayoutTests {
-    /// Every name of every published file has its place, in both directions, with the shape that the network of
-    /// the published configuration needs.
+    /// Every name of every published file has its place, in both directions, with the shape that the network
+    /// of the published configuration needs.
     @Test(arguments: CheckpointFamily.allCases)
     func everyPublishedNameHasItsPlace(_ family: CheckpointFamily) throws {
         let published = try PublishedFile(family)

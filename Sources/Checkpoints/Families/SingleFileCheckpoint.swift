@@ -27,8 +27,8 @@ public struct SingleFileCheckpoint: Sendable {
     ///   - usesAverage: whether the denoising network's moving average (`model_ema`) is taken instead of the
     ///     weights beside it.
     ///   - allowsStrays: whether tensors that belong to nothing known are passed over.
-    /// - Throws: `CheckpointError` where the family is unknown, the average is wanted and missing, or a tensor
-    ///   belongs to nothing known.
+    /// - Throws: `CheckpointError` where the family is unknown, the average is wanted and missing, or a
+    ///   tensor belongs to nothing known.
     public init(
         _ source: any TensorSource, family: CheckpointFamily? = nil, usesAverage: Bool = false,
         allowsStrays: Bool = false

@@ -1,6 +1,6 @@
 /// The U-Net of the latent-diffusion code (`openaimodel.py`): blocks in one row, numbered through.
 ///
-/// How many levels there are, how many residual blocks each has and where attention is follows from the names.
+/// The number of levels, the residual blocks of each and the places of attention follow from the names.
 package struct CompVisUNet {
     /// How a level mixes pixels.
     package enum Attention { case none, transformer, heads }

@@ -26,7 +26,7 @@ public struct TensorLayout: Sendable {
     /// Whether a foreign name is one of this network's.
     public func claims(_ foreign: String) -> Bool { foreign.hasPrefix(prefix) }
 
-    /// What is seen of a foreign tensor: native names with their views, none where the layout does not know it.
+    /// What is seen of a foreign tensor: native names with their views, none where it is not known.
     public func natives(for foreign: String) -> [(name: String, view: TensorView)] {
         guard let name = local(foreign) else { return [] }
         return sections.compactMap { section in section.names.native(for: name).map { ($0, section.view) } }
