@@ -50,7 +50,7 @@ let package = Package(
         system("CZlib", "zlib", debian: "zlib1g-dev", brew: "zlib"),
         system("CLibCrypto", "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
 
-        room("Storage", ["CLibCrypto"]),
+        room("Storage", ["CLibCrypto", "CZlib"]),
         .target(name: "CTorch", dependencies: ["CLibTorch"]),
         room("Tensors", ["CTorch"]),
         room("Layers", ["Tensors"]),
@@ -58,8 +58,8 @@ let package = Package(
         room("Diffusion", ["Tensors"]),
         room("MonteCarlo", ["Tensors"]),
         room("Networks", ["Tensors", "Layers", "Checkpoints"]),
-        room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP", "CZlib"]),
-        room("Datasets", ["Tensors", "Pictures", "CZlib"]),
+        room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP"]),
+        room("Datasets", ["Storage", "Tensors", "Pictures"]),
         room(
             "Training",
             [
@@ -86,7 +86,7 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: settings),
         tests(of: "Tensors"),
         tests(of: "Layers"),
-        tests(of: "Checkpoints"),
+        tests(of: "Checkpoints", ["Storage"]),
         tests(of: "Diffusion", ["Layers"]),
         tests(of: "MonteCarlo"),
         tests(of: "Networks"),

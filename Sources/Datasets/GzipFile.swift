@@ -1,5 +1,5 @@
 import Foundation
-import Pictures
+import Storage
 
 /// A data file, gzip-compressed or not; its content says which, never its name.
 struct GzipFile {

@@ -1,5 +1,5 @@
-import CZlib
 import Foundation
+import Storage
 
 /// The chunks of a PNG file (PNG specification, third edition, section 5).
 package struct PNGChunks {
@@ -71,7 +71,7 @@ package struct PNGChunks {
 
 /// The CRC-32 of some bytes.
 private func checksum(_ bytes: ArraySlice<UInt8>) -> Int {
-    bytes.withUnsafeBytes { Int(crc32_z(0, $0.bindMemory(to: UInt8.self).baseAddress, $0.count)) }
+    bytes.withUnsafeBytes { Int(crc32($0)) }
 }
 
 extension Array where Element == UInt8 {

@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 /// A text that a PNG carries beside its pixels.
 public struct PictureText: Hashable, Sendable {

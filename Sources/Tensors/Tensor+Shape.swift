@@ -19,6 +19,7 @@ private let padConstant = Operator("aten::constant_pad_nd")
 private let repeatTimes = Operator("aten::repeat")
 private let repeatEach = Operator("aten::repeat_interleave.self_int")
 private let roll = Operator("aten::roll")
+private let window = Operator("aten::as_strided")
 
 extension Tensor {
     /// The same elements in another shape; one extent may be −1, and follows from the rest.
@@ -59,6 +60,12 @@ extension Tensor {
     /// One slice of a dimension, which disappears.
     public func select(_ index: Int, of dimension: Int = 0) -> Tensor {
         selectOne(.tensor(self), .int(dimension), .int(index))
+    }
+
+    /// A window of the memory under it, as another shape with steps of its own, counted in elements.
+    /// - Precondition: the window lies within the memory.
+    package func window(_ shape: Shape, strides: [Int], offset: Int) -> Tensor {
+        Tensors.window(.tensor(self), .ints(shape.extents), .ints(strides), .int(offset))
     }
 
     /// The slice at an index of the outermost dimension.

@@ -10,12 +10,14 @@ package enum InflateError: Error, Hashable {
     case tooLarge
 }
 
-/// The two frames around deflate streams.
+/// The frames around deflate streams.
 package enum DeflateFrame: Int32 {
     /// RFC 1950, as PNG uses it.
     case zlib = 15
     /// RFC 1952: `.gz` files, which may have several members one after the other.
     case gzip = 31
+    /// RFC 1951 without a frame, as zip archives hold it.
+    case bare = -15
 }
 
 /// Unpacks a compressed stream into at most `limit` bytes.

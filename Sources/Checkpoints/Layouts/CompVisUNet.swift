@@ -1,0 +1,125 @@
+/// The U-Net of the latent-diffusion code (`openaimodel.py`): blocks in one row, numbered through.
+///
+/// The number of levels, the residual blocks of each and the places of attention follow from the names.
+package struct CompVisUNet {
+    /// How a level mixes pixels.
+    package enum Attention { case none, transformer, heads }
+
+    /// Residual blocks of a level on the way down.
+    let layersPerBlock: Int
+    /// The attention of each level, from the highest resolution.
+    let attentions: [Attention]
+    /// The attention in the middle.
+    let middle: Attention
+
+    /// The structure of a U-Net whose names follow `prefix`, nil where they are none of a U-Net.
+    package init?(_ names: some Sequence<String>, prefix: String) {
+        let names = Set(names.lazy.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) })
+        guard names.contains("input_blocks.0.0.weight") else { return nil }
+        func attention(_ block: String) -> Attention {
+            if names.contains("\(block).qkv.weight") { return .heads }
+            return names.contains("\(block).proj_in.weight") ? .transformer : .none
+        }
+        // Every level but the last ends with a convolution that halves.
+        var levels: [[Int]] = [[]]
+        var index = 1
+        while true {
+            if names.contains("input_blocks.\(index).0.in_layers.0.weight") {
+                levels[levels.count - 1].append(index)
+            } else if names.contains("input_blocks.\(index).0.op.weight") {
+                levels.append([])
+            } else {
+                break
+            }
+            index += 1
+        }
+        guard let count = levels.first?.count, count > 0, levels.allSatisfy({ $0.count == count }) else {
+            return nil
+        }
+        layersPerBlock = count
+        attentions = levels.map { level in
+            level.lazy.map { attention("input_blocks.\($0).1") }.first { $0 != .none } ?? .none
+        }
+        middle = attention("middle_block.1")
+    }
+
+    /// The layout, for attention heads of a width where a level has `qkv`.
+    package func layout(prefix: String, headWidth: Int) -> TensorLayout {
+        var rows = BlockRows(headWidth: headWidth)
+        rows.exact += [
+            ("time_embed.0", "time_embedding.linear_1"), ("time_embed.2", "time_embedding.linear_2"),
+            ("input_blocks.0.0", "conv_in"), ("out.0", "conv_norm_out"), ("out.2", "conv_out"),
+            ("label_emb.0.0", "add_embedding.linear_1"), ("label_emb.0.2", "add_embedding.linear_2"),
+        ]
+        let last = attentions.count - 1
+        for (level, attention) in attentions.enumerated() {
+            let down = "down_blocks.\(level)"
+            let first = 1 + level * (layersPerBlock + 1)
+            for layer in 0..<layersPerBlock {
+                rows.residual("input_blocks.\(first + layer).0", "\(down).resnets.\(layer)")
+                rows.attention(attention, "input_blocks.\(first + layer).1", "\(down).attentions.\(layer)")
+            }
+            if level < last {
+                rows.exact.append(
+                    ("input_blocks.\(first + layersPerBlock).0.op", "\(down).downsamplers.0.conv"))
+            }
+            let up = "up_blocks.\(last - level)"
+            let start = (last - level) * (layersPerBlock + 1)
+            for layer in 0...layersPerBlock {
+                rows.residual("output_blocks.\(start + layer).0", "\(up).resnets.\(layer)")
+                rows.attention(attention, "output_blocks.\(start + layer).1", "\(up).attentions.\(layer)")
+            }
+            if level > 0 {
+                let place = attention == .none ? 1 : 2
+                rows.exact.append(
+                    ("output_blocks.\(start + layersPerBlock).\(place).conv", "\(up).upsamplers.0.conv"))
+            }
+        }
+        rows.residual("middle_block.0", "mid_block.resnets.0")
+        rows.attention(middle, "middle_block.1", "mid_block.attentions.0")
+        rows.residual("middle_block.2", "mid_block.resnets.1")
+        return TensorLayout(prefix: prefix, rows.sections)
+    }
+}
+
+/// The rows of a U-Net as they are collected; the exact ones stand for `weight` and `bias`.
+private struct BlockRows {
+    let headWidth: Int
+    var exact: [(String, String)] = []
+    private var scopes: [(String, String)] = []
+    private var matrices: [(String, String)] = []
+    private var heads: [(String, String)] = []
+
+    init(headWidth: Int) { self.headWidth = headWidth }
+
+    mutating func residual(_ foreign: String, _ native: String) {
+        exact += [
+            ("in_layers.0", "norm1"), ("in_layers.2", "conv1"), ("emb_layers.1", "time_emb_proj"),
+            ("out_layers.0", "norm2"), ("out_layers.3", "conv2"), ("skip_connection", "conv_shortcut"),
+        ].map { ("\(foreign).\($0)", "\(native).\($1)") }
+    }
+
+    mutating func attention(_ kind: CompVisUNet.Attention, _ foreign: String, _ native: String) {
+        switch kind {
+        case .none: break
+        case .transformer: scopes.append(("\(foreign).*", "\(native).*"))
+        case .heads:
+            exact.append(("\(foreign).norm", "\(native).group_norm"))
+            scopes.append(("\(foreign).proj_out.bias", "\(native).to_out.0.bias"))
+            matrices.append(("\(foreign).proj_out.weight", "\(native).to_out.0.weight"))
+            heads.append(("\(foreign).qkv", native))
+        }
+    }
+
+    var sections: [TensorLayout.Section] {
+        let whole = exact.flatMap { foreign, native in
+            ["weight", "bias"].map { ("\(foreign).\($0)", "\(native).\($0)") }
+        }
+        let parts: [TensorLayout.Section] = ["to_q", "to_k", "to_v"].enumerated().map { index, name in
+            let rows = heads.map { ("\($0).*", "\($1).\(name).*") }
+            return (.headPart(index, width: headWidth), NameMap(rows))
+        }
+        return [(.whole, NameMap(whole + [("label_emb.weight", "class_embedding.weight")] + scopes))]
+            + [(.matrix, NameMap(matrices))] + parts
+    }
+}

@@ -1,0 +1,102 @@
+extension PickleGraph {
+    /// The tensors that a checkpoint is about, and what else it holds.
+    ///
+    /// Training programs wrap weights: `{"state_dict": {…}, "epoch": 3, …}` (Lightning),
+    /// `{"model": {…}, "ema": {…}, "opt": {…}}`, or nothing around them.
+    /// - Throws: `CheckpointError` where it cannot be told which weights are meant.
+    func weights(
+        _ value: PickleValue, entry: String?, place: String
+    ) throws -> (tensors: NameTable<Int>, skipped: [String]) {
+        guard case .dictionary(var root) = value else {
+            throw CheckpointError(place, "it holds \(value.kind), and no tensors by name")
+        }
+        var path = ""
+        var skipped: [String] = []
+        func enter(_ key: String) throws {
+            guard let inner = try dictionary(key, in: root, place) else {
+                throw CheckpointError(
+                    place, "it holds no dictionary \(quoted(key)), but \(listed(keys(of: root)))")
+            }
+            skipped += others(in: root, path, but: key)
+            (root, path) = (inner, path + key + ".")
+        }
+        if let entry { try enter(entry) }
+        var depth = 0
+        while try dictionary("state_dict", in: root, place) != nil {
+            depth += 1
+            guard depth <= 8 else { throw CheckpointError(place, "its state_dict holds itself") }
+            try enter("state_dict")
+        }
+        if !holdsTensors(root) {
+            let candidates = dictionaries[root].compactMap { key, value -> String? in
+                guard case .text(let name) = key, case .dictionary(let inner) = value, holdsTensors(inner)
+                else {
+                    return nil
+                }
+                return name
+            }
+            guard let only = candidates.first else { throw CheckpointError(place, "it holds no tensors") }
+            guard candidates.count == 1 else {
+                throw CheckpointError(
+                    place, "it holds several sets of weights: say which of \(listed(candidates))")
+            }
+            try enter(only)
+        }
+        return try collect(root, path, skipped, place)
+    }
+
+    private func collect(
+        _ root: Int, _ path: String, _ skipped: [String], _ place: String
+    ) throws -> (NameTable<Int>, [String]) {
+        var tensors = NameTable<Int>()
+        var skipped = skipped
+        for (key, value) in dictionaries[root] {
+            guard case .text(let name) = key, case .tensor(let index) = value else {
+                skipped.append(described(path, key, value))
+                continue
+            }
+            guard tensors.append(name, index) else {
+                throw CheckpointError(place, "the tensor \(quoted(name)) stands twice in it")
+            }
+        }
+        return (tensors, skipped)
+    }
+
+    private func holdsTensors(_ index: Int) -> Bool {
+        dictionaries[index].contains { key, value in
+            if case .text = key, case .tensor = value { true } else { false }
+        }
+    }
+
+    /// The dictionary under a key of another one.
+    private func dictionary(_ key: String, in root: Int, _ place: String) throws -> Int? {
+        let found = dictionaries[root].compactMap { name, value -> Int? in
+            guard case .text(let text) = name, sameBytes(text, key), case .dictionary(let index) = value
+            else {
+                return nil
+            }
+            return index
+        }
+        guard found.count <= 1 else { throw CheckpointError(place, "\(quoted(key)) stands twice in it") }
+        return found.first
+    }
+
+    private func keys(of root: Int) -> [String] {
+        dictionaries[root].compactMap { key, _ in
+            guard case .text(let name) = key else { return nil }
+            return name
+        }
+    }
+
+    private func others(in root: Int, _ path: String, but taken: String) -> [String] {
+        dictionaries[root].compactMap { key, value in
+            if case .text(let name) = key, sameBytes(name, taken) { return nil }
+            return described(path, key, value)
+        }
+    }
+
+    private func described(_ path: String, _ key: PickleValue, _ value: PickleValue) -> String {
+        guard case .text(let name) = key else { return "\(path)[\(key.kind)]: \(value.kind)" }
+        return "\(path)\(name): \(value.kind)"
+    }
+}

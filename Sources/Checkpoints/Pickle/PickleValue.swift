@@ -1,0 +1,164 @@
+import Tensors
+
+/// A value that a pickle describes. Containers are places in a `PickleGraph`, so that values may hold each
+/// other in circles and be nested to any depth without recursion.
+enum PickleValue: Sendable {
+    case none
+    case bool(Bool)
+    case integer(Int)
+    case number(Double)
+    case text(String)
+    /// A list, a tuple or a set.
+    case sequence(Int)
+    case dictionary(Int)
+    case storage(Int)
+    case tensor(Int)
+    /// A class or function by name. It is never looked up.
+    case global(PickleGlobal)
+    /// Something of which only the name is known; nothing in it is looked at or run.
+    case opaque(String)
+
+    /// What it is, for messages.
+    var kind: String {
+        switch self {
+        case .none: "None"
+        case .bool: "a truth value"
+        case .integer, .number: "a number"
+        case .text: "a text"
+        case .sequence: "a list"
+        case .dictionary: "a dictionary"
+        case .storage: "a storage"
+        case .tensor: "a tensor"
+        case .global(let global): global.name
+        case .opaque(let name): name
+        }
+    }
+}
+
+/// The containers and tensors of a pickle.
+struct PickleGraph: Sendable {
+    var sequences: [[PickleValue]] = []
+    var dictionaries: [[(key: PickleValue, value: PickleValue)]] = []
+    var storages: [PickledStorage] = []
+    var tensors: [PickledTensor] = []
+
+    mutating func sequence(_ values: [PickleValue]) -> PickleValue {
+        sequences.append(values)
+        return .sequence(sequences.count - 1)
+    }
+
+    mutating func dictionary(_ members: [(key: PickleValue, value: PickleValue)]) -> PickleValue {
+        dictionaries.append(members)
+        return .dictionary(dictionaries.count - 1)
+    }
+}
+
+/// Memory of one element type that tensors look into; its bytes stand outside the pickle.
+struct PickledStorage: Sendable, Equatable {
+    /// The name under which the bytes are kept.
+    var key: String
+    /// The elements' type, nil where no tensor of ours can hold it.
+    var elementType: ElementType?
+    /// The name of the type in PyTorch.
+    var typeName: String
+    /// How many elements there are.
+    var count: Int
+}
+
+/// A tensor as a window of a storage.
+struct PickledTensor: Sendable {
+    var storage: Int
+    var offset: Int
+    var shape: [Int]
+    var strides: [Int]
+}
+
+/// A class or function that a pickle names.
+enum PickleGlobal: Sendable, Equatable {
+    case orderedDictionary
+    /// `torch.Size`, a tuple.
+    case size
+    case rebuildTensor
+    /// What gives its first argument back.
+    case rebuildParameter
+    case storage(ElementType?, String)
+    /// Something that the reader has no use for.
+    case other(String)
+
+    /// The name as `module.name`.
+    var name: String {
+        switch self {
+        case .orderedDictionary: "collections.OrderedDict"
+        case .size: "torch.Size"
+        case .rebuildTensor: "torch._utils._rebuild_tensor_v2"
+        case .rebuildParameter: "torch._utils._rebuild_parameter"
+        case .storage(_, let name), .other(let name): name
+        }
+    }
+
+    /// The meaning of a name, nil where a checkpoint has no business with it.
+    ///
+    /// Nothing that is named is run, whatever it is. Names of training programs become placeholders; any
+    /// other name means that the file wants to run something, and the file is refused.
+    init?(module: String, name: String) {
+        let full = "\(module).\(name)"
+        switch full {
+        case "collections.OrderedDict", "collections.defaultdict": self = .orderedDictionary
+        case "torch.Size": self = .size
+        case "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor": self = .rebuildTensor
+        case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state":
+            self = .rebuildParameter
+        default:
+            if let storage = Self.storage(module, name) {
+                self = storage
+            } else if Self.isHarmless(module, name) {
+                self = .other(full)
+            } else {
+                return nil
+            }
+        }
+    }
+
+    private static func storage(_ module: String, _ name: String) -> PickleGlobal? {
+        guard ["torch", "torch.cuda", "torch.storage"].contains(module), name.hasSuffix("Storage") else {
+            return nil
+        }
+        let type: ElementType? =
+            switch name {
+            case "FloatStorage": .float32
+            case "DoubleStorage": .float64
+            case "HalfStorage": .float16
+            case "BFloat16Storage": .bfloat16
+            case "LongStorage": .int64
+            case "IntStorage": .int32
+            case "ShortStorage": .int16
+            case "CharStorage": .int8
+            case "ByteStorage": .uint8
+            case "BoolStorage": .bool
+            default: nil
+            }
+        return .storage(type, "\(module).\(name)")
+    }
+
+    private static func isHarmless(_ module: String, _ name: String) -> Bool {
+        let root = String(module.prefix { $0 != "." })
+        if root == "builtins" || root == "__builtin__" { return plainTypes.contains(name) }
+        return trainingModules.contains(root) || harmless.contains("\(module).\(name)")
+    }
+
+    private static let plainTypes: Set<String> = [
+        "set", "frozenset", "list", "dict", "tuple", "int", "float", "str", "bool", "bytes", "bytearray",
+        "complex", "slice", "range", "object", "long", "unicode",
+    ]
+    /// Where the classes come from that training programs leave in checkpoints beside the weights.
+    private static let trainingModules: Set<String> = [
+        "torch", "numpy", "pytorch_lightning", "lightning", "lightning_fabric", "omegaconf", "ldm", "taming",
+        "sgm", "diffusers", "transformers", "accelerate", "guided_diffusion", "diffusion", "__main__",
+    ]
+    private static let harmless: Set<String> = [
+        "argparse.Namespace", "types.SimpleNamespace", "typing.Any", "typing.Union", "collections.Counter",
+        "collections.deque", "_codecs.encode", "copyreg._reconstructor", "copy_reg._reconstructor",
+        "pathlib.PosixPath", "pathlib.PurePosixPath", "pathlib.WindowsPath", "datetime.datetime",
+        "datetime.timedelta", "datetime.date", "decimal.Decimal", "fractions.Fraction", "uuid.UUID",
+    ]
+}
