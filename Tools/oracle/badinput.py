@@ -190,7 +190,8 @@ def models(program, report, options, room):
         refused(program, report, name, words, room, mentions)
     for name, folder in damaged_folders(base, room):
         refused(program, report, name, ["sample", folder, "--steps", "2", "-o", out], room)
-    zero = DDPMScheduler(50, rescale_betas_zero_snr=True, timestep_spacing="trailing")
+    # With clip_sample the infinite data are cut off at the range, which is a picture.
+    zero = DDPMScheduler(50, rescale_betas_zero_snr=True, timestep_spacing="trailing", clip_sample=False)
     folder = plain_model(os.path.join(room, "zero"), Draw(options.seed, "bad"), zero)
     refused(program, report, "noise prediction where alpha is zero", ["sample", folder, "--steps", "2", "-o", out], room)
     if os.path.exists("/dev/full"):
