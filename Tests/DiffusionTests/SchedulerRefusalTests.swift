@@ -25,7 +25,7 @@ import Testing
         Case(testDescription: "'linspace'", kind: .ddimInverse) { $0.spacing = .linspace },
         Case(testDescription: "'sample'", kind: .ddimInverse) { $0.prediction = .data },
         Case(testDescription: "'epsilon'", kind: .ddim) {
-            ($0.zeroTerminalSNR, $0.spacing) = (true, .trailing)
+            ($0.zeroTerminalSNR, $0.spacing, $0.clipsData) = (true, .trailing, false)
         },
         Case(testDescription: "'epsilon'", kind: .lcm) { $0.zeroTerminalSNR = true },
         Case(testDescription: "skip_prk_steps", kind: .pndm, steps: 3),
