@@ -1,0 +1,118 @@
+import Checkpoints
+
+/// CLIP's tokenizer: cleaned text to byte pairs, between a token for the start and one for the end
+/// (Radford et al. 2021, arXiv:2103.00020), equal to `CLIPTokenizer` of transformers 5.
+///
+/// Added tokens are looked for in the text itself. So where a folder pads with "!", as that of Stable
+/// Diffusion 2 and the second of SDXL do, every "!" of a prompt is the padding token, as it is there.
+public struct CLIPTokenizer: TextTokenizer {
+    public let length: Int
+    public let startToken: Int?
+    public let endToken: Int
+    public let paddingToken: Int
+    private let vocabulary: Vocabulary
+    private let finders: AddedTokenFinders
+    private let model: BytePairModel
+
+    /// Reads a folder with `tokenizer.json`, or with `vocab.json` and `merges.txt`. Of the former only the
+    /// model, the added tokens and what stands at start and end count, as in transformers 5.
+    /// - Throws: one sentence about what is wrong with a file.
+    public init(folder path: String) throws {
+        let folder = try TokenizerFolder(path)
+        let json = try folder.object("tokenizer.json")
+        let special = try SpecialTokens(
+            folder,
+            usual: [
+                "bos": "<|startoftext|>", "eos": "<|endoftext|>", "unk": "<|endoftext|>",
+                "pad": "<|endoftext|>",
+            ], model: json)
+        var (vocabulary, merges, place) =
+            try json.map { try Self.model(of: $0) } ?? Self.model(in: folder)
+        finders = try special.finders(
+            to: &vocabulary, required: ["bos", "eos", "unk", "pad"], place: path, clean: CLIPText.cleaned)
+        let (start, end) = (
+            try special.id("bos", in: vocabulary, place: path),
+            try special.id("eos", in: vocabulary, place: path)
+        )
+        try json?.checkEnds(start: start, end: end)
+        model = try BytePairModel(
+            vocabulary, merges: merges, unknown: special.id("unk", in: vocabulary, place: path), place: place)
+        paddingToken = try special.id("pad", in: vocabulary, place: path)
+        (startToken, endToken) = (start, end)
+        length = try folder.length() ?? 77
+        self.vocabulary = vocabulary
+    }
+
+    public func tokens(of text: String) -> [Int] {
+        finders.tokens(of: text, clean: CLIPText.cleaned) { text, tokens in
+            CLIPText.forEachWord(of: text) { model.append($0, to: &tokens) }
+        }
+    }
+
+    public func text(of tokens: some Sequence<Int>) -> String {
+        let bytes = tokens.flatMap { token -> [UInt8] in
+            let name = vocabulary.tokens[token]
+            guard name.hasSuffix(BytePairModel.endOfWord) else { return Self.bytes(of: name) }
+            return Self.bytes(of: name.dropLast(BytePairModel.endOfWord.count)) + [UInt8(ascii: " ")]
+        }
+        let text = String(decoding: bytes, as: UTF8.self)
+        return text.last == " " ? String(text.dropLast()) : text
+    }
+
+    private static func bytes(of token: some StringProtocol) -> [UInt8] {
+        token.unicodeScalars.flatMap { scalar in
+            ByteAlphabet.bytes[scalar].map { [$0] } ?? Array(String(scalar).utf8)
+        }
+    }
+}
+
+extension CLIPTokenizer {
+    private typealias Model = (vocabulary: Vocabulary, merges: [(String, String)], place: String)
+
+    private static func model(in folder: TokenizerFolder) throws -> Model {
+        guard let names = try folder.object("vocab.json"), let text = try folder.bytes("merges.txt") else {
+            throw TokenizerError(
+                folder.path, "it needs tokenizer.json, or vocab.json and merges.txt; fetch the missing file")
+        }
+        let place = folder.place("merges.txt")
+        var merges: [(String, String)] = []
+        for (index, line) in text.split(separator: UInt8(ascii: "\n")).enumerated() {
+            let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+            let tokens = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+                .map { String(decoding: $0, as: UTF8.self) }
+            if tokens[0].hasPrefix("#version") { continue }
+            guard tokens.count == 2 else {
+                throw TokenizerError(
+                    place,
+                    "entry \(index + 1) must be two tokens with a space between, it has \(tokens.count)")
+            }
+            merges.append((tokens[0], tokens[1]))
+        }
+        return (try Vocabulary(names, place: names.place), merges, place)
+    }
+
+    private static func model(of json: JSONObject) throws -> Model {
+        let place = json.place
+        let model: JSONObject = try read { try json.required("model") }
+        let type: String = try read { try model.optional("type") ?? "BPE" }
+        guard type == "BPE" else {
+            throw TokenizerError(place, "its model is \(quoted(type)); CLIP's tokenizer needs \"BPE\"")
+        }
+        let (names, pairs): (JSONObject, [JSONValue]) = try read {
+            (try model.required("vocab"), try model.required("merges"))
+        }
+        let merges = try pairs.enumerated().map { index, value in
+            let tokens: [String]? =
+                switch value {
+                case .string(let text):
+                    text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+                case let value: [String](json: value)
+                }
+            guard let tokens, tokens.count == 2 else {
+                throw TokenizerError(place, "merge \(index + 1) must hold two tokens")
+            }
+            return (tokens[0], tokens[1])
+        }
+        return (try Vocabulary(names, place: place), merges, place)
+    }
+}
