@@ -31,9 +31,8 @@ let package = Package(
         .library(
             name: "Langevin",
             targets: [
-                "Tensors", "Layers", "Checkpoints", "Diffusion", "MonteCarlo", "Networks", "Pictures",
-                "Datasets",
-                "Training", "Evaluation", "Pipelines",
+                "Tensors", "Layers", "Checkpoints", "Diffusion", "MonteCarlo", "Networks", "Tokenizers",
+                "Pictures", "Datasets", "Training", "Evaluation", "Pipelines",
             ]),
     ],
     dependencies: [
@@ -58,6 +57,7 @@ let package = Package(
         room("Diffusion", ["Tensors"]),
         room("MonteCarlo", ["Tensors"]),
         room("Networks", ["Tensors", "Layers", "Checkpoints"]),
+        room("Tokenizers", ["Storage", "Checkpoints"]),
         room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP", "CZlib"]),
         room("Datasets", ["Tensors", "Pictures", "CZlib"]),
         room(
@@ -90,6 +90,7 @@ let package = Package(
         tests(of: "Diffusion", ["Layers"]),
         tests(of: "MonteCarlo"),
         tests(of: "Networks"),
+        tests(of: "Tokenizers", ["Storage", "Checkpoints"]),
         tests(of: "Pictures", ["Storage"]),
         tests(of: "Datasets"),
         tests(of: "Training", ["Storage", "Layers", "Pictures", "Pipelines"]),

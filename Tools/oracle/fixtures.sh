@@ -10,8 +10,10 @@ for oracle in unet convnext ddpm s0 noise forward frechet optimizer variance gui
     "$python" "$here/$oracle.py" --seed 0 --out "$fixtures/$oracle" >&2
 done
 "$python" "$here/unet_blocks.py" --seed 0 --out "$fixtures/unet" >&2
+rm -rf "$fixtures/tokenizers"
+"$python" "$here/tokenizers_oracle.py" --seed 0 --out "$fixtures/tokenizers" >&2
 mkdir -p "$fixtures/solvers"
 if [ $# -ge 2 ]; then keep=none; else keep='k-*'; fi
 find "$fixtures/solvers" -name '*.safetensors' ! -name "$keep" -delete
 "$python" "$here/solvers.py" --seed 0 --out "$fixtures/solvers" ${2:+--k-diffusion "$2"} >&2
-chmod 644 "$fixtures"/*/*
+find "$fixtures" -type f -exec chmod 644 {} +
