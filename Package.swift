@@ -31,9 +31,8 @@ let package = Package(
         .library(
             name: "Langevin",
             targets: [
-                "Tensors", "Layers", "Checkpoints", "Diffusion", "MonteCarlo", "Networks", "Pictures",
-                "Datasets",
-                "Training", "Evaluation", "Pipelines",
+                "Tensors", "Layers", "Checkpoints", "Diffusion", "MonteCarlo", "Networks", "Tokenizers",
+                "Pictures", "Datasets", "Training", "Evaluation", "Pipelines",
             ]),
     ],
     dependencies: [
@@ -58,6 +57,7 @@ let package = Package(
         room("Diffusion", ["Tensors"]),
         room("MonteCarlo", ["Tensors"]),
         room("Networks", ["Tensors", "Layers", "Checkpoints"]),
+        room("Tokenizers", ["Storage", "Checkpoints"]),
         room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Datasets", ["Storage", "Tensors", "Pictures"]),
         room(
@@ -72,7 +72,9 @@ let package = Package(
             ["Tensors", "Layers", "Diffusion", "Datasets"]),
         room(
             "Pipelines",
-            ["Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures"]),
+            ["Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Tokenizers",
+                "Pictures",
+            ]),
         .executableTarget(
             name: "langevin",
             dependencies: [
@@ -90,6 +92,7 @@ let package = Package(
         tests(of: "Diffusion", ["Layers"]),
         tests(of: "MonteCarlo"),
         tests(of: "Networks"),
+        tests(of: "Tokenizers", ["Storage", "Checkpoints"]),
         tests(of: "Pictures", ["Storage"]),
         tests(of: "Datasets"),
         tests(of: "Training", ["Storage", "Layers", "Pictures", "Pipelines"]),

@@ -7,5 +7,9 @@ python=${LANGEVIN_ORACLE_PYTHON:-$(Tools/oracle/setup.sh)}
 seed=${SEED:-$(date +%Y%m%d)}
 echo "verify: seed $seed" >&2
 "$python" Tools/oracle/commands.py --program .build/release/langevin --seed "$seed" --recipe recipes/digits.yaml
+texts=$(mktemp -d)
+trap 'rm -rf "$texts"' EXIT
+"$python" Tools/oracle/tokenizers_oracle.py --seed "$seed" --strings 100000 --out "$texts"
+LANGEVIN_TOKENIZERS=$texts scripts/swift.sh test --filter TokenizersTests
 LANGEVIN_TEST_KILLS=200 scripts/swift.sh test --filter TrainingTests
 scripts/memory.sh

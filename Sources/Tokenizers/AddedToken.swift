@@ -24,12 +24,14 @@ struct AddedToken: Sendable, Equatable {
         switch value {
         case .string(let content): self.init(content)
         case .object(let object):
-            self.init(try object.required("content"))
-            takesSpaceBefore = try object.optional("lstrip") ?? false
-            takesSpaceAfter = try object.optional("rstrip") ?? false
-            isWord = try object.optional("single_word") ?? false
-            let special = try isSpecial || object.optional("special") ?? false
-            isNormalized = try object.optional("normalized") ?? !special
+            self.init(try read { try object.required("content") })
+            try read {
+                takesSpaceBefore = try object.optional("lstrip") ?? false
+                takesSpaceAfter = try object.optional("rstrip") ?? false
+                isWord = try object.optional("single_word") ?? false
+                let special = try isSpecial || object.optional("special") ?? false
+                isNormalized = try object.optional("normalized") ?? !special
+            }
         default:
             throw TokenizerError(place, "a special token must be a string or an object with its \"content\"")
         }

@@ -75,7 +75,7 @@ struct SpecialTokens {
             mentioned.insert(name)
             named[name] =
                 value == .null
-                ? nil : try read { try AddedToken(value, isSpecial: isSpecial, place: object.place) }
+                ? nil : try AddedToken(value, isSpecial: isSpecial, place: object.place)
         }
     }
 
@@ -83,7 +83,7 @@ struct SpecialTokens {
         guard let values: [JSONValue] = try read({ try object.optional(key) }), !values.isEmpty else {
             return
         }
-        further = try values.map { value in try read { try AddedToken(value, place: object.place) } }
+        further = try values.map { value in try AddedToken(value, place: object.place) }
     }
 
     private mutating func readDecoder(_ decoder: JSONObject, place: String) throws {
@@ -92,7 +92,7 @@ struct SpecialTokens {
                 throw TokenizerError(
                     place, "\"added_tokens_decoder\" has the key \(quoted(key)), which is no id")
             }
-            list(try read { try AddedToken(value, place: place) }, id)
+            list(try AddedToken(value, place: place), id)
         }
     }
 

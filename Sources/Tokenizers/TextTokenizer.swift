@@ -31,7 +31,8 @@ public struct TokenizedPrompt: Sendable, Equatable {
     /// What to tell the person who wrote the prompt, nil where all of it found room.
     public var warning: String? {
         guard fullCount > ids.count else { return nil }
-        return "the prompt has \(fullCount) tokens, of which \(ids.count) fit; this was cut off: \(cut)"
+        let shown = cut.count > 200 ? cut.prefix(200) + "…" : cut[...]
+        return "the prompt has \(fullCount) tokens, of which \(ids.count) fit; this was cut off: \(shown)"
     }
 }
 

@@ -17,7 +17,8 @@ extension WeightedText {
     ///
     /// `(words)` counts 1.1 times as much, `[words]` as much less, `(words:1.3)` 1.3 times; brackets nest
     /// and multiply, and those that nobody closes reach to the end. `\(`, `\)`, `\[`, `\]` and `\\` are
-    /// the characters themselves; any other backslash is dropped. What is no weight stays text.
+    /// the characters themselves; any other backslash is dropped. What is no weight stays text, and so do
+    /// brackets in more than 100 others. (`BREAK` is a word like others: prompts have one part here.)
     public static func parts(of prompt: String) -> [WeightedText] {
         var reader = WeightReader(prompt)
         return reader.parts()
@@ -63,8 +64,8 @@ private struct WeightReader {
         position += 1
         switch scalar {
         case "\\": readEscape()
-        case "(": open(.round)
-        case "[": open(.square)
+        case "(" where canOpen(.round): open(.round)
+        case "[" where canOpen(.square): open(.square)
         case ")" where isOpen(.round): close(.round)
         case "]" where isOpen(.square): close(.square)
         case ":" where isOpen(.round):
@@ -99,6 +100,9 @@ private struct WeightReader {
         if !text.isEmpty { read.append(WeightedText(text)) }
         text = ""
     }
+
+    /// The time that brackets take grows with their depth, and nobody needs a weight of 13,781.
+    private func canOpen(_ bracket: Bracket) -> Bool { starts[bracket, default: []].count < 100 }
 
     private func isOpen(_ bracket: Bracket) -> Bool { starts[bracket]?.isEmpty == false }
 

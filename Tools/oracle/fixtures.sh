@@ -17,8 +17,10 @@ for kind in dit mmdit; do
     rm -rf "${fixtures:?}/$kind"
     "$python" "$here/transformers_oracle.py" --seed 0 --only $kind --out "$fixtures/$kind" >&2
 done
+rm -rf "$fixtures/tokenizers"
+"$python" "$here/tokenizers_oracle.py" --seed 0 --out "$fixtures/tokenizers" >&2
 mkdir -p "$fixtures/solvers"
 if [ $# -ge 2 ]; then keep=none; else keep='k-*'; fi
 find "$fixtures/solvers" -name '*.safetensors' ! -name "$keep" -delete
 "$python" "$here/solvers.py" --seed 0 --out "$fixtures/solvers" ${2:+--k-diffusion "$2"} >&2
-chmod 644 "$fixtures"/*/*
+find "$fixtures" -type f -exec chmod 644 {} +

@@ -3,17 +3,20 @@
 A folder for each tokenizer; `expected.safetensors` holds the texts (bytes one after the other, and where each ends)
 and their ids. With `--strings 100000` the same becomes a long run: see LANGEVIN_TOKENIZERS in TokenizerParityTests.
 """
+import collections
+import contextlib
 import json
 import os
 import shutil
 import sys
+import tempfile
 import unicodedata
 
 from common import Draw, arguments, write
 
 import sentencepiece
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import pre_tokenizers
 from transformers import CLIPTokenizer, T5Tokenizer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -30,7 +33,6 @@ def scripts():
         name = unicodedata.name(chr(code), "")
         if name and code > 0x7F:
             groups.setdefault(name.split()[0].split("-")[0], []).append(chr(code))
-    # The order of ideographs and syllables is long; of the rest every group counts the same.
     return [group for group in groups.values() if len(group) > 3]
 
 
@@ -39,10 +41,13 @@ MARKS = [chr(code) for code in range(0x110000) if unicodedata.combining(chr(code
 SPACES = [chr(code) for code in range(0x110000) if chr(code).isspace()] + ["\u180e", "\u200b", "\ufeff", "\u2060"]
 WORDS = """a photo of an astronaut riding horse on mars the painting by Greg, 8k highly-detailed; cinematic lighting
 it's don't we're I've she'll he'd I'm O'Neill rock'n'roll can't 35mm f/1.8 1girl (masterpiece:1.2) [blurry] 4K HDR!
-Café naïve Zürich œuvre smörgåsbord İstanbul ΣΊΣΥΦΟΣ Straße ǅ ﬁne ½ ² Ⅷ ①② 10,000.50 $9.99 @user #tag C++ _x_ ~ ^""".split()
+Café naïve Zürich œuvre smörgåsbord İstanbul ΣΊΣΥΦΟΣ Straße ǅ ﬁne ½ ² Ⅷ ①② 10,000.50 $9.99
+@user #tag C++ _x_ ~ ^""".split()
 TOKENS = [START, END, START.upper(), "<|EndOfText|>", "<|endoftext|", "</s>", "<pad>", "<unk>", "<extra_id_7>",
-          "<extra_id_99>", "\uff1c/s\uff1e", "!", "!!", "\uff01", "\u2581", "\u2581\u2581", "sks", "<Style>", "<style>", "[lora]", "Été", "E\u0301te\u0301"]
-EMOJI = ["😀", "👩", "👨", "👧", "❤️", "🏳️", "🌈", "👍", "🏽", "🇩🇪", "🇯🇵", "3️⃣", "☠", "🧑‍🚀", "🏴\U000e0067\U000e0062\U000e007f", "🫠", "🩷"]
+          "<extra_id_99>", "\uff1c/s\uff1e", "!", "!!", "\uff01", "\u2581", "\u2581\u2581", "sks",
+          "<Style>", "<style>", "[lora]", "Été", "E\u0301te\u0301"]
+EMOJI = ["😀", "👩", "👨", "👧", "❤️", "🏳️", "🌈", "👍", "🏽", "🇩🇪", "🇯🇵", "3️⃣", "☠",
+         "🧑‍🚀", "🏴\U000e0067\U000e0062\U000e007f", "🫠", "🩷"]
 HANGUL = [chr(code) for code in range(0x1100, 0x1200)]
 
 
@@ -60,7 +65,8 @@ def mixed(draw):
 
 
 def folded(draw):
-    return unicodedata.normalize(draw.one("NFD", "NFC", "NFKD"), mixed(draw) + draw.one("Ấ가각ｶﾞÅ", "fi", ""))
+    text = mixed(draw) + draw.one("Ấ가각ｶﾞÅ", "fi", "")
+    return unicodedata.normalize(draw.one("NFD", "NFC", "NFKD"), text)
 
 
 def marked(draw):
@@ -73,11 +79,13 @@ def emoji(draw):
 
 
 def controls(draw):
-    return "".join(draw.one(chr(draw.integer(0, 0xA0)), draw.one(*SPACES), draw.one(*WORDS)) for _ in range(draw.integer(1, 10)))
+    return "".join(draw.one(chr(draw.integer(0, 0xA0)), draw.one(*SPACES), draw.one(*WORDS))
+                   for _ in range(draw.integer(1, 10)))
 
 
 def special(draw):
-    return "".join(draw.one(*TOKENS) + draw.one("", " ", "  ", "x", "1", "é", "_", "\n") for _ in range(draw.integer(1, 6)))
+    return "".join(draw.one(*TOKENS) + draw.one("", " ", "  ", "x", "1", "é", "_", "\n")
+                   for _ in range(draw.integer(1, 6)))
 
 
 def anything(draw):
@@ -122,18 +130,34 @@ def corpus(draw):
     return [" ".join(draw.one(*words) for _ in range(10)) for _ in range(600)]
 
 
+def byte_pairs(words, count):
+    """The pairs that a byte-pair encoding learns, the most frequent first. (That of `tokenizers` breaks ties anew in
+    every run.)"""
+    rows = {word: [*word[:-1], word[-1] + "</w>"] for word in words}
+    merges = []
+    for _ in range(count):
+        pairs = collections.Counter()
+        for word, row in rows.items():
+            for pair in zip(row, row[1:]):
+                pairs[pair] += words[word]
+        best = max(pairs, key=lambda pair: (pairs[pair], pair))
+        merges.append(best)
+        for row in rows.values():
+            for i in range(len(row) - 2, -1, -1):
+                if tuple(row[i:i + 2]) == best:
+                    row[i:i + 2] = ["".join(best)]
+    return merges
+
+
 def clip_model(draw):
     """Tokens in the order of CLIP's own vocabulary (bytes, bytes that end a word, merges, start, end), and merges."""
     blank = CLIPTokenizer().backend_tokenizer
-    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = blank.normalizer, blank.pre_tokenizer
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(
-        vocab_size=800, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False)
-    tokenizer.train_from_iterator(corpus(draw), trainer)
-    merges = [tuple(merge) for merge in json.loads(tokenizer.to_str())["model"]["merges"]]
-    tokens = alphabet + [byte + "</w>" for byte in alphabet]
-    tokens += list(dict.fromkeys("".join(merge) for merge in merges if "".join(merge) not in tokens))
+    lines = map(blank.normalizer.normalize_str, corpus(draw))
+    merges = byte_pairs(
+        collections.Counter(word for line in lines for word, _ in blank.pre_tokenizer.pre_tokenize_str(line)), 440)
+    tokens = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens += [byte + "</w>" for byte in tokens]
+    tokens += dict.fromkeys("".join(merge) for merge in merges)
     return {token: index for index, token in enumerate(tokens + [START, END])}, merges
 
 
@@ -160,14 +184,16 @@ def clip_folder(folder, vocabulary, merges, padding, pad_flags, **configuration)
     dump(f"{folder}/special_tokens_map.json", {**named, "pad_token": pad_flags or padding})
 
 
-def unigram_model(draw, path, full):
-    """A SentencePiece model. Its map of characters is SentencePiece's own where `full`, or a small part of it."""
+def unigram_model(draw, full):
+    """A SentencePiece model in the current folder, because it names the files that it was made with. Its map of
+    characters is SentencePiece's own where `full`, or a small part of it."""
     options = {"normalization_rule_name": "nmt_nfkc"}
-    rules = f"{path}.tsv"
+    rules = "unigram.tsv"
     if not full:
         options = {"normalization_rule_tsv": rules}
         pairs = {(ord(space),): " " for space in SPACES if space.isspace() and space != " "}
-        for character in [draw.one(*draw.one(*SCRIPTS)) for _ in range(3000)] + list("ﬁ½²ⅧǅＡ！＜＞①②ｶﾞ"):
+        characters = [draw.one(*draw.one(*SCRIPTS)) for _ in range(3000)]
+        for character in characters + list("ﬁ½²ⅧǅＡ！＜＞①②ｶﾞ"):
             for form in ("NFD", "NFKD"):
                 source = unicodedata.normalize(form, character)
                 target = unicodedata.normalize("NFKC", character)
@@ -175,12 +201,13 @@ def unigram_model(draw, path, full):
                     pairs |= {tuple(map(ord, text)): target for text in (source, character) if text != target}
         with open(rules, "w", encoding="utf-8") as file:
             for source, target in pairs.items():
-                file.write(" ".join(f"{code:X}" for code in source) + "\t" + " ".join(f"{ord(c):X}" for c in target) + "\n")
+                codes = [" ".join(f"{code:X}" for code in row) for row in (source, map(ord, target))]
+                file.write("\t".join(codes) + "\n")
     lines = [line.replace("\x00", "") for line in corpus(draw)]
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(lines), model_prefix=path, vocab_size=800, model_type="unigram",
-        character_coverage=1.0, pad_id=0, eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=2, **options)
-    return f"{path}.model"
+        sentence_iterator=iter(lines), model_prefix="unigram", num_threads=1, vocab_size=800, model_type="unigram",
+        character_coverage=1.0, pad_id=0, eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False,
+        minloglevel=2, **options)
 
 
 def build(draw, out, full):
@@ -202,14 +229,19 @@ def build(draw, out, full):
     for name in ("vocab.json", "merges.txt", "special_tokens_map.json"):
         os.remove(f"{out}/clip-json/{name}")
     os.makedirs(f"{out}/t5-spiece", exist_ok=True)
-    model = unigram_model(draw, f"{out}/unigram", full)
-    shutil.move(model, f"{out}/t5-spiece/spiece.model")
-    for name in os.listdir(out):
-        if name.startswith("unigram."):
-            os.remove(f"{out}/{name}")
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        unigram_model(draw, full)
+        shutil.move("unigram.model", f"{out}/t5-spiece/spiece.model")
     tokenizer = T5Tokenizer.from_pretrained(f"{out}/t5-spiece")
     tokenizer.model_max_length = LENGTHS["t5"]
     tokenizer.save_pretrained(f"{out}/t5-json")
+    # As older versions saved it beside the model.
+    named = {"additional_special_tokens": [f"<extra_id_{i}>" for i in range(100)],
+             "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    dump(f"{out}/t5-spiece/special_tokens_map.json", named)
+    dump(f"{out}/t5-spiece/tokenizer_config.json", {
+        **named, "extra_ids": 100, "model_max_length": LENGTHS["t5"], "sp_model_kwargs": {},
+        "tokenizer_class": "T5Tokenizer"})
     classes = {"clip": CLIPTokenizer, "t5": T5Tokenizer}
     names = ["clip-sd1", "clip-sd2", "clip-added", "clip-json", "t5-spiece", "t5-json"]
     return {name: classes[name.split("-")[0]].from_pretrained(f"{out}/{name}") for name in names}
@@ -251,6 +283,7 @@ def compare_with_sentencepiece(tokenizer, path, strings):
 
 def main():
     options = arguments(__doc__, strings=150, full=False)
+    options.out = os.path.abspath(options.out)
     draw = Draw(options.seed, "tokenizers")
     tokenizers = build(draw, options.out, options.full or options.strings > 1000)
     strings = texts(draw, options.strings)

@@ -15,7 +15,8 @@ enum CLIPText {
             let isSpace = properties.isWhitespace
             if !isSpace {
                 if properties.changesWhenLowercased {
-                    result.append(contentsOf: properties.lowercaseMapping.unicodeScalars)
+                    // Not append(contentsOf:), which copies the whole text.
+                    for scalar in properties.lowercaseMapping.unicodeScalars { result.append(scalar) }
                 } else {
                     result.append(scalar)
                 }
@@ -127,15 +128,10 @@ extension CLIPText {
         var segment = String.UnicodeScalarView()
         var marks: [Unicode.Scalar] = []
         func endMarks() {
+            guard !marks.isEmpty else { return }
             // Foundation orders marks too, but in quadratic time: a long row of them would take minutes.
-            if marks.count > 1 {
-                let order = marks.indices.sorted {
-                    (marks[$0].combiningClass, $0) < (marks[$1].combiningClass, $1)
-                }
-                segment.append(contentsOf: order.map { marks[$0] })
-            } else {
-                segment.append(contentsOf: marks)
-            }
+            let groups = Dictionary(grouping: marks, by: \.combiningClass).sorted { $0.key < $1.key }
+            for mark in groups.lazy.flatMap(\.value) { segment.append(mark) }
             marks.removeAll(keepingCapacity: true)
         }
         func endSegment() {

@@ -6,9 +6,13 @@ import Checkpoints
 /// Added tokens are looked for in the text itself. So where a folder pads with "!", as that of Stable
 /// Diffusion 2 and the second of SDXL do, every "!" of a prompt is the padding token, as it is there.
 public struct CLIPTokenizer: TextTokenizer {
+    /// `model_max_length` of the folder, or 77.
     public let length: Int
+    /// The token that begins every prompt.
     public let startToken: Int?
+    /// The token that ends every prompt.
     public let endToken: Int
+    /// The token that fills a prompt up.
     public let paddingToken: Int
     private let vocabulary: Vocabulary
     private let finders: AddedTokenFinders
@@ -43,12 +47,14 @@ public struct CLIPTokenizer: TextTokenizer {
         self.vocabulary = vocabulary
     }
 
+    /// The tokens of a text alone, with nothing around them and nothing cut off.
     public func tokens(of text: String) -> [Int] {
         finders.tokens(of: text, clean: CLIPText.cleaned) { text, tokens in
             CLIPText.forEachWord(of: text) { model.append($0, to: &tokens) }
         }
     }
 
+    /// The text that tokens stand for: in lower case, with a space after every word.
     public func text(of tokens: some Sequence<Int>) -> String {
         let bytes = tokens.flatMap { token -> [UInt8] in
             let name = vocabulary.tokens[token]

@@ -4,9 +4,13 @@ import Foundation
 /// T5's tokenizer: text through a map of characters, cut at white space, to the pieces of a unigram model,
 /// and a token for the end (Raffel et al. 2019, arXiv:1910.10683), equal to `T5Tokenizer` of transformers 5.
 public struct T5Tokenizer: TextTokenizer {
+    /// `model_max_length` of the folder, or 512.
     public let length: Int
+    /// None: prompts begin with their first word.
     public let startToken: Int? = nil
+    /// The token that ends every prompt.
     public let endToken: Int
+    /// The token that fills a prompt up.
     public let paddingToken: Int
     private let vocabulary: Vocabulary
     private let finders: AddedTokenFinders
@@ -51,6 +55,7 @@ public struct T5Tokenizer: TextTokenizer {
         self.vocabulary = vocabulary
     }
 
+    /// The tokens of a text alone, with nothing around them and nothing cut off.
     public func tokens(of text: String) -> [Int] {
         finders.tokens(of: text, clean: { map?($0) ?? $0 }) { text, tokens in
             for word in text.unicodeScalars.split(whereSeparator: \.properties.isWhitespace) {
@@ -76,6 +81,7 @@ public struct T5Tokenizer: TextTokenizer {
         body(marked[...])
     }
 
+    /// The text that tokens stand for: in which unknown characters are `<unk>`.
     public func text(of tokens: some Sequence<Int>) -> String {
         let text = tokens.map { vocabulary.tokens[$0] }.joined()
         let spaced = String(
