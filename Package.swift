@@ -78,7 +78,7 @@ let package = Package(
         .executableTarget(
             name: "langevin",
             dependencies: [
-                "Storage", "Diffusion", "Pictures", "Pipelines", "Training", "Evaluation",
+                "Storage", "Diffusion", "Tokenizers", "Pictures", "Pipelines", "Training", "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
