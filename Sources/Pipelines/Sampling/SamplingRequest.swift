@@ -77,12 +77,7 @@ public struct SamplingPlan {
         var options = SamplerOptions()
         options.eta = request.eta
         sampler = try own.sampler(solver, steps: steps, grid: request.grid, options: options)
-        if let first = sampler.grid.steps.first?.from, !own.prediction.isDefined(at: first),
-            !scheduler.cutsOffData
-        {
-            throw PipelineError(
-                "the process starts with nothing of the data, which predicted noise cannot undo")
-        }
+        try sampler.check(own.prediction)
         shape = try Self.shape(model, request)
         guidance = request.guidance ?? (request.classes == nil ? 1 : model.card.guidance ?? 1)
         guard guidance.isFinite else { throw PipelineError("--guidance is \(guidance): give a number") }
