@@ -7,8 +7,6 @@ import Tensors
 
 /// A model's folder in the diffusers layout: what is where, to read and to write.
 public struct ModelLayout: Sendable {
-    /// The pipelines of diffusers that this layout holds.
-    static let pipelines = ["DDPMPipeline", "DDIMPipeline"]
     /// The folder.
     public let path: String
 
@@ -60,13 +58,13 @@ public struct ModelLayout: Sendable {
     public func networkConfiguration() throws -> NetworkConfiguration {
         let index = try self.index()
         let pipeline = try index.required("_class_name", as: String.self)
-        guard Self.pipelines.contains(pipeline) else {
+        guard PipelineKind.pixels.classNames.contains(pipeline) else {
+            let names = PipelineKind.pixels.classNames.joined(separator: " and ")
             throw PipelineError(
-                "\(index.place): the pipeline '\(pipeline)' is not known here: \(Self.pipelines.joined(separator: " and ")) are"
-            )
+                "\(index.place): the pipeline '\(pipeline)' is not one of a network on pixels: \(names) are")
         }
         let configuration = try NetworkConfiguration(network.configuration())
-        if let named = try Self.className(of: "unet", in: index), named != configuration.className {
+        if let named = try index.component("unet")?.className, named != configuration.className {
             throw PipelineError(
                 "\(index.place): 'unet' is a '\(named)', and unet/config.json describes a '\(configuration.className)': make them agree"
             )
@@ -74,18 +72,7 @@ public struct ModelLayout: Sendable {
         return configuration
     }
 
-    private func index() throws -> JSONObject { try root.configuration("model_index.json") }
-
-    /// The class that the index names for a component: `["diffusers", "UNet2DModel"]`.
-    private static func className(of component: String, in index: JSONObject) throws -> String? {
-        guard let entry: JSONValue = try index.optional(component) else { return nil }
-        guard let pair = [String](json: entry), pair.count == 2 else {
-            throw PipelineError(
-                "\(index.place): '\(component)' must be a list of a library and a class, such as [\"diffusers\", \"UNet2DModel\"]"
-            )
-        }
-        return pair[1]
-    }
+    func index() throws -> JSONObject { try root.configuration("model_index.json") }
 
     /// The process, and how to sample it. Keys of other samplers are passed over, and the class is the one
     /// that the index names, as in diffusers.
@@ -93,7 +80,7 @@ public struct ModelLayout: Sendable {
         var object = try ModelFolder(path + "/scheduler")
             .configuration("scheduler_config.json", allowsNonFinite: true)
         let configuration: SchedulerConfiguration = try object.decoded()
-        guard let named = try Self.className(of: "scheduler", in: index()),
+        guard let named = try index().component("scheduler")?.className,
             named != configuration.kind.rawValue
         else { return configuration }
         object["_class_name"] = .string(named)

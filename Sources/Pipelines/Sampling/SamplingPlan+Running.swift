@@ -53,7 +53,8 @@ extension SamplingPlan {
         let labels = told.map { Tensor($0).to(model.device) }
         let (network, elementType) = (model.network, model.elementType)
         let plain = Denoiser(model.scheduler.prediction, preconditioning: preconditioning) { x, time in
-            network(x.to(elementType), time: time, labels: labels, dropout: nil).to(x.elementType)
+            network(x.to(elementType), time: time, Conditions(labels: labels), dropout: nil)
+                .to(x.elementType)
         }
         return guided.needsUnconditional ? guided.denoiser(batched: plain) : plain
     }
