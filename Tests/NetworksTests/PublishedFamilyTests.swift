@@ -77,10 +77,9 @@ import Testing
 
     @Test func aClassBecomesItsRow() throws {
         let weights = Tensor((0..<12).map(Float.init)).reshaped([4, 3])
-        var configuration = ClassEmbedderConfiguration()
-        (configuration.nClasses, configuration.embedDim) = (4, 3)
+        let configuration = ClassEmbedderConfiguration(classes: 4, width: 3)
         let store = ParameterStore(.loaded(TensorDictionary(["embedding.weight": weights])))
-        let network = try store.build { ClassEmbedder(configuration, $0) }
+        let network = try store.build { try ClassEmbedder(configuration, $0) }
         let states = network(Tensor([2, 0] as [Int64]))
         #expect(states.shape == [2, 1, 3])
         #expect(try states.array(of: Float.self) == [6, 7, 8, 0, 1, 2])
@@ -88,6 +87,6 @@ import Testing
         #expect(try ClassEmbedder.configuration(object) == configuration)
         var wrong = object
         wrong["n_classes"] = 0
-        #expect(throws: NetworkError.self) { try ClassEmbedder.configuration(wrong) }
+        #expect(throws: NetworkError.self) { try ClassEmbedder.shapes(wrong) }
     }
 }
