@@ -32,8 +32,12 @@ public struct Sampler: Sendable {
     public func sampling(_ noise: Tensor, denoiser: Denoiser, source: NoiseSource) -> AnySequence<
         SamplingProgress
     > {
-        let start = grid.startScale == 1 ? noise : noise * grid.startScale
-        return solver.sampling(start, through: grid, denoiser: ranged(denoiser), noise: source)
+        solver.sampling(scaled(noise), through: grid, denoiser: ranged(denoiser), noise: source)
+    }
+
+    /// Unit noise as the sample that the grid starts with.
+    public func scaled(_ noise: Tensor) -> Tensor {
+        grid.startScale == 1 ? noise : noise * grid.startScale
     }
 }
 
@@ -55,6 +59,8 @@ public struct SamplerOptions: Sendable, Equatable {
     public var relativeTolerance: Double?
     /// The absolute error that an adaptive method may make.
     public var absoluteTolerance: Double?
+    /// How many of the first steps are left out, for a start in the middle.
+    public var skippedSteps = 0
 
     /// Everything left to the method.
     public init() {}
@@ -65,9 +71,17 @@ extension SchedulerConfiguration {
     /// - Throws: `DiffusionError` where the process has no such steps, or a combination of flags has no meaning.
     public func sampler(steps: Int, options: SamplerOptions = SamplerOptions()) throws -> Sampler {
         guard steps >= 1 else { throw DiffusionError("--steps is \(steps): give at least 1") }
+        // PNDM starts anew wherever it starts.
+        if kind == .pndm { return try pseudoNumericalSampler(steps, options) }
+        var sampler = try wholeSampler(steps, options)
+        sampler.grid = sampler.grid.dropping(first: options.skippedSteps)
+        return sampler
+    }
+
+    private func wholeSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
         switch kind {
         case .ddpm, .ddim, .ddimInverse, .unCLIP: return try ancestralSampler(steps, options)
-        case .pndm: return try pseudoNumericalSampler(steps)
+        case .pndm: return try pseudoNumericalSampler(steps, options)
         case .lcm, .tcd: return try latentConsistencySampler(steps, options)
         case .euler, .eulerAncestral, .heun, .dpm2, .dpm2Ancestral, .lms, .dpmSolverSDE:
             return try sigmaSampler(steps, options)

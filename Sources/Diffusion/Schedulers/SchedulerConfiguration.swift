@@ -164,6 +164,23 @@ public struct SchedulerConfiguration: Sendable {
     }
 }
 
+extension SchedulerConfiguration {
+    /// What the pipelines of Stable Diffusion 1 and 2 in diffusers make of their folder's scheduler: the first
+    /// published files had wrong flags.
+    ///
+    /// - Parameters:
+    ///   - inpaints: whether it is the pipeline for inpainting, which corrects other flags.
+    ///   - converted: whether another class will be made of it, which sees only what the file itself said.
+    public func correctedForStableDiffusion(inpaints: Bool, converted: Bool) -> SchedulerConfiguration {
+        var corrected = self
+        func corrects(_ key: String) -> Bool { !converted || given.contains(key) }
+        if corrects("steps_offset") { corrected.stepsOffset = 1 }
+        if !inpaints, corrects("clip_sample") { corrected.clipsData = false }
+        if inpaints, kind == .pndm, corrects("skip_prk_steps") { corrected.skipsRungeKutta = true }
+        return corrected
+    }
+}
+
 extension SchedulerConfiguration: Equatable {
     /// The same class with the same flags; whether a file gave them does not count.
     public static func == (left: Self, right: Self) -> Bool {

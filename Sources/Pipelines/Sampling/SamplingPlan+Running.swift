@@ -12,35 +12,15 @@ extension SamplingPlan {
     public func run(onStep: (_ picturesDone: Int, SamplingProgress) throws -> Void = { _, _ in }) throws
         -> Tensor
     {
-        var batches: [Tensor] = []
-        let size = sampler.solver.couplesExamples ? 1 : request.batchSize
-        for start in stride(from: 0, to: request.count, by: size) {
-            let end = min(start + size, request.count)
-            try inference { batches.append(try batch(start..<end) { try onStep(start, $0) }) }
-        }
-        return batches.count == 1 ? batches[0] : concatenated(batches)
-    }
-
-    private func batch(_ pictures: Range<Int>, onStep: (SamplingProgress) throws -> Void) throws -> Tensor {
         // The state stays in float32 where the network computes in half precision.
-        let wide: ElementType = model.elementType == .float64 ? .float64 : .float32
-        let noise = NoiseSource(
-            seed: request.seed &+ UInt64(pictures.lowerBound), count: pictures.count, elementType: wide,
-            on: model.device)
-        let start =
-            request.initial.map { $0.slice(pictures, of: 0).to(wide).to(model.device) } ?? noise.draw(shape)
-        let steps = sampler.sampling(start, denoiser: denoiser(for: pictures), source: noise)
-        var sample = start
-        for progress in steps {
-            sample = progress.sample
-            try onStep(progress)
-        }
-        guard try sample.isFinite().all().item(Bool.self) else {
-            throw PipelineError(
-                "pictures \(pictures.lowerBound) to \(pictures.upperBound - 1) hold numbers that are not finite: try --dtype float32, or other weights"
-            )
-        }
-        return sample
+        let loop = SamplingLoop(
+            sampler: sampler, count: request.count, seed: request.seed, batchSize: request.batchSize,
+            elementType: model.elementType == .float64 ? .float64 : .float32, device: model.device)
+        return try loop.run(
+            begin: { pictures, noise in
+                let unit = request.initial.map { loop.own($0.slice(pictures, of: 0)) } ?? noise.draw(shape)
+                return .init(sample: sampler.scaled(unit), denoiser: denoiser(for: pictures))
+            }, onStep: onStep)
     }
 
     private func denoiser(for pictures: Range<Int>) -> Denoiser {
