@@ -58,8 +58,8 @@ struct TextEncoding {
         let tokenizer = try clipTokenizer(.textEncoder, encoder.configuration)
         return try prompts.map { prompt in
             let tokens = tokenized(prompt.text, tokenizer, length: nil)
-            let output = encoder(
-                ids(tokens), mask: encoder.configuration.useAttentionMask ? mask(tokens) : nil)
+            let ids = try ids(tokens, of: .textEncoder, knowing: encoder.configuration.vocabSize)
+            let output = encoder(ids, mask: encoder.configuration.useAttentionMask ? mask(tokens) : nil)
             let skipped = try skipped(prompt, of: output, leaving: 0)
             return TextEmbedding(
                 context: weighted(output.states(skipping: skipped), by: tokens))
@@ -126,22 +126,27 @@ struct TextEncoding {
         let tokenizer = try clipTokenizer(component, encoder.configuration)
         return try prompts.map { prompt in
             let tokens = tokenized(prompt.text, tokenizer, length: nil)
-            let (output, pooled) =
-                projected.map { $0(ids(tokens)) }.map { ($0.output, $0.embedding) } ?? (
-                    encoder(ids(tokens)), nil
-                )
+            let ids = try ids(tokens, of: component, knowing: encoder.configuration.vocabSize)
+            let both = projected.map { $0(ids) }
+            let output = both?.output ?? encoder(ids)
             let skipped = try skipped(prompt, of: output, leaving: 1)
             let states = output.states(skipping: 1 + skipped, normed: false)
-            return TextEmbedding(context: weighted(states, by: tokens), pooled: pooled)
+            return TextEmbedding(context: weighted(states, by: tokens), pooled: both?.embedding)
         }.map { try finite($0, component) }
     }
 
-    private func t5(_ prompts: [Prompt]) throws -> [Tensor] {
+    /// T5's states; `nil` for a file that comes without its tokenizer.
+    private func t5(_ prompts: [Prompt]) throws -> [Tensor]? {
+        guard let folder = tokenizerFolder(.textEncoder3) else {
+            say("note: T5 is left out, because its tokenizer is not in the file: give --config FOLDER for it")
+            return nil
+        }
         let encoder = try build(T5Encoder.self, .textEncoder3)
-        let tokenizer = try T5Tokenizer(folder: tokenizerFolder(.textEncoder3))
+        let tokenizer = try T5Tokenizer(folder: folder)
         return try prompts.map { prompt in
             let tokens = tokenized(prompt.text, tokenizer, length: Self.t5Length)
-            let states = weighted(encoder(ids(tokens)).last, by: tokens)
+            let ids = try ids(tokens, of: .textEncoder3, knowing: encoder.configuration.vocabSize)
+            let states = weighted(encoder(ids).last, by: tokens)
             return try finite(TextEmbedding(context: states), .textEncoder3).context
         }
     }
@@ -166,7 +171,9 @@ struct TextEncoding {
     private func clipTokenizer(_ component: ModelComponent, _ configuration: CLIPTextConfiguration) throws
         -> CLIPTokenizer
     {
-        let tokenizer = try CLIPTokenizer(folder: tokenizerFolder(component))
+        let tokenizer =
+            try tokenizerFolder(component).map { try CLIPTokenizer(folder: $0) }
+            ?? .published(padding: publishedPadding(component))
         guard tokenizer.length <= configuration.maxPositionEmbeddings else {
             throw PipelineError(
                 "\(source.path): the tokenizer makes texts of \(tokenizer.length) tokens, and \(component.rawValue) knows \(configuration.maxPositionEmbeddings) places"
@@ -175,12 +182,15 @@ struct TextEncoding {
         return tokenizer
     }
 
-    private func tokenizerFolder(_ component: ModelComponent) throws -> String {
-        let name = component.rawValue.replacing("text_encoder", with: "tokenizer")
-        guard let folder = source.tokenizerFolder(name) else {
-            throw PipelineError("\(source.path): a file holds no tokenizer: give --config FOLDER")
-        }
-        return folder
+    /// The folder of an encoder's tokenizer, `nil` for a file, which holds none.
+    private func tokenizerFolder(_ component: ModelComponent) -> String? {
+        source.tokenizerFolder(component.rawValue.replacing("text_encoder", with: "tokenizer"))
+    }
+
+    /// What the published tokenizer of a file's encoder fills prompts up with.
+    private func publishedPadding(_ component: ModelComponent) -> CLIPTokenizer.Padding {
+        let isVersion2 = [.stableDiffusion2, .stableDiffusion2Inpainting].contains(source.file?.family)
+        return component == .textEncoder2 || isVersion2 ? .exclamationMark : .end
     }
 
     private func tokenized(_ text: String, _ tokenizer: some TextTokenizer, length: Int?) -> TokenizedPrompt {
@@ -190,8 +200,16 @@ struct TextEncoding {
         return tokens
     }
 
-    private func ids(_ tokens: TokenizedPrompt) -> Tensor {
-        Tensor(tokens.ids.map { Int64($0) }).unsqueezed(0).to(device)
+    /// `[1, tokens]`
+    private func ids(_ tokens: TokenizedPrompt, of component: ModelComponent, knowing count: Int) throws
+        -> Tensor
+    {
+        guard let most = tokens.ids.max(), most < count else {
+            throw PipelineError(
+                "\(source.path): the tokenizer gives the token \(tokens.ids.max() ?? 0), and \(component.rawValue) knows \(count) (vocab_size): they are of different models"
+            )
+        }
+        return Tensor(tokens.ids.map { Int64($0) }).unsqueezed(0).to(device)
     }
 
     private func mask(_ tokens: TokenizedPrompt) -> Tensor {
