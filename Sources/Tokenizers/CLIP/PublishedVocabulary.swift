@@ -67,7 +67,8 @@ extension CLIPTokenizer {
             names[token] = .integer(id)
         }
         try folder.write(names, to: "vocab.json")
-        try Files.replace(path + "/merges.txt", with: Array("#version: 0.2\n".utf8) + PublishedVocabulary.text)
+        try Files.replace(
+            path + "/merges.txt", with: Array("#version: 0.2\n".utf8) + PublishedVocabulary.text)
         func marker(_ text: String) -> JSONValue {
             [
                 "content": .string(text), "lstrip": false, "normalized": true, "rstrip": false,
