@@ -80,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "langevin",
             dependencies: [
-                "Storage", "Diffusion", "Pictures", "Pipelines", "Training", "Evaluation",
+                "Storage", "Diffusion", "Tokenizers", "Pictures", "Pipelines", "Training", "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

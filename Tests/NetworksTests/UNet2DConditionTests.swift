@@ -109,7 +109,7 @@ import Testing
         let (network, x, time) = try small()
         let context = RandomGenerator(seed: 3).normal([2, 3, 6])
         let shapes: [Shape] = [[2, 8, 6, 7], [2, 8, 6, 7], [2, 8, 3, 4], [2, 8, 3, 4]]
-        func answer(_ control: UNet2DCondition.Control?) -> Tensor {
+        func answer(_ control: Conditions.Control?) -> Tensor {
             network(x, time: time, .init(context: context, control: control))
         }
         let plain = answer(nil)

@@ -22,6 +22,21 @@ public struct Sampler: Sendable {
         self.recomputesNoise = recomputesNoise
     }
 
+    /// Checks that the network says something of data and noise wherever it is asked.
+    ///
+    /// Where no signal is left, a predicted noise makes the data infinite. Where they are cut off at ± a range
+    /// their sign is left, which is what diffusers samples, too; but the noise that an exact model predicts there is
+    /// the sample itself, and its data are 0/0.
+    /// - Throws: `DiffusionError` that names the time.
+    public func check(_ prediction: Prediction, isExact: Bool = false) throws {
+        guard let step = grid.steps.first(where: { !prediction.isDefined(at: $0.from) }) else { return }
+        if case .fixed? = thresholding, prediction == .noise, !isExact { return }
+        let lost = step.from.alpha == 0 ? "the data where no signal is left" : "the noise where there is none"
+        throw DiffusionError(
+            "predicted \(prediction.word) says nothing of \(lost), at time \(Int(step.from.time ?? 0)): use a model that predicts v, or another grid"
+        )
+    }
+
     /// A denoiser with the data kept in range as this sampler wants them.
     public func ranged(_ denoiser: Denoiser) -> Denoiser {
         guard let thresholding else { return denoiser }

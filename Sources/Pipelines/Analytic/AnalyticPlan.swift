@@ -46,15 +46,8 @@ public struct AnalyticPlan {
         options.eta = request.eta
         sampler = try model.process.sampler(
             request.solver, steps: steps, grid: request.grid, options: options)
-        // Of a table of times diffusers has its data from the noise, and where no signal is left they are 0/0: a
-        // perfect denoiser gives the sample itself as its noise.
-        if case .discrete = model.process, model.prediction == .noise,
-            let first = sampler.grid.steps.first?.from, first.alpha == 0
-        {
-            throw PipelineError(
-                "the prediction 'noise' says nothing of the data where no signal is left: use 'v' or another grid"
-            )
-        }
+        // Classes of diffusers have data from what is predicted; other processes ask the exact model for both.
+        if case .discrete = model.process { try sampler.check(model.prediction, isExact: true) }
         (self.model, self.request) = (model, request)
         (self.elementType, self.device) = (elementType, device)
         receipt = AnalyticReceipt(

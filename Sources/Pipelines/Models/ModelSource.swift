@@ -171,6 +171,15 @@ public struct ModelSource: Sendable {
         return try object.decoded()
     }
 
+    /// The sha256 of the file, or of the denoising network's weights.
+    /// - Throws: `PipelineError` where it cannot be read.
+    public func weightsDigest() throws -> String {
+        switch place {
+        case .file: try digest(ofFile: path)
+        case .folder: try ModelFolder("\(path)/\(kind.networkComponent.rawValue)").weightsDigest()
+        }
+    }
+
     /// The folder of a tokenizer, `nil` where the program's own must do.
     func tokenizerFolder(_ name: String) -> String? {
         switch place {
