@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 
+import torch
 from transformers import CLIPTokenizer
 
 from common import Draw, arguments, write
@@ -45,9 +46,7 @@ def main():
     for name, padding in (("end", END), ("exclamationMark", "!")):
         with tempfile.TemporaryDirectory() as folder:
             clip_folder(folder, vocabulary, merges, padding, None)
-            tensors, case = expected(CLIPTokenizer.from_pretrained(folder), strings, 20)
-        # Ids above 32,767 do not fit int16.
-        tensors = {key: value.int() if key in ("ids", "padded") else value for key, value in tensors.items()}
+            tensors, case = expected(CLIPTokenizer.from_pretrained(folder), strings, 20, torch.int32)
         write(options.out, name, tensors, case)
 
 

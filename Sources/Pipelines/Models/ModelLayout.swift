@@ -121,27 +121,6 @@ extension ModelLayout {
     /// - Throws: `PipelineError` where it cannot be read.
     public func weightsDigest() throws -> String { try network.weightsDigest() }
 
-    /// Writes this model anew, its weights cast, after checking that each has its place in the network.
-    /// - Throws: what opening throws; `PipelineError` where the folder is there already. Nothing half-written
-    ///   has its name.
-    public func convert(to output: String, elementType: ElementType) throws {
-        guard !FileManager.default.fileExists(atPath: output) else {
-            throw PipelineError("'\(output)' is there already: give the name of a new folder")
-        }
-        let configuration = try networkConfiguration()
-        let store = ParameterStore(.loaded(try configuration.weights(of: network)), elementType: elementType)
-        do {
-            _ = try store.build(configuration.network)
-        } catch let error as LoadError {
-            throw PipelineError("\(network.path): \(error)")
-        }
-        let (scheduler, card) = (try scheduler(), try card())
-        try Self.replacing(output) { aside in
-            try ModelLayout(aside).write(
-                configuration, scheduler: scheduler, card: card, parameters: store.named)
-        }
-    }
-
     /// Writes a folder aside and puts it in place of what has its name.
     package static func replacing(_ path: String, write: (_ aside: String) throws -> Void) throws {
         let manager = FileManager.default

@@ -4,6 +4,7 @@ import Layers
 import Networks
 import Storage
 import Tensors
+import Tokenizers
 
 /// Where the parts of a model are: in a folder of the diffusers layout, or in one file of its original
 /// layout. Nothing is read before it is asked for, and weights are mapped, so that opening costs next to
@@ -226,6 +227,12 @@ extension ModelFolder {
 }
 
 extension CheckpointFamily {
+    /// What the published tokenizer of a text encoder fills prompts up with.
+    func padding(of component: ModelComponent) -> CLIPTokenizer.Padding {
+        let isVersion2 = [.stableDiffusion2, .stableDiffusion2Inpainting, .upscaler4].contains(self)
+        return component == .textEncoder2 || isVersion2 ? .exclamationMark : .end
+    }
+
     /// What models of this family make pictures from and with.
     var kind: PipelineKind {
         switch self {
