@@ -94,13 +94,15 @@ public struct Conversion: Sendable {
     private func folder(
         from source: any TensorSource, _ path: String, to output: String, _ lines: [String]
     ) throws -> [String] {
+        let described = try configurations.map { try ModelLayout(model: $0) }
         let file: SingleFileCheckpoint
         do {
-            file = try SingleFileCheckpoint(source, usesAverage: usesAverage, allowsStrays: allowsStrays)
+            file = try SingleFileCheckpoint(
+                source, usesAverage: usesAverage, allowsStrays: allowsStrays,
+                headWidth: described?.headWidth())
         } catch let error as CheckpointError where error.place.isEmpty {
             throw CheckpointError(path, error.problem)
         }
-        let described = try configurations.map { try ModelLayout(model: $0) }
         return try writing(output) { aside in
             try lines + write(file, path, described, to: aside) + remarks(on: file)
         }

@@ -2,6 +2,7 @@ import Checkpoints
 import Diffusion
 import Foundation
 import Layers
+import Networks
 import Storage
 import Tensors
 
@@ -70,6 +71,15 @@ public struct ModelLayout: Sendable {
             )
         }
         return configuration
+    }
+
+    /// The width of heads of a U-Net that may keep queries, keys and values in one tensor of its original
+    /// layout, where they have one width.
+    func headWidth() throws -> Int? {
+        guard Files.exists(network.path + "/config.json") else { return nil }
+        let object = try network.configuration()
+        guard try KnownNetworks.name(in: object) == UNet2D.className else { return nil }
+        return try UNet2D.configuration(object).attentionHeadDim
     }
 
     func index() throws -> JSONObject { try root.configuration("model_index.json") }
