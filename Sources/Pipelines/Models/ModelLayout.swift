@@ -168,14 +168,11 @@ extension ModelFolder {
 }
 
 /// The sha256 of a file.
-/// - Throws: `PipelineError` where it cannot be read.
+/// - Throws: `FileError` where it cannot be read.
 func digest(ofFile path: String) throws -> String {
-    guard let handle = FileHandle(forReadingAtPath: path) else {
-        throw PipelineError("\(path): the file is no longer there")
-    }
+    let file = try Files.open(path, O_RDONLY, "reading")
+    defer { close(file) }
     let digest = SHA256()
-    while let block = try handle.read(upToCount: 1 << 20), !block.isEmpty {
-        block.withUnsafeBytes(digest.update)
-    }
+    try Files.forEachBlock(of: file, path) { digest.update($0) }
     return digest.hexadecimal()
 }
