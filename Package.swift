@@ -103,7 +103,7 @@ let package = Package(
         // The program as a person meets it: arguments, exit codes, messages, files.
         .testTarget(
             name: "CommandTests",
-            dependencies: ["langevin", "TestSupport", "Checkpoints", "Pictures"],
+            dependencies: ["langevin", "TestSupport", "Layers", "Checkpoints", "Pictures"],
             swiftSettings: settings),
     ],
     cLanguageStandard: .c2x, cxxLanguageStandard: .cxx20
