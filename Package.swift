@@ -57,7 +57,9 @@ let package = Package(
         room("Diffusion", ["Tensors"]),
         room("MonteCarlo", ["Tensors"]),
         room("Networks", ["Tensors", "Layers", "Checkpoints"]),
-        room("Tokenizers", ["Storage", "Checkpoints"]),
+        // The vocabulary of CLIP, put into the program by the compiler.
+        .target(name: "CCLIPVocabulary", exclude: ["LICENSE", "merges.txt.gz"]),
+        room("Tokenizers", ["Storage", "Checkpoints", "CCLIPVocabulary"]),
         room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Datasets", ["Storage", "Tensors", "Pictures"]),
         room(
@@ -78,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "langevin",
             dependencies: [
-                "Storage", "Diffusion", "Pictures", "Pipelines", "Training", "Evaluation",
+                "Storage", "Diffusion", "Tokenizers", "Pictures", "Pipelines", "Training", "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -104,5 +106,5 @@ let package = Package(
             dependencies: ["langevin", "TestSupport", "Checkpoints", "Pictures"],
             swiftSettings: settings),
     ],
-    cxxLanguageStandard: .cxx20
+    cLanguageStandard: .c2x, cxxLanguageStandard: .cxx20
 )

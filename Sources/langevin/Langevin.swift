@@ -10,6 +10,7 @@ import Pictures
 import Pipelines
 import Storage
 import Tensors
+import Tokenizers
 import Training
 
 /// The program: its subcommands, and how it ends.
@@ -19,7 +20,8 @@ struct Langevin: ParsableCommand {
         abstract: "Diffusion models: train, sample, evaluate.",
         version: "langevin \(Receipt.version) (libtorch \(Machine.torchVersion))",
         subcommands: [
-            Train.self, Sample.self, Inspect.self, Convert.self, Evaluate.self, Order.self, Bench.self,
+            Train.self, Sample.self, Generate.self, Inspect.self, Convert.self, Evaluate.self, Order.self,
+            Bench.self,
         ])
 }
 
@@ -84,7 +86,8 @@ enum Program {
     private static func isAboutInput(_ error: any Error) -> Bool {
         switch error {
         case is RecipeError, is RunError, is PipelineError, is CheckpointError, is LoadError, is NetworkError,
-            is DiffusionError, is DatasetError, is PictureError, is EvaluationError, is FileError:
+            is DiffusionError, is DatasetError, is TokenizerError, is PictureError, is EvaluationError,
+            is FileError:
             true
         case let error as TensorError: error.kind == .unavailable
         default: false

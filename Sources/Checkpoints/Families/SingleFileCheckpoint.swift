@@ -80,9 +80,9 @@ public struct SingleFileCheckpoint: Sendable {
         return found
     }
 
-    /// The configurations of the family, for the components in this file and the scheduler.
+    /// The configurations of the family, for the components in this file and the schedules.
     public var configurations: [ModelComponent: JSONObject] {
-        family.configurations(source).filter { $0.key == .scheduler || sources[$0.key] != nil }
+        family.configurations(source).filter { $0.key.isSchedule || sources[$0.key] != nil }
     }
 }
 

@@ -119,18 +119,7 @@ public struct ModelLayout: Sendable {
 extension ModelLayout {
     /// The sha256 of the network's weights file; where there are shards, of their index, which names them.
     /// - Throws: `PipelineError` where it cannot be read.
-    public func weightsDigest() throws -> String {
-        let names = [WeightsFileName().single, WeightsFileName().index]
-        let files = names.map { network.path + "/" + $0 }
-        guard let file = files.first(where: FileManager.default.fileExists),
-            let handle = FileHandle(forReadingAtPath: file)
-        else { throw PipelineError("\(network.path): the weights are no longer there") }
-        let digest = SHA256()
-        while let block = try handle.read(upToCount: 1 << 20), !block.isEmpty {
-            block.withUnsafeBytes(digest.update)
-        }
-        return digest.hexadecimal()
-    }
+    public func weightsDigest() throws -> String { try network.weightsDigest() }
 
     /// Writes this model anew, its weights cast, after checking that each has its place in the network.
     /// - Throws: what opening throws; `PipelineError` where the folder is there already. Nothing half-written
@@ -170,4 +159,34 @@ extension ModelLayout {
             throw error
         }
     }
+}
+
+extension ModelFolder {
+    /// The sha256 of the weights file; where there are shards, of their index, which names them.
+    /// - Throws: `PipelineError` where it cannot be read.
+    func weightsDigest() throws -> String {
+        let names = [nil, "fp16", "bf16"].flatMap { variant in
+            ["diffusion_pytorch_model", "model"].flatMap { base in
+                let name = WeightsFileName(base: base, variant: variant)
+                return [name.index, name.single]
+            }
+        }
+        guard let file = names.map({ path + "/" + $0 }).first(where: FileManager.default.fileExists) else {
+            throw PipelineError("\(path): the weights are no longer there")
+        }
+        return try digest(ofFile: file)
+    }
+}
+
+/// The sha256 of a file.
+/// - Throws: `PipelineError` where it cannot be read.
+func digest(ofFile path: String) throws -> String {
+    guard let handle = FileHandle(forReadingAtPath: path) else {
+        throw PipelineError("\(path): the file is no longer there")
+    }
+    let digest = SHA256()
+    while let block = try handle.read(upToCount: 1 << 20), !block.isEmpty {
+        block.withUnsafeBytes(digest.update)
+    }
+    return digest.hexadecimal()
 }

@@ -90,7 +90,7 @@ public struct ModelSource: Sendable {
     public func has(_ component: ModelComponent) throws -> Bool {
         switch place {
         case .folder: try className(of: component) != nil
-        case .file(let file, _): component == .scheduler || file.components.contains(component)
+        case .file(let file, _): component.isSchedule || file.components.contains(component)
         }
     }
 
@@ -103,7 +103,7 @@ public struct ModelSource: Sendable {
     /// - Throws: `CheckpointError` where there is none.
     public func configuration(of component: ModelComponent) throws -> JSONObject {
         if let folder = describing(component) {
-            guard component != .scheduler else {
+            guard !component.isSchedule else {
                 return try folder.configuration("scheduler_config.json", allowsNonFinite: true)
             }
             return try folder.configuration()
@@ -169,6 +169,15 @@ public struct ModelSource: Sendable {
         var object = try configuration(of: .scheduler)
         if let named = try className(of: .scheduler) { object["_class_name"] = .string(named) }
         return try object.decoded()
+    }
+
+    /// The sha256 of the file, or of the denoising network's weights.
+    /// - Throws: `PipelineError` where it cannot be read.
+    public func weightsDigest() throws -> String {
+        switch place {
+        case .file: try digest(ofFile: path)
+        case .folder: try ModelFolder("\(path)/\(kind.networkComponent.rawValue)").weightsDigest()
+        }
     }
 
     /// The folder of a tokenizer, `nil` where the program's own must do.

@@ -14,7 +14,7 @@ extension SamplingPlan {
     {
         // The state stays in float32 where the network computes in half precision.
         let loop = SamplingLoop(
-            sampler: sampler, count: request.count, seed: request.seed, batchSize: request.batchSize,
+            sampler: sampler, count: request.count, seed: request.seed, batchSize: request.batchSize ?? 64,
             elementType: model.elementType == .float64 ? .float64 : .float32, device: model.device)
         return try loop.run(
             begin: { pictures, noise in
@@ -32,18 +32,21 @@ extension SamplingPlan {
         }
         let labels = told.map { Tensor($0).to(model.device) }
         let (network, elementType) = (model.network, model.elementType)
-        let plain = Denoiser(model.scheduler.prediction, preconditioning: preconditioning) { x, time in
+        let plain = Denoiser(
+            model.scheduler.prediction, preconditioning: model.scheduler.preconditioning(sampledAs: scheduler)
+        ) { x, time in
             network(x.to(elementType), time: time, Conditions(labels: labels), dropout: nil)
                 .to(x.elementType)
         }
         return guided.needsUnconditional ? guided.denoiser(batched: plain) : plain
     }
+}
 
-    /// How the network wants to be asked: as it was trained, whatever path the sampler takes.
-    private var preconditioning: Preconditioning {
-        let (own, isOwnTime) = (model.scheduler, scheduler.path == model.scheduler.path)
-        let schedule = own.schedule
-        return Preconditioning(own.path) { level in
+extension SchedulerConfiguration {
+    /// How a network of this process wants to be asked: as it was trained, whatever path the sampler takes.
+    func preconditioning(sampledAs sampled: SchedulerConfiguration) -> Preconditioning {
+        let (own, isOwnTime, schedule) = (self, sampled.path == path, self.schedule)
+        return Preconditioning(path) { level in
             if isOwnTime, let time = level.time { return time }
             return own.path == .straight
                 ? StraightSchedule().time(logSNR: level.logSNR) * Double(own.trainSteps)

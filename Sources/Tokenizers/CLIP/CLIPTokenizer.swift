@@ -27,8 +27,8 @@ public struct CLIPTokenizer: TextTokenizer {
         let special = try SpecialTokens(
             folder,
             usual: [
-                "bos": "<|startoftext|>", "eos": "<|endoftext|>", "unk": "<|endoftext|>",
-                "pad": "<|endoftext|>",
+                "bos": CLIPText.startMarker, "eos": CLIPText.endMarker, "unk": CLIPText.endMarker,
+                "pad": CLIPText.endMarker,
             ], model: json)
         var (vocabulary, merges, place) =
             try json.map { try Self.model(of: $0) } ?? Self.model(in: folder)
@@ -45,6 +45,27 @@ public struct CLIPTokenizer: TextTokenizer {
         (startToken, endToken) = (start, end)
         length = try folder.length() ?? 77
         self.vocabulary = vocabulary
+    }
+
+    /// The tokenizer of a published model, for checkpoints that come without one.
+    public static func published(padding: Padding = .end) -> CLIPTokenizer {
+        CLIPTokenizer(PublishedVocabulary.shared, padding)
+    }
+
+    private init(_ published: PublishedVocabulary, _ padding: Padding) {
+        vocabulary = published.vocabulary
+        let (start, end) = (CLIPText.startMarker, CLIPText.endMarker)
+        (startToken, endToken) = (vocabulary.id(of: start), vocabulary.id(of: end)!)
+        paddingToken = vocabulary.id(of: padding.rawValue)!
+        // The token that pads is looked for as it is written; the others, in lower case.
+        var finders = AddedTokenFinders()
+        for marker in [start, end] where marker != padding.rawValue {
+            finders.cleaned.insert(AddedToken(marker), id: vocabulary.id(of: marker)!, pattern: marker)
+        }
+        finders.raw.insert(AddedToken(padding.rawValue), id: paddingToken, pattern: padding.rawValue)
+        self.finders = finders
+        model = BytePairModel(vocabulary, merges: published.merges, unknown: endToken)
+        length = 77
     }
 
     /// The tokens of a text alone, with nothing around them and nothing cut off.
