@@ -35,7 +35,7 @@ enum Program {
             try checkCommand(CommandLine.arguments.dropFirst())
             var command = try Langevin.parseAsRoot()
             try command.run()
-            guard fflush(stdout) == 0 else { throw FileError(action: "writing", path: "standard output") }
+            guard fflush(nil) == 0 else { throw FileError(action: "writing", path: "standard output") }
         } catch {
             end(error)
         }
