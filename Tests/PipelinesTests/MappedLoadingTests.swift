@@ -38,7 +38,9 @@ import Testing
             )
             offset = end
         }
-        let header = Data("{\(entries.joined(separator: ","))}".utf8)
+        var header = Data("{\(entries.joined(separator: ","))}".utf8)
+        // Aligned as writers of such files do it: tensors at other places are copied.
+        header.append(Data(repeating: UInt8(ascii: " "), count: (8 - header.count % 8) % 8))
         var length = UInt64(header.count).littleEndian
         var data = withUnsafeBytes(of: &length) { Data($0) }
         data.append(header)

@@ -82,16 +82,11 @@ extension SchedulerConfiguration {
                 ? try straightPath(steps, options, table)
                 : try timedPath(try logSNRTimes(steps, table), table)
         }
-        if usesExponentialSigmas || usesBetaSigmas {
+        guard usesKarrasSigmas || usesLuLambdas, !(isMultistep && betaSchedule == .cosine) else {
             return path(try cutTimes(steps, table), spaced, table)
         }
         let logs = table.map { log($0) }
-        var times = spaced.map { time(ofSigma: $0, logs) }
-        let keepsFractions = isMultistep && betaSchedule == .cosine
-        if usesKarrasSigmas || usesLuLambdas, !keepsFractions {
-            times = times.map { $0.rounded(.toNearestOrEven) }
-        }
-        return path(times, spaced, table)
+        return path(spaced.map { time(ofSigma: $0, logs).rounded(.toNearestOrEven) }, spaced, table)
     }
 
     /// The times of σ̃ whose fractions are cut off. The first one is the last time of the process but for rounding,

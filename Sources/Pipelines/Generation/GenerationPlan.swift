@@ -97,6 +97,10 @@ public struct GenerationPlan {
         }
         var options = SamplerOptions()
         options.eta = request.sampling.eta
+        if model.source.kind != .diffusionTransformer, own.configured(for: request.sampling.solver).kind == .tcd {
+            // diffusers' pipelines, but that one, hand over their own η, not the scheduler's.
+            options.eta = options.eta ?? 0
+        }
         if case .mmdit(let transformer) = model.network, own.usesDynamicShift {
             let side = model.pixelsPerLatent * transformer.patchSize
             options.shiftExponent = own.shiftExponent(tokens: (size.height / side) * (size.width / side))
