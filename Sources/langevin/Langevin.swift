@@ -29,18 +29,28 @@ struct Langevin: ParsableCommand {
 enum Program {
     static func main() {
         do {
-            try checkCommand(CommandLine.arguments.dropFirst().first)
-            var command = try Langevin.parseAsRoot()
+            // A file that may not grow is an error with a sentence, not the end of the program.
+            signal(SIGXFSZ, SIG_IGN)
+            try ArgumentChecks.checkText()
+            try checkCommand(CommandLine.arguments.dropFirst())
+            var command = try Langevin.parseAsRoot(
+                ArgumentChecks.separated(CommandLine.arguments.dropFirst()))
             try command.run()
+            // Every stream, standard output among them.
+            guard fflush(nil) == 0 else { throw FileError(action: "writing", path: "standard output") }
         } catch {
             end(error)
         }
     }
 
     /// A wrong command is named before its options are looked at.
-    private static func checkCommand(_ name: String?) throws {
-        let known = Langevin.configuration.subcommands.map { $0._commandName } + ["help"]
-        guard let name, !name.hasPrefix("-"), !known.contains(name) else { return }
+    private static func checkCommand(_ arguments: ArraySlice<String>) throws {
+        guard let name = arguments.first, !name.hasPrefix("-"), name != "help" else { return }
+        let commands = Langevin.configuration.subcommands
+        if let command = commands.first(where: { $0._commandName == name }) {
+            return try ArgumentChecks.checkRepetition(arguments.dropFirst(), of: command)
+        }
+        let known = commands.map { $0._commandName } + ["help"]
         let advice = nearest(to: name, in: known).map { "; did you mean '\($0)'?" }
         throw PipelineError(
             "there is no command '\(name)'" + (advice ?? ": there are \(known.joined(separator: ", "))"))
