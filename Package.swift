@@ -74,7 +74,8 @@ let package = Package(
             ["Tensors", "Layers", "Diffusion", "Datasets"]),
         room(
             "Pipelines",
-            ["Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Tokenizers",
+            [
+                "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Tokenizers",
                 "Pictures",
             ]),
         .executableTarget(
