@@ -107,5 +107,5 @@ let package = Package(
             dependencies: ["langevin", "TestSupport", "Layers", "Checkpoints", "Pictures"],
             swiftSettings: settings),
     ],
-    cLanguageStandard: .c2x, cxxLanguageStandard: .cxx20
+    cxxLanguageStandard: .cxx20
 )
