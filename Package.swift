@@ -74,7 +74,8 @@ let package = Package(
             ["Tensors", "Layers", "Diffusion", "Datasets"]),
         room(
             "Pipelines",
-            ["Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Tokenizers",
+            [
+                "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Tokenizers",
                 "Pictures",
             ]),
         .executableTarget(
@@ -106,5 +107,5 @@ let package = Package(
             dependencies: ["langevin", "TestSupport", "Layers", "Checkpoints", "Pictures"],
             swiftSettings: settings),
     ],
-    cLanguageStandard: .c2x, cxxLanguageStandard: .cxx20
+    cxxLanguageStandard: .cxx20
 )

@@ -34,11 +34,11 @@ extension Published {
         let outputs = source.shape(of: "final_layer.linear.weight")?.first ?? 2 * channels * side * side
         let classes = (source.shape(of: "y_embedder.embedding_table.weight")?.first ?? 1001) - 1
         let positions = source.shape(of: "pos_embed").map { $0.rank == 3 ? $0[1] : 256 } ?? 256
-        let heads = [384: 6, 768: 12, 1024: 16][width] ?? 16
+        let (heads, headWidth) = [384: (6, 64), 768: (12, 64), 1024: (16, 64)][width] ?? (16, 72)
         let blocks = TensorLayout.count(source.names, of: "blocks.")
         return [
             "_class_name": "DiTTransformer2DModel", "activation_fn": "gelu-approximate",
-            "attention_bias": true, "attention_head_dim": .integer([384, 768, 1024].contains(width) ? 64 : 72),
+            "attention_bias": true, "attention_head_dim": .integer(headWidth),
             "in_channels": .integer(channels), "norm_elementwise_affine": false, "norm_eps": 1e-5,
             "norm_num_groups": 32, "norm_type": "ada_norm_zero", "num_attention_heads": .integer(heads),
             "num_embeds_ada_norm": .integer(classes), "num_layers": .integer(blocks),

@@ -15,11 +15,19 @@ struct BytePairModel: Sendable {
     /// What becomes of two neighbours, by `key(_:_:)` of their ids.
     typealias Merges = [UInt64: Merge]
 
-    private let merges: Merges
-    /// The id of each byte within a word and at its end.
-    private let bytes: [Int32]
-    private let lastBytes: [Int32]
+    /// What a vocabulary and its merges come to.
+    struct Tables: Sendable {
+        var merges: Merges
+        /// The id of each byte within a word, and at its end.
+        var bytes: [Int32]
+        var lastBytes: [Int32]
+    }
+
+    private let tables: Tables
     private let cache = WordCache()
+
+    /// Makes a model of tables.
+    init(_ tables: Tables) { self.tables = tables }
 
     /// Makes a model.
     /// - Parameters:
@@ -43,21 +51,16 @@ struct BytePairModel: Sendable {
             let key = try Self.key(id(left), id(right))
             merges[key] = Merge(rank: Int32(rank), id: try id(left + right))
         }
-        self.init(vocabulary, merges: merges, unknown: unknown)
-    }
-
-    /// Makes a model of merges that are ids already.
-    init(_ vocabulary: Vocabulary, merges: Merges, unknown: Int) {
-        self.merges = merges
         let symbols = ByteAlphabet.characters.map(String.init)
-        bytes = symbols.map { Int32(vocabulary.id(of: $0) ?? unknown) }
-        lastBytes = symbols.map { Int32(vocabulary.id(of: $0 + Self.endOfWord) ?? unknown) }
+        tables = Tables(
+            merges: merges, bytes: symbols.map { Int32(vocabulary.id(of: $0) ?? unknown) },
+            lastBytes: symbols.map { Int32(vocabulary.id(of: $0 + Self.endOfWord) ?? unknown) })
     }
 
     /// Appends the tokens of a word.
     func append(_ word: ArraySlice<UInt8>, to tokens: inout [Int]) {
         guard word.count > 1 else {
-            tokens += word.map { Int(lastBytes[Int($0)]) }
+            tokens += word.map { Int(tables.lastBytes[Int($0)]) }
             return
         }
         let ids = cache.value(of: Array(word)) { merged(word) }
@@ -65,11 +68,14 @@ struct BytePairModel: Sendable {
     }
 
     private func merged(_ word: ArraySlice<UInt8>) -> [Int32] {
-        var symbols = word.dropLast().map { bytes[Int($0)] } + word.suffix(1).map { lastBytes[Int($0)] }
+        var symbols =
+            word.dropLast().map { tables.bytes[Int($0)] }
+            + word.suffix(1).map { tables.lastBytes[Int($0)] }
         var row = MergeRow(symbols.count)
         func consider(_ left: Int) {
             let right = row.next[left]
-            guard right < symbols.count, let merge = merges[Self.key(symbols[left], symbols[right])] else {
+            guard right < symbols.count, let merge = tables.merges[Self.key(symbols[left], symbols[right])]
+            else {
                 return
             }
             row.push(rank: merge.rank, left)
@@ -79,7 +85,7 @@ struct BytePairModel: Sendable {
             // What was put on the heap may have been joined otherwise since.
             let right = row.next[left]
             guard symbols[left] >= 0, right < symbols.count,
-                let merge = merges[Self.key(symbols[left], symbols[right])], merge.rank == rank
+                let merge = tables.merges[Self.key(symbols[left], symbols[right])], merge.rank == rank
             else { continue }
             symbols[left] = merge.id
             symbols[right] = -1

@@ -14,7 +14,8 @@ public struct CLIPTokenizer: TextTokenizer {
     public let endToken: Int
     /// The token that fills a prompt up.
     public let paddingToken: Int
-    private let vocabulary: Vocabulary
+    /// The tokens, each at its id.
+    private let names: [String]
     private let finders: AddedTokenFinders
     private let model: BytePairModel
 
@@ -44,7 +45,7 @@ public struct CLIPTokenizer: TextTokenizer {
         paddingToken = try special.id("pad", in: vocabulary, place: path)
         (startToken, endToken) = (start, end)
         length = try folder.length() ?? 77
-        self.vocabulary = vocabulary
+        names = vocabulary.tokens
     }
 
     /// The tokenizer of a published model, for checkpoints that come without one.
@@ -53,18 +54,18 @@ public struct CLIPTokenizer: TextTokenizer {
     }
 
     private init(_ published: PublishedVocabulary, _ padding: Padding) {
-        vocabulary = published.vocabulary
-        let (start, end) = (CLIPText.startMarker, CLIPText.endMarker)
-        (startToken, endToken) = (vocabulary.id(of: start), vocabulary.id(of: end)!)
-        paddingToken = vocabulary.id(of: padding.rawValue)!
+        names = published.tokens
+        let markers = [(CLIPText.startMarker, names.count - 2), (CLIPText.endMarker, names.count - 1)]
+        (startToken, endToken) = (markers[0].1, markers[1].1)
+        paddingToken = padding == .end ? endToken : 0
         // The token that pads is looked for as it is written; the others, in lower case.
         var finders = AddedTokenFinders()
-        for marker in [start, end] where marker != padding.rawValue {
-            finders.cleaned.insert(AddedToken(marker), id: vocabulary.id(of: marker)!, pattern: marker)
+        for (marker, id) in markers where marker != padding.rawValue {
+            finders.cleaned.insert(AddedToken(marker), id: id, pattern: marker)
         }
         finders.raw.insert(AddedToken(padding.rawValue), id: paddingToken, pattern: padding.rawValue)
         self.finders = finders
-        model = BytePairModel(vocabulary, merges: published.merges, unknown: endToken)
+        model = BytePairModel(published.model)
         length = 77
     }
 
@@ -78,7 +79,7 @@ public struct CLIPTokenizer: TextTokenizer {
     /// The text that tokens stand for: in lower case, with a space after every word.
     public func text(of tokens: some Sequence<Int>) -> String {
         let bytes = tokens.flatMap { token -> [UInt8] in
-            let name = vocabulary.tokens[token]
+            let name = names[token]
             guard name.hasSuffix(BytePairModel.endOfWord) else { return Self.bytes(of: name) }
             return Self.bytes(of: name.dropLast(BytePairModel.endOfWord.count)) + [UInt8(ascii: " ")]
         }

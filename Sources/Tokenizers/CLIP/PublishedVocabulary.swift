@@ -8,34 +8,43 @@ struct PublishedVocabulary: Sendable {
     /// Read from the program when it is first asked for.
     static let shared = PublishedVocabulary()
 
-    /// The tokens.
-    let vocabulary: Vocabulary
-    /// What becomes of the ids of two neighbours.
-    let merges: BytePairModel.Merges
+    /// The tokens, each at its id.
+    let tokens: [String]
+    /// What joins them.
+    let model: BytePairModel.Tables
 
     private init() {
         // In the order of their characters: the bytes that print come first.
         let bytes = ByteAlphabet.characters.sorted().map(String.init)
         var tokens = bytes + bytes.map { $0 + BytePairModel.endOfWord }
-        let first = tokens.count
-        let pairs = Self.text.split(separator: UInt8(ascii: "\n")).map { line in
-            let space = line.firstIndex(of: UInt8(ascii: " "))!
-            return (
-                String(decoding: line[..<space], as: UTF8.self),
-                String(decoding: line[(space + 1)...], as: UTF8.self)
-            )
-        }
-        tokens += pairs.map { $0 + $1 }
-        let vocabulary = Vocabulary(tokens: tokens + [CLIPText.startMarker, CLIPText.endMarker])
+        tokens.reserveCapacity(49_408)
+        // Tokens are found by a hash of their bytes. They are known, and all hashes differ.
+        var ids: [UInt64: Int32] = [:]
+        ids.reserveCapacity(tokens.capacity)
+        for (id, token) in tokens.enumerated() { ids[Self.hash(token.utf8)] = Int32(id) }
         var merges: BytePairModel.Merges = [:]
-        merges.reserveCapacity(pairs.count)
-        for (rank, pair) in pairs.enumerated() {
+        merges.reserveCapacity(tokens.capacity)
+        for line in Self.text.split(separator: UInt8(ascii: "\n")) {
+            let space = line.firstIndex(of: UInt8(ascii: " "))!
+            let (left, right) = (line[..<space], line[(space + 1)...])
+            let (hash, id) = (Self.hash(left), Int32(tokens.count))
             // A pair joins tokens that stand before it.
-            let key = BytePairModel.key(
-                Int32(vocabulary.id(of: pair.0)!), Int32(vocabulary.id(of: pair.1)!))
-            merges[key] = .init(rank: Int32(rank), id: Int32(first + rank))
+            merges[BytePairModel.key(ids[hash]!, ids[Self.hash(right)]!)] = .init(
+                rank: Int32(merges.count), id: id)
+            ids[Self.hash(right, after: hash)] = id
+            tokens.append(String(decoding: left + right, as: UTF8.self))
         }
-        (self.vocabulary, self.merges) = (vocabulary, merges)
+        self.tokens = tokens + [CLIPText.startMarker, CLIPText.endMarker]
+        let places = Dictionary(uniqueKeysWithValues: bytes.enumerated().map { ($1, Int32($0)) })
+        let symbols = ByteAlphabet.characters.map { places[String($0)]! }
+        model = .init(merges: merges, bytes: symbols, lastBytes: symbols.map { $0 + Int32(bytes.count) })
+    }
+
+    /// FNV-1a, which can go on where it ended.
+    private static func hash(
+        _ bytes: some Sequence<UInt8>, after start: UInt64 = 0xCBF2_9CE4_8422_2325
+    ) -> UInt64 {
+        bytes.reduce(start) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 
     /// The merges, one a line. The build put them into the program, so they unpack.
@@ -64,7 +73,7 @@ extension CLIPTokenizer {
     public static func writePublished(padding: Padding, to path: String) throws {
         let folder = ModelFolder(path)
         var names = JSONObject()
-        for (id, token) in PublishedVocabulary.shared.vocabulary.tokens.enumerated() {
+        for (id, token) in PublishedVocabulary.shared.tokens.enumerated() {
             names[token] = .integer(id)
         }
         try folder.write(names, to: "vocab.json")

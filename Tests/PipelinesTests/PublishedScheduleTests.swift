@@ -1,0 +1,83 @@
+import Checkpoints
+import Diffusion
+import Layers
+import Testing
+
+/// The schedules and indices that stand in for those a single file does not have.
+@Suite struct PublishedScheduleTests {
+    private struct Facts {
+        var kind = SchedulerKind.ddim
+        var betas = (0.00085, 0.012)
+        var prediction = Prediction.noise
+        var clips = false
+        var offset = 1
+        var endsAtData = false
+    }
+
+    private static func facts(_ family: CheckpointFamily) -> Facts {
+        switch family {
+        case .stableDiffusion1, .stableDiffusion2Inpainting: Facts(kind: .pndm)
+        case .stableDiffusion1Inpainting: Facts()
+        case .stableDiffusion2: Facts(prediction: .velocity)
+        case .stableDiffusionXL, .stableDiffusionXLRefiner: Facts(kind: .euler)
+        case .stableDiffusion3Medium, .stableDiffusion35Medium, .stableDiffusion35Large:
+            Facts(kind: .flowEuler)
+        case .latentDiffusionVQ4, .latentDiffusionVQ8: Facts(betas: (0.0015, 0.0195))
+        case .upscaler4: Facts(betas: (0.0001, 0.02), prediction: .velocity)
+        case .diffusionTransformer: Facts(betas: (0.0001, 0.02), offset: 0, endsAtData: true)
+        }
+    }
+
+    @Test(arguments: CheckpointFamily.allCases)
+    func everySchedulesFlagsAreRead(_ family: CheckpointFamily) throws {
+        let object = try #require(family.configurations(TensorDictionary([:]))[.scheduler])
+        let schedule = try object.decoded(SchedulerConfiguration.self)
+        let facts = Self.facts(family)
+        #expect(schedule.kind == facts.kind && schedule.trainSteps == 1000)
+        guard facts.kind != .flowEuler else {
+            #expect(schedule.shift == 3)
+            return
+        }
+        #expect((schedule.betaStart, schedule.betaEnd) == facts.betas)
+        #expect(schedule.betaSchedule == (family == .diffusionTransformer ? .linear : .scaledLinear))
+        #expect(schedule.prediction == facts.prediction && schedule.clipsData == facts.clips)
+        #expect(schedule.stepsOffset == facts.offset)
+        if facts.kind != .euler { #expect(schedule.endsAtData == facts.endsAtData) }
+        if facts.kind == .pndm { #expect(schedule.skipsRungeKutta) }
+        if facts.kind == .euler { #expect(schedule.spacing == .leading) }
+    }
+
+    @Test func theUpscalerHasASecondSchedule() throws {
+        let object = try #require(
+            CheckpointFamily.upscaler4.configurations(TensorDictionary([:]))[.lowResolutionScheduler])
+        let schedule = try object.decoded(SchedulerConfiguration.self)
+        #expect(schedule.kind == .ddpm && schedule.clipsData && schedule.variance == .fixedSmall)
+        #expect(schedule.prediction == .noise && schedule.betaEnd == 0.02)
+    }
+
+    // MARK: Indices
+
+    @Test(arguments: CheckpointFamily.allCases)
+    func everyComponentIsInTheIndex(_ family: CheckpointFamily) throws {
+        let configurations = family.configurations(TensorDictionary([:]))
+        let index = try family.index(configurations)
+        #expect(index["_class_name"] == .string(family.pipeline))
+        for component in configurations.keys {
+            let pair = try index.required(component.rawValue, as: [String].self)
+            #expect(pair.count == 2 && !pair[1].isEmpty, "\(component)")
+            if let tokenizer = component.tokenizer {
+                #expect(index[tokenizer] == ["transformers", "CLIPTokenizer"])
+            }
+        }
+    }
+
+    @Test func whatIsNotThereIsNull() throws {
+        let all = CheckpointFamily.stableDiffusionXLRefiner.configurations(TensorDictionary([:]))
+        let index = try CheckpointFamily.stableDiffusionXLRefiner.index(all)
+        #expect(index["text_encoder"] == [.null, .null] && index["tokenizer"] == [.null, .null])
+        #expect(index["text_encoder_2"] == ["transformers", "CLIPTextModelWithProjection"])
+        #expect(index["requires_aesthetics_score"] == true)
+        let alone = try CheckpointFamily.stableDiffusion1.index(all.filter { $0.key == .unet })
+        #expect(alone["vae"] == [.null, .null] && alone["unet"] == ["diffusers", "UNet2DConditionModel"])
+    }
+}
