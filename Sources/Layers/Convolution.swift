@@ -25,7 +25,11 @@ public struct Convolution2D {
 
     /// `[batch, inputs, height, width]` → `[batch, outputs, height′, width′]`
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        watched(x.convolved(weight, bias: bias, stride: stride, padding: padding, groups: groups), name)
+        let result = x.computedWide { x in
+            x.convolved(
+                x.alike(weight), bias: bias.map(x.alike), stride: stride, padding: padding, groups: groups)
+        }
+        return watched(result, name)
     }
 }
 

@@ -4,11 +4,13 @@ import Layers
 /// The networks that a `config.json` can name.
 public enum KnownNetworks {
     /// Every one of them.
-    public static let all: [any ConfiguredNetwork.Type] = [
-        UNet2D.self, UNet2DCondition.self, AnnotatedUNet.self, DiT.self, MMDiT.self, AutoencoderKL.self,
-        VQModel.self, AutoencoderTiny.self, CLIPText.self, CLIPTextWithProjection.self, CLIPVision.self,
-        CLIPVisionWithProjection.self, CLIP.self, T5Encoder.self, LDMBert.self, ClassEmbedder.self,
-    ]
+    public static var all: [any ConfiguredNetwork.Type] {
+        [
+            UNet2D.self, UNet2DCondition.self, AnnotatedUNet.self, DiT.self, MMDiT.self, AutoencoderKL.self,
+            VQModel.self, AutoencoderTiny.self, CLIPText.self, CLIPTextWithProjection.self, CLIPVision.self,
+            CLIPVisionWithProjection.self, CLIP.self, T5Encoder.self, LDMBert.self, ClassEmbedder.self,
+        ]
+    }
 
     /// The network of a name, nil where it is not known.
     public static func network(named name: String) -> (any ConfiguredNetwork.Type)? {

@@ -27,7 +27,11 @@ struct GenerationRun {
             var bar = ProgressBar(total: steps * plan.count)
             defer { bar.finish() }
             return try plan.run(
-                say: say, onStart: { firstStep = firstStep ?? clock.now },
+                say: say,
+                onStart: {
+                    firstStep = firstStep ?? clock.now
+                    bar.show(step: 0)
+                },
                 onStep: { done, progress in
                     bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
                 })

@@ -33,8 +33,10 @@ enum Program {
             signal(SIGXFSZ, SIG_IGN)
             try ArgumentChecks.checkText()
             try checkCommand(CommandLine.arguments.dropFirst())
-            var command = try Langevin.parseAsRoot()
+            var command = try Langevin.parseAsRoot(
+                ArgumentChecks.separated(CommandLine.arguments.dropFirst()))
             try command.run()
+            // Every stream, standard output among them.
             guard fflush(nil) == 0 else { throw FileError(action: "writing", path: "standard output") }
         } catch {
             end(error)

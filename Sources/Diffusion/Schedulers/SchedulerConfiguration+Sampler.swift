@@ -119,7 +119,13 @@ extension SchedulerConfiguration {
     /// The discrete process.
     public var schedule: DiscreteSchedule {
         let betas = trainedBetas ?? betaSchedule.betas(count: trainSteps, from: betaStart, to: betaEnd)
-        let schedule = DiscreteSchedule(betas: betas)
+        let single = trainedBetas.map { Tensor($0).to(.float32) }
+        let schedule =
+            hasSingleTables
+            ? DiscreteSchedule(
+                single: single
+                    ?? betaSchedule.singleBetas(count: trainSteps, from: betaStart, to: betaEnd))
+            : DiscreteSchedule(betas: betas)
         return zeroTerminalSNR ? schedule.rescaledToZeroTerminalSNR() : schedule
     }
 

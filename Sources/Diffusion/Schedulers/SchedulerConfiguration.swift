@@ -145,6 +145,10 @@ public struct SchedulerConfiguration: Sendable {
     /// η of methods that keep it in their configuration.
     public var eta = 0.0
 
+    /// Whether tables are those of diffusers, which computes them in single precision. Not in the file: formulas
+    /// mean the exact ones, and networks in single precision are sampled by these.
+    public var hasSingleTables = false
+
     /// A configuration with diffusers' defaults for a class.
     public init(_ kind: SchedulerKind) {
         self.kind = kind
@@ -156,6 +160,7 @@ public struct SchedulerConfiguration: Sendable {
         guard kind != self.kind else { return self }
         let own = SchedulerConfiguration(self.kind)
         var converted = SchedulerConfiguration(kind)
+        converted.hasSingleTables = hasSingleTables
         for flag in SchedulerFlag.all where given.contains(flag.key) || !flag.agrees(self, own) {
             flag.copy(&converted, self)
             converted.given.insert(flag.key)

@@ -42,7 +42,7 @@ struct RestoringSolver<Base: Solver>: Solver {
         let level = grid.steps.first { $0.index == step.index + 1 }?.from
         // Stages inside a step see the known part at the level where the step ends, as in diffusers.
         let inside = Denoiser { x, asked in
-            denoiser(asked == step.from ? x : region.restored(in: x, at: level), asked)
+            denoiser(asked == step.from ? x : region.restored(in: x, at: step.to), asked)
         }
         let result = base.step(x, step, &memory, denoiser: inside, noise: noise)
         return (region.restored(in: result.sample, at: level), result.estimate)

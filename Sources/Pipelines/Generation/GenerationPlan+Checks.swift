@@ -74,10 +74,15 @@ extension GenerationPlan {
     {
         let factor = model.pixelsPerLatent
         if let given = latentSize(request, task) {
-            guard request.sampling.height == nil, request.sampling.width == nil else {
-                throw PipelineError("the latents that are given have a size: leave out --width and --height")
-            }
             let size = GenerationRequest.Size(height: given.height * factor, width: given.width * factor)
+            guard
+                (request.sampling.height ?? size.height, request.sampling.width ?? size.width)
+                    == (size.height, size.width)
+            else {
+                throw PipelineError(
+                    "the latents that are given are those of \(size.width)×\(size.height) pixels: leave out --width and --height"
+                )
+            }
             try checkPlaces(model, size)
             return size
         }

@@ -62,10 +62,12 @@ public struct GenerationPlan {
         strength = try Self.strength(request, task)
         size = try Self.size(model, request, task)
         solver = request.sampling.solver
+        var trained = model.scheduler
+        trained.hasSingleTables = model.elementType != .float64
         own =
             model.source.kind == .stableDiffusion
-            ? model.scheduler.correctedForStableDiffusion(inpaints: task.inpaints, converted: solver != nil)
-            : model.scheduler
+            ? trained.correctedForStableDiffusion(inpaints: task.inpaints, converted: solver != nil)
+            : trained
         guard own.path != .varianceExploding else {
             throw PipelineError(
                 "\(model.source.name): networks for \(own.kind.rawValue) are not sampled here")

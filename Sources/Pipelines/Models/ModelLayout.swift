@@ -2,6 +2,7 @@ import Checkpoints
 import Diffusion
 import Foundation
 import Layers
+import Networks
 import Storage
 import Tensors
 
@@ -72,6 +73,15 @@ public struct ModelLayout: Sendable {
         return configuration
     }
 
+    /// The width of heads of a U-Net that may keep queries, keys and values in one tensor of its original
+    /// layout, where they have one width.
+    func headWidth() throws -> Int? {
+        guard Files.exists(network.path + "/config.json") else { return nil }
+        let object = try network.configuration()
+        guard try KnownNetworks.name(in: object) == UNet2D.className else { return nil }
+        return try UNet2D.configuration(object).attentionHeadDim
+    }
+
     func index() throws -> JSONObject { try root.configuration("model_index.json") }
 
     /// The process, and how to sample it. Keys of other samplers are passed over, and the class is the one
@@ -121,27 +131,6 @@ extension ModelLayout {
     /// - Throws: `PipelineError` where it cannot be read.
     public func weightsDigest() throws -> String { try network.weightsDigest() }
 
-    /// Writes this model anew, its weights cast, after checking that each has its place in the network.
-    /// - Throws: what opening throws; `PipelineError` where the folder is there already. Nothing half-written
-    ///   has its name.
-    public func convert(to output: String, elementType: ElementType) throws {
-        guard !FileManager.default.fileExists(atPath: output) else {
-            throw PipelineError("'\(output)' is there already: give the name of a new folder")
-        }
-        let configuration = try networkConfiguration()
-        let store = ParameterStore(.loaded(try configuration.weights(of: network)), elementType: elementType)
-        do {
-            _ = try store.build(configuration.network)
-        } catch let error as LoadError {
-            throw PipelineError("\(network.path): \(error)")
-        }
-        let (scheduler, card) = (try scheduler(), try card())
-        try Self.replacing(output) { aside in
-            try ModelLayout(aside).write(
-                configuration, scheduler: scheduler, card: card, parameters: store.named)
-        }
-    }
-
     /// Writes a folder aside and puts it in place of what has its name.
     package static func replacing(_ path: String, write: (_ aside: String) throws -> Void) throws {
         let manager = FileManager.default
@@ -179,14 +168,11 @@ extension ModelFolder {
 }
 
 /// The sha256 of a file.
-/// - Throws: `PipelineError` where it cannot be read.
+/// - Throws: `FileError` where it cannot be read.
 func digest(ofFile path: String) throws -> String {
-    guard let handle = FileHandle(forReadingAtPath: path) else {
-        throw PipelineError("\(path): the file is no longer there")
-    }
+    let file = try Files.open(path, O_RDONLY, "reading")
+    defer { close(file) }
     let digest = SHA256()
-    while let block = try handle.read(upToCount: 1 << 20), !block.isEmpty {
-        block.withUnsafeBytes(digest.update)
-    }
+    try Files.forEachBlock(of: file, path) { digest.update($0) }
     return digest.hexadecimal()
 }

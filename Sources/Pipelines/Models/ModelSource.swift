@@ -4,6 +4,7 @@ import Layers
 import Networks
 import Storage
 import Tensors
+import Tokenizers
 
 /// Where the parts of a model are: in a folder of the diffusers layout, or in one file of its original
 /// layout. Nothing is read before it is asked for, and weights are mapped, so that opening costs next to
@@ -44,7 +45,7 @@ public struct ModelSource: Sendable {
         let described = try configurations.map { try ModelLayout(model: $0) }
         guard Files.isFolder(model) || !Files.exists(model) else {
             path = model
-            let file = try Self.open(model, usesAverage: usesAverage)
+            let file = try Self.open(model, usesAverage: usesAverage, headWidth: described?.headWidth())
             place = .file(file, configurations: described)
             name = model.split(separator: "/").last.map { String($0.prefix { $0 != "." }) } ?? model
             index = try described?.index() ?? JSONObject(place: model)
@@ -65,14 +66,17 @@ public struct ModelSource: Sendable {
         kind = known
     }
 
-    private static func open(_ path: String, usesAverage: Bool) throws -> SingleFileCheckpoint {
+    private static func open(_ path: String, usesAverage: Bool, headWidth: Int?) throws
+        -> SingleFileCheckpoint
+    {
         guard try !CheckpointFormat(of: path).isPickled else {
             throw PipelineError(
                 "\(path) is a pickle, which can run any code where it is read: convert it first, on a machine where that does no harm ('langevin convert \(path) OUT.safetensors')"
             )
         }
         do {
-            return try SingleFileCheckpoint(SafetensorsFile(path: path), usesAverage: usesAverage)
+            return try SingleFileCheckpoint(
+                SafetensorsFile(path: path), usesAverage: usesAverage, headWidth: headWidth)
         } catch let error as CheckpointError where error.place.isEmpty {
             throw CheckpointError(path, error.problem)
         }
@@ -226,6 +230,12 @@ extension ModelFolder {
 }
 
 extension CheckpointFamily {
+    /// What the published tokenizer of a text encoder fills prompts up with.
+    func padding(of component: ModelComponent) -> CLIPTokenizer.Padding {
+        let isVersion2 = [.stableDiffusion2, .stableDiffusion2Inpainting, .upscaler4].contains(self)
+        return component == .textEncoder2 || isVersion2 ? .exclamationMark : .end
+    }
+
     /// What models of this family make pictures from and with.
     var kind: PipelineKind {
         switch self {

@@ -63,7 +63,8 @@ public struct SamplingPlan {
         try Self.check(request)
         self.model = model
         self.request = request
-        let own = model.scheduler
+        var own = model.scheduler
+        own.hasSingleTables = model.elementType != .float64
         guard own.path != .varianceExploding else {
             throw PipelineError("\(model.name): networks for \(own.kind.rawValue) are not sampled here")
         }

@@ -173,7 +173,7 @@ struct TextEncoding {
     {
         let tokenizer =
             try tokenizerFolder(component).map { try CLIPTokenizer(folder: $0) }
-            ?? .published(padding: publishedPadding(component))
+            ?? .published(padding: source.file?.family.padding(of: component) ?? .end)
         guard tokenizer.length <= configuration.maxPositionEmbeddings else {
             throw PipelineError(
                 "\(source.path): the tokenizer makes texts of \(tokenizer.length) tokens, and \(component.rawValue) knows \(configuration.maxPositionEmbeddings) places"
@@ -185,12 +185,6 @@ struct TextEncoding {
     /// The folder of an encoder's tokenizer, `nil` for a file, which holds none.
     private func tokenizerFolder(_ component: ModelComponent) -> String? {
         source.tokenizerFolder(component.rawValue.replacing("text_encoder", with: "tokenizer"))
-    }
-
-    /// What the published tokenizer of a file's encoder fills prompts up with.
-    private func publishedPadding(_ component: ModelComponent) -> CLIPTokenizer.Padding {
-        let isVersion2 = [.stableDiffusion2, .stableDiffusion2Inpainting].contains(source.file?.family)
-        return component == .textEncoder2 || isVersion2 ? .exclamationMark : .end
     }
 
     private func tokenized(_ text: String, _ tokenizer: some TextTokenizer, length: Int?) -> TokenizedPrompt {

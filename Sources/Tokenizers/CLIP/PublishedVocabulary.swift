@@ -14,7 +14,8 @@ struct PublishedVocabulary: Sendable {
     let merges: BytePairModel.Merges
 
     private init() {
-        let bytes = ByteAlphabet.characters.map(String.init)
+        // In the order of their characters: the bytes that print come first.
+        let bytes = ByteAlphabet.characters.sorted().map(String.init)
         var tokens = bytes + bytes.map { $0 + BytePairModel.endOfWord }
         let first = tokens.count
         let pairs = Self.text.split(separator: UInt8(ascii: "\n")).map { line in
@@ -67,7 +68,8 @@ extension CLIPTokenizer {
             names[token] = .integer(id)
         }
         try folder.write(names, to: "vocab.json")
-        try Files.replace(path + "/merges.txt", with: Array("#version: 0.2\n".utf8) + PublishedVocabulary.text)
+        try Files.replace(
+            path + "/merges.txt", with: Array("#version: 0.2\n".utf8) + PublishedVocabulary.text)
         func marker(_ text: String) -> JSONValue {
             [
                 "content": .string(text), "lstrip": false, "normalized": true, "rstrip": false,
