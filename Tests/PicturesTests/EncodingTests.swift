@@ -73,6 +73,7 @@ struct EncodingTests {
         }
     }
 
+    /// D3
     @Test func textBombsAreRefused() throws {
         let good = [UInt8](try Picture(width: 1, height: 1, colour: [0]).encoded(as: .png))
         // 5 MiB of zeros, deflated by the library under test of the decoder: a PNG's own pixel data.

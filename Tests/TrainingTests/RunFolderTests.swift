@@ -54,6 +54,7 @@ import Training
         #endif
     }
 
+    /// H8
     @Test func oneTrainerAFolder() throws {
         let folder = try TemporaryFolder()
         let path = "\(folder.path)/run"

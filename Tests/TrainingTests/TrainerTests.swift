@@ -134,6 +134,7 @@ import Training
         #expect(warnings.count == 1 && warnings[0].contains("optimizer.safetensors"))
     }
 
+    /// H5
     @Test func aResumeThatDoesNotFitSaysWhatDiffers() throws {
         let path = "\(folder.path)/misfit"
         #expect(try Trainer(recipe: recipe(), folder: path, resume: false).train() == .complete)

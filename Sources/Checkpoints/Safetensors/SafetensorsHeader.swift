@@ -101,11 +101,13 @@ public struct SafetensorsHeader: Sendable {
         let start = scanner.position
         try scanner.object { scanner, key in
             let key = key.text
-            guard metadata.append(key, try scanner.string()) else {
-                throw scanner.failure("the metadata has the key \(quoted(key)) twice")
-            }
+            // A text is copied when it is known not to be too long.
+            let text = try scanner.scannedString()
             guard scanner.position - start <= Self.maximalMetadataByteCount else {
                 throw scanner.failure("the metadata exceeds \(Self.maximalMetadataByteCount) bytes")
+            }
+            guard metadata.append(key, text.text) else {
+                throw scanner.failure("the metadata has the key \(quoted(key)) twice")
             }
         }
     }
