@@ -100,7 +100,7 @@ def initial(place, asked, channels, width, height, factor):
     path = place.file("initial.safetensors")
     latents = draw.normal(asked.count, channels, height // factor, width // factor, dtype=torch.float32)
     save_file({"latents": latents}, path)
-    return asked.changed(initial=path)
+    return asked.changed(initial=path, width=None, height=None)
 
 
 @dataclasses.dataclass

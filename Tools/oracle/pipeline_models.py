@@ -132,7 +132,11 @@ def scheduler(draw, prediction, kinds=PLAIN + NOISY):
     if draw.chance(0.5):
         flags.pop("trained_betas", None)
         flags.update(PUBLISHED, num_train_timesteps=1000)
-    if "prediction_type" in flags and flags["prediction_type"] != "flow_prediction":
+    if prediction == "v_prediction":
+        # Neither has a meaning on a straight path.
+        flags.pop("use_flow_sigmas", None)
+        flags.pop("flow_shift", None)
+    if "prediction_type" in flags and not flags.get("use_flow_sigmas"):
         flags["prediction_type"] = prediction
     return name, flags
 

@@ -95,6 +95,8 @@ class TextPipeline:
         given = {name: value for name, value in given.items() if name in takes}
         if request.initial:
             given["latents"] = pipeline_requests.tensor(request.initial, "latents")
+            factor = self.pipe.vae_scale_factor
+            given["height"], given["width"] = (factor * extent for extent in given["latents"].shape[2:])
         generators = request.generators()
         with provided(self.pipe.scheduler, generators):
             made = self.pipe(
@@ -204,7 +206,8 @@ class ClassPipeline:
         labels = [request.label] * request.count
         labels = [table.num_embeddings - 1] * request.count + labels if guided else labels
         context = table(torch.tensor(labels))[:, None]
-        eta = {"eta": request.eta} if request.eta is not None else {}
+        takes = inspect.signature(self.scheduler.step).parameters
+        eta = {"eta": request.eta or 0.0} if "eta" in takes else {}
         for t in self.scheduler.timesteps:
             entering = self.scheduler.scale_model_input(torch.cat([x] * 2) if guided else x, t)
             output = unet(entering, t, encoder_hidden_states=context).sample
