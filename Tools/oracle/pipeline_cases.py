@@ -117,7 +117,10 @@ class Folder:
 
 
 def text_job(place, kind, made, asked, pipeline_class, options=()):
-    return Job(kind, made.path, asked, lambda: TextPipeline(made.path, pipeline_class, asked), options, made.components)
+    def opened(folder=made.path):
+        return TextPipeline(folder, pipeline_class, asked)
+
+    return Job(kind, made.path, asked, opened, options, made.components)
 
 
 def from_text(place, kind, made, asked, pipeline_class, rescale=True):

@@ -14,15 +14,15 @@ from pipeline_requests import Request
 # --- Stable Diffusion 3 ------------------------------------------------------------------------------------------
 
 
-def stable3(place, absent=(), channels=None, half=False):
+def stable3(place, absent=(), channels=None, half=False, equal=False):
     """A folder of Stable Diffusion 3, or of 3.5 (`half`), without the text towers that are absent."""
     draw = place.draw
     sizes = place.vocabularies.sizes
     scheduling = models.flow_scheduler(draw)
     names = {"tokenizer": "clip-sd1", "tokenizer_2": "clip-sd2", "tokenizer_3": draw.one("t5-json", "t5-spiece")}
-    # An absent tower is as wide as its pooled vector.
-    towers = [models.clip(draw, sizes["clip-sd1"], projected=True, **({"hidden_size": 16, "intermediate_size": 32, "projection_dim": 16}
-                                                                      if absent else {})) for _ in range(2)]
+    # An absent tower is as wide as its pooled vector; so is the first one of a single file.
+    square = {"hidden_size": 16, "intermediate_size": 32, "projection_dim": 16} if absent or equal else {}
+    towers = [models.clip(draw, sizes["clip-sd1"], projected=True, **square) for _ in range(2)]
     width = sum(tower.config.hidden_size for tower in towers) + draw.one(0, 8)
     heads, channels = draw.integer(1, 3), channels or draw.one(4, 8, 16)
     vae = models.autoencoder(

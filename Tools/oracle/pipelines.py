@@ -17,6 +17,7 @@ import warnings
 
 import torch
 
+import pipeline_files
 import pipeline_models as models
 import pipeline_others
 import pipeline_requests
@@ -25,7 +26,7 @@ from common import Draw
 from pipeline_cases import Place
 from pipeline_references import Unfit, read_json
 
-KINDS = {**pipeline_stable.KINDS, **pipeline_others.KINDS}
+KINDS = {**pipeline_stable.KINDS, **pipeline_others.KINDS, **pipeline_files.KINDS}
 LATENTS, PIXELS, PIXELS_ON_AVERAGE = 1e-4, 2, 0.05
 ATTEMPTS = 60
 
@@ -153,6 +154,17 @@ def compared(program, command, result, folder):
     return None, figures
 
 
+def written(program, job, result):
+    """What is wrong with the folder that the program makes of a single file, in the eyes of diffusers; None or a word."""
+    command, folder = job.conversion()
+    if problem := ran(program, command):
+        return "convert: " + problem
+    found = job.open(folder)(job.request)
+    if (found.pixels != result.pixels).any():
+        return f"diffusers' picture of what convert wrote is another: pixels {abs(found.pixels.astype(int) - result.pixels).max()}"
+    return None
+
+
 def describe(job):
     """The scheduler that runs."""
     own = read_json(f"{job.folder}/scheduler/scheduler_config.json")["_class_name"].removesuffix("Scheduler")
@@ -184,6 +196,8 @@ def main():
                 job, result, steadiness = drawn(f"{kind}/{index}", KINDS[kind], options.seed, vocabularies, place, log)
                 command = job.command()
                 problem, figures = compared(options.program, command, result, place) if options.program else (None, "reference only")
+                if options.program and not problem and isinstance(job, pipeline_files.FileJob):
+                    problem = written(options.program, job, result)
                 table[problem is None] += 1
                 print(f"{'passed' if problem is None else 'FAILED'} {kind:18} {describe(job):24} {problem or figures} "
                       f"(rounding {steadiness:.0e})", flush=True)
