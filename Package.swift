@@ -57,7 +57,9 @@ let package = Package(
         room("Diffusion", ["Tensors"]),
         room("MonteCarlo", ["Tensors"]),
         room("Networks", ["Tensors", "Layers", "Checkpoints"]),
-        room("Tokenizers", ["Storage", "Checkpoints"]),
+        // The vocabulary of CLIP, put into the program by the compiler.
+        .target(name: "CCLIPVocabulary", exclude: ["LICENSE", "merges.txt.gz"]),
+        room("Tokenizers", ["Storage", "Checkpoints", "CCLIPVocabulary"]),
         room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Datasets", ["Storage", "Tensors", "Pictures"]),
         room(
@@ -78,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "langevin",
             dependencies: [
-                "Storage", "Diffusion", "Pictures", "Pipelines", "Training", "Evaluation",
+                "Storage", "Diffusion", "Tokenizers", "Pictures", "Pipelines", "Training", "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -101,8 +103,8 @@ let package = Package(
         // The program as a person meets it: arguments, exit codes, messages, files.
         .testTarget(
             name: "CommandTests",
-            dependencies: ["langevin", "TestSupport", "Checkpoints", "Pictures"],
+            dependencies: ["langevin", "TestSupport", "Layers", "Checkpoints", "Pictures"],
             swiftSettings: settings),
     ],
-    cxxLanguageStandard: .cxx20
+    cLanguageStandard: .c2x, cxxLanguageStandard: .cxx20
 )

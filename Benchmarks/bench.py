@@ -2,11 +2,13 @@
 
     python bench.py [--program .build/release/langevin] [--python PYTHON] [--rounds 5] [--json FILE] [WORK ...]
 
-WORK: ddpm-cifar-train ddpm-cifar-forward tiny-1000 start (all of them when none is named), or one of solver-euler
-solver-heun solver-lms solver-dpmpp-2m solver-euler-a, ours against k-diffusion's, the model left out. `langevin bench WORK
+WORK: ddpm-cifar-train ddpm-cifar-forward tiny-1000 start start-sd15 (all of them when none is named), or one of
+solver-euler solver-heun solver-lms solver-dpmpp-2m solver-euler-a, ours against k-diffusion's, the model left out. `langevin bench WORK
 --serve` and `peers.py` both live through a work; each round runs one repetition of ours and one of every layout of
 theirs, while the others wait on their standard input. The first round warms both up and is not counted. `start` runs
-cold processes in turn: ours until it has left with its file written, theirs until its first step is done.
+cold processes in turn: ours until it has left with its file written, theirs until its first step is done. `start-sd15`
+runs cold processes in turn until a Stable Diffusion 1.5 of full size in float16 is called for its first step (ours when
+it shows step 0 of its progress); after the last round each makes one picture of one step, for its peak memory.
 Ratios are of medians, ours ÷ theirs (below 1: ours is faster), where theirs is the best of its layouts.
 """
 import argparse
@@ -25,7 +27,8 @@ LAYOUTS = ("nchw", "channels-last")
 WORKS = {"ddpm-cifar-train": "(a) training step, CIFAR U-Net, batch 32",
          "ddpm-cifar-forward": "(b) forward, CIFAR U-Net, batch 64",
          "tiny-1000": "(c) 1,000 steps, tiny U-Net, batch 16",
-         "start": "(d) start to first step"}
+         "start": "(d) start to first step",
+         "start-sd15": "(e) start to first step, Stable Diffusion 1.5 in float16"}
 # Compared with k-diffusion (LANGEVIN_K_DIFFUSION=…/k_diffusion/sampling.py); not among the rows of `make bench`.
 SOLVERS = {f"solver-{name}": f"100 steps of {name}, [64, 3, 32, 32], model at no cost"
            for name in ("euler", "heun", "lms", "dpmpp-2m", "euler-a")}
@@ -107,6 +110,55 @@ def cold(options, environment):
     return samples
 
 
+def until(command, environment, mark):
+    """Milliseconds from exec until a line of a process, on either stream, holds a mark; the process is ended then."""
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    seen = next((time.perf_counter() for line in process.stdout if mark in line), None)
+    process.kill()
+    process.wait()
+    if seen is None:
+        raise SystemExit(f"bench: {command[0]} never said '{mark}'")
+    return (seen - begun) * 1e3
+
+
+def peak(command, environment):
+    """MiB that a whole process held at most."""
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        raise SystemExit(f"bench: {command[0]} failed")
+    return usage.ru_maxrss / 1024
+
+
+def cold_sd15(options, environment):
+    """Milliseconds from exec to the first call of the network, cold processes in turn, files in the page cache."""
+    samples = {"ours": [], "nchw": []}
+    with tempfile.TemporaryDirectory() as folder:
+        model = os.path.join(folder, "model")
+        peers = [options.python, os.path.join(HERE, "peers.py")]
+        subprocess.run(peers + ["folder-sd15", model], check=True, env=environment, stdout=subprocess.DEVNULL)
+        ours = [options.program, "generate", "a photo of a cat", "--model", model, "--dtype", "float16", "--steps", "1",
+                "--seed", "0", "-o", os.path.join(folder, "out.png")]
+        turns = {"ours": (ours, "0% 0/1"), "nchw": (peers + ["start-sd15", model], "stepping")}
+        for number in range(options.rounds + 1):
+            for side, (command, mark) in turns.items():
+                time.sleep(PAUSE)
+                value = until(command, environment, mark)
+                if number > 0:
+                    samples[side].append(value)
+            print(f"bench: start-sd15 round {number or 'warm-up'}", file=sys.stderr)
+        size = environment.get("LANGEVIN_SD15_SIZE", "512")
+        peaks = {side: peak(command + (["--width", size, "--height", size] if side == "ours" else []), environment)
+                 for side, (command, _) in turns.items()}
+        print("bench: start-sd15 peak memory of one picture of one step: "
+              + ", ".join(f"{side} {value:,.0f} MiB" for side, value in peaks.items()), file=sys.stderr)
+    return samples
+
+
+COLD = {"start": cold, "start-sd15": cold_sd15}
+
+
 def machine():
     def first(path, key):
         try:
@@ -160,7 +212,7 @@ def main():
     environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "LANGEVIN_THREADS": str(options.threads)}
     rows = []
     for work in options.works or list(WORKS):
-        samples = cold(options, environment) if work == "start" else alternate(work, options, environment)
+        samples = COLD[work](options, environment) if work in COLD else alternate(work, options, environment)
         rows.append(row(work, samples))
     report = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": machine(),
               "threads": options.threads, "rounds": options.rounds, "peers": versions(options.python), "rows": rows}

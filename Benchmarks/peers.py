@@ -4,6 +4,9 @@
                                     ROUNDS times and prints the milliseconds, a line each
     python peers.py folder DIR      writes the DDPMPipeline folder that `start` opens
     python peers.py start DIR       opens that folder, takes one denoising step, prints `stepped` and leaves
+    python peers.py folder-sd15 DIR writes the folder of a Stable Diffusion 1.5 of full size, random, in float16
+    python peers.py start-sd15 DIR  opens that folder in float16 and makes a picture of one step; prints `stepping`
+                                    when the network is called for the first time
 
 WORK is `ddpm-cifar-forward` (batch 64), `ddpm-cifar-train` (batch 32, one AdamW step) or `tiny-1000` (1,000 DDPM
 steps, batch 16); LAYOUT is `nchw` (when left out) or `channels-last`. Weights are random and nowhere zero, float32;
@@ -29,8 +32,21 @@ def start(folder):
     print("stepped", flush=True)
 
 
-if sys.argv[1:2] == ["start"]:
-    start(sys.argv[2])
+def start_sd15(folder):
+    import torch
+    from diffusers import StableDiffusionPipeline
+    torch.set_num_threads(THREADS)
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float16)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.unet.register_forward_pre_hook(lambda *_: print("stepping", flush=True))
+    pipeline("a photo of a cat", num_inference_steps=1, generator=torch.Generator().manual_seed(0),
+             height=SD15_SIZE, width=SD15_SIZE, output_type="np")
+
+
+SD15_SIZE = int(os.environ.get("LANGEVIN_SD15_SIZE", "512"))
+
+if sys.argv[1:2] in (["start"], ["start-sd15"]):
+    {"start": start, "start-sd15": start_sd15}[sys.argv[1]](sys.argv[2])
     os._exit(0)
 
 import torch
@@ -59,6 +75,41 @@ def tiny():
     return randomised(UNet2DModel(
         sample_size=16, in_channels=1, out_channels=1, block_out_channels=(32, 64), layers_per_block=1,
         down_block_types=("DownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "UpBlock2D")))
+
+
+def write_sd15(folder):
+    """The published configurations of Stable Diffusion 1.5 with random weights in float16, and CLIP's vocabulary."""
+    import gzip
+    import json
+    from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+    words = os.path.join(folder, "tokenizer")
+    os.makedirs(words)
+    here = os.path.dirname(os.path.abspath(__file__))
+    with gzip.open(os.path.join(here, "..", "Sources", "CCLIPVocabulary", "merges.txt.gz"), "rt") as file:
+        merges = file.read().splitlines()
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    symbols = [chr(byte) for byte in shown] + [chr(256 + index) for index in range(256 - len(shown))]
+    tokens = symbols + [symbol + "</w>" for symbol in symbols] + [merge.replace(" ", "") for merge in merges]
+    tokens += ["<|startoftext|>", "<|endoftext|>"]
+    with open(os.path.join(words, "vocab.json"), "w") as file:
+        json.dump({token: index for index, token in enumerate(tokens)}, file)
+    with open(os.path.join(words, "merges.txt"), "w") as file:
+        file.write("\n".join(["#version: 0.2", *merges]) + "\n")
+    tokenizer = CLIPTokenizer(os.path.join(words, "vocab.json"), os.path.join(words, "merges.txt"), model_max_length=77)
+    text = CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
+                          hidden_act="quick_gelu", projection_dim=768)
+    unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768)
+    autoencoder = AutoencoderKL(
+        block_out_channels=(128, 256, 512, 512), down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4, latent_channels=4, layers_per_block=2, sample_size=512,
+        force_upcast=False)
+    scheduler = PNDMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True,
+                              steps_offset=1)
+    pipeline = StableDiffusionPipeline(
+        autoencoder, CLIPTextModel(text), tokenizer, unet, scheduler, safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False)
+    pipeline.to(torch.float16).save_pretrained(folder)
 
 
 def tiny_pipeline():
@@ -176,5 +227,8 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["folder"]:
         torch.manual_seed(0)
         tiny_pipeline().save_pretrained(sys.argv[2])
+    elif sys.argv[1:2] == ["folder-sd15"]:
+        torch.manual_seed(0)
+        write_sd15(sys.argv[2])
     else:
         serve()

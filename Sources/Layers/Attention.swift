@@ -30,7 +30,7 @@ public struct SelfAttention {
         func split(_ x: Tensor) -> Tensor {
             x.reshaped([batch, count, heads, headSize]).transposed(1, 2)
         }
-        let mixed = scaledDotProductAttention(
+        let mixed = attention(
             query: split(query(tokens)), key: split(key(tokens)), value: split(value(tokens)))
         return output(mixed.transposed(1, 2).reshaped([batch, count, heads * headSize]))
     }

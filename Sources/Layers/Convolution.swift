@@ -7,6 +7,7 @@ public struct Convolution2D {
     let stride: Int
     let padding: Int
     let groups: Int
+    let name: String
 
     /// A convolution from `inputs` to `outputs` channels with a square kernel.
     public init(
@@ -19,11 +20,16 @@ public struct Convolution2D {
         self.stride = stride
         self.padding = padding
         self.groups = groups
+        name = weights.path
     }
 
     /// `[batch, inputs, height, width]` → `[batch, outputs, height′, width′]`
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        x.convolved(weight, bias: bias, stride: stride, padding: padding, groups: groups)
+        let result = x.computedWide { x in
+            x.convolved(
+                x.alike(weight), bias: bias.map(x.alike), stride: stride, padding: padding, groups: groups)
+        }
+        return watched(result, name)
     }
 }
 
@@ -33,6 +39,7 @@ public struct TransposedConvolution2D {
     let bias: Tensor?
     let stride: Int
     let padding: Int
+    let name: String
 
     /// A transposed convolution from `inputs` to `outputs` channels with a square kernel.
     public init(
@@ -44,10 +51,11 @@ public struct TransposedConvolution2D {
         self.bias = bias ? weights.parameter("bias", [outputs], .fanIn(fan)) : nil
         self.stride = stride
         self.padding = padding
+        name = weights.path
     }
 
     /// `[batch, inputs, height, width]` → `[batch, outputs, height′, width′]`
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        x.convolvedTransposed(weight, bias: bias, stride: stride, padding: padding)
+        watched(x.convolvedTransposed(weight, bias: bias, stride: stride, padding: padding), name)
     }
 }

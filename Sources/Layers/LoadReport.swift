@@ -45,6 +45,29 @@ public struct LoadReport: Sendable, Equatable {
     }
 }
 
+extension ParameterStore {
+    /// What would become of every tensor if this network were loaded from a source. Reads names and shapes only.
+    public func report(on source: any TensorSource) -> LoadReport {
+        var report = LoadReport()
+        for name in names {
+            switch source.shape(of: name) {
+            case nil: report.missing.append(name)
+            case .some(let found) where found == shape(of: name): report.used.append(name)
+            case .some(let found):
+                report.wrongShapes.append(.init(name: name, found: found, needed: shape(of: name)))
+            }
+        }
+        report.unused = unused(of: source)
+        return report
+    }
+
+    /// The names on offer that the network did not ask for.
+    func unused(of source: any TensorSource) -> [String] {
+        let known = Set(names.map { Array($0.utf8) })
+        return source.names.filter { !known.contains(Array($0.utf8)) }
+    }
+}
+
 /// Why a network could not be built from its source.
 public struct LoadError: Error, Sendable, CustomStringConvertible {
     /// What became of every tensor, where it came so far.

@@ -8,7 +8,8 @@ package enum Matrix {
     /// x · Wᵀ + b: `[…, inputs]` → `[…, outputs]`
     func product(_ x: Tensor, bias: Tensor?) -> Tensor {
         switch self {
-        case .plain(let weight): x.linear(weight, bias: bias)
+        case .plain(let weight):
+            x.computedWide { x in x.linear(x.alike(weight), bias: bias.map(x.alike)) }
         case .quantized(let matrix): matrix.product(x, bias: bias)
         }
     }

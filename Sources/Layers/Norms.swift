@@ -7,6 +7,7 @@ public struct GroupNorm {
     let bias: Tensor
     let groups: Int
     let epsilon: Double
+    let name: String
 
     /// A norm of `channels` channels in `groups` groups.
     public init(groups: Int, channels: Int, epsilon: Double = 1e-5, _ weights: Weights) {
@@ -16,11 +17,12 @@ public struct GroupNorm {
         bias = weights.parameter("bias", [channels], .zeros)
         self.groups = groups
         self.epsilon = epsilon
+        name = weights.path
     }
 
     /// `[batch, channels, …]`, the shape stays.
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        x.groupNormalized(groups: groups, weight: weight, bias: bias, epsilon: epsilon)
+        watched(x.groupNormalized(groups: groups, weight: weight, bias: bias, epsilon: epsilon), name)
     }
 }
 
@@ -31,6 +33,7 @@ public struct LayerNorm {
     let bias: Tensor?
     let width: Int
     let epsilon: Double
+    let name: String
 
     /// A norm of `width` features; without `affine` it has no parameters.
     public init(width: Int, epsilon: Double = 1e-5, affine: Bool = true, _ weights: Weights) {
@@ -38,11 +41,12 @@ public struct LayerNorm {
         bias = affine ? weights.parameter("bias", [width], .zeros) : nil
         self.width = width
         self.epsilon = epsilon
+        name = weights.path
     }
 
     /// `[…, width]`, the shape stays.
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        x.layerNormalized(over: [width], weight: weight, bias: bias, epsilon: epsilon)
+        watched(x.layerNormalized(over: [width], weight: weight, bias: bias, epsilon: epsilon), name)
     }
 }
 
@@ -51,11 +55,13 @@ public struct LayerNorm {
 public struct RMSNorm {
     let weight: Tensor
     let epsilon: Double
+    let name: String
 
     /// A norm of `width` features.
     public init(width: Int, epsilon: Double = 1e-6, _ weights: Weights) {
         weight = weights.parameter("weight", [width], .ones)
         self.epsilon = epsilon
+        name = weights.path
     }
 
     /// `[…, width]`, the shape stays. Squares are summed in `float32` at least; the result has the type
@@ -63,6 +69,7 @@ public struct RMSNorm {
     public func callAsFunction(_ x: Tensor) -> Tensor {
         let wide = x.elementType == .float64 ? x : x.to(.float32)
         let meanSquare = wide.squared().mean([-1], keepingDimensions: true)
-        return weight * (wide * (meanSquare + epsilon).inverseSquareRoot()).to(weight.elementType)
+        return watched(
+            weight * (wide * (meanSquare + epsilon).inverseSquareRoot()).to(weight.elementType), name)
     }
 }

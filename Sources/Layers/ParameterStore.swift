@@ -59,8 +59,7 @@ public final class ParameterStore {
     public func build<Network>(_ body: (Weights) throws -> Network) throws -> Network {
         let network = try body(Weights(store: self, path: ""))
         if case .loaded(let source) = origin {
-            let known = Set(names.map { Array($0.utf8) })
-            report.unused = source.names.filter { !known.contains(Array($0.utf8)) }
+            report.unused = unused(of: source)
         }
         guard report.isComplete else {
             throw LoadError("the checkpoint does not fit the network: " + report.problems, report: report)
@@ -79,10 +78,11 @@ public final class ParameterStore {
 
     /// The number of values in all parameters; a tensor that two layers share counts once.
     public var parameterCount: Int {
-        names.reduce(0) {
-            buffers.contains($1) ? $0 : $0 + (table[$1] ?? quantized[$1]!.values).shape.elementCount
-        }
+        names.reduce(0) { buffers.contains($1) ? $0 : $0 + shape(of: $1).elementCount }
     }
+
+    /// The shape of a parameter that there is.
+    func shape(of name: String) -> Shape { (table[name] ?? quantized[name]!.values).shape }
 
     /// The number of bytes of all parameters as they are kept.
     public var byteCount: Int { names.reduce(0) { $0 + (table[$1]?.byteCount ?? quantized[$1]!.byteCount) } }

@@ -1,6 +1,6 @@
 // Reading and checking the values of a configuration, so that each wrong one is named in one sentence.
 
-extension KeyedDecodingContainer where Key: RawRepresentable<String> {
+extension KeyedDecodingContainer {
     /// Reads a value over a default; a key that is absent leaves the default.
     /// - Throws: `NetworkError` where the value is of another kind.
     func read<Value: Decodable>(_ key: Key, into value: inout Value) throws {
@@ -10,7 +10,7 @@ extension KeyedDecodingContainer where Key: RawRepresentable<String> {
         } catch let error as NetworkError {
             throw error
         } catch {
-            throw NetworkError(key.rawValue, "must be \(wanted(Value.self))")
+            throw NetworkError(key.stringValue, "must be \(wanted(Value.self))")
         }
     }
 
@@ -19,21 +19,21 @@ extension KeyedDecodingContainer where Key: RawRepresentable<String> {
     func readChoice<Choice: Named>(_ key: Key, into value: inout Choice) throws {
         var text = value.rawValue
         try read(key, into: &text)
-        value = try choice(text, key.rawValue)
+        value = try choice(text, key.stringValue)
     }
 
     /// Reads one of a few words, or `null`, over a default.
     func readChoice<Choice: Named>(_ key: Key, into value: inout Choice?) throws {
         var text = value?.rawValue
         try read(key, into: &text)
-        value = try text.map { try choice($0, key.rawValue) }
+        value = try text.map { try choice($0, key.stringValue) }
     }
 
     /// Reads a list of words over a default.
     func readChoices<Choice: Named>(_ key: Key, into value: inout [Choice]) throws {
         var texts = value.map(\.rawValue)
         try read(key, into: &texts)
-        value = try texts.enumerated().map { try choice($1, "\(key.rawValue)[\($0)]") }
+        value = try texts.enumerated().map { try choice($1, "\(key.stringValue)[\($0)]") }
     }
 
     /// Reads the configuration of a part over a default; `null` leaves the default.

@@ -127,7 +127,14 @@ extension ConfiguredNetwork {
     public static func write(
         _ configuration: Configuration, _ parameters: [(String, Tensor)], to folder: ModelFolder
     ) throws {
-        let object = try json(configuration)
+        try write(json(configuration), parameters.map { try DeferredTensor($0, $1) }, to: folder)
+    }
+
+    /// Writes a `config.json` as it stands, and parameters that are made one after the other.
+    /// - Throws: `FileError` or `CheckpointError` where a file cannot be written.
+    package static func write(
+        _ object: JSONObject, _ parameters: [DeferredTensor], to folder: ModelFolder
+    ) throws {
         try folder.write(object)
         try folder.write(
             parameters, names: WeightsFileName(base: library.weightsBase),

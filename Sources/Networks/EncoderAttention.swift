@@ -51,7 +51,7 @@ struct EncoderAttention {
         func split(_ x: Tensor) -> Tensor {
             x.reshaped([batch, count, options.heads, options.headSize]).transposed(1, 2)
         }
-        let mixed = scaledDotProductAttention(
+        let mixed = attention(
             query: split(query(tokens)), key: split(key(tokens)), value: split(value(tokens)), mask: mask,
             isCausal: isCausal, scale: options.scale)
         return output(mixed.transposed(1, 2).reshaped([batch, count, options.heads * options.headSize]))

@@ -8,8 +8,45 @@ public protocol NoiseNetwork {
     /// - Parameters:
     ///   - x: noisy pictures `[batch, channels, height, width]`, in the element type of the weights.
     ///   - time: what the network is told of the noise level, `[batch]`, or `[1]` for all alike.
-    ///   - labels: classes `[batch]` as `int64`, where the network knows classes; otherwise `nil`.
+    ///   - conditions: what the network is told beside, and nothing else.
     ///   - dropout: decides what dropout drops; `nil` outside training.
     /// - Returns: `[batch, output channels, height, width]`
-    func callAsFunction(_ x: Tensor, time: Tensor, labels: Tensor?, dropout: RandomGenerator?) -> Tensor
+    func callAsFunction(
+        _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
+    ) -> Tensor
+}
+
+extension UNet2D: NoiseNetwork {
+    /// What the network says about a batch; it reads the labels.
+    public func callAsFunction(
+        _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
+    ) -> Tensor { self(x, time: time, labels: conditions.labels, dropout: dropout) }
+}
+
+extension AnnotatedUNet: NoiseNetwork {
+    /// What the network says about a batch; it reads no conditions.
+    public func callAsFunction(
+        _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
+    ) -> Tensor { self(x, time: time, labels: conditions.labels) }
+}
+
+extension UNet2DCondition: NoiseNetwork {}
+
+extension DiT: NoiseNetwork {
+    /// What the network says about a batch; it reads the labels.
+    public func callAsFunction(
+        _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
+    ) -> Tensor { self(x, time: time, labels: conditions.labels, dropout: dropout) }
+}
+
+extension MMDiT: NoiseNetwork {
+    /// What the network says about a batch; it reads the context and the pooled text.
+    public func callAsFunction(
+        _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
+    ) -> Tensor {
+        guard let context = conditions.context, let pooled = conditions.pooled else {
+            preconditionFailure("this network needs a text and the text as a whole")
+        }
+        return self(x, time: time, context: context, pooled: pooled)
+    }
 }

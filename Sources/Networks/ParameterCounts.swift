@@ -19,16 +19,23 @@ extension ParameterStore {
         return counts
     }
 
-    /// The parts of the network at one level of its tree, in the order in which it asks for them, each with
-    /// the number of values under its name.
-    /// - Parameter depth: how many words of a dotted name make a part.
-    public func parts(depth: Int) -> [(name: String, count: Int)] {
-        var parts: [(name: String, count: Int)] = []
+    /// The modules of the network at one level of its tree, in the order in which it first asks for one of
+    /// their parameters, each with the number of values in them.
+    /// - Parameters:
+    ///   - depth: how many words of a module's dotted name are told apart. The last word of a parameter's
+    ///     name is its own and no module's, unless it stands alone.
+    ///   - renamed: the name that a parameter goes under; its own where `nil`.
+    public func parts(
+        depth: Int, renamed: (String) -> String? = { _ in nil }
+    ) -> [(name: String, count: Int)] {
+        var counts: [String: Int] = [:]
+        var order: [String] = []
         for (name, parameter) in named where !buffers.contains(name) {
-            let part = name.split(separator: ".").prefix(depth).joined(separator: ".")
-            if parts.last?.name != part { parts.append((part, 0)) }
-            parts[parts.count - 1].count += parameter.shape.elementCount
+            let words = (renamed(name) ?? name).split(separator: ".")
+            let part = words.prefix(min(depth, max(words.count - 1, 1))).joined(separator: ".")
+            if counts[part] == nil { order.append(part) }
+            counts[part, default: 0] += parameter.shape.elementCount
         }
-        return parts
+        return order.map { ($0, counts[$0]!) }
     }
 }

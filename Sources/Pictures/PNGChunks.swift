@@ -19,9 +19,10 @@ package struct PNGChunks {
     /// More chunks than any honest file has, 100,000 frames of an animation included.
     private static let mostChunks = 1 << 20
 
-    /// Walks over the chunks from the signature to `IEND`; what follows that is not looked at.
+    /// Walks over the chunks from the signature to `IEND`. Bytes may follow, as some cameras and editors leave them,
+    /// but no archive: a file that is a picture to one program and an archive to another deceives one of them.
     ///
-    /// - Throws: ``PictureError`` where the file ends before `IEND`.
+    /// - Throws: ``PictureError`` where the file ends before `IEND`, or is a ZIP archive, too.
     package init(_ bytes: [UInt8]) throws(PictureError) {
         var chunks: [Chunk] = []
         var position = PNGChunks.signature.count
@@ -37,9 +38,15 @@ package struct PNGChunks {
             chunks.append(Chunk(type: type, data: data, whole: position..<(data.upperBound + 4)))
             position = data.upperBound + 4
         }
+        guard !bytes[position...].suffix(PNGChunks.reachOfZIP).holds(Array("PK\u{5}\u{6}".utf8)) else {
+            throw PictureError.unsupported("this PNG is a ZIP archive, too")
+        }
         self.bytes = bytes
         self.chunks = chunks
     }
+
+    /// A ZIP archive's last record lies within these bytes of its end: 22 of its own and a comment.
+    private static let reachOfZIP = 22 + 65_535
 
     /// The file with those chunks alone that decide the pixels, their checksums verified.
     ///
@@ -72,6 +79,13 @@ package struct PNGChunks {
 /// The CRC-32 of some bytes.
 private func checksum(_ bytes: ArraySlice<UInt8>) -> Int {
     bytes.withUnsafeBytes { Int(crc32($0)) }
+}
+
+extension ArraySlice<UInt8> {
+    /// Whether some bytes stand in these.
+    fileprivate func holds(_ word: [UInt8]) -> Bool {
+        indices.contains { self[$0] == word[0] && self[$0...].starts(with: word) }
+    }
 }
 
 extension Array where Element == UInt8 {

@@ -36,11 +36,24 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var dtype: String
     /// Where the network ran.
     public var device: String
+    /// What the pictures were to show.
+    public var prompt: String?
+    /// What they were not to show.
+    public var negativePrompt: String?
+    /// How far guidance was brought back to the spread of the conditional branch.
+    public var guidanceRescale: Double?
+    /// Layers of CLIP that were left out.
+    public var clipSkip: Int?
+    /// The share of the steps that were taken from a reference on.
+    public var strength: Double?
 
     enum CodingKeys: String, CodingKey {
         case program, model, seed, count, solver, steps, grid, eta, guidance, classes, width, height, dtype,
-            device
+            device, prompt, strength
         case modelHash = "model_hash"
+        case negativePrompt = "negative_prompt"
+        case guidanceRescale = "guidance_rescale"
+        case clipSkip = "clip_skip"
     }
 
     /// The receipt of a plan for the model of a folder.
@@ -62,6 +75,31 @@ public struct Receipt: Codable, Sendable, Equatable {
         device = plan.model.device.description
     }
 
+    /// The receipt of a plan for a model that diffuses latents.
+    /// - Throws: `PipelineError` where the weights cannot be read again.
+    public init(_ plan: GenerationPlan) throws {
+        let (model, request) = (plan.model, plan.request)
+        self.model = model.source.name
+        modelHash = try model.source.weightsDigest()
+        seed = request.sampling.seed
+        count = request.sampling.count
+        solver = (plan.solver ?? plan.scheduler.solverName)?.rawValue ?? plan.scheduler.kind.rawValue
+        steps = plan.sampler.grid.steps.count
+        grid = (request.sampling.grid ?? plan.scheduler.gridName).rawValue
+        eta = request.sampling.eta ?? 0
+        guidance = plan.guidance
+        classes = plan.labels
+        width = plan.size.width
+        height = plan.size.height
+        dtype = model.elementType.name
+        device = model.device.description
+        prompt = request.prompt
+        negativePrompt = request.negativePrompt
+        guidanceRescale = request.guidanceRescale == 0 ? nil : request.guidanceRescale
+        clipSkip = request.clipSkip == 0 ? nil : request.clipSkip
+        strength = plan.strength
+    }
+
     /// The receipt of one picture of several.
     public func picture(_ index: Int) -> Receipt {
         var receipt = self
@@ -73,13 +111,20 @@ public struct Receipt: Codable, Sendable, Equatable {
 
     /// The form that AUTOMATIC1111 made common: the text chunk `parameters`.
     public var parameters: String {
-        let prompt = classes.map { Set($0).count == 1 ? "class \($0[0])" : "classes" } ?? ""
-        let facts = [
-            "Steps: \(steps)", "Sampler: \(Self.samplers[solver] ?? solver)", "Schedule type: \(grid)",
-            "CFG scale: \(guidance)",
-            "Seed: \(seed)", "Size: \(width)x\(height)", "Model hash: \(modelHash.prefix(10))",
-            "Model: \(model)", "Eta: \(eta)", "Version: \(program)",
-        ]
+        let classes = classes.map { Set($0).count == 1 ? "class \($0[0])" : "classes" }
+        let negative = negativePrompt.map { "\nNegative prompt: \($0)" } ?? ""
+        let prompt = (prompt ?? classes ?? "") + negative
+        let more = [
+            strength.map { "Denoising strength: \($0)" }, clipSkip.map { "Clip skip: \($0 + 1)" },
+            guidanceRescale.map { "CFG Rescale: \($0)" },
+        ].compactMap(\.self)
+        let facts =
+            [
+                "Steps: \(steps)", "Sampler: \(Self.samplers[solver] ?? solver)", "Schedule type: \(grid)",
+                "CFG scale: \(guidance)",
+                "Seed: \(seed)", "Size: \(width)x\(height)", "Model hash: \(modelHash.prefix(10))",
+                "Model: \(model)", "Eta: \(eta)",
+            ] + more + ["Version: \(program)"]
         return "\(prompt)\n\(facts.joined(separator: ", "))"
     }
 

@@ -18,6 +18,11 @@ public struct SampleOutput: Sendable {
 
     private let path: String
     private let form: Form
+    /// Whether the raw tensor is written and no picture.
+    public var isTensor: Bool {
+        if case .tensor = form { return true }
+        return false
+    }
     private let count: Int
 
     /// Looks at a name before anything is computed.

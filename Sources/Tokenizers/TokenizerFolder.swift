@@ -4,7 +4,7 @@ import Storage
 /// The files of a tokenizer's folder, as any version of transformers writes them.
 struct TokenizerFolder {
     /// Far above real files (T5's has 2.4 MB), and small enough that reading a hostile one stays harmless.
-    private static let maximalByteCount = 64 << 20
+    private static let maximalByteCount = 32 << 20
 
     /// The folder.
     let path: String

@@ -179,7 +179,7 @@ public final class Trainer {
         let dropout = state.generator
         func loss() -> Tensor {
             objective.loss(batch.pictures.to(device), state.generator) { x, times in
-                network(x, time: times, labels: labels, dropout: dropout)
+                network(x, time: times, Conditions(labels: labels), dropout: dropout)
             }.mean()
         }
         switch recipe.training.precision {

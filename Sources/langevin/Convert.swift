@@ -4,20 +4,56 @@ import Tensors
 
 struct Convert: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Write a model as a folder in the diffusers layout.",
-        discussion: "Every tensor must have its place in the network, and the other way round.")
+        abstract: "Write a model as a folder in the diffusers layout, or a file's tensors as safetensors.",
+        discussion: """
+            A model in one file is recognised by its tensors' names and shapes. Every tensor must have its place in \
+            its network, and the other way round. Pickles (.ckpt, .pt, .bin) are told by their bytes and read \
+            without running them; this is the only command that takes them.
+            """)
 
-    @Argument(help: "A run folder, or a folder in the diffusers layout.")
+    @Argument(
+        help:
+            "A run folder, a folder in the diffusers layout, one network's folder, or a checkpoint in one file."
+    )
     var input: String
 
-    @Argument(help: "The folder to write; it must not be there yet.")
+    @Argument(
+        help: "What to write, which must not be there yet: a folder, or a file that ends in .safetensors.")
     var output: String
 
-    @Option(help: "The element type of the weights: float32, float64, bfloat16, float16.")
-    var dtype = ElementType.float32
+    @Option(
+        help:
+            "What floating-point numbers become: float32, float64, bfloat16, float16; as they are by default."
+    )
+    var dtype: ElementType?
+
+    @Option(help: "The set of weights in a folder, such as fp16.")
+    var variant: String?
+
+    @Option(
+        help:
+            "For one file: a folder whose configurations and tokenizers describe it, where its sizes are its own."
+    )
+    var config: String?
+
+    @Flag(help: "For one file: take the moving average of its network.")
+    var ema = false
+
+    @Flag(help: "For one file: pass over tensors that belong to nothing known.")
+    var allowStrays = false
+
+    @Option(help: "For a pickle of several dictionaries of tensors: which one.")
+    var entry: String?
 
     func run() throws {
-        try ModelLayout(model: input).convert(to: output, elementType: dtype)
+        var conversion = Conversion()
+        conversion.elementType = dtype
+        conversion.variant = variant
+        conversion.configurations = config
+        conversion.usesAverage = ema
+        conversion.allowsStrays = allowStrays
+        conversion.entry = entry
+        for line in try conversion.run(input, to: output) { say(line) }
         say("wrote \(output)")
     }
 }

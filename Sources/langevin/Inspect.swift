@@ -14,11 +14,21 @@ struct Inspect: ParsableCommand {
     )
     var path: String
 
+    @Option(
+        help:
+            "Whose names the parts have: native (those of diffusers), or original (those of the latent-diffusion code, for its networks)."
+    )
+    var names = Inspection.Parts.Names.native
+
+    @Option(help: "How many words of a part's name are told apart: 1, or 3 of the original names.")
+    var depth: Int?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {
-        let inspection = try Inspection(path)
+        if let depth, depth < 1 { throw PipelineError("--depth is \(depth): give a number above 0") }
+        let inspection = try Inspection(path, parts: .init(names: names, depth: depth))
         if json {
             try printJSON(inspection)
         } else {
@@ -26,3 +36,5 @@ struct Inspect: ParsableCommand {
         }
     }
 }
+
+extension Inspection.Parts.Names: ExpressibleByArgument {}

@@ -10,6 +10,7 @@ import Pictures
 import Pipelines
 import Storage
 import Tensors
+import Tokenizers
 import Training
 
 /// The program: its subcommands, and how it ends.
@@ -19,7 +20,8 @@ struct Langevin: ParsableCommand {
         abstract: "Diffusion models: train, sample, evaluate.",
         version: "langevin \(Receipt.version) (libtorch \(Machine.torchVersion))",
         subcommands: [
-            Train.self, Sample.self, Inspect.self, Convert.self, Evaluate.self, Order.self, Bench.self,
+            Train.self, Sample.self, Generate.self, Inspect.self, Convert.self, Evaluate.self, Order.self,
+            Bench.self,
         ])
 }
 
@@ -27,18 +29,26 @@ struct Langevin: ParsableCommand {
 enum Program {
     static func main() {
         do {
-            try checkCommand(CommandLine.arguments.dropFirst().first)
+            // A file that may not grow is an error with a sentence, not the end of the program.
+            signal(SIGXFSZ, SIG_IGN)
+            try ArgumentChecks.checkText()
+            try checkCommand(CommandLine.arguments.dropFirst())
             var command = try Langevin.parseAsRoot()
             try command.run()
+            guard fflush(stdout) == 0 else { throw FileError(action: "writing", path: "standard output") }
         } catch {
             end(error)
         }
     }
 
     /// A wrong command is named before its options are looked at.
-    private static func checkCommand(_ name: String?) throws {
-        let known = Langevin.configuration.subcommands.map { $0._commandName } + ["help"]
-        guard let name, !name.hasPrefix("-"), !known.contains(name) else { return }
+    private static func checkCommand(_ arguments: ArraySlice<String>) throws {
+        guard let name = arguments.first, !name.hasPrefix("-"), name != "help" else { return }
+        let commands = Langevin.configuration.subcommands
+        if let command = commands.first(where: { $0._commandName == name }) {
+            return try ArgumentChecks.checkRepetition(arguments.dropFirst(), of: command)
+        }
+        let known = commands.map { $0._commandName } + ["help"]
         let advice = nearest(to: name, in: known).map { "; did you mean '\($0)'?" }
         throw PipelineError(
             "there is no command '\(name)'" + (advice ?? ": there are \(known.joined(separator: ", "))"))
@@ -76,7 +86,8 @@ enum Program {
     private static func isAboutInput(_ error: any Error) -> Bool {
         switch error {
         case is RecipeError, is RunError, is PipelineError, is CheckpointError, is LoadError, is NetworkError,
-            is DiffusionError, is DatasetError, is PictureError, is EvaluationError, is FileError:
+            is DiffusionError, is DatasetError, is TokenizerError, is PictureError, is EvaluationError,
+            is FileError:
             true
         case let error as TensorError: error.kind == .unavailable
         default: false

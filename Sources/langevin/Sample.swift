@@ -42,7 +42,7 @@ struct Sample: ParsableCommand {
     var height: Int?
 
     @Option(help: "The most pictures that pass through the network at once.")
-    var batchSize = 64
+    var batchSize: Int?
 
     @Option(help: "Also write a picture of the way from noise to the first pictures, one row each.")
     var trajectory: String?
@@ -59,7 +59,9 @@ struct Sample: ParsableCommand {
         if let path = AnalyticModel.path(of: model) { return try runExact(path, since: start, on: device) }
         let output = try SampleOutput(output, count: count)
         if let trajectory { try SampleOutput.checkPicture(trajectory) }
-        let layout = try ModelLayout(model: model)
+        let source = try ModelSource(model)
+        guard source.kind == .pixels else { return try runLatent(source, output, since: start, on: device) }
+        let layout = ModelLayout(source.path)
         let opened = try PictureModel(folder: layout, elementType: compute.dtype, on: device)
         let plan = try SamplingPlan(opened, request())
         let loaded = clock.now
@@ -105,16 +107,29 @@ struct Sample: ParsableCommand {
             [start, loaded, sampled, clock.now])
     }
 
+    /// A model that diffuses latents.
+    private func runLatent(
+        _ source: ModelSource, _ output: SampleOutput, since start: ContinuousClock.Instant, on device: Device
+    ) throws {
+        guard trajectory == nil else {
+            throw PipelineError("--trajectory shows models on pixels; \(source.name) diffuses latents")
+        }
+        var request = GenerationRequest()
+        request.sampling = try self.request()
+        let plan = try GenerationPlan(
+            GenerationModel(source, elementType: compute.dtype, on: device), request)
+        try GenerationRun(plan, output, since: start).run(printing: json)
+    }
+
     private func report(
         _ files: [String], _ settings: some Encodable, _ moments: [ContinuousClock.Instant]
     ) throws {
         guard json else { return }
         let seconds = zip(moments.dropFirst(), moments).map { ($0 - $1) / .seconds(1) }
         try printJSON(
-            Summary(
+            RunSummary(
                 files: files, seed: sampling.seed.value, settings: settings,
-                seconds: ["load": seconds[0], "sample": seconds[1], "write": seconds[2]],
-                peakMemory: Machine.peakResidentBytes))
+                seconds: ["load": seconds[0], "sample": seconds[1], "write": seconds[2]]))
     }
 
     private func request() throws -> SamplingRequest {
@@ -123,21 +138,8 @@ struct Sample: ParsableCommand {
         request.classes = classChoice?.classes
         request.width = width
         request.height = height
-        request.batchSize = max(1, batchSize)
+        request.batchSize = batchSize.map { max(1, $0) }
         if let initial { request.initial = try SafetensorsFile(path: initial).tensor(named: "latents") }
         return request
-    }
-
-    private struct Summary<Settings: Encodable>: Encodable {
-        let files: [String]
-        let seed: UInt64
-        let settings: Settings
-        let seconds: [String: Double]
-        let peakMemory: Int
-
-        enum CodingKeys: String, CodingKey {
-            case files, seed, settings, seconds
-            case peakMemory = "peak_memory"
-        }
     }
 }

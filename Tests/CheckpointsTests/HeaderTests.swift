@@ -1,11 +1,6 @@
 import Checkpoints
+import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#else
-    import Glibc
-#endif
 
 /// The cases of the reliability plan, section 2A, by their numbers there.
 @Suite struct HeaderTests {
@@ -228,13 +223,6 @@ import Testing
         #if !DEBUG
             #expect(try #require(times.min()) < 1, "it took \(times) seconds")
         #endif
-    }
-
-    /// The time that this thread has had of a processor; other tests run beside this one.
-    func processorSeconds() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     @Test func readsMetadata() throws {

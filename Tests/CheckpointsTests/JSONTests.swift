@@ -126,6 +126,44 @@ import Testing
         #expect(Array(reversed.text.utf8) == text)
     }
 
+    /// What `Decodable` types are given is what the file says.
+    @Test func decodesStrictly() throws {
+        struct Part: Decodable, Equatable {
+            var counts: [Int8]
+            var word: String?
+        }
+        struct Whole: Decodable, Equatable {
+            var number: Double
+            var pair: [Float]
+            var flag: Bool
+            var part: Part
+            var table: [String: Int]
+        }
+        func whole(_ text: String) throws -> Whole {
+            let value = try parse(text, allowsNonFinite: true)
+            return try #require(JSONObject(json: value)).decoded()
+        }
+        let text =
+            #"{"number": -Infinity, "pair": [1, 0.5], "flag": true, "part": {"counts": [7], "word": null}, "table": {"a": 3}}"#
+        #expect(
+            try whole(text)
+                == Whole(
+                    number: -.infinity, pair: [1, 0.5], flag: true, part: Part(counts: [7]), table: ["a": 3]))
+        for (old, new, words) in [
+            ("[7]", "[7.0]", "'part.counts.0' has the wrong type: Int8 is needed"),  // B10
+            ("[7]", "[128]", "'part.counts.0' has the wrong type: Int8 is needed"),
+            ("[7]", "7", "'part.counts' has the wrong type"), ("true", "1", "'flag' has the wrong type"),
+            ("true", "null", "'flag' is null: Bool is needed"), ("{\"a\": 3}", "[]", "'table' has the wrong type"),
+            ("-Infinity", "\"NaN\"", "'number' has the wrong type"),
+            ("\"flag\"", "\"flags\"", "the key 'flag' is missing"),
+        ] {
+            let error = #expect(throws: CheckpointError.self) {
+                try whole(text.replacing(old, with: new))
+            }
+            #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+        }
+    }
+
     @Test func keepsKeysThatDifferInNormalisationApart() throws {
         guard case .object(let object) = try parse("{\"\u{E9}\":1,\"e\u{301}\":2}") else {
             Issue.record("no object")

@@ -138,7 +138,9 @@ struct ShapeSource: TensorSource {
         let published = try PublishedFile(family)
         let ours = try SingleFileCheckpoint(published.source).configurations
         #expect(ours[.scheduler]?["_class_name"] != nil)
-        #expect(Set(ours.keys) == Set(published.components.map(\.component) + [.scheduler]))
+        let schedules: [ModelComponent] =
+            family == .upscaler4 ? [.scheduler, .lowResolutionScheduler] : [.scheduler]
+        #expect(Set(ours.keys) == Set(published.components.map(\.component) + schedules))
         for part in published.components { #expect(ours[part.component] == part.configuration) }
     }
 

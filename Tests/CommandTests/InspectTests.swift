@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Layers
 import Tensors
 import TestSupport
 import Testing
@@ -62,6 +63,76 @@ import Testing
         try Program.expectRefused(["inspect", folder("x.safetensors")], "x.safetensors")
         try folder.write("x.png", "<svg></svg>".utf8)
         try Program.expectRefused(["inspect", folder("x.png")], "x.png")
+    }
+
+    /// Tied tensors, tokenizers, settings and absent components of an index.
+    @Test func everyKindOfComponentIsListed() throws {
+        let folder = try TemporaryFolder()
+        let text = CheckpointFamily.stableDiffusion3Medium.configurations(TensorDictionary([:]))
+        try ModelFolder(folder("text_encoder_3")).write(text[.textEncoder3]!)
+        var index: JSONObject = [
+            "_class_name": "StableDiffusion3Pipeline", "force_zeros": true, "vae": [.null, .null],
+            "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+            "text_encoder_3": ["transformers", "T5EncoderModel"],
+            "tokenizer_3": ["transformers", "T5TokenizerFast"],
+        ]
+        try ModelFolder(folder.path).write(index, to: "model_index.json")
+        let json = try Program.run("inspect", folder.path, "--json").json()
+        #expect(json["family"] as? String == "sd3" && json["parameters"] as? Int == 4_762_310_656)
+        let components = try #require(json["components"] as? [String: [String: Any]])
+        #expect(Set(components.keys) == ["scheduler", "text_encoder_3", "tokenizer_3"])
+        #expect(components["tokenizer_3"]?["parameters"] == nil)
+        for (key, value, words) in [
+            ("text_encoder_3", ["transformers", "Evil"] as JSONValue, "'Evil' is not known"),
+            ("../unet", ["diffusers", "UNet2DModel"], "cannot be the folder"),
+            ("scheduler", ["diffusers"], "a list of a library and a class"),
+        ] {
+            var wrong = index
+            wrong[key] = value
+            try ModelFolder(folder.path).write(wrong, to: "model_index.json")
+            try Program.expectRefused(["inspect", folder.path, "--json"], words)
+        }
+        index["_class_name"] = "../Pipeline"
+        try ModelFolder(folder.path).write(index, to: "model_index.json")
+        try Program.expectRefused(["inspect", folder.path], "is not known here")
+        try Program.expectRefused(["inspect", folder.path, "--depth", "0"], "--depth")
+    }
+
+    /// A single file is recognised, taken apart, and what is not its family's is told.
+    @Test func aSingleFileIsTakenApart() throws {
+        let folder = try TemporaryFolder()
+        var tensors: [(String, Tensor)] = [
+            ("model.diffusion_model.input_blocks.0.0.weight", .zeros([4, 4, 3, 3])),
+            ("model.diffusion_model.input_blocks.1.0.in_layers.0.weight", .zeros([4])),
+            ("model.diffusion_model.input_blocks.1.1.proj_in.weight", .zeros([4, 4])),
+            ("cond_stage_model.transformer.text_model.embeddings.position_ids", .zeros([1, 77])),
+            ("cond_stage_model.transformer.text_model.final_layer_norm.weight", .ones([6])),
+            ("betas", .zeros([10])), ("odd.one", .zeros([3])),
+        ]
+        try SafetensorsWriter(tensors).write(to: folder("one.safetensors"))
+        let json = try Program.run("inspect", folder("one.safetensors"), "--json").json()
+        #expect(json["family"] as? String == "sd" && json["parameters"] as? Int == 144 + 4 + 16 + 6)
+        let components = try #require(json["components"] as? [String: [String: Any]])
+        #expect(Set(components.keys) == ["scheduler", "text_encoder", "unet"])
+        #expect(components["unet"]?["parameters"] as? Int == 164)
+        #expect(components["unet"]?["published"] as? Bool == false)
+        let file = try #require(json["file"] as? [String: Any])
+        #expect(file["layout"] as? String == "sd1" && file["strays"] as? [String] == ["odd.one"])
+        #expect((file["set_aside"] as? [[String: String]])?.count == 2)
+        let text = try Program.run("inspect", folder("one.safetensors")).output
+        for words in [
+            "layout of 'sd1'", "warning: 1 tensors belong to nothing", "computed", "(sizes of its own)",
+        ] {
+            #expect(text.contains(words), "\(text)")
+        }
+        tensors.append(("first_stage_model.quantize.embedding.weight", .zeros([3, 3])))
+        try SafetensorsWriter(tensors).write(to: folder("two.safetensors"))
+        let unknown = try Program.run("inspect", folder("two.safetensors"), "--json").json()
+        #expect((unknown["tensors"] as? [Any])?.count == tensors.count)
+    }
+
+    @Test func aPickleIsNotOpened() throws {
+        try Program.expectRefused(["inspect", fixturePath("pickles/archive.pt")], "convert it first")
     }
 
     @Test func theProgramExplainsItself() throws {

@@ -2,6 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
+#if canImport(Darwin)
+    import Darwin
+#else
+    import Glibc
+#endif
+
 /// The program as a person meets it. `make test` builds it first.
 struct Program {
     /// What a call left behind.
@@ -9,6 +15,10 @@ struct Program {
         let code: Int32
         let output: String
         let messages: String
+        /// How long it took, by a clock that nobody sets.
+        let seconds: Double
+        /// The most memory that it had, in bytes.
+        let peakByteCount: Int
 
         /// The output as the JSON object that `--json` prints.
         func json() throws -> [String: Any] {
@@ -18,37 +28,92 @@ struct Program {
 
     static let root = URL(fileURLWithPath: fixturePath("../..")).standardizedFileURL.path
 
+    /// The program's file.
+    static let path =
+        ProcessInfo.processInfo.environment["LANGEVIN_PROGRAM"] ?? root + "/.build/release/langevin"
+
     /// Runs the program in the project's folder.
     static func run(_ arguments: String..., environment: [String: String] = [:]) throws -> Outcome {
         try run(arguments, environment: environment)
     }
 
     static func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
-        let process = Process()
-        let path =
-            ProcessInfo.processInfo.environment["LANGEVIN_PROGRAM"] ?? root + "/.build/release/langevin"
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(fileURLWithPath: root)
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        // Files instead of pipes: neither can fill up while the other is read.
-        let folder = try TemporaryFolder()
-        let files = ["out", "err"].map { URL(fileURLWithPath: folder($0)) }
-        for file in files { try Data().write(to: file) }
-        process.standardOutput = try FileHandle(forWritingTo: files[0])
-        process.standardError = try FileHandle(forWritingTo: files[1])
-        try process.run()
-        process.waitUntilExit()
-        let texts = try files.map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
-        return Outcome(code: process.terminationStatus, output: texts[0], messages: texts[1])
+        try run(bytes: arguments.map { Array($0.utf8) }, environment: environment)
     }
 
-    /// Expects a call to be refused: exit code 2, one sentence that holds `words`, no result.
+    /// Runs the program with arguments that need not be text.
+    /// - Parameter output: a file for its standard output, which is not read then.
+    static func run(
+        bytes arguments: [[UInt8]], environment: [String: String] = [:], output: String? = nil
+    ) throws -> Outcome {
+        // Files instead of pipes: neither can fill up while the other is read.
+        let folder = try TemporaryFolder()
+        var actions = emptyActions
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addchdir_np(&actions, root)
+        let flags = O_WRONLY | O_CREAT | O_TRUNC
+        posix_spawn_file_actions_addopen(&actions, 1, output ?? folder("out"), flags, 0o600)
+        posix_spawn_file_actions_addopen(&actions, 2, folder("err"), flags, 0o600)
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let start = ContinuousClock.now
+        let process = try withArray([Array(path.utf8)] + arguments) { words in
+            try withArray(variables.map { Array("\($0)=\($1)".utf8) }) { variables in
+                var process = pid_t()
+                let code = posix_spawn(&process, path, &actions, nil, words, variables)
+                try #require(code == 0, "\(path) cannot be run: \(String(cString: strerror(code)))")
+                return process
+            }
+        }
+        var (status, usage) = (Int32(), rusage())
+        while wait4(process, &status, 0, &usage) < 0 { try #require(errno == EINTR) }
+        let signal = status & 0x7F
+        return Outcome(
+            code: signal == 0 ? status >> 8 & 0xFF : signal,
+            output: output == nil ? String(decoding: folder.bytes("out"), as: UTF8.self) : "",
+            messages: String(decoding: folder.bytes("err"), as: UTF8.self),
+            seconds: (ContinuousClock.now - start) / .seconds(1),
+            peakByteCount: usage.ru_maxrss * unitOfMemory)
+    }
+
+    /// Runs a body with texts as C has them.
+    private static func withArray<Result>(
+        _ texts: [[UInt8]], _ body: ([UnsafeMutablePointer<CChar>?]) throws -> Result
+    ) rethrows -> Result {
+        let copies = texts.map { text in
+            (text.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { strdup($0.baseAddress!) }
+        }
+        defer { for copy in copies { free(copy) } }
+        return try body(copies + [nil])
+    }
+
+    #if canImport(Darwin)
+        private static var emptyActions: posix_spawn_file_actions_t? { nil }
+        private static let unitOfMemory = 1
+    #else
+        private static var emptyActions: posix_spawn_file_actions_t { posix_spawn_file_actions_t() }
+        private static let unitOfMemory = 1024
+    #endif
+
+    /// What a call does that has nothing to do: the memory to compare others with.
+    static let idle = Result { try run("--version") }
+
+    /// Expects a call to be refused: exit code 2, one sentence that holds `words`, no result, and with hardly more
+    /// memory than the program itself needs.
     static func expectRefused(
-        _ arguments: [String], _ words: String, sourceLocation: SourceLocation = #_sourceLocation
+        _ arguments: [String], _ words: String, environment: [String: String] = [:],
+        sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        let outcome = try run(arguments)
         let call = arguments.joined(separator: " ")
+        try expectRefusal(
+            run(arguments, environment: environment), of: call, words, sourceLocation: sourceLocation)
+    }
+
+    /// Expects what a call left behind to be a refusal.
+    static func expectRefusal(
+        _ outcome: Outcome, of call: String, _ words: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
         #expect(outcome.code == 2, "\(call): \(outcome.messages)", sourceLocation: sourceLocation)
         #expect(outcome.output.isEmpty, "\(call)", sourceLocation: sourceLocation)
         let sentence = outcome.messages.trimmingCharacters(in: .newlines)
@@ -56,6 +121,8 @@ struct Program {
         #expect(!sentence.contains("\n"), "\(call): \(sentence)", sourceLocation: sourceLocation)
         #expect(sentence.contains(words), "\(call): \(sentence)", sourceLocation: sourceLocation)
         #expect(!sentence.contains("Fatal error"), "\(call): \(sentence)", sourceLocation: sourceLocation)
+        let memory = outcome.peakByteCount - (try idle.get().peakByteCount)
+        #expect(memory < 64 << 20, "\(call) took \(memory) bytes", sourceLocation: sourceLocation)
     }
 }
 

@@ -67,6 +67,19 @@ import Testing
         }
     }
 
+    @Test func conversionsThatCannotBeAreRefused() throws {
+        let folder = try TemporaryFolder()
+        try Program.expectRefused(["convert", folder("none"), folder("out")], "there is no")
+        try Program.expectRefused(
+            ["convert", fixturePath("pickles/command.pt"), folder("out.safetensors")], "command.pt")
+        try Program.expectRefused(
+            ["convert", fixturePath("pickles/archive.pt"), folder("out")], "no known family")
+        let outcome = try Program.run(
+            "convert", fixturePath("pickles/archive.pt"), folder("out.safetensors"), "--dtype", "float16")
+        #expect(outcome.code == 0 && outcome.output.isEmpty && outcome.messages.contains("wrote"))
+        #expect(try folder.names() == ["out.safetensors"])
+    }
+
     @Test func aConvertedModelGivesTheSamePictures() throws {
         let tiny = try TinyModel()
         #expect(try Program.run("convert", tiny.run, tiny.folder("copy")).code == 0)

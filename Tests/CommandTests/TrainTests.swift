@@ -59,9 +59,7 @@ import Testing
         let recipe = tiny.folder("recipe.yaml")
         for (signal, code) in [(SIGINT, Int32(130)), (SIGTERM, 143)] {
             let process = Process()
-            process.executableURL = URL(
-                fileURLWithPath: ProcessInfo.processInfo.environment["LANGEVIN_PROGRAM"]
-                    ?? Program.root + "/.build/release/langevin")
+            process.executableURL = URL(fileURLWithPath: Program.path)
             process.currentDirectoryURL = URL(fileURLWithPath: Program.root)
             process.arguments = [
                 "train", recipe, "--out", path, "--resume", "--set", "training.steps=1000000", "--set",

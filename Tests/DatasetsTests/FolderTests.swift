@@ -60,6 +60,7 @@ struct FolderTests {
         }
     }
 
+    /// D14: up to 5 % of damaged pictures are left out and counted.
     @Test func fewDamagedPicturesAreLeftOutAndManyAreAnError() throws {
         try withTemporaryFolder { folder in
             for index in 0..<39 {

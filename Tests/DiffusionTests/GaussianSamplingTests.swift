@@ -1,47 +1,24 @@
 import Diffusion
-import Foundation
 import Tensors
 import Testing
 
-/// Data that is N(mean, deviation²) in every element: the exact denoiser, and the exact law of samples.
-private struct GaussianData {
-    var mean = 0.7
-    var deviation = 0.4
-
-    var denoiser: Denoiser {
-        Denoiser { x, level in
-            let (alpha, sigma) = (level.alpha, level.sigma)
-            let total = alpha * alpha * deviation * deviation + sigma * sigma
-            let centred = x - alpha * mean
-            return Estimate(
-                data: centred * (alpha * deviation * deviation / total) + mean,
-                noise: centred * (sigma / total))
-        }
-    }
-}
-
 @Suite struct GaussianSamplingTests {
-    private let data = GaussianData()
+    private let data = ExactGaussian()
     private var configuration: SchedulerConfiguration {
         var configuration = SchedulerConfiguration(.ddim)
         configuration.clipsData = false
         return configuration
     }
 
-    /// The probability flow of Gaussian data maps quantiles to quantiles: x₀ = mean + deviation·z/s_T.
+    /// The probability flow of Gaussian data maps quantiles to quantiles.
     @Test func deterministicDDIMFollowsTheExactMap() throws {
-        let start = RandomGenerator(seed: 2).normal([3, 4], .float64)
-        let schedule = configuration.schedule
+        let unit = RandomGenerator(seed: 2).normal([3, 4], .float64)
         var errors: [Double] = []
         for steps in [50, 100, 200] {
             let grid = try configuration.grid(steps: steps)
-            let first = grid.steps[0].from
-            let spread = (pow(first.alpha * data.deviation, 2) + pow(first.sigma, 2)).squareRoot()
-            let exact = (start - first.alpha * data.mean) * (data.deviation / spread) + data.mean
-            let found = run(start, grid, DDIMSolver())
-            errors.append(try (found - exact).norm().item())
+            let found = data.run(DDIMSolver(), through: grid, from: unit)
+            errors.append(try (found - data.sample(unit, at: .data)).norm().item())
         }
-        #expect(schedule.count == 1000)
         // First order: half the step, half the error.
         #expect(errors[0] / errors[1] > 1.7 && errors[1] / errors[2] > 1.7)
         #expect(errors[2] < 0.02)

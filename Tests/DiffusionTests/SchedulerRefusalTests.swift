@@ -23,11 +23,6 @@ import Testing
         Case(testDescription: "1000", kind: .ddpm, steps: 1001),
         Case(testDescription: "steps_offset", kind: .ddim) { $0.stepsOffset = 900 },
         Case(testDescription: "'linspace'", kind: .ddimInverse) { $0.spacing = .linspace },
-        Case(testDescription: "'sample'", kind: .ddimInverse) { $0.prediction = .data },
-        Case(testDescription: "'epsilon'", kind: .ddim) {
-            ($0.zeroTerminalSNR, $0.spacing, $0.clipsData) = (true, .trailing, false)
-        },
-        Case(testDescription: "'epsilon'", kind: .lcm) { $0.zeroTerminalSNR = true },
         Case(testDescription: "skip_prk_steps", kind: .pndm, steps: 3),
         Case(testDescription: "'sample'", kind: .pndm) { $0.prediction = .data },
         Case(testDescription: "original_inference_steps", kind: .lcm, steps: 51),
@@ -55,6 +50,34 @@ import Testing
         }
         #expect(
             try #require(error).description.contains(refused.testDescription), "\(String(describing: error))")
+    }
+
+    /// Noise says nothing of the data where no signal is left, nor data of the noise where there is none: no class
+    /// asks there, unless it cuts the data off.
+    @Test(arguments: [
+        (SchedulerKind.ddim, Prediction.noise, true), (.ddpm, .noise, true), (.lcm, .noise, true),
+        (.tcd, .noise, true), (.pndm, .noise, false), (.ddimInverse, .data, true),
+    ])
+    func aPredictionThatSaysNothingIsRefused(kind: SchedulerKind, prediction: Prediction, refuses: Bool)
+        throws
+    {
+        var configuration = SchedulerConfiguration(kind)
+        (configuration.zeroTerminalSNR, configuration.clipsData) = (true, false)
+        if kind == .ddim || kind == .ddpm { configuration.spacing = .trailing }
+        configuration.prediction = prediction
+        let sampler = try configuration.sampler(steps: 5)
+        if refuses {
+            let error = #expect(throws: DiffusionError.self) { try sampler.check(prediction) }
+            #expect(try #require(error).description.contains("predicted \(prediction.word) says nothing of"))
+        } else {
+            try sampler.check(prediction)
+        }
+        try sampler.check(.velocity)
+        guard prediction == .noise, kind != .tcd else { return }
+        configuration.clipsData = true
+        let cutting = try configuration.sampler(steps: 5)
+        try cutting.check(.noise)
+        if refuses { #expect(throws: DiffusionError.self) { try cutting.check(.noise, isExact: true) } }
     }
 
     /// The same classes without the flag are sampled, so that it is the flag that is refused.

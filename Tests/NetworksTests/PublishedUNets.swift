@@ -64,6 +64,7 @@ enum PublishedUNets {
         $0.downBlockTypes = [.crossAttention, .crossAttention, .crossAttention]
         $0.upBlockTypes = [.crossAttention, .crossAttention, .crossAttention]
         $0.crossAttentionDim = .same(512)
+        $0.attentionHeadDim = .each([8, 16, 32])
     }
 
     private static func configured(

@@ -85,7 +85,7 @@ import Testing
             #expect(
                 try JSONDecoder().decode(UNet2DConditionConfiguration.self, from: written) == configuration)
             let keys = try #require(try JSONSerialization.jsonObject(with: written) as? [String: Any])
-            #expect(Set(keys.keys) == Set(UNet2DConditionConfiguration.CodingKeys.allCases.map(\.rawValue)))
+            #expect(Set(keys.keys) == Set(UNet2DConditionConfiguration.keys.map(\.name)))
         }
     }
 

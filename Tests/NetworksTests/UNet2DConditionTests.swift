@@ -109,7 +109,7 @@ import Testing
         let (network, x, time) = try small()
         let context = RandomGenerator(seed: 3).normal([2, 3, 6])
         let shapes: [Shape] = [[2, 8, 6, 7], [2, 8, 6, 7], [2, 8, 3, 4], [2, 8, 3, 4]]
-        func answer(_ control: UNet2DCondition.Control?) -> Tensor {
+        func answer(_ control: Conditions.Control?) -> Tensor {
             network(x, time: time, .init(context: context, control: control))
         }
         let plain = answer(nil)
@@ -125,7 +125,7 @@ import Testing
 
     @Test func `dropout acts only where a generator is given`() throws {
         let (network, x, time) = try small()
-        let conditions = UNet2DCondition.Conditions(context: RandomGenerator(seed: 3).normal([2, 3, 6]))
+        let conditions = Conditions(context: RandomGenerator(seed: 3).normal([2, 3, 6]))
         func answer(_ seed: UInt64?) -> Tensor {
             network(x, time: time, conditions, dropout: seed.map { RandomGenerator(seed: $0) })
         }
@@ -144,7 +144,7 @@ import Testing
         #expect(try folder.configuration()["_class_name"] == "UNet2DConditionModel")
         let loaded = try UNet2DCondition.load(folder).network
         #expect(loaded.configuration == network.configuration)
-        let conditions = UNet2DCondition.Conditions(context: .ones([2, 3, 6]))
+        let conditions = Conditions(context: .ones([2, 3, 6]))
         #expect(try distance(loaded(x, time: time, conditions), network(x, time: time, conditions)) == 0)
     }
 
@@ -207,17 +207,16 @@ private struct Reference {
         }
     }
 
-    func conditions(_ type: ElementType) throws -> UNet2DCondition.Conditions {
+    func conditions(_ type: ElementType) throws -> Conditions {
         let inputs = try fixture.tensors("input.").mapValues {
             $0.elementType.isFloatingPoint ? $0.to(type) : $0
         }
         let control = try fixture.tensors("control.")
         let ordered = (0..<control.count).map { control["\($0)"]!.to(type) }
-        return UNet2DCondition.Conditions(
-            context: inputs["encoder_hidden_states"], contextMask: inputs["encoder_attention_mask"],
-            labels: inputs["class_labels"],
-            addition: inputs["text_embeds"].map { .init(text: $0, numbers: inputs["time_ids"]!) },
-            guidance: inputs["timestep_cond"],
+        return Conditions(
+            labels: inputs["class_labels"], context: inputs["encoder_hidden_states"],
+            contextMask: inputs["encoder_attention_mask"], pooled: inputs["text_embeds"],
+            numbers: inputs["time_ids"], guidance: inputs["timestep_cond"],
             control: ordered.last.map { .init(down: Array(ordered.dropLast()), middle: $0) })
     }
 

@@ -52,7 +52,7 @@ import Testing
         let written = try JSONEncoder().encode(configuration)
         #expect(try JSONDecoder().decode(UNet2DConfiguration.self, from: written) == configuration)
         let keys = try #require(try JSONSerialization.jsonObject(with: written) as? [String: Any])
-        #expect(Set(keys.keys) == Set(UNet2DConfiguration.CodingKeys.allCases.map(\.rawValue)))
+        #expect(Set(keys.keys) == Set(UNet2DConfiguration.keys.map(\.name)))
         #expect(try decoded(#"{"sample_size": 32}"#).sampleSize == .square(32))
         #expect(try decoded(#"{"sample_size": null}"#).sampleSize == nil)
     }

@@ -61,7 +61,7 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
             let labels = Tensor([label, label])
             let told = Preconditioning(.variancePreserving) { $0.time! }
             return Denoiser(.noise, preconditioning: told) { x, time in
-                model.network(x, time: time, labels: labels, dropout: nil)
+                model.network(x, time: time, Conditions(labels: labels), dropout: nil)
             }
         }
         let guided = ClassifierFreeGuidance(scale: 2.5)

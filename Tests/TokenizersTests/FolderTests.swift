@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Tokenizers
 
-/// Wrong files, each refused in one sentence that names the file.
+/// Wrong files, each refused in one sentence that names the file; C1 to C7 are rows of the reliability plan.
 @Suite struct FolderTests {
     /// A copy of a fixture with one file changed; nil removes it.
     func folder(_ fixture: String, _ name: String, _ change: (String) -> String?) throws -> TemporaryFolder {
@@ -36,29 +36,31 @@ import Tokenizers
         ("clip-sd1", "vocab.json", "{*", "", "it is empty"),
         ("clip-sd1", "vocab.json", "{*", "[]", "must hold a JSON object"),
         ("clip-sd1", "vocab.json", "{*", "{", "line 1"),
-        ("clip-sd1", "vocab.json", #""!":0"#, #""!":1"#, "have the same id 1"),
-        ("clip-sd1", "vocab.json", #""!":0"#, #""!":2147483648"#, "must be an integer below"),
+        ("clip-sd1", "vocab.json", #""!":0"#, #""!":1"#, "have the same id 1"),  // C1 the same id twice
+        ("clip-sd1", "vocab.json", #""!":0"#, #""!":2147483648"#, "must be an integer below"),  // C1 2³¹
+        ("clip-sd1", "vocab.json", #""!":0"#, #""!":300000"#, "must be an integer below"),  // C1 a gap
+        ("clip-sd1", "vocab.json", #""!":0"#, #""\ud800":0"#, "line 1"),  // C5 half of a pair of surrogates
         ("clip-sd1", "vocab.json", #""!":0"#, #""!":-1"#, "must be an integer below"),
         ("clip-sd1", "vocab.json", #""!":0"#, #""!":0.0"#, "must be an integer below"),
         ("clip-sd1", "vocab.json", #""!":0"#, #""!":0,"!":0"#, "stands twice"),
         (
             "clip-sd1", "vocab.json", "<|startoftext|>", "<|start|>",
-            "\"bos_token\" \"<|startoftext|>\" is not in the vocabulary"
+            "\"bos_token\" \"<|startoftext|>\" is not in the vocabulary"  // C4
         ),
         (
             "clip-sd1", "vocab.json", "<|endoftext|>", "<|end|>",
-            "\"eos_token\" \"<|endoftext|>\" is not in the vocabulary"
+            "\"eos_token\" \"<|endoftext|>\" is not in the vocabulary"  // C4
         ),
-        ("clip-sd1", "merges.txt", "#version: 0.2\n*", "", "it is empty"),
-        ("clip-sd1", "merges.txt", "#version: 0.2\n", "#version: 0.2\na\n", "entry 2 must be two tokens"),
-        ("clip-sd1", "merges.txt", "#version: 0.2\n", "#version: 0.2\na b c\n", "entry 2 must be two tokens"),
+        ("clip-sd1", "merges.txt", "#version: 0.2\n*", "", "it is empty"),  // C2 empty
+        ("clip-sd1", "merges.txt", "#version: 0.2\n", "#version: 0.2\na\n", "entry 2 must be two tokens"),  // C2
+        ("clip-sd1", "merges.txt", "#version: 0.2\n", "#version: 0.2\na b c\n", "entry 2 must be two tokens"),  // C2
         (
             "clip-sd1", "merges.txt", "#version: 0.2\n", "#version: 0.2\na 日本\n",
-            "\"日本\", which is not in the vocabulary"
+            "\"日本\", which is not in the vocabulary"  // C3
         ),
         (
             "clip-sd1", "merges.txt", "#version: 0.2\n", "#version: 0.2\n! #\n",
-            "\"!#\", which is not in the vocabulary"
+            "\"!#\", which is not in the vocabulary"  // C3
         ),
         ("clip-sd1", "tokenizer_config.json", "}*", "", "line 1"),
         (
@@ -83,7 +85,7 @@ import Tokenizers
         ),
         (
             "clip-sd1", "special_tokens_map.json", "\"pad_token\":\"<|endoftext|>\"", "\"pad_token\":null",
-            "no \"pad_token\""
+            "no \"pad_token\""  // C4
         ),
         (
             "clip-sd1", "special_tokens_map.json", "\"pad_token\":\"<|endoftext|>\"",
@@ -99,7 +101,7 @@ import Tokenizers
         ),
         ("clip-added", "added_tokens.json", "{*", #"{"x y":7}"#, "said to have the id 7"),
         ("clip-added", "added_tokens.json", "{*", #"{"x y":"7"}"#, "must be an integer"),
-        ("clip-json", "tokenizer.json", #""BPE""#, #""Cyclic""#, "its model is \"Cyclic\""),
+        ("clip-json", "tokenizer.json", #""BPE""#, #""Cyclic""#, "its model is \"Cyclic\""),  // C7
         ("clip-json", "tokenizer.json", #""RobertaProcessing""#, #""BertProcessing""#, "\"post_processor\""),
         ("clip-json", "tokenizer.json", #""merges""#, #""merge""#, "\"merges\" is missing"),
         (
@@ -110,7 +112,7 @@ import Tokenizers
 
     static let t5: [(fixture: String, file: String, from: String, to: String?, part: String)] = [
         ("t5-json", "tokenizer.json", "", nil, "needs tokenizer.json or spiece.model"),
-        ("t5-json", "tokenizer.json", #""Unigram""#, #""BPE""#, "its model is \"BPE\""),
+        ("t5-json", "tokenizer.json", #""Unigram""#, #""BPE""#, "its model is \"BPE\""),  // C7
         ("t5-json", "tokenizer.json", #""unk_id": 2"#, #""unk_id": 0"#, "has the id 0"),
         ("t5-json", "tokenizer.json", #""byte_fallback": false"#, #""byte_fallback": true"#, "as bytes"),
         (
@@ -164,6 +166,18 @@ import Tokenizers
         let folder = try folder("tokenizers/\(row.fixture)", row.file) { replaced($0, row.from, row.to) }
         let message = message { _ = try T5Tokenizer(folder: folder.path) }
         #expect(message.contains(row.part) && message.hasPrefix(folder.path), "\(message)")
+    }
+
+    /// C2: ten million lines, and more merges than tokens, are refused before they are made.
+    @Test func refusesEndlessMerges() throws {
+        let folder = try folder("tokenizers/clip-sd1", "merges.txt") { _ in
+            String(repeating: "! !\n", count: 10_000)
+        }
+        var message = message { _ = try CLIPTokenizer(folder: folder.path) }
+        #expect(message.contains("more merges than the vocabulary has tokens"), "\(message)")
+        #expect(truncate(folder("merges.txt"), 40_000_000) == 0)
+        message = self.message { _ = try CLIPTokenizer(folder: folder.path) }
+        #expect(message.contains("where 33554432 is the most") && message.hasPrefix(folder.path))
     }
 
     @Test func refusesFoldersThatAreNone() throws {

@@ -11,7 +11,7 @@ def unet(down, up, channels, inputs=4, size=64, kind="UNet2DConditionModel", out
 DOWN, UP, CROSS_DOWN, CROSS_UP = "DownBlock2D", "UpBlock2D", "CrossAttnDownBlock2D", "CrossAttnUpBlock2D"
 FOUR = dict(down=[CROSS_DOWN] * 3 + [DOWN], up=[UP] + [CROSS_UP] * 3, channels=[320, 640, 1280, 1280])
 SD1 = dict(attention_head_dim=8, cross_attention_dim=768)
-SD2 = dict(attention_head_dim=[5, 10, 20, 20], cross_attention_dim=1024, use_linear_projection=True, upcast_attention=True)
+SD2 = dict(attention_head_dim=[5, 10, 20, 20], cross_attention_dim=1024, use_linear_projection=True)
 XL = dict(addition_embed_type="text_time", addition_time_embed_dim=256, use_linear_projection=True, size=128)
 XL_BASE = unet([DOWN, CROSS_DOWN, CROSS_DOWN], [CROSS_UP, CROSS_UP, UP], [320, 640, 1280], attention_head_dim=[5, 10, 20],
                cross_attention_dim=2048, projection_class_embeddings_input_dim=2816, transformer_layers_per_block=[1, 2, 10], **XL)
@@ -23,7 +23,7 @@ UPSCALER = unet([DOWN] + [CROSS_DOWN] * 3, [CROSS_UP] * 3 + [UP], [256, 512, 512
                 use_linear_projection=True)
 LDM4 = unet([DOWN] + ["AttnDownBlock2D"] * 3, ["AttnUpBlock2D"] * 3 + [UP], [224, 448, 672, 896], inputs=3, outputs=3,
             kind="UNet2DModel", attention_head_dim=32, resnet_time_scale_shift="default", time_embedding_type="positional")
-LDM8 = unet([CROSS_DOWN] * 3, [CROSS_UP] * 3, [256, 512, 1024], size=32, attention_head_dim=8, cross_attention_dim=512)
+LDM8 = unet([CROSS_DOWN] * 3, [CROSS_UP] * 3, [256, 512, 1024], size=32, attention_head_dim=[8, 16, 32], cross_attention_dim=512)
 
 
 def autoencoder(channels, size, scale, latents=4, kind="AutoencoderKL", **more):
@@ -90,14 +90,14 @@ def open_clip_aside(prefix, projected=True):
     return rows + [[prefix + "text_projection", [1024, 1024]]] + [[block + name, shape] for name, shape in shapes.items()]
 
 
-def sd1(inputs):
-    return {"components": {"unet": ("unet", unet(**FOUR, inputs=inputs, **SD1)), "vae": ("autoencoder", autoencoder(KL, 512, 0.18215)),
+def sd1(inputs, size):
+    return {"components": {"unet": ("unet", unet(**FOUR, inputs=inputs, **SD1)), "vae": ("autoencoder", autoencoder(KL, size, 0.18215)),
                            "text_encoder": ("clip:sd1", CLIP_L)},
             "aside": SCHEDULE + EMA + [["cond_stage_model.transformer.text_model.embeddings.position_ids", [1, 77]]]}
 
 
-def sd2(inputs, size):
-    return {"components": {"unet": ("unet", unet(**FOUR, inputs=inputs, size=size // 8, **SD2)),
+def sd2(inputs, size, **more):
+    return {"components": {"unet": ("unet", unet(**FOUR, inputs=inputs, size=size // 8, **SD2, **more)),
                            "vae": ("autoencoder", autoencoder(KL, size, 0.18215)), "text_encoder": ("open-clip:sd2", OPEN_CLIP_H)},
             "aside": SCHEDULE + open_clip_aside("cond_stage_model.model.", projected=False)}
 
@@ -107,7 +107,7 @@ DIT = {"_class_name": "DiTTransformer2DModel", "activation_fn": "gelu-approximat
        "num_attention_heads": 16, "num_embeds_ada_norm": 1000, "num_layers": 28, "out_channels": 8, "patch_size": 2, "sample_size": 32}
 
 FAMILIES = {
-    "sd1": sd1(4), "sd1-inpaint": sd1(9), "sd2": sd2(4, 768), "sd2-inpaint": sd2(9, 512),
+    "sd1": sd1(4, 512), "sd1-inpaint": sd1(9, 256), "sd2": sd2(4, 768, upcast_attention=True), "sd2-inpaint": sd2(9, 512),
     "sdxl": {"components": {
         "unet": ("unet", XL_BASE), "vae": ("autoencoder", XL_VAE), "text_encoder": ("clip:xl", CLIP_L),
         "text_encoder_2": ("open-clip:xl", OPEN_CLIP_G)},

@@ -259,7 +259,7 @@ def joined(rows):
     return flat, ends
 
 
-def expected(tokenizer, strings, padded_count):
+def expected(tokenizer, strings, padded_count, integers=torch.int16):
     ids = tokenizer(strings, add_special_tokens=True).input_ids
     length = LENGTHS["clip" if isinstance(tokenizer, CLIPTokenizer) else "t5"]
     padded = tokenizer(
@@ -268,8 +268,8 @@ def expected(tokenizer, strings, padded_count):
     flat, id_ends = joined(ids)
     tensors = {
         "text": torch.tensor(text, dtype=torch.uint8), "text_ends": torch.tensor(text_ends, dtype=torch.int32),
-        "ids": torch.tensor(flat, dtype=torch.int16), "id_ends": torch.tensor(id_ends, dtype=torch.int32),
-        "padded": padded.input_ids.to(torch.int16), "mask": padded.attention_mask.sum(1).to(torch.int16)}
+        "ids": torch.tensor(flat, dtype=integers), "id_ends": torch.tensor(id_ends, dtype=torch.int32),
+        "padded": padded.input_ids.to(integers), "mask": padded.attention_mask.sum(1).to(torch.int16)}
     return tensors, {"class": type(tokenizer).__name__, "length": length}
 
 

@@ -3,7 +3,10 @@ import Layers
 extension CheckpointFamily {
     /// The components of the family that have tensors, each with its layout in a file of these names; those
     /// that the file leaves out are left out.
-    package func layouts(_ names: [String]) -> [(component: ModelComponent, layout: TensorLayout)] {
+    /// - Parameter headWidth: the width of a head where a U-Net keeps queries, keys and values in one tensor.
+    package func layouts(_ names: [String], headWidth: Int = Self.headWidth)
+        -> [(component: ModelComponent, layout: TensorLayout)]
+    {
         switch self {
         case .stableDiffusion1, .stableDiffusion1Inpainting:
             return compVis(names)
@@ -30,7 +33,7 @@ extension CheckpointFamily {
                 }
         case .stableDiffusion3Medium, .stableDiffusion35Medium, .stableDiffusion35Large:
             return stableDiffusion3(names)
-        case .latentDiffusionVQ4: return compVis(names, .vqvae)
+        case .latentDiffusionVQ4: return compVis(names, .vqvae, headWidth: headWidth)
         case .latentDiffusionVQ8:
             return compVis(names, .vqvae)
                 + text(names, .classEmbedder, "cond_stage_model.") {
@@ -43,14 +46,16 @@ extension CheckpointFamily {
 
     private typealias Layouts = [(component: ModelComponent, layout: TensorLayout)]
 
-    /// The width of a head where a U-Net of the family keeps queries, keys and values in one tensor.
-    private static let headWidth = 32
+    /// The width of heads in the published U-Nets that keep queries, keys and values in one tensor.
+    package static let headWidth = 32
 
-    private func compVis(_ names: [String], _ autoencoder: ModelComponent = .vae) -> Layouts {
+    private func compVis(
+        _ names: [String], _ autoencoder: ModelComponent = .vae, headWidth: Int = Self.headWidth
+    ) -> Layouts {
         var layouts: Layouts = []
         let prefix = "model.diffusion_model."
         if let unet = CompVisUNet(names, prefix: prefix) {
-            layouts.append((.unet, unet.layout(prefix: prefix, headWidth: Self.headWidth)))
+            layouts.append((.unet, unet.layout(prefix: prefix, headWidth: headWidth)))
         }
         return layouts + self.autoencoder(names, autoencoder)
     }

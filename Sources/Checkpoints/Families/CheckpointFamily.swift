@@ -48,4 +48,9 @@ public enum ModelComponent: String, Sendable, Codable, CaseIterable {
     case classEmbedder = "class_embedder"
     /// The schedule; it has a configuration and no tensors.
     case scheduler
+    /// The schedule that noises the picture which an upscaler enlarges.
+    case lowResolutionScheduler = "low_res_scheduler"
+
+    /// Whether it is a schedule.
+    public var isSchedule: Bool { self == .scheduler || self == .lowResolutionScheduler }
 }

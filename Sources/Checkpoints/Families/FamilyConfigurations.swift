@@ -8,18 +8,20 @@ extension CheckpointFamily {
     public func configurations(_ source: any TensorSource) -> [ModelComponent: JSONObject] {
         switch self {
         case .stableDiffusion1, .stableDiffusion1Inpainting:
-            let inputs = self == .stableDiffusion1 ? 4 : 9
+            let paints = self == .stableDiffusion1Inpainting
             return [
-                .unet: Published.sd1UNet(inputs: inputs), .vae: Published.klAutoencoder(sampleSize: 512),
-                .textEncoder: Published.clipLarge(), .scheduler: Published.pseudoNumerical,
+                .unet: Published.sd1UNet(inputs: paints ? 9 : 4),
+                .vae: Published.klAutoencoder(sampleSize: paints ? 256 : 512),
+                .textEncoder: Published.clipLarge(),
+                .scheduler: paints ? Published.ddim(prediction: "epsilon") : Published.pseudoNumerical,
             ]
         case .stableDiffusion2, .stableDiffusion2Inpainting:
             let paints = self == .stableDiffusion2Inpainting
             return [
-                .unet: Published.sd2UNet(inputs: paints ? 9 : 4, sampleSize: paints ? 64 : 96),
+                .unet: paints ? Published.sd2InpaintingUNet : Published.sd2UNet,
                 .vae: Published.klAutoencoder(sampleSize: paints ? 512 : 768),
                 .textEncoder: Published.openCLIPHuge,
-                .scheduler: Published.ddim(prediction: paints ? "epsilon" : "v_prediction"),
+                .scheduler: paints ? Published.pseudoNumerical : Published.ddim(prediction: "v_prediction"),
             ]
         case .stableDiffusionXL:
             return [
@@ -54,6 +56,7 @@ extension CheckpointFamily {
             return [
                 .unet: Published.upscalerUNet, .vae: Published.upscalerAutoencoder,
                 .textEncoder: Published.openCLIPHuge, .scheduler: Published.upscalerDDIM,
+                .lowResolutionScheduler: Published.upscalerDDPM,
             ]
         case .diffusionTransformer:
             return [.transformer: Published.dit(source), .scheduler: Published.ditScheduler]

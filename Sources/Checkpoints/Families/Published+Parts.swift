@@ -37,6 +37,9 @@ extension Published {
     static let upscalerAutoencoder = autoencoder(
         "AutoencoderKL", channels: [128, 256, 512], latents: 4, sampleSize: 256, scale: 0.08333)
 
+    // The latents of quantised autoencoders are not scaled: the original configurations have no `scale_factor`,
+    // which then is 1. diffusers takes 0.18215 where its key is missing, so the key must be there.
+
     static let vq4 = join(
         autoencoder("VQModel", channels: [128, 256, 512], latents: 3, sampleSize: 256, scale: 1),
         ["num_vq_embeddings": 8192, "vq_embed_dim": 3])
@@ -114,7 +117,15 @@ extension Published {
             "timestep_spacing": "leading", "use_karras_sigmas": false,
         ])
 
+    /// The original's own sampler: its first step back is from 1 and it ends at the first of the table.
     static let latentDDIM = schedule("DDIMScheduler", from: 0.0015, to: 0.0195)
+
+    /// How the picture that is enlarged is noised.
+    static let upscalerDDPM: JSONObject = [
+        "_class_name": "DDPMScheduler", "beta_end": 0.02, "beta_schedule": "scaled_linear",
+        "beta_start": 0.0001, "clip_sample": true, "num_train_timesteps": 1000,
+        "prediction_type": "epsilon", "variance_type": "fixed_small",
+    ]
 
     static let upscalerDDIM = schedule("DDIMScheduler", from: 0.0001, to: 0.02, prediction: "v_prediction")
 

@@ -25,7 +25,8 @@ extension Published {
     }
 
     /// A class-conditional diffusion transformer of the sizes in a file. Heads cannot be seen there: they are
-    /// those of the sizes S, B, L and XL of the paper (arXiv:2212.09748, table 1).
+    /// those of the sizes S, B, L and XL of the paper (arXiv:2212.09748, table 1). Of other widths nothing is
+    /// guessed: the published heads do not fit them, which a load says.
     static func dit(_ source: any TensorSource) -> JSONObject {
         let patch = source.shape(of: "x_embedder.proj.weight")
         let width = patch?.first ?? 1152
@@ -33,11 +34,11 @@ extension Published {
         let outputs = source.shape(of: "final_layer.linear.weight")?.first ?? 2 * channels * side * side
         let classes = (source.shape(of: "y_embedder.embedding_table.weight")?.first ?? 1001) - 1
         let positions = source.shape(of: "pos_embed").map { $0.rank == 3 ? $0[1] : 256 } ?? 256
-        let heads = [384: 6, 768: 12, 1024: 16, 1152: 16][width] ?? max(width / 64, 1)
+        let heads = [384: 6, 768: 12, 1024: 16][width] ?? 16
         let blocks = TensorLayout.count(source.names, of: "blocks.")
         return [
             "_class_name": "DiTTransformer2DModel", "activation_fn": "gelu-approximate",
-            "attention_bias": true, "attention_head_dim": .integer(width / heads),
+            "attention_bias": true, "attention_head_dim": .integer([384, 768, 1024].contains(width) ? 64 : 72),
             "in_channels": .integer(channels), "norm_elementwise_affine": false, "norm_eps": 1e-5,
             "norm_num_groups": 32, "norm_type": "ada_norm_zero", "num_attention_heads": .integer(heads),
             "num_embeds_ada_norm": .integer(classes), "num_layers": .integer(blocks),

@@ -28,14 +28,15 @@ extension Published {
             fourLevels(inputs: inputs, sampleSize: 64), ["attention_head_dim": 8, "cross_attention_dim": 768])
     }
 
-    static func sd2UNet(inputs: Int, sampleSize: Int) -> JSONObject {
-        join(
-            fourLevels(inputs: inputs, sampleSize: sampleSize),
-            [
-                "attention_head_dim": [5, 10, 20, 20], "cross_attention_dim": 1024,
-                "use_linear_projection": true, "upcast_attention": true,
-            ])
-    }
+    private static let sd2Attention: JSONObject = [
+        "attention_head_dim": [5, 10, 20, 20], "cross_attention_dim": 1024, "use_linear_projection": true,
+    ]
+
+    /// That of version 2.1, whose attention overflows half precision.
+    static let sd2UNet = join(
+        fourLevels(inputs: 4, sampleSize: 96), sd2Attention, ["upcast_attention": true])
+
+    static let sd2InpaintingUNet = join(fourLevels(inputs: 9, sampleSize: 64), sd2Attention)
 
     private static let xlConditions: JSONObject = [
         "addition_embed_type": "text_time", "addition_time_embed_dim": 256, "use_linear_projection": true,
@@ -82,9 +83,10 @@ extension Published {
             "time_embedding_type": "positional",
         ])
 
+    /// Heads have 32 channels in the original; diffusers' key gives their number, level by level.
     static let classLatentUNet = join(
         unet(
             "UNet2DConditionModel", down: Array(repeating: crossDown, count: 3),
             up: Array(repeating: crossUp, count: 3), channels: [256, 512, 1024], inputs: 4, sampleSize: 32),
-        ["attention_head_dim": 8, "cross_attention_dim": 512])
+        ["attention_head_dim": [8, 16, 32], "cross_attention_dim": 512])
 }

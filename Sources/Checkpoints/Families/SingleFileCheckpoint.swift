@@ -27,11 +27,13 @@ public struct SingleFileCheckpoint: Sendable {
     ///   - usesAverage: whether the denoising network's moving average (`model_ema`) is taken instead of the
     ///     weights beside it.
     ///   - allowsStrays: whether tensors that belong to nothing known are passed over.
+    ///   - headWidth: the width of heads, which cannot be seen where a U-Net keeps queries, keys and values in
+    ///     one tensor; that of the published ones where `nil`.
     /// - Throws: `CheckpointError` where the family is unknown, the average is wanted and missing, or a
     ///   tensor belongs to nothing known.
     public init(
         _ source: any TensorSource, family: CheckpointFamily? = nil, usesAverage: Bool = false,
-        allowsStrays: Bool = false
+        allowsStrays: Bool = false, headWidth: Int? = nil
     ) throws {
         self.family = try family ?? Self.recognized(source)
         let taken = usesAverage ? try AverageSource(source) : source
@@ -40,7 +42,8 @@ public struct SingleFileCheckpoint: Sendable {
         var sources: [ModelComponent: LayoutSource] = [:]
         var (components, setAside): ([ModelComponent], [(name: String, reason: String)]) = ([], [])
         var claims: [TensorLayout] = []
-        for (component, layout) in self.family.layouts(names) {
+        let width = headWidth ?? CheckpointFamily.headWidth
+        for (component, layout) in self.family.layouts(names, headWidth: width) {
             let part = try LayoutSource(taken, layout)
             components.append(component)
             sources[component] = part
@@ -80,9 +83,9 @@ public struct SingleFileCheckpoint: Sendable {
         return found
     }
 
-    /// The configurations of the family, for the components in this file and the scheduler.
+    /// The configurations of the family, for the components in this file and the schedules.
     public var configurations: [ModelComponent: JSONObject] {
-        family.configurations(source).filter { $0.key == .scheduler || sources[$0.key] != nil }
+        family.configurations(source).filter { $0.key.isSchedule || sources[$0.key] != nil }
     }
 }
 

@@ -97,6 +97,16 @@ public struct ModelFolder: Sendable {
         _ tensors: [(String, Tensor)], names: WeightsFileName = WeightsFileName(),
         metadata: [String: String] = ["format": "pt"], maximalShardByteCount: Int = 10_000_000_000
     ) throws {
+        try write(
+            tensors.map { try DeferredTensor($0, $1) }, names: names, metadata: metadata,
+            maximalShardByteCount: maximalShardByteCount)
+    }
+
+    /// Writes weights that are made one after the other.
+    package func write(
+        _ tensors: [DeferredTensor], names: WeightsFileName, metadata: [String: String] = ["format": "pt"],
+        maximalShardByteCount: Int = 10_000_000_000
+    ) throws {
         try makeFolder()
         let shards = split(tensors, maximalShardByteCount)
         var written: Set<String> = []
@@ -105,17 +115,17 @@ public struct ModelFolder: Sendable {
             written.insert(names.single)
         } else {
             var seen = NameTable<Void>()
-            for (name, _) in tensors where !seen.append(name, ()) {
-                throw CheckpointError(path, "two tensors have the name \(quoted(name)); rename one")
+            for tensor in tensors where !seen.append(tensor.name, ()) {
+                throw CheckpointError(path, "two tensors have the name \(quoted(tensor.name)); rename one")
             }
             var map = JSONObject()
             for (i, shard) in shards.enumerated() {
                 let file = names.shard(i + 1, of: shards.count)
                 try SafetensorsWriter(shard, metadata: metadata).write(to: "\(path)/\(file)")
                 written.insert(file)
-                for (name, _) in shard { map[name] = .string(file) }
+                for tensor in shard { map[tensor.name] = .string(file) }
             }
-            let size = tensors.reduce(0) { $0 + $1.1.byteCount }
+            let size = tensors.reduce(0) { $0 + $1.byteCount }
             try write(
                 ["metadata": ["total_size": .integer(size)], "weight_map": .object(map)], to: names.index)
             written.insert(names.index)
@@ -126,14 +136,14 @@ public struct ModelFolder: Sendable {
         }
     }
 
-    private func split(_ tensors: [(String, Tensor)], _ limit: Int) -> [[(String, Tensor)]] {
-        var full: [[(String, Tensor)]] = []
-        var current: [(String, Tensor)] = []
+    private func split(_ tensors: [DeferredTensor], _ limit: Int) -> [[DeferredTensor]] {
+        var full: [[DeferredTensor]] = []
+        var current: [DeferredTensor] = []
         var size = 0
-        for (name, tensor) in tensors {
+        for tensor in tensors {
             let count = tensor.byteCount
             guard count <= limit else {
-                full.append([(name, tensor)])
+                full.append([tensor])
                 continue
             }
             if size + count > limit {
@@ -141,7 +151,7 @@ public struct ModelFolder: Sendable {
                 current = []
                 size = 0
             }
-            current.append((name, tensor))
+            current.append(tensor)
             size += count
         }
         return current.isEmpty ? full : full + [current]

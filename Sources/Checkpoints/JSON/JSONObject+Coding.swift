@@ -1,24 +1,16 @@
 import Foundation
 
-// Foundation's coders know only finite numbers; the others travel through them as strings.
-
 extension JSONObject {
     /// This object as a value of another type. Its numbers may be infinite, as diffusers writes them.
     /// - Throws: what the type throws, or `DecodingError`.
     package func value<Value: Decodable>(of type: Value.Type = Value.self) throws -> Value {
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-        let text = JSONValue.object(self).mapped { value in
-            guard case .number(let number) = value, !number.isFinite else { return value }
-            return .string(number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity")
-        }.text
-        return try decoder.decode(type, from: Data(text.utf8))
+        try JSONDecoding(.object(self)).decode(type)
     }
 
     /// The object that a value is written as, nil where it is written as something else.
     /// - Throws: what the type throws, or `EncodingError`.
     package init?(value: some Encodable) throws {
+        // Foundation's encoder knows only finite numbers; the others travel through it as strings.
         let encoder = JSONEncoder()
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")

@@ -13,6 +13,12 @@ package struct CompVisAutoencoder {
         self.levels = levels
     }
 
+    /// The structure of an autoencoder under the names of diffusers, nil where they are none of one.
+    package init?(natives: some Sequence<String>) {
+        levels = TensorLayout.count(natives, of: "encoder.down_blocks.")
+        guard levels > 0 else { return nil }
+    }
+
     /// The layout, with the code book of quantised models and without losses.
     package func layout(prefix: String) -> TensorLayout {
         var rows: [(String, String)] = [

@@ -43,6 +43,22 @@ package struct CompVisUNet {
         middle = attention("middle_block.1")
     }
 
+    /// The structure of a U-Net under the names of diffusers, nil where they are none of one.
+    package init?(natives: some Sequence<String>) {
+        let names = Set(natives)
+        func attention(_ block: String) -> Attention {
+            if names.contains("\(block).attentions.0.group_norm.weight") { return .heads }
+            return names.contains("\(block).attentions.0.proj_in.weight") ? .transformer : .none
+        }
+        let levels = TensorLayout.count(names, of: "down_blocks.")
+        layersPerBlock = TensorLayout.count(names, of: "down_blocks.0.resnets.")
+        guard levels > 0, layersPerBlock > 0, names.contains("time_embedding.linear_1.weight") else {
+            return nil
+        }
+        attentions = (0..<levels).map { attention("down_blocks.\($0)") }
+        middle = attention("mid_block")
+    }
+
     /// The layout, for attention heads of a width where a level has `qkv`.
     package func layout(prefix: String, headWidth: Int) -> TensorLayout {
         var rows = BlockRows(headWidth: headWidth)

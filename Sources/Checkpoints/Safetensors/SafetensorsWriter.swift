@@ -10,7 +10,7 @@ public struct SafetensorsWriter {
     /// The most bytes that a file written here has: header and data.
     public let byteCount: Int
     private let header: [UInt8]
-    private let tensors: [(name: String, tensor: Tensor)]
+    private let tensors: [DeferredTensor]
 
     /// Lays out a file.
     ///
@@ -20,21 +20,27 @@ public struct SafetensorsWriter {
     /// - Throws: `CheckpointError` for repeated or reserved names, tensors without values, and headers
     ///   above the format's limit; the error of a tensor that carries one.
     public init(_ tensors: some Sequence<(String, Tensor)>, metadata: [String: String] = [:]) throws {
+        try self.init(tensors.map { try DeferredTensor($0, $1) }, metadata: metadata)
+    }
+
+    /// Lays out a file of tensors that are made one after the other while it is written.
+    package init(_ tensors: [DeferredTensor], metadata: [String: String]) throws {
         var seen = NameTable<Void>()
-        var rows: [(name: String, tensor: Tensor, rank: Int)] = []
-        for (name, tensor) in tensors {
-            try tensor.rethrow()
-            guard !sameBytes(name, "__metadata__") else {
+        var rows: [(tensor: DeferredTensor, rank: Int)] = []
+        for tensor in tensors {
+            guard !sameBytes(tensor.name, "__metadata__") else {
                 throw CheckpointError("", "no tensor can have the name \"__metadata__\"; rename it")
             }
-            guard seen.append(name, ()) else {
-                throw CheckpointError("", "two tensors have the name \(quoted(name)); rename one")
+            guard seen.append(tensor.name, ()) else {
+                throw CheckpointError("", "two tensors have the name \(quoted(tensor.name)); rename one")
             }
             let type = SafetensorsType(tensor.elementType)
-            rows.append((name, tensor, SafetensorsType.allCases.firstIndex(of: type) ?? 0))
+            rows.append((tensor, SafetensorsType.allCases.firstIndex(of: type) ?? 0))
         }
-        rows.sort { $0.rank == $1.rank ? byteOrder($0.name, $1.name) : $0.rank > $1.rank }
-        self.tensors = rows.map { ($0.name, $0.tensor) }
+        rows.sort {
+            $0.rank == $1.rank ? byteOrder($0.tensor.name, $1.tensor.name) : $0.rank > $1.rank
+        }
+        self.tensors = rows.map(\.tensor)
 
         var members: [String] = []
         if !metadata.isEmpty {
@@ -43,12 +49,12 @@ public struct SafetensorsWriter {
             members.append(#""__metadata__":{\#(texts.joined(separator: ","))}"#)
         }
         var offset = 0
-        for (name, tensor) in self.tensors {
+        for tensor in self.tensors {
             let type = SafetensorsType(tensor.elementType).rawValue
             let shape = tensor.shape.map(String.init).joined(separator: ",")
             let end = offset + tensor.byteCount
             members.append(
-                #"\#(jsonString(name)):{"dtype":"\#(type)","shape":[\#(shape)],"#
+                #"\#(jsonString(tensor.name)):{"dtype":"\#(type)","shape":[\#(shape)],"#
                     + #""data_offsets":[\#(offset),\#(end)]}"#)
             offset = end
         }
@@ -84,6 +90,6 @@ public struct SafetensorsWriter {
     private func write(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {
         try withUnsafeBytes(of: UInt64(header.count).littleEndian, write)
         try header.withUnsafeBytes(write)
-        for (_, tensor) in tensors { try tensor.withBytes(write) }
+        for tensor in tensors { try tensor.made().withBytes(write) }
     }
 }

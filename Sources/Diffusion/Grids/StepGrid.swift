@@ -44,6 +44,21 @@ public struct StepGrid: Sendable, Equatable {
             steps: zip(levels, levels.dropFirst()).map { Step(from: $0, to: $1) }, startScale: startScale)
     }
 
+    /// The grid without its first steps. Those that are left keep their numbers, so that a method that starts
+    /// in the middle knows how far the end is.
+    public func dropping(first count: Int) -> StepGrid {
+        StepGrid(numbered: Array(steps.dropFirst(count)), startScale: startScale)
+    }
+
+    /// The first steps of the grid, with their numbers.
+    public func prefix(_ count: Int) -> StepGrid {
+        StepGrid(numbered: Array(steps.prefix(count)), startScale: startScale)
+    }
+
+    private init(numbered steps: [Step], startScale: Double) {
+        (self.steps, self.startScale) = (steps, startScale)
+    }
+
     /// The grid that climbs back from data to noise through the same levels, for inversion: each step
     /// holds the network at the time that it climbs to, as the forward step to that level did.
     /// Source: Song et al. 2021 (arXiv:2010.02502), section 4.3.

@@ -51,10 +51,9 @@ public struct Objective: Sendable {
     public func loss(
         _ data: Tensor, _ generator: RandomGenerator, network: (_ x: Tensor, _ times: Tensor) -> Tensor
     ) -> Tensor {
-        let draw = times.draw(data.shape[0], generator)
-        let noise = generator.normal(data.shape, data.elementType).to(data.device)
-        let loss = loss(data, noise: noise, times: draw.times.to(data.device), network: network)
-        return draw.importance.map { loss * $0.to(loss.elementType).to(loss.device) } ?? loss
+        times.losses(of: data, generator) { noise, times in
+            loss(data, noise: noise, times: times, network: network)
+        }
     }
 
     /// The loss of each example for a given draw: `[batch]`.

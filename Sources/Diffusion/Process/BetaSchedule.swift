@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// The names of published tables of β, the noise that each step of a discrete process adds.
 ///
@@ -36,6 +37,20 @@ public enum BetaSchedule: String, Codable, Sendable, CaseIterable {
         case .cosine: betas(count: count, of: cosineAlphaBar)
         case .exponential: betas(count: count) { exp(-12 * $0) }
         case .laplace: betas(count: count, of: laplaceAlphaBar)
+        }
+    }
+
+    /// The table in single precision, `[T]`, by the operations with which diffusers makes it.
+    func singleBetas(count: Int, from start: Double, to end: Double) -> Tensor {
+        func spaced(_ first: Double, _ last: Double) -> Tensor {
+            .linear(from: first, to: last, count: count)
+        }
+        switch self {
+        case .linear: return spaced(start, end)
+        case .scaledLinear: return spaced(start.squareRoot(), end.squareRoot()).squared()
+        case .sigmoid: return spaced(-6, 6).sigmoid() * (end - start) + start
+        case .cosine, .exponential, .laplace:
+            return Tensor(betas(count: count, from: start, to: end)).to(.float32)
         }
     }
 

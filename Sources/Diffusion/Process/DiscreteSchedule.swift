@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// The variance-preserving process of a table of β: α = √ᾱ, σ = √(1 − ᾱ), ᾱ_t = Π (1 − β_s).
 ///
@@ -14,13 +15,29 @@ public struct DiscreteSchedule: NoiseSchedule, Equatable {
 
     /// The process of a table of β, each in 0 … 1.
     public init(betas: [Double]) {
-        precondition(!betas.isEmpty, "a schedule needs at least one step")
-        self.betas = betas
         var product = 1.0
-        alphaBars = betas.map { beta in
-            product *= 1 - beta
-            return product
+        self.init(
+            betas: betas,
+            alphaBars: betas.map { beta in
+                product *= 1 - beta
+                return product
+            })
+    }
+
+    /// The process of a table of β in single precision, `[T]`, with products as libtorch rounds them.
+    init(single betas: Tensor) {
+        func values(_ tensor: Tensor) -> [Double] {
+            guard let values = try? tensor.to(.float64).array(of: Double.self) else {
+                preconditionFailure("a table of numbers cannot be read")
+            }
+            return values
         }
+        self.init(betas: values(betas), alphaBars: values((1 - betas).cumulativeProduct()))
+    }
+
+    private init(betas: [Double], alphaBars: [Double]) {
+        precondition(!betas.isEmpty, "a schedule needs at least one step")
+        (self.betas, self.alphaBars) = (betas, alphaBars)
         logRatios = alphaBars.map { (log1p(-$0) - log($0)) / 2 }
     }
 

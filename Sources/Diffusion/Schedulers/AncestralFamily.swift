@@ -4,7 +4,6 @@ extension SchedulerConfiguration {
     /// The sampler of `DDPMScheduler`, `DDIMScheduler`, `DDIMInverseScheduler` and `UnCLIPScheduler`.
     func ancestralSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
         let grid = try grid(steps: steps)
-        try checkPrediction(on: grid)
         switch kind {
         case .ddim:
             return Sampler(grid, DDIMSolver(eta: try share(options.eta, or: 0)), thresholding: thresholding)
@@ -118,23 +117,6 @@ extension SchedulerConfiguration {
         if [.ddpm, .unCLIP].contains(kind) || endsAtData { return .data }
         let first = schedule.level(at: 0)
         return NoiseLevel(time: -1, alpha: first.alpha, sigma: first.sigma)
-    }
-
-    /// Whether data are cut off at ± a range. Where no signal is left a predicted noise makes them infinite, and
-    /// what is cut off is their sign: that is what diffusers samples, too.
-    package var cutsOffData: Bool {
-        if case .fixed? = thresholding { return prediction == .noise }
-        return false
-    }
-
-    /// Throws where the network is asked at a level at which its prediction says nothing.
-    func checkPrediction(on grid: StepGrid) throws {
-        guard let step = grid.steps.first(where: { !prediction.isDefined(at: $0.from) }), !cutsOffData
-        else { return }
-        let lost = step.from.alpha == 0 ? "the data where no signal is left" : "the noise where there is none"
-        throw DiffusionError(
-            "prediction_type '\(prediction.rawValue)' says nothing of \(lost), at time \(Int(step.from.time ?? 0)): use 'v_prediction' or another grid"
-        )
     }
 
     /// Throws where a class of diffusers does not know this prediction.

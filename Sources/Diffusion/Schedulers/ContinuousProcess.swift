@@ -152,13 +152,13 @@ extension ContinuousProcess: Codable {
         guard let process = Self.defaults.first(where: { $0.kind == kind }) else {
             let known = Self.defaults.map(\.kind)
             throw DiffusionError(
-                "the schedule '\(kind)' is not known: the nearest one is '\(nearest(to: kind, among: known))'"
+                "the schedule '\(kind)' is not known: the nearest one is '\(nearest(to: kind, among: known) ?? "")'"
             )
         }
         let known = process.numbers.map(\.name)
         for key in values.allKeys.map(\.stringValue).sorted() where key != "kind" && !known.contains(key) {
             throw DiffusionError(
-                "the key '\(key)' of the schedule is not known: the nearest one is '\(nearest(to: key, among: known))'"
+                "the key '\(key)' of the schedule is not known: the nearest one is '\(nearest(to: key, among: known) ?? "")'"
             )
         }
         func number(_ name: String, _ own: Double) throws -> Double {

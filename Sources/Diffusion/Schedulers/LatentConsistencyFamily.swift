@@ -8,12 +8,11 @@ extension SchedulerConfiguration {
         let schedule = self.schedule
         let levels = try distilledTimes(steps).map { schedule.level(at: Double($0)) }
         if kind == .lcm {
-            let grid = StepGrid(through: levels + [.data])
-            try checkPrediction(on: grid)
-            return Sampler(grid, LCMSolver(timeScaling: timeScaling), thresholding: thresholding)
+            return Sampler(
+                StepGrid(through: levels + [.data]), LCMSolver(timeScaling: timeScaling),
+                thresholding: thresholding)
         }
         let grid = StepGrid(through: levels + [schedule.level(at: 0)])
-        try checkPrediction(on: grid)
         let eta = try share(options.eta, or: 0.3)
         let solver = TCDSolver(eta: eta) { level in
             schedule.level(at: ((1 - eta) * (level.time ?? 0)).rounded(.down))

@@ -82,6 +82,9 @@ extension SchedulerConfiguration {
                 ? try straightPath(steps, options, table)
                 : try timedPath(try logSNRTimes(steps, table), table)
         }
+        if usesExponentialSigmas || usesBetaSigmas {
+            return path(try cutTimes(steps, table), spaced, table)
+        }
         let logs = table.map { log($0) }
         var times = spaced.map { time(ofSigma: $0, logs) }
         let keepsFractions = isMultistep && betaSchedule == .cosine
@@ -89,6 +92,14 @@ extension SchedulerConfiguration {
             times = times.map { $0.rounded(.toNearestOrEven) }
         }
         return path(times, spaced, table)
+    }
+
+    /// The times of σ̃ whose fractions are cut off. The first one is the last time of the process but for rounding,
+    /// and whether it is that time or the one before is decided by the single precision of diffusers' tables.
+    private func cutTimes(_ steps: Int, _ table: [Double]) throws -> [Double] {
+        let single = table.map { Double(Float($0)) }
+        let logs = single.map { Double(Float(log($0))) }
+        return try (spacedSigmas(steps, single) ?? []).map { time(ofSigma: $0, logs) }
     }
 
     /// Throws where flags exclude each other.

@@ -5,7 +5,7 @@ extension SchedulerConfiguration {
     ///
     /// diffusers lets every multistep step end T/n before it begins, whatever the spacing, and asks some
     /// networks a little beside the sample that it hands them; both are kept.
-    func pseudoNumericalSampler(_ steps: Int) throws -> Sampler {
+    func pseudoNumericalSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
         try checkSteps(steps)
         try requirePrediction(.noise, .velocity)
         var plain = self
@@ -13,7 +13,16 @@ extension SchedulerConfiguration {
         plain.zeroTerminalSNR = false
         let stations = Stations(configuration: self, schedule: plain.schedule, stride: trainSteps / steps)
         let times = try wholeTimes(steps)
-        return try skipsRungeKutta ? stations.multistep(times) : stations.rungeKutta(times)
+        if skipsRungeKutta {
+            // diffusers asks at the second time twice, and leaves out the first of these calls.
+            let calls = times.prefix(2) + times.dropFirst()
+            return try stations.multistep(Array(calls.dropFirst(options.skippedSteps)))
+        }
+        guard options.skippedSteps == 0 else {
+            throw DiffusionError(
+                "PNDMScheduler with skip_prk_steps false cannot start in the middle: use another solver")
+        }
+        return try stations.rungeKutta(times)
     }
 }
 
@@ -24,7 +33,9 @@ private struct Stations {
     /// T/n in whole numbers.
     let stride: Int
 
-    /// The process's grid with an improved Euler step to start with.
+    /// The grid of calls at these times, the first two of which are an improved Euler step. Where calls are left
+    /// out, that is a step from the first time as if it were T/n above the second, and the samples after it are
+    /// noisier than the network is told; that is what diffusers does.
     func multistep(_ times: [Int]) throws -> Sampler {
         guard times.count > 1 else { return sampler(times.map(step), starts: []) }
         let first = PLMSSolver.Stage(asked: asked(times[0]), transfer: step(times[0]), weight: 0.5)
@@ -33,7 +44,7 @@ private struct Stations {
             transfer: StepGrid.Step(from: asked(try known(times[1] + stride)), to: end(times[1])),
             weight: 0.5)
         let start = StepGrid.Step(from: asked(times[0]), to: end(times[1]))
-        return sampler([start] + times.dropFirst().map(step), starts: [[first, second]])
+        return sampler([start] + times.dropFirst(2).map(step), starts: [[first, second]])
     }
 
     /// The process's grid with three Runge–Kutta steps to start with.

@@ -22,6 +22,21 @@ public struct Sampler: Sendable {
         self.recomputesNoise = recomputesNoise
     }
 
+    /// Checks that the network says something of data and noise wherever it is asked.
+    ///
+    /// Where no signal is left, a predicted noise makes the data infinite. Where they are cut off at ± a range
+    /// their sign is left, which is what diffusers samples, too; but the noise that an exact model predicts there is
+    /// the sample itself, and its data are 0/0.
+    /// - Throws: `DiffusionError` that names the time.
+    public func check(_ prediction: Prediction, isExact: Bool = false) throws {
+        guard let step = grid.steps.first(where: { !prediction.isDefined(at: $0.from) }) else { return }
+        if case .fixed? = thresholding, prediction == .noise, !isExact { return }
+        let lost = step.from.alpha == 0 ? "the data where no signal is left" : "the noise where there is none"
+        throw DiffusionError(
+            "predicted \(prediction.word) says nothing of \(lost), at time \(Int(step.from.time ?? 0)): use a model that predicts v, or another grid"
+        )
+    }
+
     /// A denoiser with the data kept in range as this sampler wants them.
     public func ranged(_ denoiser: Denoiser) -> Denoiser {
         guard let thresholding else { return denoiser }
@@ -32,8 +47,12 @@ public struct Sampler: Sendable {
     public func sampling(_ noise: Tensor, denoiser: Denoiser, source: NoiseSource) -> AnySequence<
         SamplingProgress
     > {
-        let start = grid.startScale == 1 ? noise : noise * grid.startScale
-        return solver.sampling(start, through: grid, denoiser: ranged(denoiser), noise: source)
+        solver.sampling(scaled(noise), through: grid, denoiser: ranged(denoiser), noise: source)
+    }
+
+    /// Unit noise as the sample that the grid starts with.
+    public func scaled(_ noise: Tensor) -> Tensor {
+        grid.startScale == 1 ? noise : noise * grid.startScale
     }
 }
 
@@ -55,6 +74,8 @@ public struct SamplerOptions: Sendable, Equatable {
     public var relativeTolerance: Double?
     /// The absolute error that an adaptive method may make.
     public var absoluteTolerance: Double?
+    /// How many of the first steps are left out, for a start in the middle.
+    public var skippedSteps = 0
 
     /// Everything left to the method.
     public init() {}
@@ -65,9 +86,17 @@ extension SchedulerConfiguration {
     /// - Throws: `DiffusionError` where the process has no such steps, or a combination of flags has no meaning.
     public func sampler(steps: Int, options: SamplerOptions = SamplerOptions()) throws -> Sampler {
         guard steps >= 1 else { throw DiffusionError("--steps is \(steps): give at least 1") }
+        // PNDM starts anew wherever it starts.
+        if kind == .pndm { return try pseudoNumericalSampler(steps, options) }
+        var sampler = try wholeSampler(steps, options)
+        sampler.grid = sampler.grid.dropping(first: options.skippedSteps)
+        return sampler
+    }
+
+    private func wholeSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
         switch kind {
         case .ddpm, .ddim, .ddimInverse, .unCLIP: return try ancestralSampler(steps, options)
-        case .pndm: return try pseudoNumericalSampler(steps)
+        case .pndm: return try pseudoNumericalSampler(steps, options)
         case .lcm, .tcd: return try latentConsistencySampler(steps, options)
         case .euler, .eulerAncestral, .heun, .dpm2, .dpm2Ancestral, .lms, .dpmSolverSDE:
             return try sigmaSampler(steps, options)
@@ -90,7 +119,13 @@ extension SchedulerConfiguration {
     /// The discrete process.
     public var schedule: DiscreteSchedule {
         let betas = trainedBetas ?? betaSchedule.betas(count: trainSteps, from: betaStart, to: betaEnd)
-        let schedule = DiscreteSchedule(betas: betas)
+        let single = trainedBetas.map { Tensor($0).to(.float32) }
+        let schedule =
+            hasSingleTables
+            ? DiscreteSchedule(
+                single: single
+                    ?? betaSchedule.singleBetas(count: trainSteps, from: betaStart, to: betaEnd))
+            : DiscreteSchedule(betas: betas)
         return zeroTerminalSNR ? schedule.rescaledToZeroTerminalSNR() : schedule
     }
 

@@ -145,6 +145,10 @@ public struct SchedulerConfiguration: Sendable {
     /// η of methods that keep it in their configuration.
     public var eta = 0.0
 
+    /// Whether tables are those of diffusers, which computes them in single precision. Not in the file: formulas
+    /// mean the exact ones, and networks in single precision are sampled by these.
+    public var hasSingleTables = false
+
     /// A configuration with diffusers' defaults for a class.
     public init(_ kind: SchedulerKind) {
         self.kind = kind
@@ -156,11 +160,29 @@ public struct SchedulerConfiguration: Sendable {
         guard kind != self.kind else { return self }
         let own = SchedulerConfiguration(self.kind)
         var converted = SchedulerConfiguration(kind)
+        converted.hasSingleTables = hasSingleTables
         for flag in SchedulerFlag.all where given.contains(flag.key) || !flag.agrees(self, own) {
             flag.copy(&converted, self)
             converted.given.insert(flag.key)
         }
         return converted
+    }
+}
+
+extension SchedulerConfiguration {
+    /// What the pipelines of Stable Diffusion 1 and 2 in diffusers make of their folder's scheduler: the first
+    /// published files had wrong flags.
+    ///
+    /// - Parameters:
+    ///   - inpaints: whether it is the pipeline for inpainting, which corrects other flags.
+    ///   - converted: whether another class will be made of it, which sees only what the file itself said.
+    public func correctedForStableDiffusion(inpaints: Bool, converted: Bool) -> SchedulerConfiguration {
+        var corrected = self
+        func corrects(_ key: String) -> Bool { !converted || given.contains(key) }
+        if corrects("steps_offset") { corrected.stepsOffset = 1 }
+        if !inpaints, corrects("clip_sample") { corrected.clipsData = false }
+        if inpaints, kind == .pndm, corrects("skip_prk_steps") { corrected.skipsRungeKutta = true }
+        return corrected
     }
 }
 

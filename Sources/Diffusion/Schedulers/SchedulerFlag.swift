@@ -110,32 +110,11 @@ struct SchedulerFlag: Sendable {
 
     /// The known name that needs the fewest changes to become another.
     static func nearest(to name: String) -> String {
-        Diffusion.nearest(to: name, among: all.map(\.key))
+        Diffusion.nearest(to: name, among: all.map(\.key)) ?? ""
     }
 }
 
 private func reason(_ error: DecodingError, _ type: Any.Type) -> String {
     if case .dataCorrupted(let context) = error { return context.debugDescription }
     return "it must be of the type \(type)"
-}
-
-/// The name that needs the fewest changes to become another.
-func nearest(to name: String, among names: [String]) -> String {
-    names.min { changes(from: name, to: $0) < changes(from: name, to: $1) } ?? ""
-}
-
-/// The number of letters to insert, delete or replace (Levenshtein).
-private func changes(from first: String, to second: String) -> Int {
-    let second = Array(second)
-    var row = Array(0...second.count)
-    for (i, letter) in first.enumerated() {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for (j, other) in second.enumerated() {
-            let replaced = diagonal + (letter == other ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
-        }
-    }
-    return row[second.count]
 }

@@ -21,8 +21,12 @@ extension SchedulerConfiguration {
             }
         // Heun's alone cuts data off, and takes the noise from what is left.
         let cutsOff = kind == .heun && clipsData
+        let skipped = grid.steps.prefix(options.skippedSteps).map(\.from)
+        let solver =
+            kind == .lms
+            ? LinearMultistepSolver(earlier: skipped.reversed()) : try name.solver(on: grid, options)
         return Sampler(
-            grid, try name.solver(on: grid, options), thresholding: cutsOff ? .fixed(range: clipRange) : nil,
+            grid, solver, thresholding: cutsOff ? .fixed(range: clipRange) : nil,
             recomputesNoise: cutsOff)
     }
 

@@ -8,10 +8,15 @@ public struct LinearMultistepSolver: Solver {
     /// The largest number of steps that are looked at, 1 to 8.
     public var order: Int
 
+    /// Levels before the first step, the nearest first: the polynomial goes through them, too, and what was
+    /// believed there counts as nothing. diffusers does so where it starts in the middle of a grid.
+    public var earlier: [NoiseLevel]
+
     /// The method of an order.
-    public init(order: Int = 4) {
+    public init(order: Int = 4, earlier: [NoiseLevel] = []) {
         precondition((1...8).contains(order), "a multistep method of order \(order)")
         self.order = order
+        self.earlier = earlier
     }
 
     /// The last steps, the newest first.
@@ -34,7 +39,8 @@ public struct LinearMultistepSolver: Solver {
         let scaling = isExploding ? SampleScaling.varianceExploding : .straight
         func parameter(_ level: NoiseLevel) -> Double { level.sigma / scaling.scale(of: level) }
         let weights = lagrangeIntegrals(
-            through: memory.map { parameter($0.level) }, from: parameter(step.from), to: parameter(step.to))
+            through: (memory.map(\.level) + earlier).prefix(order).map(parameter), from: parameter(step.from),
+            to: parameter(step.to))
         var y = isExploding ? x : x / scaling.scale(of: step.from)
         for (weight, past) in zip(weights, memory) {
             y = y.adding(past.estimate.noise, scale: weight)

@@ -5,7 +5,7 @@ import Tensors
 ///
 /// Source: N. Rogge and K. Rasul, "The Annotated Diffusion Model" (2022), after Phil Wang's
 /// implementation of Ho et al. 2020 (arXiv:2006.11239).
-public struct AnnotatedUNet: NoiseNetwork {
+public struct AnnotatedUNet {
     /// Two blocks, attention, and a change of resolution.
     struct Level<Resampling> {
         let first: ConvNeXtBlock

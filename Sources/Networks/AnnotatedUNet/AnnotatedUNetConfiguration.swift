@@ -16,16 +16,6 @@ public struct AnnotatedUNetConfiguration: Equatable, Sendable {
     /// The network of the annotated code: 28, one channel, 1, 2 and 4.
     public init() {}
 
-    /// The keys in a file.
-    public enum CodingKeys: String, CodingKey, CaseIterable, Sendable {
-        case dim
-        case initDim = "init_dim"
-        case outDim = "out_dim"
-        case dimMults = "dim_mults"
-        case channels
-        case convnextMult = "convnext_mult"
-    }
-
     /// Channels at each end of each resolution.
     var widths: [Int] { [initDim ?? dim / 3 * 2] + dimMults.map { dim * $0 } }
 
@@ -52,18 +42,13 @@ public struct AnnotatedUNetConfiguration: Equatable, Sendable {
     }
 }
 
-extension AnnotatedUNetConfiguration: Codable {
-    /// Reads the keys over the defaults.
-    /// - Throws: `NetworkError` that names the key whose value will not do.
-    public init(from decoder: any Decoder) throws {
-        self.init()
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        try values.read(.dim, into: &dim)
-        try values.read(.initDim, into: &initDim)
-        try values.read(.outDim, into: &outDim)
-        try values.read(.dimMults, into: &dimMults)
-        try values.read(.channels, into: &channels)
-        try values.read(.convnextMult, into: &convnextMult)
-        try validate()
-    }
+extension AnnotatedUNetConfiguration: ConfigurationTable {
+    package static let keys: [ConfigurationKey<Self>] = [
+        .init("dim", \.dim),
+        .init("init_dim", \.initDim),
+        .init("out_dim", \.outDim),
+        .init("dim_mults", \.dimMults),
+        .init("channels", \.channels),
+        .init("convnext_mult", \.convnextMult),
+    ]
 }

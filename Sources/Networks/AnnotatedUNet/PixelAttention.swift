@@ -54,7 +54,7 @@ struct PixelAttention {
     private func mix(_ query: Tensor, _ key: Tensor, _ value: Tensor) -> Tensor {
         switch kind {
         case .full:
-            return scaledDotProductAttention(
+            return attention(
                 query: query.transposed(), key: key.transposed(), value: value.transposed()
             ).transposed()
         case .linear:

@@ -25,43 +25,14 @@ public struct CLIPConfiguration: Equatable, Sendable {
     }
 }
 
-extension CLIPConfiguration: Codable {
-    /// The keys, as `config.json` writes them.
-    public enum CodingKeys: String, CodingKey, CaseIterable, Sendable {
-        case textConfig = "text_config"
-        case visionConfig = "vision_config"
-        case projectionDim = "projection_dim"
-        case logitScaleInitValue = "logit_scale_init_value"
-    }
-
-    /// Early files have the encoders' configurations a second time, and those count.
-    private enum EarlyKeys: String, CodingKey {
-        case textConfig = "text_config_dict"
-        case visionConfig = "vision_config_dict"
-    }
-
-    /// Reads a `config.json`; keys that are absent keep transformers' defaults, those that change nothing
-    /// here are passed over.
-    /// - Throws: `NetworkError` that names the key whose value will not do.
-    public init(from decoder: any Decoder) throws {
-        self.init()
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        try values.readPart(.textConfig, into: &textConfig)
-        try values.readPart(.visionConfig, into: &visionConfig)
-        let early = try decoder.container(keyedBy: EarlyKeys.self)
-        try early.readPart(.textConfig, into: &textConfig)
-        try early.readPart(.visionConfig, into: &visionConfig)
-        try values.read(.projectionDim, into: &projectionDim)
-        try values.read(.logitScaleInitValue, into: &logitScaleInitValue)
-        try validate()
-    }
-
-    /// Writes every key.
-    public func encode(to encoder: any Encoder) throws {
-        var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(textConfig, forKey: .textConfig)
-        try values.encode(visionConfig, forKey: .visionConfig)
-        try values.encode(projectionDim, forKey: .projectionDim)
-        try values.encode(logitScaleInitValue, forKey: .logitScaleInitValue)
-    }
+extension CLIPConfiguration: ConfigurationTable {
+    // Early files have the encoders' configurations a second time, and those count.
+    package static let keys: [ConfigurationKey<Self>] = [
+        .init("text_config", part: \.textConfig),
+        .init("vision_config", part: \.visionConfig),
+        .init("text_config_dict", part: \.textConfig, isWritten: false),
+        .init("vision_config_dict", part: \.visionConfig, isWritten: false),
+        .init("projection_dim", \.projectionDim),
+        .init("logit_scale_init_value", \.logitScaleInitValue),
+    ]
 }

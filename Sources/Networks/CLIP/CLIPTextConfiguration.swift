@@ -45,55 +45,18 @@ public struct CLIPTextConfiguration: Equatable, Sendable {
     }
 }
 
-extension CLIPTextConfiguration: Codable {
-    /// The keys, as `config.json` writes them.
-    public enum CodingKeys: String, CodingKey, CaseIterable, Sendable {
-        case vocabSize = "vocab_size"
-        case hiddenSize = "hidden_size"
-        case intermediateSize = "intermediate_size"
-        case projectionDim = "projection_dim"
-        case numHiddenLayers = "num_hidden_layers"
-        case numAttentionHeads = "num_attention_heads"
-        case maxPositionEmbeddings = "max_position_embeddings"
-        case hiddenAct = "hidden_act"
-        case layerNormEps = "layer_norm_eps"
-        case eosTokenId = "eos_token_id"
-        case useAttentionMask = "use_attention_mask"
-    }
-
-    /// Reads a `config.json`; keys that are absent keep transformers' defaults, those that change nothing here are
-    /// passed over.
-    /// - Throws: `NetworkError` that names the key whose value will not do.
-    public init(from decoder: any Decoder) throws {
-        self.init()
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        try values.read(.vocabSize, into: &vocabSize)
-        try values.read(.hiddenSize, into: &hiddenSize)
-        try values.read(.intermediateSize, into: &intermediateSize)
-        try values.read(.projectionDim, into: &projectionDim)
-        try values.read(.numHiddenLayers, into: &numHiddenLayers)
-        try values.read(.numAttentionHeads, into: &numAttentionHeads)
-        try values.read(.maxPositionEmbeddings, into: &maxPositionEmbeddings)
-        try values.readChoice(.hiddenAct, into: &hiddenAct)
-        try values.read(.layerNormEps, into: &layerNormEps)
-        try values.read(.eosTokenId, into: &eosTokenId)
-        try values.read(.useAttentionMask, into: &useAttentionMask)
-        try validate()
-    }
-
-    /// Writes every key.
-    public func encode(to encoder: any Encoder) throws {
-        var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(vocabSize, forKey: .vocabSize)
-        try values.encode(hiddenSize, forKey: .hiddenSize)
-        try values.encode(intermediateSize, forKey: .intermediateSize)
-        try values.encode(projectionDim, forKey: .projectionDim)
-        try values.encode(numHiddenLayers, forKey: .numHiddenLayers)
-        try values.encode(numAttentionHeads, forKey: .numAttentionHeads)
-        try values.encode(maxPositionEmbeddings, forKey: .maxPositionEmbeddings)
-        try values.encode(hiddenAct, forKey: .hiddenAct)
-        try values.encode(layerNormEps, forKey: .layerNormEps)
-        try values.encode(eosTokenId, forKey: .eosTokenId)
-        try values.encode(useAttentionMask, forKey: .useAttentionMask)
-    }
+extension CLIPTextConfiguration: ConfigurationTable {
+    package static let keys: [ConfigurationKey<Self>] = [
+        .init("vocab_size", \.vocabSize),
+        .init("hidden_size", \.hiddenSize),
+        .init("intermediate_size", \.intermediateSize),
+        .init("projection_dim", \.projectionDim),
+        .init("num_hidden_layers", \.numHiddenLayers),
+        .init("num_attention_heads", \.numAttentionHeads),
+        .init("max_position_embeddings", \.maxPositionEmbeddings),
+        .init("hidden_act", choice: \.hiddenAct),
+        .init("layer_norm_eps", \.layerNormEps),
+        .init("eos_token_id", \.eosTokenId),
+        .init("use_attention_mask", \.useAttentionMask),
+    ]
 }

@@ -47,52 +47,17 @@ public struct CLIPVisionConfiguration: Equatable, Sendable {
     }
 }
 
-extension CLIPVisionConfiguration: Codable {
-    /// The keys, as `config.json` writes them.
-    public enum CodingKeys: String, CodingKey, CaseIterable, Sendable {
-        case hiddenSize = "hidden_size"
-        case intermediateSize = "intermediate_size"
-        case projectionDim = "projection_dim"
-        case numHiddenLayers = "num_hidden_layers"
-        case numAttentionHeads = "num_attention_heads"
-        case numChannels = "num_channels"
-        case imageSize = "image_size"
-        case patchSize = "patch_size"
-        case hiddenAct = "hidden_act"
-        case layerNormEps = "layer_norm_eps"
-    }
-
-    /// Reads a `config.json`; keys that are absent keep transformers' defaults, those that change nothing here are
-    /// passed over.
-    /// - Throws: `NetworkError` that names the key whose value will not do.
-    public init(from decoder: any Decoder) throws {
-        self.init()
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        try values.read(.hiddenSize, into: &hiddenSize)
-        try values.read(.intermediateSize, into: &intermediateSize)
-        try values.read(.projectionDim, into: &projectionDim)
-        try values.read(.numHiddenLayers, into: &numHiddenLayers)
-        try values.read(.numAttentionHeads, into: &numAttentionHeads)
-        try values.read(.numChannels, into: &numChannels)
-        try values.read(.imageSize, into: &imageSize)
-        try values.read(.patchSize, into: &patchSize)
-        try values.readChoice(.hiddenAct, into: &hiddenAct)
-        try values.read(.layerNormEps, into: &layerNormEps)
-        try validate()
-    }
-
-    /// Writes every key.
-    public func encode(to encoder: any Encoder) throws {
-        var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(hiddenSize, forKey: .hiddenSize)
-        try values.encode(intermediateSize, forKey: .intermediateSize)
-        try values.encode(projectionDim, forKey: .projectionDim)
-        try values.encode(numHiddenLayers, forKey: .numHiddenLayers)
-        try values.encode(numAttentionHeads, forKey: .numAttentionHeads)
-        try values.encode(numChannels, forKey: .numChannels)
-        try values.encode(imageSize, forKey: .imageSize)
-        try values.encode(patchSize, forKey: .patchSize)
-        try values.encode(hiddenAct, forKey: .hiddenAct)
-        try values.encode(layerNormEps, forKey: .layerNormEps)
-    }
+extension CLIPVisionConfiguration: ConfigurationTable {
+    package static let keys: [ConfigurationKey<Self>] = [
+        .init("hidden_size", \.hiddenSize),
+        .init("intermediate_size", \.intermediateSize),
+        .init("projection_dim", \.projectionDim),
+        .init("num_hidden_layers", \.numHiddenLayers),
+        .init("num_attention_heads", \.numAttentionHeads),
+        .init("num_channels", \.numChannels),
+        .init("image_size", \.imageSize),
+        .init("patch_size", \.patchSize),
+        .init("hidden_act", choice: \.hiddenAct),
+        .init("layer_norm_eps", \.layerNormEps),
+    ]
 }

@@ -9,7 +9,7 @@ import Tensors
 /// block embedders of time and class of its own, and starts the frequencies of time a little otherwise
 /// than the authors' program; so does this network, whose pictures are to be diffusers'.
 /// Source: Peebles and Xie 2023 (arXiv:2212.09748).
-public struct DiT: NoiseNetwork {
+public struct DiT {
     /// What the network was built from.
     public let configuration: DiTConfiguration
 

@@ -36,46 +36,15 @@ public struct LDMBertConfiguration: Equatable, Sendable {
     }
 }
 
-extension LDMBertConfiguration: Codable {
-    /// The keys, as `config.json` writes them.
-    public enum CodingKeys: String, CodingKey, CaseIterable, Sendable {
-        case vocabSize = "vocab_size"
-        case maxPositionEmbeddings = "max_position_embeddings"
-        case encoderLayers = "encoder_layers"
-        case encoderFfnDim = "encoder_ffn_dim"
-        case encoderAttentionHeads = "encoder_attention_heads"
-        case headDim = "head_dim"
-        case activationFunction = "activation_function"
-        case dModel = "d_model"
-    }
-
-    /// Reads a `config.json`; keys that are absent keep diffusers' defaults, those that change nothing here are
-    /// passed over.
-    /// - Throws: `NetworkError` that names the key whose value will not do.
-    public init(from decoder: any Decoder) throws {
-        self.init()
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        try values.read(.vocabSize, into: &vocabSize)
-        try values.read(.maxPositionEmbeddings, into: &maxPositionEmbeddings)
-        try values.read(.encoderLayers, into: &encoderLayers)
-        try values.read(.encoderFfnDim, into: &encoderFfnDim)
-        try values.read(.encoderAttentionHeads, into: &encoderAttentionHeads)
-        try values.read(.headDim, into: &headDim)
-        try values.readChoice(.activationFunction, into: &activationFunction)
-        try values.read(.dModel, into: &dModel)
-        try validate()
-    }
-
-    /// Writes every key.
-    public func encode(to encoder: any Encoder) throws {
-        var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(vocabSize, forKey: .vocabSize)
-        try values.encode(maxPositionEmbeddings, forKey: .maxPositionEmbeddings)
-        try values.encode(encoderLayers, forKey: .encoderLayers)
-        try values.encode(encoderFfnDim, forKey: .encoderFfnDim)
-        try values.encode(encoderAttentionHeads, forKey: .encoderAttentionHeads)
-        try values.encode(headDim, forKey: .headDim)
-        try values.encode(activationFunction, forKey: .activationFunction)
-        try values.encode(dModel, forKey: .dModel)
-    }
+extension LDMBertConfiguration: ConfigurationTable {
+    package static let keys: [ConfigurationKey<Self>] = [
+        .init("vocab_size", \.vocabSize),
+        .init("max_position_embeddings", \.maxPositionEmbeddings),
+        .init("encoder_layers", \.encoderLayers),
+        .init("encoder_ffn_dim", \.encoderFfnDim),
+        .init("encoder_attention_heads", \.encoderAttentionHeads),
+        .init("head_dim", \.headDim),
+        .init("activation_function", choice: \.activationFunction),
+        .init("d_model", \.dModel),
+    ]
 }

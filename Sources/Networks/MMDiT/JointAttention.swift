@@ -96,7 +96,7 @@ struct JointAttention {
         if let context, let told {
             parts = zip(parts, context(told)).map { concatenated([$0, $1], along: 2) }
         }
-        let mixed = scaledDotProductAttention(query: parts[0], key: parts[1], value: parts[2])
+        let mixed = attention(query: parts[0], key: parts[1], value: parts[2])
             .transposed(1, 2).flattened(from: 2)
         let patches = x.shape[1]
         let answer = told == nil ? mixed : mixed.slice(0..<patches, of: 1)

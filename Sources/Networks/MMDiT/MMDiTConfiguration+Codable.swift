@@ -1,58 +1,19 @@
-extension MMDiTConfiguration: Codable {
-    enum CodingKeys: String, CodingKey, CaseIterable {
-        case sampleSize = "sample_size"
-        case patchSize = "patch_size"
-        case inChannels = "in_channels"
-        case numLayers = "num_layers"
-        case attentionHeadDim = "attention_head_dim"
-        case numAttentionHeads = "num_attention_heads"
-        case jointAttentionDim = "joint_attention_dim"
-        case captionProjectionDim = "caption_projection_dim"
-        case pooledProjectionDim = "pooled_projection_dim"
-        case outChannels = "out_channels"
-        case posEmbedMaxSize = "pos_embed_max_size"
-        case dualAttentionLayers = "dual_attention_layers"
-        case qkNorm = "qk_norm"
-    }
-
-    /// Reads a `config.json`; keys that are absent keep diffusers' defaults, unknown ones are passed over.
-    /// - Throws: `NetworkError` that names the key whose value will not do.
-    public init(from decoder: any Decoder) throws {
-        self.init()
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        try values.read(.sampleSize, into: &sampleSize)
-        try values.read(.patchSize, into: &patchSize)
-        try values.read(.inChannels, into: &inChannels)
-        try values.read(.numLayers, into: &numLayers)
-        try values.read(.attentionHeadDim, into: &attentionHeadDim)
-        try values.read(.numAttentionHeads, into: &numAttentionHeads)
-        try values.read(.jointAttentionDim, into: &jointAttentionDim)
-        try values.read(.captionProjectionDim, into: &captionProjectionDim)
-        try values.read(.pooledProjectionDim, into: &pooledProjectionDim)
-        try values.read(.outChannels, into: &outChannels)
-        try values.read(.posEmbedMaxSize, into: &posEmbedMaxSize)
-        try values.read(.dualAttentionLayers, into: &dualAttentionLayers)
-        try values.readChoice(.qkNorm, into: &qkNorm)
-        try validate()
-    }
-
-    /// Writes every key, `null` included: diffusers' default for an absent key is not always `null`.
-    public func encode(to encoder: any Encoder) throws {
-        var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(sampleSize, forKey: .sampleSize)
-        try values.encode(patchSize, forKey: .patchSize)
-        try values.encode(inChannels, forKey: .inChannels)
-        try values.encode(numLayers, forKey: .numLayers)
-        try values.encode(attentionHeadDim, forKey: .attentionHeadDim)
-        try values.encode(numAttentionHeads, forKey: .numAttentionHeads)
-        try values.encode(jointAttentionDim, forKey: .jointAttentionDim)
-        try values.encode(captionProjectionDim, forKey: .captionProjectionDim)
-        try values.encode(pooledProjectionDim, forKey: .pooledProjectionDim)
-        try values.encode(outChannels, forKey: .outChannels)
-        try values.encode(posEmbedMaxSize, forKey: .posEmbedMaxSize)
-        try values.encode(dualAttentionLayers, forKey: .dualAttentionLayers)
-        try values.encode(qkNorm?.rawValue, forKey: .qkNorm)
-    }
+extension MMDiTConfiguration: ConfigurationTable {
+    package static let keys: [ConfigurationKey<Self>] = [
+        .init("sample_size", \.sampleSize),
+        .init("patch_size", \.patchSize),
+        .init("in_channels", \.inChannels),
+        .init("num_layers", \.numLayers),
+        .init("attention_head_dim", \.attentionHeadDim),
+        .init("num_attention_heads", \.numAttentionHeads),
+        .init("joint_attention_dim", \.jointAttentionDim),
+        .init("caption_projection_dim", \.captionProjectionDim),
+        .init("pooled_projection_dim", \.pooledProjectionDim),
+        .init("out_channels", \.outChannels),
+        .init("pos_embed_max_size", \.posEmbedMaxSize),
+        .init("dual_attention_layers", \.dualAttentionLayers),
+        .init("qk_norm", optionalChoice: \.qkNorm),
+    ]
 
     /// Checks that the values describe a network that can be built.
     /// - Throws: `NetworkError` that names the first key whose value will not do.

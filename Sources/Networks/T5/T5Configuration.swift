@@ -47,66 +47,23 @@ public struct T5Configuration: Equatable, Sendable {
     }
 }
 
-extension T5Configuration: Codable {
-    /// The keys, as `config.json` writes them.
-    public enum CodingKeys: String, CodingKey, CaseIterable, Sendable {
-        case vocabSize = "vocab_size"
-        case dModel = "d_model"
-        case dKv = "d_kv"
-        case dFf = "d_ff"
-        case numLayers = "num_layers"
-        case numHeads = "num_heads"
-        case relativeAttentionNumBuckets = "relative_attention_num_buckets"
-        case relativeAttentionMaxDistance = "relative_attention_max_distance"
-        case layerNormEpsilon = "layer_norm_epsilon"
-        case feedForwardProj = "feed_forward_proj"
-        case denseActFn = "dense_act_fn"
-        case isGatedAct = "is_gated_act"
-        case isDecoder = "is_decoder"
-    }
-
-    /// Reads a `config.json`; keys that are absent keep transformers' defaults, those that change nothing here
-    /// are passed over.
-    /// - Throws: `NetworkError` that names the key whose value will not do.
-    public init(from decoder: any Decoder) throws {
-        self.init()
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        try values.read(.vocabSize, into: &vocabSize)
-        try values.read(.dModel, into: &dModel)
-        try values.read(.dKv, into: &dKv)
-        try values.read(.dFf, into: &dFf)
-        try values.read(.numLayers, into: &numLayers)
-        try values.read(.numHeads, into: &numHeads)
-        try values.read(.relativeAttentionNumBuckets, into: &relativeAttentionNumBuckets)
-        try values.read(.relativeAttentionMaxDistance, into: &relativeAttentionMaxDistance)
-        try values.read(.layerNormEpsilon, into: &layerNormEpsilon)
+extension T5Configuration: ConfigurationTable {
+    package static let keys: [ConfigurationKey<Self>] = [
+        .init("vocab_size", \.vocabSize),
+        .init("d_model", \.dModel),
+        .init("d_kv", \.dKv),
+        .init("d_ff", \.dFf),
+        .init("num_layers", \.numLayers),
+        .init("num_heads", \.numHeads),
+        .init("relative_attention_num_buckets", \.relativeAttentionNumBuckets),
+        .init("relative_attention_max_distance", \.relativeAttentionMaxDistance),
+        .init("layer_norm_epsilon", \.layerNormEpsilon),
         // Both of these are said again by newer files, and then those count.
-        try values.readChoice(.feedForwardProj, into: &feedForward)
-        try values.readChoice(.denseActFn, into: &denseActFn)
-        try values.read(.isGatedAct, into: &isGatedAct)
-        var isDecoder = false
-        try values.read(.isDecoder, into: &isDecoder)
-        guard !isDecoder else { throw NetworkError("is_decoder", "is true, and this is an encoder") }
-        try validate()
-    }
-
-    /// Writes every key.
-    public func encode(to encoder: any Encoder) throws {
-        var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(vocabSize, forKey: .vocabSize)
-        try values.encode(dModel, forKey: .dModel)
-        try values.encode(dKv, forKey: .dKv)
-        try values.encode(dFf, forKey: .dFf)
-        try values.encode(numLayers, forKey: .numLayers)
-        try values.encode(numHeads, forKey: .numHeads)
-        try values.encode(relativeAttentionNumBuckets, forKey: .relativeAttentionNumBuckets)
-        try values.encode(relativeAttentionMaxDistance, forKey: .relativeAttentionMaxDistance)
-        try values.encode(layerNormEpsilon, forKey: .layerNormEpsilon)
-        try values.encode(feedForward.rawValue, forKey: .feedForwardProj)
-        try values.encode(denseActFn, forKey: .denseActFn)
-        try values.encode(isGatedAct, forKey: .isGatedAct)
-        try values.encode(false, forKey: .isDecoder)
-    }
+        .init("feed_forward_proj", choice: \.feedForward),
+        .init("dense_act_fn", choice: \.denseActFn),
+        .init("is_gated_act", \.isGatedAct),
+        .init("is_decoder", always: false, "is true, and this is an encoder"),
+    ]
 
     private var feedForward: FeedForwardProjection {
         get { FeedForwardProjection(activation: denseActFn, isGated: isGatedAct) }

@@ -10,12 +10,13 @@ extension UNet2DConfiguration {
 
     private func validateSizes() throws {
         let levels = blockOutChannels.count
-        try require(.blockOutChannels, (1...16).contains(levels), "must hold 1 to 16 numbers, not \(levels)")
+        try require(
+            "block_out_channels", (1...16).contains(levels), "must hold 1 to 16 numbers, not \(levels)")
         for (index, channels) in blockOutChannels.enumerated() {
             try checkRange("block_out_channels[\(index)]", channels, within: 1...65_536)
         }
         for (key, count) in [
-            (CodingKeys.downBlockTypes, downBlockTypes.count), (.upBlockTypes, upBlockTypes.count),
+            ("down_block_types", downBlockTypes.count), ("up_block_types", upBlockTypes.count),
         ] {
             try require(
                 key, count == levels,
@@ -29,14 +30,15 @@ extension UNet2DConfiguration {
             try checkRange("sample_size", sampleSize.height, within: 1...1_048_576)
             try checkRange("sample_size", sampleSize.width, within: 1...1_048_576)
         }
-        try require(.dropout, (0..<1).contains(dropout), "is \(dropout): use a probability from 0 to below 1")
         try require(
-            .midBlockScaleFactor, midBlockScaleFactor.isFinite && midBlockScaleFactor != 0,
+            "dropout", (0..<1).contains(dropout), "is \(dropout): use a probability from 0 to below 1")
+        try require(
+            "mid_block_scale_factor", midBlockScaleFactor.isFinite && midBlockScaleFactor != 0,
             "is \(midBlockScaleFactor): use a number other than 0")
     }
 
     private func validateNorms() throws {
-        try require(.normEps, normEps.isFinite && normEps > 0, "is \(normEps): use a small positive number")
+        try require("norm_eps", normEps.isFinite && normEps > 0, "is \(normEps): use a small positive number")
         try checkRange("norm_num_groups", normNumGroups, within: 1...65_536)
         for channels in blockOutChannels where channels % normNumGroups != 0 {
             throw NetworkError(
@@ -46,7 +48,7 @@ extension UNet2DConfiguration {
         guard let groups = attnNormNumGroups, let channels = blockOutChannels.last else { return }
         try checkRange("attn_norm_num_groups", groups, within: 1...65_536)
         try require(
-            .attnNormNumGroups, channels % groups == 0,
+            "attn_norm_num_groups", channels % groups == 0,
             "is \(groups), which does not divide the \(channels) channels of the middle")
     }
 
@@ -74,16 +76,16 @@ extension UNet2DConfiguration {
         case .positional:
             let frequencies = blockOutChannels[0] / 2
             try require(
-                .freqShift, freqShift < frequencies && freqShift > -65_536,
+                "freq_shift", freqShift < frequencies && freqShift > -65_536,
                 "is \(freqShift): use less than half of the first block's channels, \(frequencies)")
         case .learned:
             try require(
-                .numTrainTimesteps, numTrainTimesteps != nil, "is needed by the time embedding 'learned'")
+                "num_train_timesteps", numTrainTimesteps != nil, "is needed by the time embedding 'learned'")
         case .fourier: break
         }
     }
 
-    private func require(_ key: CodingKeys, _ condition: Bool, _ problem: String) throws {
-        guard condition else { throw NetworkError(key.rawValue, problem) }
+    private func require(_ key: String, _ condition: Bool, _ problem: String) throws {
+        guard condition else { throw NetworkError(key, problem) }
     }
 }

@@ -136,36 +136,4 @@ public struct UNet2DConfiguration: Equatable, Sendable {
 
     /// Whether the network must be given labels.
     public var isConditional: Bool { classEmbedType != nil || numClassEmbeds != nil }
-
-    /// The keys, as `config.json` writes them.
-    public enum CodingKeys: String, CodingKey, CaseIterable, Sendable {
-        case sampleSize = "sample_size"
-        case inChannels = "in_channels"
-        case outChannels = "out_channels"
-        case centerInputSample = "center_input_sample"
-        case timeEmbeddingType = "time_embedding_type"
-        case timeEmbeddingDim = "time_embedding_dim"
-        case freqShift = "freq_shift"
-        case flipSinToCos = "flip_sin_to_cos"
-        case downBlockTypes = "down_block_types"
-        case midBlockType = "mid_block_type"
-        case upBlockTypes = "up_block_types"
-        case blockOutChannels = "block_out_channels"
-        case layersPerBlock = "layers_per_block"
-        case midBlockScaleFactor = "mid_block_scale_factor"
-        case downsamplePadding = "downsample_padding"
-        case downsampleType = "downsample_type"
-        case upsampleType = "upsample_type"
-        case dropout
-        case actFn = "act_fn"
-        case attentionHeadDim = "attention_head_dim"
-        case normNumGroups = "norm_num_groups"
-        case attnNormNumGroups = "attn_norm_num_groups"
-        case normEps = "norm_eps"
-        case resnetTimeScaleShift = "resnet_time_scale_shift"
-        case addAttention = "add_attention"
-        case classEmbedType = "class_embed_type"
-        case numClassEmbeds = "num_class_embeds"
-        case numTrainTimesteps = "num_train_timesteps"
-    }
 }

@@ -81,11 +81,11 @@ struct ContextAttention {
     private func mixed(_ query: Tensor, _ key: Tensor, _ value: Tensor, bias: Tensor?, _ size: Int) -> Tensor
     {
         guard size < heads else {
-            return scaledDotProductAttention(query: query, key: key, value: value, mask: bias)
+            return attention(query: query, key: key, value: value, mask: bias)
         }
         let slices = stride(from: 0, to: heads, by: size).map { start in
             let range = start..<min(start + size, heads)
-            return scaledDotProductAttention(
+            return attention(
                 query: query.slice(range, of: 1), key: key.slice(range, of: 1),
                 value: value.slice(range, of: 1), mask: bias)
         }

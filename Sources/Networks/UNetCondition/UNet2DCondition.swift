@@ -127,13 +127,15 @@ public struct UNet2DCondition {
 
     private func addition(_ conditions: Conditions, as type: ElementType) -> Tensor? {
         precondition(
-            (conditions.addition != nil) == (additionEmbedding != nil),
-            "a text embedding and numbers go with 'text_time', and with nothing else")
-        guard let additionEmbedding, let addition = conditions.addition else { return nil }
+            (conditions.numbers != nil) == (additionEmbedding != nil),
+            "a pooled text and numbers go with 'text_time', and with nothing else")
+        guard let additionEmbedding, let numbers = conditions.numbers, let pooled = conditions.pooled else {
+            return nil
+        }
         let embedded = sinusoidalEmbedding(
-            addition.numbers.flattened(), width: configuration.additionTimeEmbedDim ?? 0,
+            numbers.flattened(), width: configuration.additionTimeEmbedDim ?? 0,
             shift: Double(configuration.freqShift), cosinesFirst: configuration.flipSinToCos)
-        let features = embedded.reshaped([addition.numbers.shape[0], -1])
-        return additionEmbedding(concatenated([addition.text.to(type), features.to(type)], along: -1))
+        let features = embedded.reshaped([numbers.shape[0], -1])
+        return additionEmbedding(concatenated([pooled.to(type), features.to(type)], along: -1))
     }
 }

@@ -14,20 +14,21 @@ extension UNet2DConditionConfiguration {
 
     private func validateLevels() throws {
         let levels = blockOutChannels.count
-        try require(.blockOutChannels, (1...16).contains(levels), "must hold 1 to 16 numbers, not \(levels)")
-        try checkRanges(.blockOutChannels, .each(blockOutChannels), within: 1...65_536)
+        try require(
+            "block_out_channels", (1...16).contains(levels), "must hold 1 to 16 numbers, not \(levels)")
+        try checkRanges("block_out_channels", .each(blockOutChannels), within: 1...65_536)
         for (key, count) in [
-            (CodingKeys.downBlockTypes, downBlockTypes.count), (.upBlockTypes, upBlockTypes.count),
-            (.onlyCrossAttention, onlyCrossAttention.count), (.layersPerBlock, layersPerBlock.count),
-            (.crossAttentionDim, crossAttentionDim.count), (.attentionHeadDim, attentionHeadDim.count),
-            (.transformerLayersPerBlock, transformerLayersPerBlock.count),
-            (.reverseTransformerLayersPerBlock, reverseTransformerLayersPerBlock?.count),
+            ("down_block_types", downBlockTypes.count), ("up_block_types", upBlockTypes.count),
+            ("only_cross_attention", onlyCrossAttention.count), ("layers_per_block", layersPerBlock.count),
+            ("cross_attention_dim", crossAttentionDim.count), ("attention_head_dim", attentionHeadDim.count),
+            ("transformer_layers_per_block", transformerLayersPerBlock.count),
+            ("reverse_transformer_layers_per_block", reverseTransformerLayersPerBlock?.count),
         ] {
             try require(
                 key, count ?? levels == levels,
                 "has \(count ?? 0) entries and 'block_out_channels' has \(levels): make them equal")
         }
-        try checkRanges(.layersPerBlock, layersPerBlock, within: 1...256)
+        try checkRanges("layers_per_block", layersPerBlock, within: 1...256)
     }
 
     private func validateNumbers() throws {
@@ -38,15 +39,16 @@ extension UNet2DConditionConfiguration {
             try checkRange("sample_size", sampleSize.height, within: 1...1_048_576)
             try checkRange("sample_size", sampleSize.width, within: 1...1_048_576)
         }
-        for (key, kernel) in [(CodingKeys.convInKernel, convInKernel), (.convOutKernel, convOutKernel)] {
-            try checkRange(key.rawValue, kernel, within: 1...255)
+        for (key, kernel) in [("conv_in_kernel", convInKernel), ("conv_out_kernel", convOutKernel)] {
+            try checkRange(key, kernel, within: 1...255)
             try require(key, kernel % 2 == 1, "is \(kernel): use an odd number, so that the size stays")
         }
-        try require(.dropout, (0..<1).contains(dropout), "is \(dropout): use a probability from 0 to below 1")
         try require(
-            .midBlockScaleFactor, midBlockScaleFactor.isFinite && midBlockScaleFactor != 0,
+            "dropout", (0..<1).contains(dropout), "is \(dropout): use a probability from 0 to below 1")
+        try require(
+            "mid_block_scale_factor", midBlockScaleFactor.isFinite && midBlockScaleFactor != 0,
             "is \(midBlockScaleFactor): use a number other than 0")
-        try require(.normEps, normEps.isFinite && normEps > 0, "is \(normEps): use a small positive number")
+        try require("norm_eps", normEps.isFinite && normEps > 0, "is \(normEps): use a small positive number")
         try checkRange("norm_num_groups", normNumGroups, within: 1...65_536)
         for channels in blockOutChannels where channels % normNumGroups != 0 {
             throw NetworkError(
@@ -56,8 +58,8 @@ extension UNet2DConditionConfiguration {
     }
 
     private func validateAttention() throws {
-        try checkRanges(.crossAttentionDim, crossAttentionDim, within: 1...65_536)
-        try checkRanges(.attentionHeadDim, attentionHeadDim, within: 1...65_536)
+        try checkRanges("cross_attention_dim", crossAttentionDim, within: 1...65_536)
+        try checkRanges("attention_head_dim", attentionHeadDim, within: 1...65_536)
         let levels = blockOutChannels.indices
         let last = levels.count - 1
         var attended = levels.filter { downBlockTypes[$0] != .plain }.map { ($0, $0) }
@@ -75,21 +77,21 @@ extension UNet2DConditionConfiguration {
     private func validateTransformerLayers() throws {
         for level in blockOutChannels.indices {
             try validate(
-                .transformerLayersPerBlock, transformerLayersPerBlock[level],
+                "transformer_layers_per_block", transformerLayersPerBlock[level],
                 downBlockTypes[level] == .crossAttention ? layersPerBlock[level] : nil)
             try validate(
                 reverseTransformerLayersPerBlock == nil
-                    ? .transformerLayersPerBlock : .reverseTransformerLayersPerBlock,
+                    ? "transformer_layers_per_block" : "reverse_transformer_layers_per_block",
                 upTransformerLayers(level), upBlockTypes[level] == .crossAttention ? layers(up: level) : nil)
         }
         try require(
-            .reverseTransformerLayersPerBlock,
+            "reverse_transformer_layers_per_block",
             reverseTransformerLayersPerBlock != nil
                 || transformerLayersPerBlock.values.allSatisfy { $0.count == nil },
             "is needed where 'transformer_layers_per_block' lists the transformers of a block")
     }
 
-    private func validate(_ key: CodingKeys, _ layers: PerLevel<Int>, _ transformers: Int?) throws {
+    private func validate(_ key: String, _ layers: PerLevel<Int>, _ transformers: Int?) throws {
         try checkRanges(key, layers, within: 1...256)
         guard let count = layers.count else { return }
         try require(key, count > 0, "lists no transformer of a block")
@@ -107,7 +109,7 @@ extension UNet2DConditionConfiguration {
         }
         guard timeEmbeddingType == .positional else {
             return try require(
-                .timeEmbeddingDim, timeWidth % 2 == 0,
+                "time_embedding_dim", timeWidth % 2 == 0,
                 "is \(timeWidth): the time embedding 'fourier' needs an even number")
         }
         try checkShift(blockOutChannels[0], "half of the first block's channels")
@@ -120,38 +122,39 @@ extension UNet2DConditionConfiguration {
             try checkRange("projection_class_embeddings_input_dim", width, within: 1...1_048_576)
         } else {
             try require(
-                .projectionClassEmbeddingsInputDim, !reader && additionEmbedType == nil,
+                "projection_class_embeddings_input_dim", !reader && additionEmbedType == nil,
                 "is needed by '\(additionEmbedType?.rawValue ?? classEmbedType?.rawValue ?? "")'")
         }
         if additionEmbedType == .textTime {
             let width = additionTimeEmbedDim ?? 0
             try require(
-                .additionTimeEmbedDim, (1...65_536).contains(width),
+                "addition_time_embed_dim", (1...65_536).contains(width),
                 "is needed by 'text_time': use a whole number from 1 to 65536")
             try checkShift(width, "half of 'addition_time_embed_dim'")
         }
         guard classEmbeddingsConcat else { return }
-        try require(.classEmbeddingsConcat, isConditional, "is true, and there is no class embedding")
+        try require("class_embeddings_concat", isConditional, "is true, and there is no class embedding")
         try require(
-            .classEmbeddingsConcat, additionEmbedType == nil, "is true, which 'text_time' cannot be added to")
+            "class_embeddings_concat", additionEmbedType == nil,
+            "is true, which 'text_time' cannot be added to")
     }
 
     private func checkShift(_ width: Int, _ bound: String) throws {
         try require(
-            .freqShift, freqShift < width / 2 && freqShift > -65_536,
+            "freq_shift", freqShift < width / 2 && freqShift > -65_536,
             "is \(freqShift): use less than \(bound), \(width / 2)")
     }
 
-    private func checkRanges(_ key: CodingKeys, _ values: PerLevel<Int>, within range: ClosedRange<Int>)
+    private func checkRanges(_ key: String, _ values: PerLevel<Int>, within range: ClosedRange<Int>)
         throws
     {
         for (index, value) in values.values.enumerated() {
             try checkRange(
-                values.count == nil ? key.rawValue : "\(key.rawValue)[\(index)]", value, within: range)
+                values.count == nil ? key : "\(key)[\(index)]", value, within: range)
         }
     }
 
-    private func require(_ key: CodingKeys, _ condition: Bool, _ problem: String) throws {
-        guard condition else { throw NetworkError(key.rawValue, problem) }
+    private func require(_ key: String, _ condition: Bool, _ problem: String) throws {
+        guard condition else { throw NetworkError(key, problem) }
     }
 }

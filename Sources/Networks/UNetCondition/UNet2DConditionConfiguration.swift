@@ -143,46 +143,4 @@ public struct UNet2DConditionConfiguration: Equatable, Sendable {
         downBlockTypes.contains(.crossAttention) || midBlockType == .crossAttention
             || upBlockTypes.contains(.crossAttention)
     }
-
-    /// The keys, as `config.json` writes them.
-    public enum CodingKeys: String, CodingKey, CaseIterable, Sendable {
-        case sampleSize = "sample_size"
-        case inChannels = "in_channels"
-        case outChannels = "out_channels"
-        case centerInputSample = "center_input_sample"
-        case flipSinToCos = "flip_sin_to_cos"
-        case freqShift = "freq_shift"
-        case downBlockTypes = "down_block_types"
-        case midBlockType = "mid_block_type"
-        case upBlockTypes = "up_block_types"
-        case onlyCrossAttention = "only_cross_attention"
-        case blockOutChannels = "block_out_channels"
-        case layersPerBlock = "layers_per_block"
-        case downsamplePadding = "downsample_padding"
-        case midBlockScaleFactor = "mid_block_scale_factor"
-        case dropout
-        case actFn = "act_fn"
-        case normNumGroups = "norm_num_groups"
-        case normEps = "norm_eps"
-        case crossAttentionDim = "cross_attention_dim"
-        case transformerLayersPerBlock = "transformer_layers_per_block"
-        case reverseTransformerLayersPerBlock = "reverse_transformer_layers_per_block"
-        case attentionHeadDim = "attention_head_dim"
-        case useLinearProjection = "use_linear_projection"
-        case classEmbedType = "class_embed_type"
-        case additionEmbedType = "addition_embed_type"
-        case additionTimeEmbedDim = "addition_time_embed_dim"
-        case numClassEmbeds = "num_class_embeds"
-        case upcastAttention = "upcast_attention"
-        case resnetTimeScaleShift = "resnet_time_scale_shift"
-        case timeEmbeddingType = "time_embedding_type"
-        case timeEmbeddingDim = "time_embedding_dim"
-        case timeEmbeddingActFn = "time_embedding_act_fn"
-        case timestepPostAct = "timestep_post_act"
-        case timeCondProjDim = "time_cond_proj_dim"
-        case convInKernel = "conv_in_kernel"
-        case convOutKernel = "conv_out_kernel"
-        case projectionClassEmbeddingsInputDim = "projection_class_embeddings_input_dim"
-        case classEmbeddingsConcat = "class_embeddings_concat"
-    }
 }

@@ -59,42 +59,16 @@ public struct AutoencoderKLConfiguration: Equatable, Sendable {
                 "shift_factor", "and 'latents_mean' both say what is taken off latents: leave one out")
         }
     }
-
-    private enum CodingKeys: String, CodingKey {
-        case shiftFactor = "shift_factor"
-        case latentsMean = "latents_mean"
-        case latentsStd = "latents_std"
-        case forceUpcast = "force_upcast"
-        case useQuantConv = "use_quant_conv"
-        case usePostQuantConv = "use_post_quant_conv"
-    }
 }
 
-extension AutoencoderKLConfiguration: Codable {
-    /// Reads a `config.json`; keys that are absent keep diffusers' defaults, unknown ones are passed over.
-    /// - Throws: `NetworkError` that names the key whose value will not do.
-    public init(from decoder: any Decoder) throws {
-        self.init()
-        try coder.read(from: decoder)
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        try values.read(.shiftFactor, into: &shiftFactor)
-        try values.read(.latentsMean, into: &latentsMean)
-        try values.read(.latentsStd, into: &latentsStd)
-        try values.read(.forceUpcast, into: &forceUpcast)
-        try values.read(.useQuantConv, into: &useQuantConv)
-        try values.read(.usePostQuantConv, into: &usePostQuantConv)
-        try validate()
-    }
-
-    /// Writes every key.
-    public func encode(to encoder: any Encoder) throws {
-        try coder.write(to: encoder)
-        var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(shiftFactor, forKey: .shiftFactor)
-        try values.encode(latentsMean, forKey: .latentsMean)
-        try values.encode(latentsStd, forKey: .latentsStd)
-        try values.encode(forceUpcast, forKey: .forceUpcast)
-        try values.encode(useQuantConv, forKey: .useQuantConv)
-        try values.encode(usePostQuantConv, forKey: .usePostQuantConv)
-    }
+extension AutoencoderKLConfiguration: ConfigurationTable {
+    package static let keys: [ConfigurationKey<Self>] =
+        CoderConfiguration.keys.map { $0.within(\.coder) } + [
+            .init("shift_factor", \.shiftFactor),
+            .init("latents_mean", \.latentsMean),
+            .init("latents_std", \.latentsStd),
+            .init("force_upcast", \.forceUpcast),
+            .init("use_quant_conv", \.useQuantConv),
+            .init("use_post_quant_conv", \.usePostQuantConv),
+        ]
 }

@@ -70,63 +70,24 @@ public struct AutoencoderTinyConfiguration: Equatable, Sendable {
             try checkRange("num_\(part)_blocks[\(index)]", count, within: 0...256)
         }
     }
-
-    private enum CodingKeys: String, CodingKey {
-        case inChannels = "in_channels"
-        case outChannels = "out_channels"
-        case encoderBlockOutChannels = "encoder_block_out_channels"
-        case decoderBlockOutChannels = "decoder_block_out_channels"
-        case actFn = "act_fn"
-        case upsampleFn = "upsample_fn"
-        case latentChannels = "latent_channels"
-        case upsamplingScalingFactor = "upsampling_scaling_factor"
-        case numEncoderBlocks = "num_encoder_blocks"
-        case numDecoderBlocks = "num_decoder_blocks"
-        case scalingFactor = "scaling_factor"
-        case shiftFactor = "shift_factor"
-        case forceUpcast = "force_upcast"
-    }
 }
 
-extension AutoencoderTinyConfiguration: Codable {
-    /// Reads a `config.json`; keys that are absent keep diffusers' defaults, unknown ones are passed over.
-    /// - Throws: `NetworkError` that names the key whose value will not do.
-    public init(from decoder: any Decoder) throws {
-        self.init()
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        try values.read(.inChannels, into: &inChannels)
-        try values.read(.outChannels, into: &outChannels)
-        try values.read(.encoderBlockOutChannels, into: &encoderBlockOutChannels)
-        try values.read(.decoderBlockOutChannels, into: &decoderBlockOutChannels)
-        try values.readChoice(.actFn, into: &actFn)
-        try values.readChoice(.upsampleFn, into: &upsampleFn)
-        try values.read(.latentChannels, into: &latentChannels)
-        try values.read(.upsamplingScalingFactor, into: &upsamplingScalingFactor)
-        try values.read(.numEncoderBlocks, into: &numEncoderBlocks)
-        try values.read(.numDecoderBlocks, into: &numDecoderBlocks)
-        try values.read(.scalingFactor, into: &scalingFactor)
-        try values.read(.shiftFactor, into: &shiftFactor)
-        try values.read(.forceUpcast, into: &forceUpcast)
-        try validate()
-    }
-
-    /// Writes every key.
-    public func encode(to encoder: any Encoder) throws {
-        var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(inChannels, forKey: .inChannels)
-        try values.encode(outChannels, forKey: .outChannels)
-        try values.encode(encoderBlockOutChannels, forKey: .encoderBlockOutChannels)
-        try values.encode(decoderBlockOutChannels, forKey: .decoderBlockOutChannels)
-        try values.encode(actFn, forKey: .actFn)
-        try values.encode(upsampleFn.rawValue, forKey: .upsampleFn)
-        try values.encode(latentChannels, forKey: .latentChannels)
-        try values.encode(upsamplingScalingFactor, forKey: .upsamplingScalingFactor)
-        try values.encode(numEncoderBlocks, forKey: .numEncoderBlocks)
-        try values.encode(numDecoderBlocks, forKey: .numDecoderBlocks)
-        try values.encode(scalingFactor, forKey: .scalingFactor)
-        try values.encode(shiftFactor, forKey: .shiftFactor)
-        try values.encode(forceUpcast, forKey: .forceUpcast)
-    }
+extension AutoencoderTinyConfiguration: ConfigurationTable {
+    package static let keys: [ConfigurationKey<Self>] = [
+        .init("in_channels", \.inChannels),
+        .init("out_channels", \.outChannels),
+        .init("encoder_block_out_channels", \.encoderBlockOutChannels),
+        .init("decoder_block_out_channels", \.decoderBlockOutChannels),
+        .init("act_fn", choice: \.actFn),
+        .init("upsample_fn", choice: \.upsampleFn),
+        .init("latent_channels", \.latentChannels),
+        .init("upsampling_scaling_factor", \.upsamplingScalingFactor),
+        .init("num_encoder_blocks", \.numEncoderBlocks),
+        .init("num_decoder_blocks", \.numDecoderBlocks),
+        .init("scaling_factor", \.scalingFactor),
+        .init("shift_factor", \.shiftFactor),
+        .init("force_upcast", \.forceUpcast),
+    ]
 }
 
 extension AutoencoderTinyConfiguration.UpsampleFunction: Named {}

@@ -47,52 +47,21 @@ public struct CoderConfiguration: Equatable, Sendable {
     /// Pixels along each side of the square that one latent stands for.
     public var pixelsPerLatent: Int { 1 << (blockOutChannels.count - 1) }
 
-    enum CodingKeys: String, CodingKey {
-        case inChannels = "in_channels"
-        case outChannels = "out_channels"
-        case downBlockTypes = "down_block_types"
-        case upBlockTypes = "up_block_types"
-        case blockOutChannels = "block_out_channels"
-        case layersPerBlock = "layers_per_block"
-        case actFn = "act_fn"
-        case latentChannels = "latent_channels"
-        case normNumGroups = "norm_num_groups"
-        case sampleSize = "sample_size"
-        case scalingFactor = "scaling_factor"
-        case midBlockAddAttention = "mid_block_add_attention"
-    }
-
-    mutating func read(from decoder: any Decoder) throws {
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        try values.read(.inChannels, into: &inChannels)
-        try values.read(.outChannels, into: &outChannels)
-        try values.readChoices(.downBlockTypes, into: &downBlockTypes)
-        try values.readChoices(.upBlockTypes, into: &upBlockTypes)
-        try values.read(.blockOutChannels, into: &blockOutChannels)
-        try values.read(.layersPerBlock, into: &layersPerBlock)
-        try values.readChoice(.actFn, into: &actFn)
-        try values.read(.latentChannels, into: &latentChannels)
-        try values.read(.normNumGroups, into: &normNumGroups)
-        try values.read(.sampleSize, into: &sampleSize)
-        try values.read(.scalingFactor, into: &scalingFactor)
-        try values.read(.midBlockAddAttention, into: &midBlockAddAttention)
-    }
-
-    func write(to encoder: any Encoder) throws {
-        var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(inChannels, forKey: .inChannels)
-        try values.encode(outChannels, forKey: .outChannels)
-        try values.encode(downBlockTypes.map(\.rawValue), forKey: .downBlockTypes)
-        try values.encode(upBlockTypes.map(\.rawValue), forKey: .upBlockTypes)
-        try values.encode(blockOutChannels, forKey: .blockOutChannels)
-        try values.encode(layersPerBlock, forKey: .layersPerBlock)
-        try values.encode(actFn, forKey: .actFn)
-        try values.encode(latentChannels, forKey: .latentChannels)
-        try values.encode(normNumGroups, forKey: .normNumGroups)
-        try values.encode(sampleSize, forKey: .sampleSize)
-        try values.encode(scalingFactor, forKey: .scalingFactor)
-        try values.encode(midBlockAddAttention, forKey: .midBlockAddAttention)
-    }
+    /// The keys, as the configurations of both have them.
+    static let keys: [ConfigurationKey<Self>] = [
+        .init("in_channels", \.inChannels),
+        .init("out_channels", \.outChannels),
+        .init("down_block_types", choices: \.downBlockTypes),
+        .init("up_block_types", choices: \.upBlockTypes),
+        .init("block_out_channels", \.blockOutChannels),
+        .init("layers_per_block", \.layersPerBlock),
+        .init("act_fn", choice: \.actFn),
+        .init("latent_channels", \.latentChannels),
+        .init("norm_num_groups", \.normNumGroups),
+        .init("sample_size", \.sampleSize),
+        .init("scaling_factor", \.scalingFactor),
+        .init("mid_block_add_attention", \.midBlockAddAttention),
+    ]
 
     func validate() throws {
         let levels = blockOutChannels.count

@@ -48,41 +48,17 @@ public struct VQModelConfiguration: Equatable, Sendable {
                 "has \(channels), and the norms 'spatial' need multiples of \(groups)")
         }
     }
-
-    private enum CodingKeys: String, CodingKey {
-        case numVQEmbeddings = "num_vq_embeddings"
-        case vqEmbedDim = "vq_embed_dim"
-        case normType = "norm_type"
-        case lookupFromCodebook = "lookup_from_codebook"
-        case forceUpcast = "force_upcast"
-    }
 }
 
-extension VQModelConfiguration: Codable {
-    /// Reads a `config.json`; keys that are absent keep diffusers' defaults, unknown ones are passed over.
-    /// - Throws: `NetworkError` that names the key whose value will not do.
-    public init(from decoder: any Decoder) throws {
-        self.init()
-        try coder.read(from: decoder)
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        try values.read(.numVQEmbeddings, into: &numVQEmbeddings)
-        try values.read(.vqEmbedDim, into: &vqEmbedDim)
-        try values.readChoice(.normType, into: &normType)
-        try values.read(.lookupFromCodebook, into: &lookupFromCodebook)
-        try values.read(.forceUpcast, into: &forceUpcast)
-        try validate()
-    }
-
-    /// Writes every key.
-    public func encode(to encoder: any Encoder) throws {
-        try coder.write(to: encoder)
-        var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(numVQEmbeddings, forKey: .numVQEmbeddings)
-        try values.encode(vqEmbedDim, forKey: .vqEmbedDim)
-        try values.encode(normType.rawValue, forKey: .normType)
-        try values.encode(lookupFromCodebook, forKey: .lookupFromCodebook)
-        try values.encode(forceUpcast, forKey: .forceUpcast)
-    }
+extension VQModelConfiguration: ConfigurationTable {
+    package static let keys: [ConfigurationKey<Self>] =
+        CoderConfiguration.keys.map { $0.within(\.coder) } + [
+            .init("num_vq_embeddings", \.numVQEmbeddings),
+            .init("vq_embed_dim", \.vqEmbedDim),
+            .init("norm_type", choice: \.normType),
+            .init("lookup_from_codebook", \.lookupFromCodebook),
+            .init("force_upcast", \.forceUpcast),
+        ]
 }
 
 extension VQModelConfiguration.NormType: Named {}

@@ -12,7 +12,10 @@ struct BytePairModel: Sendable {
     /// Marks the last piece of a word.
     static let endOfWord = "</w>"
 
-    private let merges: [UInt64: Merge]
+    /// What becomes of two neighbours, by `key(_:_:)` of their ids.
+    typealias Merges = [UInt64: Merge]
+
+    private let merges: Merges
     /// The id of each byte within a word and at its end.
     private let bytes: [Int32]
     private let lastBytes: [Int32]
@@ -34,12 +37,17 @@ struct BytePairModel: Sendable {
             }
             return Int32(id)
         }
-        var merges: [UInt64: Merge] = [:]
+        var merges: Merges = [:]
         merges.reserveCapacity(pairs.count)
         for (rank, (left, right)) in pairs.enumerated() {
             let key = try Self.key(id(left), id(right))
             merges[key] = Merge(rank: Int32(rank), id: try id(left + right))
         }
+        self.init(vocabulary, merges: merges, unknown: unknown)
+    }
+
+    /// Makes a model of merges that are ids already.
+    init(_ vocabulary: Vocabulary, merges: Merges, unknown: Int) {
         self.merges = merges
         let symbols = ByteAlphabet.characters.map(String.init)
         bytes = symbols.map { Int32(vocabulary.id(of: $0) ?? unknown) }
@@ -82,7 +90,8 @@ struct BytePairModel: Sendable {
         return symbols.filter { $0 >= 0 }
     }
 
-    private static func key(_ left: Int32, _ right: Int32) -> UInt64 {
+    /// The ids of two neighbours as one number.
+    static func key(_ left: Int32, _ right: Int32) -> UInt64 {
         UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
     }
 }

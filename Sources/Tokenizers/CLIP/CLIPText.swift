@@ -5,6 +5,9 @@ import Foundation
 /// It follows `CLIPTokenizer` of transformers 5, down to the versions of Unicode that its parts know:
 /// letters and numbers are those of Unicode 16, composition is that of Unicode 9.
 enum CLIPText {
+    /// The tokens that begin and end every prompt.
+    static let (startMarker, endMarker) = ("<|startoftext|>", "<|endoftext|>")
+
     /// The text in Unicode's form NFC, with every run of white space made one space, in lower case.
     static func cleaned(_ text: String) -> String {
         if text.utf8.allSatisfy({ $0 < 0x80 }) { return cleanedASCII(text) }
@@ -112,7 +115,7 @@ extension CLIPText {
     /// one, but the pattern that is applied after it takes it apart again: brackets, letters, brackets.
     private static func marker(at start: Int, _ bytes: [UInt8]) -> (count: Int, parts: [Range<Int>])? {
         guard bytes[start] == UInt8(ascii: "<") else { return nil }
-        for marker in ["<|startoftext|>", "<|endoftext|>"] where bytes[start...].starts(with: marker.utf8) {
+        for marker in [startMarker, endMarker] where bytes[start...].starts(with: marker.utf8) {
             let count = marker.utf8.count
             return (count, [0..<2, 2..<count - 2, count - 2..<count])
         }

@@ -27,8 +27,8 @@ public struct CLIPTokenizer: TextTokenizer {
         let special = try SpecialTokens(
             folder,
             usual: [
-                "bos": "<|startoftext|>", "eos": "<|endoftext|>", "unk": "<|endoftext|>",
-                "pad": "<|endoftext|>",
+                "bos": CLIPText.startMarker, "eos": CLIPText.endMarker, "unk": CLIPText.endMarker,
+                "pad": CLIPText.endMarker,
             ], model: json)
         var (vocabulary, merges, place) =
             try json.map { try Self.model(of: $0) } ?? Self.model(in: folder)
@@ -45,6 +45,27 @@ public struct CLIPTokenizer: TextTokenizer {
         (startToken, endToken) = (start, end)
         length = try folder.length() ?? 77
         self.vocabulary = vocabulary
+    }
+
+    /// The tokenizer of a published model, for checkpoints that come without one.
+    public static func published(padding: Padding = .end) -> CLIPTokenizer {
+        CLIPTokenizer(PublishedVocabulary.shared, padding)
+    }
+
+    private init(_ published: PublishedVocabulary, _ padding: Padding) {
+        vocabulary = published.vocabulary
+        let (start, end) = (CLIPText.startMarker, CLIPText.endMarker)
+        (startToken, endToken) = (vocabulary.id(of: start), vocabulary.id(of: end)!)
+        paddingToken = vocabulary.id(of: padding.rawValue)!
+        // The token that pads is looked for as it is written; the others, in lower case.
+        var finders = AddedTokenFinders()
+        for marker in [start, end] where marker != padding.rawValue {
+            finders.cleaned.insert(AddedToken(marker), id: vocabulary.id(of: marker)!, pattern: marker)
+        }
+        finders.raw.insert(AddedToken(padding.rawValue), id: paddingToken, pattern: padding.rawValue)
+        self.finders = finders
+        model = BytePairModel(vocabulary, merges: published.merges, unknown: endToken)
+        length = 77
     }
 
     /// The tokens of a text alone, with nothing around them and nothing cut off.
@@ -82,19 +103,32 @@ extension CLIPTokenizer {
         }
         let place = folder.place("merges.txt")
         var merges: [(String, String)] = []
-        for (index, line) in text.split(separator: UInt8(ascii: "\n")).enumerated() {
-            let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
-            let tokens = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-                .map { String(decoding: $0, as: UTF8.self) }
-            if tokens[0].hasPrefix("#version") { continue }
+        var (rest, index) = (text[...], 0)
+        while !rest.isEmpty {
+            let line = rest.prefix { $0 != UInt8(ascii: "\n") }
+            rest = rest[line.endIndex...].dropFirst()
+            if line.isEmpty { continue }
+            index += 1
+            if line.starts(with: "#version".utf8) { continue }
+            let tokens = (line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
+                .split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
             guard tokens.count == 2 else {
-                throw TokenizerError(
-                    place,
-                    "entry \(index + 1) must be two tokens with a space between, it has \(tokens.count)")
+                throw TokenizerError(place, "entry \(index) must be two tokens with a space between")
             }
-            merges.append((tokens[0], tokens[1]))
+            merges.append(
+                (String(decoding: tokens[0], as: UTF8.self), String(decoding: tokens[1], as: UTF8.self)))
+            try check(merges.count, of: names, place)
         }
         return (try Vocabulary(names, place: names.place), merges, place)
+    }
+
+    /// A merge makes a token of its own.
+    private static func check(_ count: Int, of vocabulary: JSONObject, _ place: String) throws {
+        guard count <= vocabulary.keys.count else {
+            throw TokenizerError(
+                place,
+                "it has more merges than the vocabulary has tokens, \(vocabulary.keys.count); fetch it again")
+        }
     }
 
     private static func model(of json: JSONObject) throws -> Model {
@@ -107,11 +141,13 @@ extension CLIPTokenizer {
         let (names, pairs): (JSONObject, [JSONValue]) = try read {
             (try model.required("vocab"), try model.required("merges"))
         }
+        try check(pairs.count, of: names, place)
         let merges = try pairs.enumerated().map { index, value in
             let tokens: [String]? =
                 switch value {
                 case .string(let text):
-                    text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+                    text.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false).map(
+                        String.init)
                 case let value: [String](json: value)
                 }
             guard let tokens, tokens.count == 2 else {

@@ -39,7 +39,7 @@ enum BenchWork: String, CaseIterable {
         let x = draw.normal([64, 3, 32, 32]).to(type)
         let times = draw.integers([64], in: 0..<1000)
         return {
-            try inference { try network(x, time: times, labels: nil, dropout: nil).rethrow() }
+            try inference { try network(x, time: times, Conditions(), dropout: nil).rethrow() }
         }
     }
 
@@ -52,7 +52,7 @@ enum BenchWork: String, CaseIterable {
         let noise = draw.normal([32, 3, 32, 32])
         let times = draw.integers([32], in: 0..<1000)
         func loss() -> Tensor {
-            (network(x, time: times, labels: nil, dropout: nil) - noise).squared().mean()
+            (network(x, time: times, Conditions(), dropout: nil) - noise).squared().mean()
         }
         return {
             try (type == .float32 ? loss() : autocast(to: type, loss)).backward()

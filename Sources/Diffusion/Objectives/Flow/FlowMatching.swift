@@ -59,8 +59,7 @@ public struct FlowMatching: Sendable {
         let draw = times.draw(data.shape[0], generator)
         let met = try coupling.paired(data, with: other ?? normal())
         let latent = interpolant.latent == .none ? nil : normal()
-        let loss = try loss(data, other: met, latent: latent, times: draw.times, network: network)
-        return draw.importance.map { loss * $0.to(loss.elementType).to(loss.device) } ?? loss
+        return draw.weighed(try loss(data, other: met, latent: latent, times: draw.times, network: network))
     }
 
     /// The loss of each example for given pairs and times, its mean over elements: `[batch]`.

@@ -12,12 +12,29 @@ public struct TimeDraw: Sendable {
         self.times = times
         self.importance = importance
     }
+
+    /// Losses `[batch]`, each multiplied by the importance of its draw.
+    func weighed(_ losses: Tensor) -> Tensor {
+        importance.map { losses * $0.to(losses.elementType).to(losses.device) } ?? losses
+    }
 }
 
 /// Where an objective gets its times from.
 public protocol TimeSampling: Sendable {
     /// The times of `count` examples.
     func draw(_ count: Int, _ generator: RandomGenerator) -> TimeDraw
+}
+
+extension TimeSampling {
+    /// The losses `[batch]` of data `[batch, …]` at drawn times and with drawn noise, in this order, each
+    /// multiplied by the importance of its draw.
+    func losses(
+        of data: Tensor, _ generator: RandomGenerator, _ loss: (_ noise: Tensor, _ times: Tensor) -> Tensor
+    ) -> Tensor {
+        let draw = draw(data.shape[0], generator)
+        let noise = generator.normal(data.shape, data.elementType).to(data.device)
+        return draw.weighed(loss(noise, draw.times.to(data.device)))
+    }
 }
 
 /// Every time of a discrete process as likely as the others.

@@ -46,15 +46,8 @@ public struct AnalyticPlan {
         options.eta = request.eta
         sampler = try model.process.sampler(
             request.solver, steps: steps, grid: request.grid, options: options)
-        // Of a table of times diffusers has its data from the noise, and where no signal is left they are 0/0: a
-        // perfect denoiser gives the sample itself as its noise.
-        if case .discrete = model.process, model.prediction == .noise,
-            let first = sampler.grid.steps.first?.from, first.alpha == 0
-        {
-            throw PipelineError(
-                "the prediction 'noise' says nothing of the data where no signal is left: use 'v' or another grid"
-            )
-        }
+        // Classes of diffusers have data from what is predicted; other processes ask the exact model for both.
+        if case .discrete = model.process { try sampler.check(model.prediction, isExact: true) }
         (self.model, self.request) = (model, request)
         (self.elementType, self.device) = (elementType, device)
         receipt = AnalyticReceipt(
@@ -84,33 +77,17 @@ public struct AnalyticPlan {
     ) throws -> Tensor {
         // As many as the denoiser's [batch, K, D] stays small for; samples do not depend on it.
         let most = max(1, min(4096, (1 << 24) / (model.partCount * model.mixture.dimension)))
-        let size = sampler.solver.couplesExamples ? 1 : most
-        var batches: [Tensor] = []
-        for start in stride(from: 0, to: request.count, by: size) {
-            let end = min(start + size, request.count)
-            try inference { batches.append(try batch(start..<end) { try onStep(start, $0) }) }
-        }
-        return batches.count == 1 ? batches[0] : concatenated(batches)
-    }
-
-    private func batch(_ samples: Range<Int>, onStep: (SamplingProgress) throws -> Void) throws -> Tensor {
-        let noise = NoiseSource(
-            seed: request.seed &+ UInt64(samples.lowerBound), count: samples.count, elementType: elementType,
-            on: device)
-        let start =
-            request.initial.map { $0.slice(samples, of: 0).to(elementType).to(device) }
-            ?? noise.draw([model.mixture.dimension])
-        var sample = start
-        for progress in sampler.sampling(start, denoiser: model.denoiser(), source: noise) {
-            sample = progress.sample
-            try onStep(progress)
-        }
-        guard try sample.isFinite().all().item(Bool.self) else {
-            throw PipelineError(
-                "samples hold numbers that are not finite: this solver does not fit this schedule, choose another"
-            )
-        }
-        return sample
+        let loop = SamplingLoop(
+            sampler: sampler, count: request.count, seed: request.seed, batchSize: most,
+            elementType: elementType, device: device, noun: "samples",
+            remedy: "this solver does not fit this schedule, choose another")
+        return try loop.run(
+            begin: { samples, noise in
+                let unit =
+                    request.initial.map { loop.own($0.slice(samples, of: 0)) }
+                    ?? noise.draw([model.mixture.dimension])
+                return .init(sample: sampler.scaled(unit), denoiser: model.denoiser())
+            }, onStep: onStep)
     }
 }
 

@@ -2,13 +2,12 @@ import Checkpoints
 import Diffusion
 import Foundation
 import Layers
+import Networks
 import Storage
 import Tensors
 
 /// A model's folder in the diffusers layout: what is where, to read and to write.
 public struct ModelLayout: Sendable {
-    /// The pipelines of diffusers that this layout holds.
-    static let pipelines = ["DDPMPipeline", "DDIMPipeline"]
     /// The folder.
     public let path: String
 
@@ -60,13 +59,13 @@ public struct ModelLayout: Sendable {
     public func networkConfiguration() throws -> NetworkConfiguration {
         let index = try self.index()
         let pipeline = try index.required("_class_name", as: String.self)
-        guard Self.pipelines.contains(pipeline) else {
+        guard PipelineKind.pixels.classNames.contains(pipeline) else {
+            let names = PipelineKind.pixels.classNames.joined(separator: " and ")
             throw PipelineError(
-                "\(index.place): the pipeline '\(pipeline)' is not known here: \(Self.pipelines.joined(separator: " and ")) are"
-            )
+                "\(index.place): the pipeline '\(pipeline)' is not one of a network on pixels: \(names) are")
         }
         let configuration = try NetworkConfiguration(network.configuration())
-        if let named = try Self.className(of: "unet", in: index), named != configuration.className {
+        if let named = try index.component("unet")?.className, named != configuration.className {
             throw PipelineError(
                 "\(index.place): 'unet' is a '\(named)', and unet/config.json describes a '\(configuration.className)': make them agree"
             )
@@ -74,18 +73,16 @@ public struct ModelLayout: Sendable {
         return configuration
     }
 
-    private func index() throws -> JSONObject { try root.configuration("model_index.json") }
-
-    /// The class that the index names for a component: `["diffusers", "UNet2DModel"]`.
-    private static func className(of component: String, in index: JSONObject) throws -> String? {
-        guard let entry: JSONValue = try index.optional(component) else { return nil }
-        guard let pair = [String](json: entry), pair.count == 2 else {
-            throw PipelineError(
-                "\(index.place): '\(component)' must be a list of a library and a class, such as [\"diffusers\", \"UNet2DModel\"]"
-            )
-        }
-        return pair[1]
+    /// The width of heads of a U-Net that may keep queries, keys and values in one tensor of its original
+    /// layout, where they have one width.
+    func headWidth() throws -> Int? {
+        guard Files.exists(network.path + "/config.json") else { return nil }
+        let object = try network.configuration()
+        guard try KnownNetworks.name(in: object) == UNet2D.className else { return nil }
+        return try UNet2D.configuration(object).attentionHeadDim
     }
+
+    func index() throws -> JSONObject { try root.configuration("model_index.json") }
 
     /// The process, and how to sample it. Keys of other samplers are passed over, and the class is the one
     /// that the index names, as in diffusers.
@@ -93,7 +90,7 @@ public struct ModelLayout: Sendable {
         var object = try ModelFolder(path + "/scheduler")
             .configuration("scheduler_config.json", allowsNonFinite: true)
         let configuration: SchedulerConfiguration = try object.decoded()
-        guard let named = try Self.className(of: "scheduler", in: index()),
+        guard let named = try index().component("scheduler")?.className,
             named != configuration.kind.rawValue
         else { return configuration }
         object["_class_name"] = .string(named)
@@ -132,39 +129,7 @@ public struct ModelLayout: Sendable {
 extension ModelLayout {
     /// The sha256 of the network's weights file; where there are shards, of their index, which names them.
     /// - Throws: `PipelineError` where it cannot be read.
-    public func weightsDigest() throws -> String {
-        let names = [WeightsFileName().single, WeightsFileName().index]
-        let files = names.map { network.path + "/" + $0 }
-        guard let file = files.first(where: FileManager.default.fileExists),
-            let handle = FileHandle(forReadingAtPath: file)
-        else { throw PipelineError("\(network.path): the weights are no longer there") }
-        let digest = SHA256()
-        while let block = try handle.read(upToCount: 1 << 20), !block.isEmpty {
-            block.withUnsafeBytes(digest.update)
-        }
-        return digest.hexadecimal()
-    }
-
-    /// Writes this model anew, its weights cast, after checking that each has its place in the network.
-    /// - Throws: what opening throws; `PipelineError` where the folder is there already. Nothing half-written
-    ///   has its name.
-    public func convert(to output: String, elementType: ElementType) throws {
-        guard !FileManager.default.fileExists(atPath: output) else {
-            throw PipelineError("'\(output)' is there already: give the name of a new folder")
-        }
-        let configuration = try networkConfiguration()
-        let store = ParameterStore(.loaded(try configuration.weights(of: network)), elementType: elementType)
-        do {
-            _ = try store.build(configuration.network)
-        } catch let error as LoadError {
-            throw PipelineError("\(network.path): \(error)")
-        }
-        let (scheduler, card) = (try scheduler(), try card())
-        try Self.replacing(output) { aside in
-            try ModelLayout(aside).write(
-                configuration, scheduler: scheduler, card: card, parameters: store.named)
-        }
-    }
+    public func weightsDigest() throws -> String { try network.weightsDigest() }
 
     /// Writes a folder aside and puts it in place of what has its name.
     package static func replacing(_ path: String, write: (_ aside: String) throws -> Void) throws {
@@ -183,4 +148,31 @@ extension ModelLayout {
             throw error
         }
     }
+}
+
+extension ModelFolder {
+    /// The sha256 of the weights file; where there are shards, of their index, which names them.
+    /// - Throws: `PipelineError` where it cannot be read.
+    func weightsDigest() throws -> String {
+        let names = [nil, "fp16", "bf16"].flatMap { variant in
+            ["diffusion_pytorch_model", "model"].flatMap { base in
+                let name = WeightsFileName(base: base, variant: variant)
+                return [name.index, name.single]
+            }
+        }
+        guard let file = names.map({ path + "/" + $0 }).first(where: FileManager.default.fileExists) else {
+            throw PipelineError("\(path): the weights are no longer there")
+        }
+        return try digest(ofFile: file)
+    }
+}
+
+/// The sha256 of a file.
+/// - Throws: `FileError` where it cannot be read.
+func digest(ofFile path: String) throws -> String {
+    let file = try Files.open(path, O_RDONLY, "reading")
+    defer { close(file) }
+    let digest = SHA256()
+    try Files.forEachBlock(of: file, path) { digest.update($0) }
+    return digest.hexadecimal()
 }

@@ -34,7 +34,7 @@ public struct SamplingRequest: Sendable {
     /// Width of pictures in pixels.
     public var width: Int?
     /// The most pictures that pass through the network at once; the pictures do not depend on it.
-    public var batchSize = 64
+    public var batchSize: Int?
 
     /// One picture with everything else the model's own.
     public init() {}
@@ -60,13 +60,11 @@ public struct SamplingPlan {
     /// Checks a request.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     public init(_ model: PictureModel, _ request: SamplingRequest) throws {
-        guard (1...1_000_000).contains(request.count) else {
-            throw PipelineError("\(request.count) pictures were asked for: --count is 1 to 1000000")
-        }
-        try Self.check(eta: request.eta)
+        try Self.check(request)
         self.model = model
         self.request = request
-        let own = model.scheduler
+        var own = model.scheduler
+        own.hasSingleTables = model.elementType != .float64
         guard own.path != .varianceExploding else {
             throw PipelineError("\(model.name): networks for \(own.kind.rawValue) are not sampled here")
         }
@@ -80,12 +78,7 @@ public struct SamplingPlan {
         var options = SamplerOptions()
         options.eta = request.eta
         sampler = try own.sampler(solver, steps: steps, grid: request.grid, options: options)
-        if let first = sampler.grid.steps.first?.from, !own.prediction.isDefined(at: first),
-            !scheduler.cutsOffData
-        {
-            throw PipelineError(
-                "the process starts with nothing of the data, which predicted noise cannot undo")
-        }
+        try sampler.check(own.prediction)
         shape = try Self.shape(model, request)
         guidance = request.guidance ?? (request.classes == nil ? 1 : model.card.guidance ?? 1)
         guard guidance.isFinite else { throw PipelineError("--guidance is \(guidance): give a number") }
@@ -109,6 +102,14 @@ public struct SamplingPlan {
                 "variance_type is '\(variance.rawValue)', and \(model.name) gives no channels for a variance: use 'fixed_small' or another solver"
             )
         }
+    }
+
+    /// Throws where no model could meet a request.
+    static func check(_ request: SamplingRequest) throws {
+        guard (1...1_000_000).contains(request.count) else {
+            throw PipelineError("\(request.count) pictures were asked for: --count is 1 to 1000000")
+        }
+        try check(eta: request.eta)
     }
 
     static func check(eta: Double?) throws {
@@ -176,26 +177,36 @@ public struct SamplingPlan {
             throw PipelineError(
                 "\(model.name) has no unconditional branch to guide away from: use --guidance 1")
         }
-        switch request.classes {
+        if let wanted = request.classes {
+            return try Self.labels(wanted, of: classes, count: request.count, model: model.name)
+        }
+        guard let null = model.card.nullClass else {
+            return try Self.labels(nil, of: classes, count: request.count, model: model.name)
+        }
+        guard guidance == 1 else {
+            throw PipelineError("--guidance needs a class to guide to: add --class")
+        }
+        return Array(repeating: null, count: request.count)
+    }
+
+    /// The class of each of `count` pictures, of so many classes.
+    static func labels(_ wanted: SamplingRequest.Classes?, of classes: Int, count: Int, model: String) throws
+        -> [Int]
+    {
+        switch wanted {
         case .one(let label):
             guard (0..<classes).contains(label) else {
-                throw PipelineError("--class is \(label): \(model.name) has classes 0 to \(classes - 1)")
+                throw PipelineError("--class is \(label): \(model) has classes 0 to \(classes - 1)")
             }
-            return Array(repeating: label, count: request.count)
+            return Array(repeating: label, count: count)
         case .all:
-            guard request.count >= classes else {
+            guard count >= classes else {
                 throw PipelineError("--class all needs --count \(classes) at least, one picture a class")
             }
-            return (0..<request.count).map { $0 * classes / request.count }
+            return (0..<count).map { $0 * classes / count }
         case nil:
-            guard let null = model.card.nullClass else {
-                throw PipelineError(
-                    "\(model.name) must be told a class: add --class 0 to \(classes - 1), or --class all")
-            }
-            guard guidance == 1 else {
-                throw PipelineError("--guidance needs a class to guide to: add --class")
-            }
-            return Array(repeating: null, count: request.count)
+            throw PipelineError(
+                "\(model) must be told a class: add --class 0 to \(classes - 1), or --class all")
         }
     }
 }

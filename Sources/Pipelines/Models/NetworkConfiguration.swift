@@ -9,12 +9,25 @@ public enum NetworkConfiguration: Sendable, Equatable {
     case unet2D(UNet2DConfiguration)
     /// The ConvNeXt U-Net of the annotated diffusion article.
     case annotated(AnnotatedUNetConfiguration)
+    /// The U-Net that looks at a context.
+    case unet2DCondition(UNet2DConditionConfiguration)
+    /// The transformer that is told a class.
+    case dit(DiTConfiguration)
+    /// The transformer of pictures and text.
+    case mmdit(MMDiTConfiguration)
+
+    private static let types: [any ConfiguredNetwork.Type] = [
+        UNet2D.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self, MMDiT.self,
+    ]
 
     /// The network that is built from it.
-    private var type: any ConfiguredNetwork.Type {
+    var type: any ConfiguredNetwork.Type {
         switch self {
         case .unet2D: UNet2D.self
         case .annotated: AnnotatedUNet.self
+        case .unet2DCondition: UNet2DCondition.self
+        case .dit: DiT.self
+        case .mmdit: MMDiT.self
         }
     }
 
@@ -26,15 +39,16 @@ public enum NetworkConfiguration: Sendable, Equatable {
         switch self {
         case .unet2D: "ddpm"
         case .annotated: "annotated"
+        case .unet2DCondition: "ldm"
+        case .dit: "dit"
+        case .mmdit: "sd3"
         }
     }
 
     /// The library that a `model_index.json` names for it.
     public var library: String {
-        switch self {
-        case .unet2D: "diffusers"
-        case .annotated: "langevin"
-        }
+        if case .annotated = self { return "langevin" }
+        return "diffusers"
     }
 
     /// Reads a network's `config.json`.
@@ -44,10 +58,14 @@ public enum NetworkConfiguration: Sendable, Equatable {
         switch name {
         case UNet2D.className: self = .unet2D(try UNet2D.configuration(object))
         case AnnotatedUNet.className: self = .annotated(try AnnotatedUNet.configuration(object))
+        case UNet2DCondition.className: self = .unet2DCondition(try UNet2DCondition.configuration(object))
+        case _ where ([DiT.className] + DiT.olderClassNames).contains(name):
+            self = .dit(try DiT.configuration(object))
+        case MMDiT.className: self = .mmdit(try MMDiT.configuration(object))
         default:
+            let names = Self.types.map { $0.className }.joined(separator: ", ")
             throw PipelineError(
-                "\(object.place): the network class '\(name)' is not known here: \(UNet2D.className) and \(AnnotatedUNet.className) are"
-            )
+                "\(object.place): the network class '\(name)' is not known here: there are \(names)")
         }
     }
 
@@ -56,6 +74,9 @@ public enum NetworkConfiguration: Sendable, Equatable {
         switch self {
         case .unet2D(let configuration): try UNet2D.json(configuration)
         case .annotated(let configuration): try AnnotatedUNet.json(configuration)
+        case .unet2DCondition(let configuration): try UNet2DCondition.json(configuration)
+        case .dit(let configuration): try DiT.json(configuration)
+        case .mmdit(let configuration): try MMDiT.json(configuration)
         }
     }
 
@@ -64,6 +85,10 @@ public enum NetworkConfiguration: Sendable, Equatable {
         switch self {
         case .unet2D(let configuration): try UNet2D.write(configuration, parameters, to: folder)
         case .annotated(let configuration): try AnnotatedUNet.write(configuration, parameters, to: folder)
+        case .unet2DCondition(let configuration):
+            try UNet2DCondition.write(configuration, parameters, to: folder)
+        case .dit(let configuration): try DiT.write(configuration, parameters, to: folder)
+        case .mmdit(let configuration): try MMDiT.write(configuration, parameters, to: folder)
         }
     }
 
@@ -72,6 +97,9 @@ public enum NetworkConfiguration: Sendable, Equatable {
         switch self {
         case .unet2D(let configuration): try UNet2D(configuration, weights)
         case .annotated(let configuration): try AnnotatedUNet(configuration, weights)
+        case .unet2DCondition(let configuration): try UNet2DCondition(configuration, weights)
+        case .dit(let configuration): try DiT(configuration, weights)
+        case .mmdit(let configuration): try MMDiT(configuration, weights)
         }
     }
 
@@ -83,6 +111,9 @@ public enum NetworkConfiguration: Sendable, Equatable {
         switch self {
         case .unet2D(let configuration): configuration.inChannels
         case .annotated(let configuration): configuration.channels
+        case .unet2DCondition(let configuration): configuration.inChannels
+        case .dit(let configuration): configuration.inChannels
+        case .mmdit(let configuration): configuration.inChannels
         }
     }
 
@@ -91,15 +122,22 @@ public enum NetworkConfiguration: Sendable, Equatable {
         switch self {
         case .unet2D(let configuration): configuration.outChannels
         case .annotated(let configuration): configuration.outDim ?? configuration.channels
+        case .unet2DCondition(let configuration): configuration.outChannels
+        case .dit(let configuration): configuration.outChannels ?? configuration.inChannels
+        case .mmdit(let configuration): configuration.outChannels ?? configuration.inChannels
         }
     }
 
-    /// Height and width of the pictures that it was made for, where it says so.
+    /// Height and width of the pictures or latents that it was made for, where it says so.
     public var pictureSize: (height: Int, width: Int)? {
         switch self {
         case .unet2D(let configuration):
             configuration.sampleSize.map { (height: $0.height, width: $0.width) }
         case .annotated: nil
+        case .unet2DCondition(let configuration):
+            configuration.sampleSize.map { (height: $0.height, width: $0.width) }
+        case .dit(let configuration): (configuration.sampleSize, configuration.sampleSize)
+        case .mmdit(let configuration): (configuration.sampleSize, configuration.sampleSize)
         }
     }
 
@@ -107,7 +145,9 @@ public enum NetworkConfiguration: Sendable, Equatable {
     public var classCount: Int? {
         switch self {
         case .unet2D(let configuration): configuration.numClassEmbeds
-        case .annotated: nil
+        case .unet2DCondition(let configuration): configuration.numClassEmbeds
+        case .dit(let configuration): configuration.numEmbedsAdaNorm + 1
+        case .annotated, .mmdit: nil
         }
     }
 
@@ -116,6 +156,10 @@ public enum NetworkConfiguration: Sendable, Equatable {
         switch self {
         case .unet2D(let configuration): 1 << (configuration.blockOutChannels.count - 1)
         case .annotated(let configuration): 1 << (configuration.dimMults.count - 1)
+        // Its way up takes the sizes of its way down, whatever they are.
+        case .unet2DCondition: 1
+        case .dit(let configuration): configuration.patchSize
+        case .mmdit(let configuration): configuration.patchSize
         }
     }
 }

@@ -1,0 +1,45 @@
+import Layers
+import Tensors
+
+/// The configuration of a `ClassEmbedder`.
+public struct ClassEmbedderConfiguration: Codable, Equatable, Sendable {
+    /// Classes, the one that stands for none included; that is the last one.
+    public var classes: Int
+    /// Features of a class.
+    public var width: Int
+
+    /// A table of `classes` rows of `width` features.
+    public init(classes: Int, width: Int) {
+        (self.classes, self.width) = (classes, width)
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case classes = "n_classes"
+        case width = "embed_dim"
+    }
+}
+
+/// The table that turns classes into the one token that a U-Net attends to, in class-conditional latent
+/// diffusion. It is trained together with the U-Net.
+/// Source: Rombach et al. 2022 (arXiv:2112.10752), section 4.3.1.
+public struct ClassEmbedder: ConfiguredNetwork {
+    /// The name in `config.json`; diffusers has no such class.
+    public static var className: String { "ClassEmbedder" }
+
+    /// What the table was built from.
+    public let configuration: ClassEmbedderConfiguration
+    private let embedding: Embedding
+
+    /// The table of a configuration, its rows from a scope.
+    /// - Throws: `NetworkError` where the configuration describes no table.
+    public init(_ configuration: ClassEmbedderConfiguration, _ weights: Weights) throws {
+        try checkRange("n_classes", configuration.classes, within: 1...10_000_000)
+        try checkRange("embed_dim", configuration.width, within: 1...1_048_576)
+        self.configuration = configuration
+        embedding = Embedding(
+            count: configuration.classes, width: configuration.width, weights["embedding"])
+    }
+
+    /// Classes `[batch]` of `int64` → one token each, `[batch, 1, width]`.
+    public func callAsFunction(_ labels: Tensor) -> Tensor { embedding(labels).unsqueezed(1) }
+}

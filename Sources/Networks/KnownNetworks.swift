@@ -1,0 +1,50 @@
+import Checkpoints
+import Layers
+
+/// The networks that a `config.json` can name.
+public enum KnownNetworks {
+    /// Every one of them.
+    public static var all: [any ConfiguredNetwork.Type] {
+        [
+            UNet2D.self, UNet2DCondition.self, AnnotatedUNet.self, DiT.self, MMDiT.self, AutoencoderKL.self,
+            VQModel.self, AutoencoderTiny.self, CLIPText.self, CLIPTextWithProjection.self, CLIPVision.self,
+            CLIPVisionWithProjection.self, CLIP.self, T5Encoder.self, LDMBert.self, ClassEmbedder.self,
+        ]
+    }
+
+    /// The network of a name, nil where it is not known.
+    public static func network(named name: String) -> (any ConfiguredNetwork.Type)? {
+        all.first { $0.className == name || $0.olderClassNames.contains(name) }
+    }
+
+    /// What a `config.json` calls its network: `_class_name`, or the first of `architectures`.
+    /// - Throws: `CheckpointError` where it has neither.
+    public static func name(in object: JSONObject) throws -> String {
+        if let name: String = try object.optional("_class_name") { return name }
+        if let name = try object.optional("architectures", as: [String].self)?.first { return name }
+        throw CheckpointError(
+            object.place, "names no network: it needs \"_class_name\", or \"architectures\" with a class")
+    }
+
+    /// The network that a `config.json` describes.
+    /// - Throws: `CheckpointError` where it names none, or one that is not known.
+    public static func network(of object: JSONObject) throws -> any ConfiguredNetwork.Type {
+        let name = try name(in: object)
+        guard let network = network(named: name) else {
+            let known = all.map { $0.className }.joined(separator: ", ")
+            throw CheckpointError(
+                object.place, "the network class '\(name)' is not known here: there are \(known)")
+        }
+        return network
+    }
+}
+
+extension ConfiguredNetwork {
+    /// The network of a `config.json` in shapes alone: names and counts of its parameters, and no memory.
+    /// - Throws: `CheckpointError` or `NetworkError` that names what will not do.
+    public static func shapes(_ object: JSONObject) throws -> ParameterStore {
+        let (configuration, store) = (try configuration(object), ParameterStore(.shapesOnly))
+        _ = try store.build { try Self(configuration, $0) }
+        return store
+    }
+}

@@ -1,0 +1,263 @@
+import Checkpoints
+import Layers
+import Networks
+import Storage
+import Tensors
+import Tokenizers
+
+/// Writes a model anew: a folder, a single file or a pickle as a folder in the diffusers layout, or the tensors of a
+/// file as safetensors. Every tensor must have its place in its network, and the other way round. Tensors go to the
+/// disk one after the other, and what is written takes its name when all of it is there.
+public struct Conversion: Sendable {
+    /// What floating-point numbers become; as they are where `nil`.
+    public var elementType: ElementType?
+    /// The set of weights in a folder, such as `fp16`; the plain one, or the only one, where `nil`.
+    public var variant: String?
+    /// For one file: a folder whose configurations and tokenizers describe it, where they are not the published ones.
+    public var configurations: String?
+    /// For one file: whether the moving average of its network is taken.
+    public var usesAverage = false
+    /// For one file: whether tensors that belong to nothing known are passed over.
+    public var allowsStrays = false
+    /// For a pickle of several dictionaries: which one is meant.
+    public var entry: String?
+
+    /// A conversion that changes nothing but the layout.
+    public init() {}
+
+    /// Converts.
+    /// - Returns: what became of every tensor, in lines.
+    /// - Throws: an error of the room that something belongs to, one sentence; nothing is left behind then.
+    public func run(_ input: String, to output: String) throws -> [String] {
+        guard Files.exists(input) else {
+            throw PipelineError(
+                "there is no '\(input)': give a run folder, a folder in the diffusers layout, or a checkpoint"
+            )
+        }
+        guard !Files.exists(output) else {
+            throw PipelineError("'\(output)' is there already: give another name")
+        }
+        let wantsFile = output.lowercased().hasSuffix(".safetensors")
+        guard Files.isFolder(input) else {
+            let (source, left) = try tensors(of: input)
+            return wantsFile
+                ? try write(source, to: output, left) : try folder(from: source, input, to: output, left)
+        }
+        guard !wantsFile else {
+            throw PipelineError(
+                "'\(input)' is a folder, which becomes a folder: give OUT without .safetensors")
+        }
+        guard configurations == nil, !usesAverage, !allowsStrays, entry == nil else {
+            throw PipelineError(
+                "'\(input)' is a folder and describes itself: leave out --config, --ema, --allow-strays and --entry"
+            )
+        }
+        if Files.exists(input + "/config.json"), !Files.exists(input + "/model_index.json") {
+            let object = try ModelFolder(input).configuration()
+            return try writing(output) {
+                [try network(try KnownNetworks.network(of: object), object, input, to: $0)]
+            }
+        }
+        let layout = try ModelLayout(model: input)
+        return try writing(output) { try copy(layout, to: $0) }
+    }
+
+    private func writing(_ output: String, _ body: (_ aside: String) throws -> [String]) throws -> [String] {
+        var lines: [String] = []
+        try ModelLayout.replacing(output) { lines = try body($0) }
+        return lines
+    }
+
+    // MARK: Files
+
+    /// The tensors of a file, told by its bytes and never by its name, and what is left out of them.
+    private func tensors(of path: String) throws -> (source: any TensorSource, leftOut: [String]) {
+        guard try CheckpointFormat(of: path).isPickled else {
+            guard entry == nil else {
+                throw PipelineError("\(path) is a safetensors file and has no entries: leave out --entry")
+            }
+            return (try SafetensorsFile(path: path), [])
+        }
+        let pickle = try PickledCheckpoint(path: path, entry: entry)
+        return (pickle, pickle.skipped.isEmpty ? [] : ["left out, no weights: \(listed(pickle.skipped))"])
+    }
+
+    private func write(_ source: any TensorSource, to output: String, _ lines: [String]) throws -> [String] {
+        guard configurations == nil, !usesAverage, !allowsStrays else {
+            throw PipelineError("--config, --ema and --allow-strays go with a folder as OUT: leave them out")
+        }
+        let tensors = try source.names.map { try DeferredTensor($0, in: source, as: elementType) }
+        try SafetensorsWriter(tensors, metadata: ["format": "pt"]).write(to: output)
+        return lines + ["\(tensors.count) tensors under their own names"]
+    }
+
+    private func folder(
+        from source: any TensorSource, _ path: String, to output: String, _ lines: [String]
+    ) throws -> [String] {
+        let described = try configurations.map { try ModelLayout(model: $0) }
+        let file: SingleFileCheckpoint
+        do {
+            file = try SingleFileCheckpoint(
+                source, usesAverage: usesAverage, allowsStrays: allowsStrays,
+                headWidth: described?.headWidth())
+        } catch let error as CheckpointError where error.place.isEmpty {
+            throw CheckpointError(path, error.problem)
+        }
+        return try writing(output) { aside in
+            try lines + write(file, path, described, to: aside) + remarks(on: file)
+        }
+    }
+
+    private func remarks(on file: SingleFileCheckpoint) -> [String] {
+        let reasons = Dictionary(grouping: file.setAside, by: \.reason).sorted { $0.key < $1.key }
+        return reasons.map { reason, rows in "not needed: \(listed(rows.map(\.name))): \(reason)" }
+            + (file.strays.isEmpty ? [] : ["passed over: \(listed(file.strays))"])
+            + file.family.caveats.map { "note: \($0)" }
+    }
+
+    private func write(
+        _ file: SingleFileCheckpoint, _ path: String, _ described: ModelLayout?, to aside: String
+    ) throws -> [String] {
+        var configurations = file.configurations
+        if let described {
+            for component in configurations.keys where !component.isSchedule {
+                configurations[component] =
+                    try ModelFolder("\(described.path)/\(component.rawValue)").configuration()
+            }
+        }
+        guard configurations[.textEncoder3] == nil || described != nil else {
+            throw PipelineError(
+                "\(path) holds T5, whose tokenizer does not come with this program: give --config FOLDER with its tokenizer_3"
+            )
+        }
+        var lines: [String] = []
+        for component in ModelComponent.allCases where file.components.contains(component) {
+            let object = configurations[component]!
+            lines.append(
+                try network(
+                    try KnownNetworks.network(of: object), object, path, to: "\(aside)/\(component.rawValue)",
+                    from: file.weights(of: component)))
+            if described == nil, let tokenizer = component.tokenizer {
+                try CLIPTokenizer.writePublished(
+                    padding: file.family.padding(of: component), to: "\(aside)/\(tokenizer)")
+            }
+        }
+        try ModelFolder(aside).write(
+            index(of: file, configurations, described, to: aside), to: "model_index.json")
+        return lines
+    }
+
+    /// The index of a model that was one file; schedules and tokenizers that another folder describes are copied.
+    private func index(
+        of file: SingleFileCheckpoint, _ configurations: [ModelComponent: JSONObject],
+        _ described: ModelLayout?, to aside: String
+    ) throws -> JSONObject {
+        guard let described else {
+            for (component, object) in configurations where component.isSchedule {
+                try ModelFolder("\(aside)/\(component.rawValue)").write(object, to: "scheduler_config.json")
+            }
+            return try file.family.index(configurations)
+        }
+        var index = try described.index()
+        for name in index.keys where try index.component(name, ifPair: true) != nil {
+            if let component = ModelComponent(rawValue: name), !component.isSchedule {
+                if !file.components.contains(component) { index[name] = [.null, .null] }
+            } else if try !copyFiles(name, of: described, to: aside) {
+                index[name] = [.null, .null]
+            }
+        }
+        return index
+    }
+
+    // MARK: Folders
+
+    /// Copies a model component by component.
+    private func copy(_ layout: ModelLayout, to aside: String) throws -> [String] {
+        var index = try layout.index()
+        var lines: [String] = []
+        for name in index.keys {
+            guard let named = try index.component(name, ifPair: true) else { continue }
+            let folder = "\(layout.path)/\(name)"
+            if let known = KnownNetworks.network(named: named.className) {
+                lines.append(
+                    try network(known, ModelFolder(folder).configuration(), folder, to: "\(aside)/\(name)"))
+            } else if try !copyFiles(name, of: layout, to: aside) {
+                index[name] = [.null, .null]
+                lines.append("\(name): left out, '\(named.className)' is not known here")
+            }
+        }
+        if Files.exists("\(layout.path)/\(ModelCard.fileName)") {
+            try copyFile(ModelCard.fileName, of: layout.path, to: aside)
+        }
+        try ModelFolder(aside).write(index, to: "model_index.json")
+        return lines
+    }
+
+    /// Copies a folder without weights: a schedule's or a tokenizer's. Says whether there was such a folder.
+    private func copyFiles(_ name: String, of layout: ModelLayout, to aside: String) throws -> Bool {
+        let folder = "\(layout.path)/\(name)"
+        let names = try Files.names(in: folder)
+        let holdsWeights = names.contains { file in
+            [".safetensors", ".bin", ".pt", ".ckpt", ".msgpack", ".h5"].contains { file.hasSuffix($0) }
+        }
+        guard !names.isEmpty, !holdsWeights else { return false }
+        for file in names where !Files.isFolder("\(folder)/\(file)") {
+            try copyFile(file, of: folder, to: "\(aside)/\(name)")
+        }
+        return true
+    }
+
+    private func copyFile(_ name: String, of folder: String, to other: String) throws {
+        try Files.createFolder(other)
+        // Far above real files: SentencePiece's of T5 has less than 1 MB, its tokenizer.json 2.4 MB.
+        try Files.write(Files.read("\(folder)/\(name)", atMost: 64 << 20), to: "\(other)/\(name)")
+    }
+
+    /// Writes one network, strictly.
+    private func network(
+        _ type: any ConfiguredNetwork.Type, _ object: JSONObject, _ place: String, to folder: String,
+        from source: (any TensorSource)? = nil
+    ) throws -> String {
+        let source = try type.native(source ?? weights(of: place))
+        let store: ParameterStore
+        do {
+            store = try type.shapes(object)
+        } catch let error as NetworkError {
+            throw PipelineError("\(object.place.isEmpty ? place : object.place): \(error)")
+        }
+        let report = store.report(on: source)
+        guard report.isComplete else {
+            let isOwn = !report.wrongShapes.isEmpty && object.place.isEmpty
+            let advice = isOwn ? "; its sizes are not the published ones: give --config FOLDER" : ""
+            throw PipelineError(
+                "\(place): the checkpoint does not fit \(type.className): \(report.problems)\(advice)")
+        }
+        let tensors = try store.names.map { try DeferredTensor($0, in: source, as: elementType) }
+        try type.write(object, tensors, to: ModelFolder(folder))
+        return "\(type.className): all \(tensors.count) tensors used"
+    }
+
+    /// The weights of a network's folder; a pickle where there is nothing else.
+    private func weights(of folder: String) throws -> any TensorSource {
+        do {
+            return try ModelFolder(folder).anyWeights(variant: variant)
+        } catch {
+            let ending = variant.map { ".\($0).bin" } ?? ".bin"
+            let pickles = ["diffusion_pytorch_model", "pytorch_model"].map { "\(folder)/\($0)\(ending)" }
+            guard let pickle = pickles.first(where: Files.exists) else { throw error }
+            return try PickledCheckpoint(path: pickle)
+        }
+    }
+}
+
+extension JSONObject {
+    /// What an index says of a component whose value is a pair; `nil` for settings and for what is absent.
+    /// - Throws: `PipelineError` where the name could lead out of the model's folder.
+    fileprivate func component(_ name: String, ifPair: Bool) throws -> (library: String, className: String)? {
+        guard case .array = self[name] else { return nil }
+        guard !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else {
+            throw PipelineError("\(place): '\(name)' cannot be the folder of a component")
+        }
+        return try component(name)
+    }
+}

@@ -1,0 +1,133 @@
+import Diffusion
+import Layers
+import Networks
+import Tensors
+
+extension GenerationPlan {
+    /// What the network is told under the wanted and the unwanted condition; one row, or one a picture.
+    struct Told {
+        var wanted: Conditions
+        /// `nil` without guidance.
+        var unwanted: Conditions?
+    }
+
+    /// What the network is told: encoded prompts, sizes, classes.
+    /// - Throws: an error about the files, the prompt's encoders or what does not fit the network.
+    func told(_ say: @escaping (String) -> Void) throws -> Told {
+        switch model.source.kind {
+        case .stableDiffusion, .stableDiffusionXL, .stableDiffusion3: return try toldText(say)
+        case .latentDiffusion: return try toldClasses()
+        case .pixels, .diffusionTransformer:
+            return Told(
+                wanted: Conditions(labels: labels.map(labelTensor)),
+                unwanted: isGuided ? nullLabels.map { Conditions(labels: $0) } : nil)
+        }
+    }
+
+    // MARK: Classes
+
+    private func labelTensor(_ labels: [Int]) -> Tensor { Tensor(labels.map { Int64($0) }).to(model.device) }
+
+    private var nullLabels: Tensor? {
+        model.nullLabel.map { labelTensor(Array(repeating: $0, count: request.sampling.count)) }
+    }
+
+    private func toldClasses() throws -> Told {
+        guard let labels, model.classes != nil else {
+            guard !isGuided else {
+                throw PipelineError("\(model.source.name) knows no classes to guide to: leave out --guidance")
+            }
+            return Told(wanted: Conditions())
+        }
+        let table = try model.source.build(
+            ClassEmbedder.self, .classEmbedder, elementType: model.elementType, on: model.device)
+        return Told(
+            wanted: Conditions(context: table(labelTensor(labels))),
+            unwanted: isGuided ? nullLabels.map { Conditions(context: table($0)) } : nil)
+    }
+
+    // MARK: Texts
+
+    private func toldText(_ say: @escaping (String) -> Void) throws -> Told {
+        let isXL = model.source.kind == .stableDiffusionXL
+        let encoding = TextEncoding(
+            source: model.source, elementType: model.elementType, device: model.device,
+            matrices: model.memory.textEncoders, clipSkip: request.clipSkip,
+            weighsWords: request.weighsWords, say: say)
+        // An explicit empty text is encoded; none at all can mean zeros.
+        let isZero =
+            try isXL && request.negativePrompt == nil
+            && (model.source.setting("force_zeros_for_empty_prompt") ?? !isRefiner)
+        let encodesNegative = isGuided && !isZero
+        let prompts =
+            [TextEncoding.Prompt(text: request.prompt ?? "")]
+            + (encodesNegative
+                ? [TextEncoding.Prompt(text: request.negativePrompt ?? "", isNegative: true)] : [])
+        let embeddings = try encoding.embeddings(of: prompts)
+        let unwanted = isGuided ? (encodesNegative ? embeddings[1] : embeddings[0].zeros) : nil
+        let told = try Told(
+            wanted: conditions(embeddings[0], isNegative: false),
+            unwanted: unwanted.map { try conditions($0, isNegative: true) })
+        try checkFit(told.wanted)
+        return told
+    }
+
+    private func conditions(_ embedding: TextEmbedding, isNegative: Bool) throws -> Conditions {
+        var conditions = Conditions(context: embedding.context, pooled: embedding.pooled)
+        guard case .unet2DCondition(let unet) = model.network else { return conditions }
+        if let width = unet.timeCondProjDim {
+            // Source: Luo et al. 2023 (arXiv:2310.04378), section 4.2.
+            conditions.guidance = sinusoidalEmbedding(
+                Tensor([Float((guidance - 1) * 1000)]).to(model.device), width: width, shift: 1)
+        }
+        if model.source.kind == .stableDiffusionXL {
+            conditions.numbers = try Tensor(numbers(isNegative: isNegative)).to(.float32).to(model.device)
+                .unsqueezed(0)
+        }
+        return conditions
+    }
+
+    /// Whether the network is told a picture's beauty in place of the size that is wanted.
+    private var isRefiner: Bool {
+        get throws {
+            // A file of its own says it by its family.
+            try model.source.setting("requires_aesthetics_score")
+                ?? (model.source.file?.family == .stableDiffusionXLRefiner)
+        }
+    }
+
+    /// Original size, crop, and wanted size or score.
+    private func numbers(isNegative: Bool) throws -> [Double] {
+        let original = request.originalSize ?? size
+        let target = request.targetSize ?? size
+        let sizes = [Double(original.height), Double(original.width)]
+        let crop = [Double(request.crop.top), Double(request.crop.left)]
+        guard try isRefiner, task != .text else {
+            return sizes + crop + [Double(target.height), Double(target.width)]
+        }
+        return isNegative
+            ? sizes + [0, 0, request.aestheticScores.unwanted]
+            : sizes + crop + [request.aestheticScores.wanted]
+    }
+
+    /// Throws where text encoders and network do not belong together.
+    private func checkFit(_ conditions: Conditions) throws {
+        guard case .unet2DCondition(let unet) = model.network else { return }
+        if case .same(let width) = unet.crossAttentionDim, let context = conditions.context,
+            context.shape[2] != width
+        {
+            throw PipelineError(
+                "\(model.source.path): the text encoders give \(context.shape[2]) features a token, and the U-Net attends to \(width) (cross_attention_dim): they are of different models"
+            )
+        }
+        guard let needed = unet.projectionClassEmbeddingsInputDim, let numbers = conditions.numbers,
+            let pooled = conditions.pooled
+        else { return }
+        let given = pooled.shape[1] + numbers.shape[1] * (unet.additionTimeEmbedDim ?? 0)
+        guard given == needed else {
+            throw PipelineError(
+                "\(model.source.path): the U-Net is told \(needed) features beside the time (projection_class_embeddings_input_dim) and would get \(given): a refiner needs --image, and 'requires_aesthetics_score' in model_index.json must be right"
+            )
+        }
+    }
+}

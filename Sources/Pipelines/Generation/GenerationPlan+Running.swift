@@ -1,0 +1,248 @@
+import Diffusion
+import Layers
+import Networks
+import Pictures
+import Tensors
+
+extension GenerationPlan {
+    /// Makes the latents.
+    ///
+    /// - Parameters:
+    ///   - say: hears what a person should know: cut prompts, resized pictures.
+    ///   - onStart: called when everything is loaded and the first step is about to be taken.
+    ///   - onStep: told of every step of every batch; what it throws ends the run.
+    /// - Returns: `[count, channels, height, width]`, as the sampler leaves them.
+    /// - Throws: errors about files; `PipelineError` where numbers are not finite.
+    public func run(
+        say: @escaping (String) -> Void = { _ in }, onStart: () -> Void = {},
+        onStep: (_ picturesDone: Int, SamplingProgress) throws -> Void = { _, _ in }
+    ) throws -> Tensor {
+        try inference {
+            let told = try self.told(say)
+            let reference = try self.reference(say)
+            let network = try model.buildNetwork()
+            let sampling = request.sampling
+            let loop = SamplingLoop(
+                sampler: sampler, count: sampling.count, seed: sampling.seed,
+                batchSize: sampling.batchSize ?? 4,
+                elementType: model.elementType == .float64 ? .float64 : .float32, device: model.device)
+            onStart()
+            return try loop.run(
+                begin: { pictures, noise in
+                    let start = try self.start(pictures, noise, reference, loop)
+                    let denoiser = denoiser(network, told, for: pictures, beside: start.beside)
+                    return .init(sample: start.sample, denoiser: denoiser, known: start.known)
+                }, onStep: onStep)
+        }
+    }
+
+    // MARK: Denoising
+
+    /// The guided network.
+    /// - Parameter beside: channels that are laid beside the sample, `[1 or pictures, …]`.
+    private func denoiser(
+        _ network: any NoiseNetwork, _ told: Told, for pictures: Range<Int>, beside: Tensor?
+    ) -> Denoiser {
+        let type = model.elementType
+        func rows(_ conditions: Conditions) -> Conditions {
+            conditions.rows(of: pictures, among: request.sampling.count).to(type)
+        }
+        // The unwanted branch comes first.
+        let conditions = told.unwanted.map { rows($0).followed(by: rows(told.wanted)) } ?? rows(told.wanted)
+        let plain = Denoiser(own.prediction, preconditioning: own.preconditioning(sampledAs: scheduler)) {
+            x, time in
+            let input =
+                beside.map { concatenated([x, $0.repeated(x.shape[0] / $0.shape[0])], along: 1) } ?? x
+            let output = network(input.to(type), time: time, conditions, dropout: nil).to(x.elementType)
+            // A learned variance is left aside, as diffusers' pipelines leave it.
+            return output.shape[1] == 2 * x.shape[1] ? output.chunked(2, of: 1)[0] : output
+        }
+        guard told.unwanted != nil else { return plain }
+        let free = ClassifierFreeGuidance(scale: guidance)
+        guard request.guidanceRescale > 0 else { return free.denoiser(batched: plain) }
+        return free.rescaled(request.guidanceRescale, of: own.prediction).denoiser(batched: plain)
+    }
+
+    // MARK: Starting
+
+    /// What a reference gives to every batch.
+    private struct Encoded {
+        /// The latents of a picture, drawn with a batch's noise; the draw is the autoencoder's.
+        var latents: ((Shape) -> Tensor) -> Tensor
+        /// The same of the picture with what is painted anew left grey.
+        var masked: (((Shape) -> Tensor) -> Tensor)?
+        /// 1 where the picture is painted anew, `[1, 1, height, width]` of latents.
+        var mask: Tensor?
+    }
+
+    private struct Start {
+        var sample: Tensor
+        var beside: Tensor?
+        var known: KnownRegion?
+    }
+
+    private func reference(_ say: (String) -> Void) throws -> Encoded? {
+        switch request.reference {
+        case nil: return nil
+        case .latents(let latents):
+            try SamplingPlan.check(initial: latents)
+            guard task == .imageToImage, [1, request.sampling.count].contains(latents.shape[0]),
+                Shape(Array(latents.shape.extents.dropFirst())) == latentShape
+            else {
+                throw PipelineError(
+                    "--image holds latents of shape \(latents.shape): \(latentShape) for each picture, and no --mask, are needed"
+                )
+            }
+            return Encoded(latents: { _ in latents.to(model.device) })
+        case .picture(let picture):
+            let pixels = resized(picture, .lanczos, "--image", say).converted(toChannels: 3).tensor()
+                .unsqueezed(0)
+            let mask = request.mask.map { binary(resized($0, .nearest, "--mask", say), say) }
+            let autoencoder = try model.buildAutoencoder(model.autoencoderType)
+            return Encoded(
+                latents: encoder(autoencoder, of: pixels),
+                masked: mask.map { encoder(autoencoder, of: pixels * (1 - $0)) },
+                mask: mask?.resizedNearest(height: latentShape[1], width: latentShape[2]).to(model.device))
+        }
+    }
+
+    private func encoder(_ autoencoder: any PictureAutoencoder, of pixels: Tensor) -> ((Shape) -> Tensor) ->
+        Tensor
+    {
+        let type = model.autoencoderType
+        return { draw in
+            let latents = autoencoder.latents(of: pixels.to(type).to(model.device)) { shape in
+                draw(Shape(Array(shape.extents.dropFirst()))).to(type)
+            }
+            return autoencoder.latentScaling.scaled(latents).to(.float32)
+        }
+    }
+
+    private func resized(_ picture: Picture, _ filter: ResizeFilter, _ name: String, _ say: (String) -> Void)
+        -> Picture
+    {
+        guard (picture.width, picture.height) != (size.width, size.height) else { return picture }
+        say(
+            "warning: \(name) is \(picture.width)×\(picture.height) and was resized to \(size.width)×\(size.height)"
+        )
+        return picture.resized(width: size.width, height: size.height, filter: filter)
+    }
+
+    /// `[1, 1, height, width]` of 0 and 1, cut at one half.
+    private func binary(_ mask: Picture, _ say: (String) -> Void) -> Tensor {
+        let grey = mask.converted(toChannels: 1)
+        if grey.pixels.contains(where: { $0 != 0 && $0 != 255 }) {
+            say("warning: --mask has greys, which were cut at one half")
+        }
+        return Tensor(grey.pixels.map { $0 >= 128 ? Float(1) : 0 }, shape: [1, 1, mask.height, mask.width])
+    }
+
+    /// Where a batch begins. The order of draws is that of diffusers' pipelines.
+    private func start(
+        _ pictures: Range<Int>, _ noise: NoiseSource, _ reference: Encoded?, _ loop: SamplingLoop
+    ) throws -> Start {
+        guard let reference else {
+            let unit =
+                request.sampling.initial.map { loop.own($0.slice(pictures, of: 0)) }
+                ?? noise.draw(latentShape)
+            // diffusers' pipeline for class transformers leaves out the scheduler's scale.
+            return Start(sample: model.source.kind == .diffusionTransformer ? unit : sampler.scaled(unit))
+        }
+        let isWhole = task.inpaints && strength == 1
+        let level = sampler.grid.steps[0].from
+        var data: Tensor?
+        if !isWhole || task == .restoredInpainting { data = loop.own(reference.latents(noise.draw)) }
+        if request.denoisingStart != nil, let data, !task.inpaints {
+            return Start(sample: data.rows(of: pictures, among: request.sampling.count))
+        }
+        let unit = noise.draw(latentShape)
+        data = data?.rows(of: pictures, among: request.sampling.count)
+        let sample =
+            isWhole
+            ? sampler.scaled(unit) : data.map { ($0 * level.alpha).adding(unit, scale: level.sigma) } ?? unit
+        let masked = reference.masked.map { loop.own($0(noise.draw)) }
+        guard let mask = reference.mask.map(loop.own), let masked else { return Start(sample: sample) }
+        guard task == .shownInpainting else {
+            return Start(sample: sample, known: data.map { KnownRegion(data: $0, noise: unit, mask: mask) })
+        }
+        let beside = concatenated(
+            [mask.expanded(to: [masked.shape[0], 1, mask.shape[2], mask.shape[3]]), masked], along: 1)
+        return Start(sample: sample, beside: beside)
+    }
+}
+
+extension GenerationPlan {
+    // MARK: Decoding
+
+    /// The pictures of latents `[count, channels, height, width]`.
+    ///
+    /// Pictures are decoded one by one. Where float16 overflows, the autoencoder runs again in float32.
+    /// - Returns: `[count, 3, height, width]` in −1 … 1.
+    /// - Throws: `PipelineError` where a picture is not finite even so.
+    public func pictures(of latents: Tensor, say: (String) -> Void = { _ in }) throws -> Tensor {
+        try inference {
+            var type = model.autoencoderType
+            var autoencoder = try model.buildAutoencoder(type)
+            func decode(_ index: Int) -> Tensor {
+                let own = unscaled(latents.slice(index..<index + 1, of: 0), autoencoder.latentScaling)
+                return autoencoder.decode(own.to(type)).to(.float32)
+            }
+            let pictures = try (0..<latents.shape[0]).map { index in
+                var picture = decode(index)
+                if try !isFinite(picture), type == .float16 {
+                    say(
+                        "warning: float16 overflows in this model's autoencoder, which runs in float32 from here on"
+                    )
+                    type = .float32
+                    autoencoder = try model.buildAutoencoder(type)
+                    picture = decode(index)
+                }
+                guard try isFinite(picture) else {
+                    let layer = LayerWatch.firstNonFiniteLayer { _ = decode(index) }
+                    throw PipelineError(
+                        "the autoencoder gave picture \(index) numbers that are not finite"
+                            + (layer.map { "; the first came out of the layer '\($0)'" } ?? "")
+                            + ": try --dtype float32, or other weights")
+                }
+                return picture
+            }
+            return concatenated(pictures)
+        }
+    }
+
+    private func isFinite(_ tensor: Tensor) throws -> Bool { try tensor.isFinite().all().item(Bool.self) }
+
+    private func unscaled(_ latents: Tensor, _ scaling: LatentScaling) -> Tensor {
+        // diffusers' pipeline that inpaints with Stable Diffusion 3 forgets the shift.
+        if model.source.kind == .stableDiffusion3, task.inpaints { return latents / scaling.factor }
+        return scaling.unscaled(latents)
+    }
+}
+
+extension GenerationModel {
+    /// What the autoencoder computes in.
+    var autoencoderType: ElementType {
+        elementType == .float16 && autoencoder.overflowsInHalf ? .float32 : elementType
+    }
+}
+
+extension Conditions {
+    /// The rows of some pictures: a part has one row for all, or one for each of `count`.
+    fileprivate func rows(of pictures: Range<Int>, among count: Int) -> Conditions {
+        map { $0.rows(of: pictures, among: count) }
+    }
+}
+
+extension Tensor {
+    /// The rows of some pictures, of one row for all, one for each of `count`, or one for each of these.
+    fileprivate func rows(of pictures: Range<Int>, among count: Int) -> Tensor {
+        if shape[0] == pictures.count { return self }
+        if shape[0] == count { return slice(pictures, of: 0) }
+        return expanded(to: Shape([pictures.count] + shape.extents.dropFirst()))
+    }
+
+    /// The tensor so many times over.
+    fileprivate func repeated(_ count: Int) -> Tensor {
+        count == 1 ? self : concatenated(Array(repeating: self, count: count))
+    }
+}

@@ -1,0 +1,154 @@
+import Checkpoints
+import Diffusion
+import Networks
+import Pictures
+import Tensors
+
+/// A request to a model that diffuses latents, checked and resolved: nothing is left to default.
+///
+/// One plan serves them all: text to image, image to image, inpainting, classes. It composes a start, what the
+/// network is told, guidance and a sampler; the loop is that of every model.
+public struct GenerationPlan {
+    /// What is done with the request's reference.
+    enum Task: Equatable {
+        case text
+        case imageToImage
+        /// The network itself is shown the mask and what is under it.
+        case shownInpainting
+        /// The known part is put back after every step.
+        case restoredInpainting
+
+        var inpaints: Bool { self == .shownInpainting || self == .restoredInpainting }
+    }
+
+    let model: GenerationModel
+    let request: GenerationRequest
+    let task: Task
+    /// The steps, and the method that takes them.
+    public let sampler: Sampler
+    /// The process as the sampler sees it.
+    public let scheduler: SchedulerConfiguration
+    /// The process as the network was trained.
+    let own: SchedulerConfiguration
+    /// The solver; none where it is the one of the model's own scheduler.
+    public let solver: SolverName?
+    /// Classifier-free guidance; 1 or less is the conditional branch alone.
+    public let guidance: Double
+    /// The class of each picture, where the model is told one.
+    public let labels: [Int]?
+    /// Height and width of the pictures.
+    public let size: GenerationRequest.Size
+    /// The share of the steps that are taken from a reference on.
+    public let strength: Double?
+
+    /// The number of pictures.
+    public var count: Int { request.sampling.count }
+
+    /// The shape of one picture's latents, `[channels, height, width]`.
+    public var latentShape: Shape {
+        let factor = model.pixelsPerLatent
+        return [model.autoencoder.latentChannels, size.height / factor, size.width / factor]
+    }
+
+    /// Checks a request.
+    /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
+    public init(_ model: GenerationModel, _ request: GenerationRequest) throws {
+        try SamplingPlan.check(request.sampling)
+        self.model = model
+        self.request = request
+        task = try Self.task(model, request)
+        try Self.checkPrompt(model, request)
+        labels = try Self.labels(model, request)
+        strength = try Self.strength(request, task)
+        size = try Self.size(model, request, task)
+        solver = request.sampling.solver
+        var trained = model.scheduler
+        trained.hasSingleTables = model.elementType != .float64
+        own =
+            model.source.kind == .stableDiffusion
+            ? trained.correctedForStableDiffusion(inpaints: task.inpaints, converted: solver != nil)
+            : trained
+        guard own.path != .varianceExploding else {
+            throw PipelineError(
+                "\(model.source.name): networks for \(own.kind.rawValue) are not sampled here")
+        }
+        scheduler = own.configured(for: solver, grid: request.sampling.grid)
+        guidance = try request.sampling.guidance ?? Self.guidance(model, task)
+        guard guidance.isFinite else { throw PipelineError("--guidance is \(guidance): give a number") }
+        sampler = try Self.sampler(model, request, own, task, strength, size)
+        if let initial = request.sampling.initial { try checkInitial(initial) }
+    }
+
+    /// The network's own share of guidance: whether there are two branches.
+    var isGuided: Bool {
+        if case .unet2DCondition(let unet) = model.network, unet.timeCondProjDim != nil { return false }
+        return guidance > 1
+    }
+
+    // MARK: The grid
+
+    private static func sampler(
+        _ model: GenerationModel, _ request: GenerationRequest, _ own: SchedulerConfiguration, _ task: Task,
+        _ strength: Double?, _ size: GenerationRequest.Size
+    ) throws -> Sampler {
+        let steps = try request.sampling.steps ?? Self.steps(model, task)
+        guard (1...1_000_000).contains(steps) else {
+            throw PipelineError("--steps is \(steps): give a number from 1 to 1000000")
+        }
+        var options = SamplerOptions()
+        options.eta = request.sampling.eta
+        if case .mmdit(let transformer) = model.network, own.usesDynamicShift {
+            let side = model.pixelsPerLatent * transformer.patchSize
+            options.shiftExponent = own.shiftExponent(tokens: (size.height / side) * (size.width / side))
+        }
+        func sampler() throws -> Sampler {
+            try own.sampler(
+                request.sampling.solver, steps: steps, grid: request.sampling.grid, options: options)
+        }
+        if let start = request.denoisingStart {
+            let cutoff = try time("--denoising-start", start, own)
+            options.skippedSteps = try sampler().grid.steps.count { ($0.from.time ?? 0) >= cutoff }
+        } else if let strength {
+            // Stable Diffusion 3 rounds the steps that are left up, all others round them down.
+            let left = min(Double(steps) * strength, Double(steps))
+            options.skippedSteps =
+                model.source.kind == .stableDiffusion3 ? Int(Double(steps) - left) : steps - Int(left)
+        }
+        var result = try sampler()
+        if let end = request.denoisingEnd {
+            let cutoff = try time("--denoising-end", end, own)
+            result.grid = result.grid.prefix(result.grid.steps.count { ($0.from.time ?? 0) >= cutoff })
+        }
+        guard !result.grid.steps.isEmpty else {
+            throw PipelineError(
+                "no step of \(steps) is left to take: give more --steps, or more of the process (--strength, --denoising-start, --denoising-end)"
+            )
+        }
+        return result
+    }
+
+    /// The time at a share of the process, from noise to data.
+    private static func time(_ option: String, _ share: Double, _ own: SchedulerConfiguration) throws
+        -> Double
+    {
+        guard share > 0, share < 1 else {
+            throw PipelineError("\(option) is \(share): it must lie between 0 and 1")
+        }
+        let total = Double(own.trainSteps)
+        return (total - share * total).rounded(.toNearestOrEven)
+    }
+
+    private static func steps(_ model: GenerationModel, _ task: Task) throws -> Int {
+        if try model.source.setting("_class_name", as: String.self) == "LatentConsistencyModelPipeline" {
+            return 4
+        }
+        return model.source.kind == .stableDiffusion3 && task == .text ? 28 : 50
+    }
+
+    private static func guidance(_ model: GenerationModel, _ task: Task) throws -> Double {
+        if try model.source.setting("_class_name", as: String.self) == "LatentConsistencyModelPipeline" {
+            return 8.5
+        }
+        return model.source.kind == .stableDiffusionXL && task.inpaints ? 7.5 : model.source.kind.guidance
+    }
+}

@@ -1,0 +1,228 @@
+import Checkpoints
+import Diffusion
+import Layers
+import Networks
+import Storage
+
+extension Inspection {
+    /// A model's parts.
+    public struct Model: Encodable, Sendable {
+        /// A part.
+        public struct Component: Encodable, Sendable {
+            /// The name of its class.
+            public let className: String
+            /// The number of its parameters; absent where it has none, or its class is not known here.
+            public var parameters: Int?
+            /// The parameters of each of its parts, in their order.
+            public var parts: [Part]?
+            /// Of a file: whether its tensors are those of the published model, in names and shapes.
+            public var isPublished: Bool?
+
+            enum CodingKeys: String, CodingKey {
+                case className = "class"
+                case parameters, parts
+                case isPublished = "published"
+            }
+        }
+
+        /// The parameters under one name.
+        public struct Part: Encodable, Sendable, Equatable {
+            /// The name that its parameters begin with.
+            public let name: String
+            /// Their number.
+            public let parameters: Int
+        }
+
+        /// A tensor of a file that no component needs.
+        public struct SetAside: Encodable, Sendable {
+            /// Its name.
+            public let name: String
+            /// Why it is not needed.
+            public let reason: String
+        }
+
+        /// What a file holds beside its components.
+        public struct File: Encodable, Sendable {
+            /// Which published model has this layout.
+            public let layout: CheckpointFamily
+            /// What no component needs.
+            public let setAside: [SetAside]
+            /// What belongs to nothing known.
+            public let strays: [String]
+            /// What cannot be told from the tensors.
+            public let caveats: [String]
+            /// The number of values that are infinite or not a number.
+            public let nonFinite: Int
+
+            enum CodingKeys: String, CodingKey {
+                case layout, strays, caveats
+                case setAside = "set_aside"
+                case nonFinite = "non_finite"
+            }
+        }
+
+        /// The family that the model belongs to.
+        public let family: String
+        /// The number of parameters of all parts.
+        public let parameters: Int
+        /// Their size in millions of bytes as float32.
+        public let float32Megabytes: Double
+        /// The parts by name.
+        public let components: [String: Component]
+        /// What a file holds beside them.
+        public let file: File?
+
+        enum CodingKeys: String, CodingKey {
+            case family, parameters, components, file
+            case float32Megabytes = "float32_megabytes"
+        }
+
+        init(family: String, _ components: [String: Component], file: File? = nil) {
+            self.family = family
+            parameters = components.values.reduce(0) { $0 + ($1.parameters ?? 0) }
+            float32Megabytes = Double(4 * parameters) / 1e6
+            (self.components, self.file) = (components, file)
+        }
+    }
+}
+
+extension Inspection.Model {
+    /// A run folder, a folder in the diffusers layout, or one network's folder, from its configurations alone.
+    init(folder path: String, _ parts: Inspection.Parts) throws {
+        // One network's folder has a config.json; a model's has an index of its parts.
+        guard !Files.exists(path + "/config.json") || Files.exists(path + "/model_index.json") else {
+            let object = try ModelFolder(path).configuration()
+            let network = try KnownNetworks.network(of: object)
+            self.init(
+                family: (try? NetworkConfiguration(object).family) ?? network.className,
+                ["network": try .init(network, object, parts)])
+            return
+        }
+        let layout = try ModelLayout(model: path)
+        let index = try layout.index()
+        var components: [String: Component] = [:]
+        for name in index.keys {
+            guard case .array = index[name], let named = try index.component(name) else { continue }
+            guard !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else {
+                throw PipelineError("\(index.place): '\(name)' cannot be the folder of a component")
+            }
+            components[name] = try Component(named.className, in: "\(layout.path)/\(name)", parts)
+        }
+        self.init(family: try Self.family(index, layout), components)
+    }
+
+    private static func family(_ index: JSONObject, _ layout: ModelLayout) throws -> String {
+        let pipeline = try index.required("_class_name", as: String.self)
+        switch PipelineKind(className: pipeline) {
+        case .pixels: return try layout.networkConfiguration().family
+        case let kind?: return kind.family
+        case nil:
+            guard
+                let family = ["StableDiffusionUpscalePipeline": "sd", "LDMTextToImagePipeline": "ldm"][
+                    pipeline]
+            else {
+                let names = PipelineKind.allCases.flatMap(\.classNames).joined(separator: ", ")
+                throw PipelineError(
+                    "\(index.place): the pipeline '\(pipeline)' is not known here: there are \(names)")
+            }
+            return family
+        }
+    }
+}
+
+extension Inspection.Model.Component {
+    /// A part of a model in its folder; the class is the one that the index names, as in diffusers.
+    fileprivate init(_ className: String, in folder: String, _ parts: Inspection.Parts) throws {
+        if let network = KnownNetworks.network(named: className) {
+            try self.init(network, ModelFolder(folder).configuration(), parts)
+            return
+        }
+        if SchedulerKind(rawValue: className) != nil {
+            let name = "scheduler_config.json"
+            if Files.exists("\(folder)/\(name)") {
+                var object = try ModelFolder(folder).configuration(name, allowsNonFinite: true)
+                object["_class_name"] = .string(className)
+                _ = try object.decoded(SchedulerConfiguration.self)
+            }
+        } else if !Self.uncounted.contains(where: className.hasSuffix) {
+            throw PipelineError(
+                "\(folder): the class '\(className)' is not known here: make sure that the index names the right one"
+            )
+        }
+        self.init(className: className)
+    }
+
+    /// What has no parameters, or none that making pictures needs.
+    private static let uncounted = [
+        "Tokenizer", "TokenizerFast", "FeatureExtractor", "ImageProcessor", "ImageProcessorFast",
+        "StableDiffusionSafetyChecker", "StableDiffusionXLWatermarker",
+    ]
+
+    /// A network from its configuration.
+    init(
+        _ network: any ConfiguredNetwork.Type, _ object: JSONObject, _ parts: Inspection.Parts
+    ) throws {
+        do {
+            let store = try network.shapes(object)
+            let names = parts.names == .original ? OriginalNames(natives: store.names) : nil
+            self.init(
+                className: network.className, parameters: store.parameterCount,
+                parts: store.parts(depth: parts.depth) { names?[$0] }
+                    .map { .init(name: $0.name, parameters: $0.count) })
+        } catch let error as NetworkError {
+            throw PipelineError("\(object.place): \(error)")
+        }
+    }
+}
+
+extension Inspection.Model {
+    /// A single file of a known family, nil where it is none.
+    init?(_ file: SafetensorsFile, _ path: String, _ parts: Inspection.Parts) throws {
+        guard case .family(let family) = CheckpointRecognition(file) else { return nil }
+        let whole: SingleFileCheckpoint
+        do {
+            whole = try SingleFileCheckpoint(file, family: family, allowsStrays: true)
+        } catch let error as CheckpointError where error.place.isEmpty {
+            throw CheckpointError(path, error.problem)
+        }
+        var components: [String: Component] = [:]
+        for (component, object) in whole.configurations {
+            if component.isSchedule {
+                components[component.rawValue] = Component(className: try KnownNetworks.name(in: object))
+                continue
+            }
+            let network = try KnownNetworks.network(of: object)
+            var found = try Component(network, object, parts)
+            let store = try network.shapes(object)
+            let weights = try network.native(whole.weights(of: component))
+            found.isPublished = store.report(on: weights).isComplete
+            if found.isPublished == false {
+                // Sizes of its own: what the file holds is all that is known of it.
+                found.parts = nil
+                found.parameters = weights.names.reduce(0) {
+                    store.buffers.contains($1) ? $0 : $0 + (weights.shape(of: $1)?.elementCount ?? 0)
+                }
+            }
+            components[component.rawValue] = found
+        }
+        self.init(
+            family: family.kind.family, components,
+            file: File(
+                layout: family, setAside: whole.setAside.map { SetAside(name: $0.name, reason: $0.reason) },
+                strays: whole.strays, caveats: family.caveats, nonFinite: file.nonFiniteCount()))
+    }
+}
+
+extension PipelineKind {
+    /// The family of its models, in a word.
+    fileprivate var family: String {
+        switch self {
+        case .pixels: "ddpm"
+        case .stableDiffusion: "sd"
+        case .stableDiffusionXL: "sdxl"
+        case .stableDiffusion3: "sd3"
+        case .latentDiffusion: "ldm"
+        case .diffusionTransformer: "dit"
+        }
+    }
+}

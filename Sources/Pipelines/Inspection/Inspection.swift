@@ -1,0 +1,134 @@
+import Checkpoints
+import Foundation
+import Layers
+import Pictures
+import Storage
+
+/// What is in a model, a file of tensors or a picture.
+public enum Inspection: Encodable, Sendable {
+    /// A model or one of its networks.
+    case model(Model)
+    /// An exactly solvable model.
+    case analytic(AnalyticModel.Facts)
+    /// A safetensors file.
+    case tensors(Tensors)
+    /// A picture with what was written into it.
+    case picture(PictureFacts)
+
+    /// Which parts of networks are told apart, and how they are called.
+    public struct Parts: Sendable {
+        /// Whose names parts have.
+        public enum Names: String, Sendable, CaseIterable {
+            /// Those of the folders in the diffusers layout.
+            case native
+            /// Those of the latent-diffusion code, whole, for the networks that come from it:
+            /// `model.diffusion_model.input_blocks`.
+            case original
+        }
+
+        /// Whose names parts have.
+        public var names: Names
+        /// How many words of a module's dotted name make a part.
+        public var depth: Int
+
+        /// Parts of the first level; of the original names, the first level inside a network's halves.
+        public init(names: Names = .native, depth: Int? = nil) {
+            (self.names, self.depth) = (names, depth ?? (names == .native ? 1 : 3))
+        }
+    }
+
+    /// What a safetensors file holds.
+    public struct Tensors: Encodable, Sendable {
+        /// One tensor.
+        public struct Entry: Encodable, Sendable {
+            /// Its name.
+            public let name: String
+            /// Its type, as the file calls it.
+            public let dtype: String
+            /// Its extents.
+            public let shape: [Int]
+        }
+
+        /// The number of values in all tensors.
+        public let parameters: Int
+        /// The tensors.
+        public let tensors: [Entry]
+        /// The free texts.
+        public let metadata: [String: String]
+        /// The number of values that are infinite or not a number.
+        public let nonFinite: Int
+
+        enum CodingKeys: String, CodingKey {
+            case parameters, tensors, metadata
+            case nonFinite = "non_finite"
+        }
+    }
+
+    /// What a picture's file says.
+    public struct PictureFacts: Encodable, Sendable {
+        /// Pixels.
+        public let width: Int
+        /// Pixels.
+        public let height: Int
+        /// `png`, `jpeg`, `webp`
+        public let format: String
+        /// The texts in it, by keyword.
+        public let texts: [String: String]
+    }
+
+    /// Looks at a path.
+    /// - Throws: an error of the room that the path belongs to, one sentence.
+    public init(_ path: String, parts: Parts = Parts()) throws {
+        if let file = AnalyticModel.path(of: path) {
+            self = .analytic(try AnalyticModel(contentsOf: file).facts())
+            return
+        }
+        guard Files.exists(path) else {
+            throw PipelineError("there is no '\(path)': give a model, a .safetensors file or a picture")
+        }
+        if Files.isFolder(path) {
+            self = .model(try Model(folder: path, parts))
+        } else if path.lowercased().hasSuffix(".safetensors") {
+            let file = try SafetensorsFile(path: path)
+            self = try Model(file, path, parts).map(Inspection.model) ?? .tensors(Tensors(file))
+        } else if let format = try? CheckpointFormat(of: path), format.isPickled {
+            throw PipelineError(
+                "\(path) is a pickle, which can run any code where it is read: convert it first, on a machine where that does no harm ('langevin convert \(path) OUT.safetensors')"
+            )
+        } else {
+            self = .picture(try Self.picture(path))
+        }
+    }
+
+    /// The facts alone, without the word for what was looked at.
+    public func encode(to encoder: any Encoder) throws {
+        switch self {
+        case .model(let value): try value.encode(to: encoder)
+        case .analytic(let value): try value.encode(to: encoder)
+        case .tensors(let value): try value.encode(to: encoder)
+        case .picture(let value): try value.encode(to: encoder)
+        }
+    }
+
+    private static func picture(_ path: String) throws -> PictureFacts {
+        let url = URL(fileURLWithPath: path)
+        let header = try Picture.header(of: url)
+        let texts =
+            header.format == .png ? try Picture.textChunks(of: url) : []
+        return PictureFacts(
+            width: header.width, height: header.height, format: header.format.rawValue,
+            texts: Dictionary(texts.map { ($0.keyword, $0.text) }, uniquingKeysWith: { first, _ in first }))
+    }
+}
+
+extension Inspection.Tensors {
+    init(_ file: SafetensorsFile) {
+        let entries = file.header.entries.map { name, entry in
+            Entry(name: name, dtype: entry.type.rawValue, shape: entry.dimensions)
+        }
+        self.init(
+            parameters: entries.reduce(0) { $0 + $1.shape.reduce(1, *) }, tensors: entries,
+            metadata: Dictionary(file.metadata.map { ($0, $1) }, uniquingKeysWith: { first, _ in first }),
+            nonFinite: file.nonFiniteCount())
+    }
+}

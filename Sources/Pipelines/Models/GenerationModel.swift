@@ -1,0 +1,122 @@
+import Checkpoints
+import Diffusion
+import Layers
+import Networks
+import Tensors
+
+/// How a model is kept small in memory. Pictures stay the same to rounding, except where said.
+public struct MemoryOptions: Sendable, Equatable {
+    /// How the matrices of text encoders are kept; 8 bits change the picture a little.
+    public var textEncoders = MatrixFormat.full
+    /// How many heads of attention the U-Net computes at once.
+    public var attentionSlicing = AttentionSlicing.whole
+    /// Whether large pictures pass through the autoencoder piece by piece, which changes them a little.
+    public var tilesAutoencoder = false
+
+    /// Everything whole.
+    public init() {}
+}
+
+/// A model that diffuses latents, opened: its configurations are read and checked, its weights are taken when a
+/// part is asked for.
+public struct GenerationModel: Sendable {
+    /// Where its parts are.
+    public let source: ModelSource
+    /// The process, and how to sample it, as the folder says.
+    public let scheduler: SchedulerConfiguration
+    /// The denoising network's configuration.
+    public let network: NetworkConfiguration
+    /// The autoencoder's configuration.
+    public let autoencoder: AutoencoderConfiguration
+    /// The table of classes, where a U-Net attends to one.
+    public let classes: ClassEmbedderConfiguration?
+    /// The element type of all arithmetic.
+    public let elementType: ElementType
+    /// Where the parts run.
+    public let device: Device
+    /// How it is kept small.
+    public let memory: MemoryOptions
+
+    /// Reads a model's configurations.
+    /// - Throws: an error that names the file and the key, one sentence.
+    public init(
+        _ source: ModelSource, elementType: ElementType = .float32, on device: Device = .cpu,
+        memory: MemoryOptions = MemoryOptions()
+    ) throws {
+        guard source.kind != .pixels else {
+            throw PipelineError("\(source.path) is a model on pixels, without prompts: use 'langevin sample'")
+        }
+        self.source = source
+        scheduler = try source.scheduler()
+        network = try source.explaining(source.kind.networkComponent) {
+            try NetworkConfiguration(source.configuration(of: source.kind.networkComponent))
+        }
+        autoencoder = try source.explaining(source.kind.autoencoderComponent) {
+            try AutoencoderConfiguration(source.configuration(of: source.kind.autoencoderComponent))
+        }
+        classes =
+            try source.kind == .latentDiffusion && source.has(.classEmbedder)
+            ? ClassEmbedder.configuration(source.configuration(of: .classEmbedder)) : nil
+        (self.elementType, self.device, self.memory) = (elementType, device, memory)
+        try checkNetwork()
+    }
+
+    /// Throws where the denoising network is not one of this kind of pipeline.
+    private func checkNetwork() throws {
+        let fits =
+            switch (source.kind, network) {
+            case (.stableDiffusion, .unet2DCondition), (.stableDiffusionXL, .unet2DCondition),
+                (.stableDiffusion3, .mmdit), (.diffusionTransformer, .dit):
+                true
+            case (.latentDiffusion, .unet2D): classes == nil
+            case (.latentDiffusion, .unet2DCondition): classes != nil
+            default: false
+            }
+        guard fits else {
+            let table = source.kind == .latentDiffusion ? " and a table of classes or none" : ""
+            throw PipelineError(
+                "\(source.path): a \(network.className)\(table) is not what this pipeline samples: look at model_index.json"
+            )
+        }
+    }
+
+    /// Pixels along each side of the square that one latent stands for.
+    var pixelsPerLatent: Int { autoencoder.pixelsPerLatent }
+
+    /// The network, with its weights.
+    func buildNetwork() throws -> any NoiseNetwork {
+        func build<Network: ConfiguredNetwork>(_ type: Network.Type) throws -> Network {
+            try source.build(type, source.kind.networkComponent, elementType: elementType, on: device)
+        }
+        switch network {
+        case .unet2DCondition:
+            var unet = try build(UNet2DCondition.self)
+            unet.attentionSlicing = memory.attentionSlicing
+            return unet
+        case .unet2D: return try build(UNet2D.self)
+        case .annotated: return try build(AnnotatedUNet.self)
+        case .dit: return try build(DiT.self)
+        case .mmdit: return try build(MMDiT.self)
+        }
+    }
+
+    /// The autoencoder, with its weights.
+    func buildAutoencoder(_ elementType: ElementType? = nil) throws -> any PictureAutoencoder {
+        try autoencoder.build(
+            source.kind.autoencoderComponent, of: source, elementType: elementType ?? self.elementType,
+            on: device, isTiled: memory.tilesAutoencoder)
+    }
+}
+
+extension PipelineKind {
+    /// The part that denoises.
+    public var networkComponent: ModelComponent {
+        switch self {
+        case .stableDiffusion3, .diffusionTransformer: .transformer
+        case .pixels, .stableDiffusion, .stableDiffusionXL, .latentDiffusion: .unet
+        }
+    }
+
+    /// The part between pictures and latents.
+    public var autoencoderComponent: ModelComponent { self == .latentDiffusion ? .vqvae : .vae }
+}

@@ -1,0 +1,251 @@
+import Checkpoints
+import Diffusion
+import Layers
+import Networks
+import Storage
+import Tensors
+import Tokenizers
+
+/// Where the parts of a model are: in a folder of the diffusers layout, or in one file of its original
+/// layout. Nothing is read before it is asked for, and weights are mapped, so that opening costs next to
+/// nothing however large the model is.
+public struct ModelSource: Sendable {
+    private enum Place: Sendable {
+        case folder
+        /// A file, and the folder that its configurations and tokenizers are in where they are not the
+        /// published ones.
+        case file(SingleFileCheckpoint, configurations: ModelLayout?)
+    }
+
+    /// The folder or the file.
+    public let path: String
+    /// A short name for messages and receipts.
+    public let name: String
+    /// What the model makes pictures from and with.
+    public let kind: PipelineKind
+    private let place: Place
+    /// `model_index.json`; empty for a file without a folder of configurations.
+    private let index: JSONObject
+    private let variant: String?
+
+    /// Opens a model.
+    ///
+    /// - Parameters:
+    ///   - model: a run folder, a folder in the diffusers layout, or a `.safetensors` file in the original one.
+    ///   - configurations: for a file, a folder in the diffusers layout whose configurations and tokenizers
+    ///     describe it; the published ones of its family where `nil`.
+    ///   - variant: the set of weights in a folder, such as `fp16`; the plain one where `nil`, or the only
+    ///     one there is.
+    ///   - usesAverage: for a file, whether the moving average of its network is taken.
+    /// - Throws: `PipelineError` or `CheckpointError` that says what is there instead.
+    public init(
+        _ model: String, configurations: String? = nil, variant: String? = nil, usesAverage: Bool = false
+    ) throws {
+        self.variant = variant
+        let described = try configurations.map { try ModelLayout(model: $0) }
+        guard Files.isFolder(model) || !Files.exists(model) else {
+            path = model
+            let file = try Self.open(model, usesAverage: usesAverage, headWidth: described?.headWidth())
+            place = .file(file, configurations: described)
+            name = model.split(separator: "/").last.map { String($0.prefix { $0 != "." }) } ?? model
+            index = try described?.index() ?? JSONObject(place: model)
+            kind = file.family.kind
+            return
+        }
+        guard described == nil else {
+            throw PipelineError("\(model) is a folder and describes itself: leave out --config")
+        }
+        let layout = try ModelLayout(model: model)
+        (path, name, place, index) = (layout.path, layout.name, .folder, try layout.index())
+        let pipeline = try index.required("_class_name", as: String.self)
+        guard let known = PipelineKind(className: pipeline) else {
+            let names = PipelineKind.allCases.flatMap(\.classNames).joined(separator: ", ")
+            throw PipelineError(
+                "\(index.place): the pipeline '\(pipeline)' is not known here: there are \(names)")
+        }
+        kind = known
+    }
+
+    private static func open(_ path: String, usesAverage: Bool, headWidth: Int?) throws
+        -> SingleFileCheckpoint
+    {
+        guard try !CheckpointFormat(of: path).isPickled else {
+            throw PipelineError(
+                "\(path) is a pickle, which can run any code where it is read: convert it first, on a machine where that does no harm ('langevin convert \(path) OUT.safetensors')"
+            )
+        }
+        do {
+            return try SingleFileCheckpoint(
+                SafetensorsFile(path: path), usesAverage: usesAverage, headWidth: headWidth)
+        } catch let error as CheckpointError where error.place.isEmpty {
+            throw CheckpointError(path, error.problem)
+        }
+    }
+
+    /// The file taken apart; `nil` for a folder.
+    public var file: SingleFileCheckpoint? {
+        if case .file(let file, _) = place { return file }
+        return nil
+    }
+
+    // MARK: Parts
+
+    /// Whether the model has a part. A part that the index gives as `[null, null]`, or not at all, is absent.
+    public func has(_ component: ModelComponent) throws -> Bool {
+        switch place {
+        case .folder: try className(of: component) != nil
+        case .file(let file, _): component.isSchedule || file.components.contains(component)
+        }
+    }
+
+    /// The class that the index names for a part; `nil` where the part is absent.
+    public func className(of component: ModelComponent) throws -> String? {
+        try index.component(component.rawValue)?.className
+    }
+
+    /// The configuration of a part.
+    /// - Throws: `CheckpointError` where there is none.
+    public func configuration(of component: ModelComponent) throws -> JSONObject {
+        if let folder = describing(component) {
+            guard !component.isSchedule else {
+                return try folder.configuration("scheduler_config.json", allowsNonFinite: true)
+            }
+            return try folder.configuration()
+        }
+        guard case .file(let file, _) = place, let found = file.configurations[component] else {
+            throw PipelineError("\(path): there is no \(component.rawValue) in this model")
+        }
+        return found
+    }
+
+    /// The folder with the configuration of a part, `nil` where the family's own is taken.
+    private func describing(_ component: ModelComponent) -> ModelFolder? {
+        switch place {
+        case .folder: ModelFolder("\(path)/\(component.rawValue)")
+        case .file(_, let layout): layout.map { ModelFolder("\($0.path)/\(component.rawValue)") }
+        }
+    }
+
+    /// The tensors of a part, under the names of its folder in the diffusers layout.
+    /// - Throws: `CheckpointError` where there are none.
+    public func weights(of component: ModelComponent) throws -> any TensorSource {
+        switch place {
+        case .file(let file, _): try file.weights(of: component)
+        case .folder:
+            try ModelFolder("\(path)/\(component.rawValue)").anyWeights(variant: variant)
+        }
+    }
+
+    /// Builds a part with its weights.
+    ///
+    /// - Parameters:
+    ///   - elementType: what its parameters become; they share the file's memory where they are that already.
+    ///   - device: where they go.
+    ///   - matrices: how the matrices of linear layers are kept.
+    /// - Throws: `CheckpointError`, or `PipelineError` with a report of the tensors that do not fit.
+    public func build<Network: ConfiguredNetwork>(
+        _ type: Network.Type, _ component: ModelComponent, elementType: ElementType = .float32,
+        on device: Device = .cpu, matrices: MatrixFormat = .full
+    ) throws -> Network {
+        let store = ParameterStore(
+            .loaded(try type.native(weights(of: component))), elementType: elementType, on: device,
+            matrices: matrices)
+        let object = try configuration(of: component)
+        return try explaining(component) {
+            let configuration = try type.configuration(object)
+            return try store.build { try Network(configuration, $0) }
+        }
+    }
+
+    /// Runs a body whose complaints about a network become errors that name its place.
+    func explaining<Result>(_ component: ModelComponent, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as LoadError {
+            throw PipelineError("\(path), \(component.rawValue): \(error)")
+        } catch let error as NetworkError {
+            throw PipelineError("\(path), configuration of \(component.rawValue): \(error)")
+        }
+    }
+
+    /// The process and how to sample it. The class is the one that the index names, as in diffusers.
+    public func scheduler() throws -> SchedulerConfiguration {
+        var object = try configuration(of: .scheduler)
+        if let named = try className(of: .scheduler) { object["_class_name"] = .string(named) }
+        return try object.decoded()
+    }
+
+    /// The sha256 of the file, or of the denoising network's weights.
+    /// - Throws: `PipelineError` where it cannot be read.
+    public func weightsDigest() throws -> String {
+        switch place {
+        case .file: try digest(ofFile: path)
+        case .folder: try ModelFolder("\(path)/\(kind.networkComponent.rawValue)").weightsDigest()
+        }
+    }
+
+    /// The folder of a tokenizer, `nil` where the program's own must do.
+    func tokenizerFolder(_ name: String) -> String? {
+        switch place {
+        case .folder: "\(path)/\(name)"
+        case .file(_, let layout): layout.map { "\($0.path)/\(name)" }
+        }
+    }
+
+    /// A value of `model_index.json`; `nil` where the index does not say.
+    func setting<Value: JSONReadable>(_ key: String, as type: Value.Type = Value.self) throws -> Value? {
+        try index.optional(key)
+    }
+}
+
+extension JSONObject {
+    /// What an index says of a part: `["diffusers", "UNet2DModel"]`; `nil` where the part is absent or
+    /// `[null, null]`.
+    func component(_ name: String) throws -> (library: String, className: String)? {
+        guard let entry: JSONValue = try optional(name) else { return nil }
+        if case .array(let parts) = entry, parts.count == 2, parts.allSatisfy({ $0 == .null }) { return nil }
+        guard let pair = [String](json: entry), pair.count == 2 else {
+            throw PipelineError(
+                "\(place): '\(name)' must be a list of a library and a class, such as [\"diffusers\", \"UNet2DModel\"]"
+            )
+        }
+        return (pair[0], pair[1])
+    }
+}
+
+extension ModelFolder {
+    /// The weights of a variant; where none is named, the plain ones, or else those in half precision.
+    func anyWeights(variant: String?) throws -> any TensorSource {
+        guard variant == nil else { return try weights(variant: variant) }
+        let plain = Result { try weights() }
+        if case .success(let source) = plain { return source }
+        for half in ["fp16", "bf16"] where has(variant: half) { return try weights(variant: half) }
+        return try plain.get()
+    }
+
+    private func has(variant: String) -> Bool {
+        ["diffusion_pytorch_model", "model"].map { WeightsFileName(base: $0, variant: variant) }
+            .contains { Files.exists("\(path)/\($0.single)") || Files.exists("\(path)/\($0.index)") }
+    }
+}
+
+extension CheckpointFamily {
+    /// What the published tokenizer of a text encoder fills prompts up with.
+    func padding(of component: ModelComponent) -> CLIPTokenizer.Padding {
+        let isVersion2 = [.stableDiffusion2, .stableDiffusion2Inpainting, .upscaler4].contains(self)
+        return component == .textEncoder2 || isVersion2 ? .exclamationMark : .end
+    }
+
+    /// What models of this family make pictures from and with.
+    var kind: PipelineKind {
+        switch self {
+        case .stableDiffusion1, .stableDiffusion1Inpainting, .stableDiffusion2, .stableDiffusion2Inpainting,
+            .upscaler4:
+            .stableDiffusion
+        case .stableDiffusionXL, .stableDiffusionXLRefiner: .stableDiffusionXL
+        case .stableDiffusion3Medium, .stableDiffusion35Medium, .stableDiffusion35Large: .stableDiffusion3
+        case .latentDiffusionVQ4, .latentDiffusionVQ8: .latentDiffusion
+        case .diffusionTransformer: .diffusionTransformer
+        }
+    }
+}

@@ -1,0 +1,233 @@
+import Checkpoints
+import Layers
+import Networks
+import Tensors
+import Tokenizers
+
+/// What the text encoders of a model make of a prompt.
+struct TextEmbedding {
+    /// What the network attends to, `[1, tokens, width]`.
+    var context: Tensor
+    /// The text as a whole, `[1, width]`, where the network wants it.
+    var pooled: Tensor?
+
+    /// The same without any text in it.
+    var zeros: TextEmbedding {
+        TextEmbedding(context: context * 0, pooled: pooled.map { $0 * 0 })
+    }
+}
+
+/// From prompts to what a network is told. Each encoder is opened, asked once, and let go of before the next.
+struct TextEncoding {
+    /// Where tokenizers and encoders are.
+    let source: ModelSource
+    /// The element type of the encoders' arithmetic.
+    let elementType: ElementType
+    /// Where they run.
+    let device: Device
+    /// How their matrices are kept.
+    let matrices: MatrixFormat
+    /// Layers of CLIP that are left out for the wanted prompt; never for the unwanted one, as in diffusers.
+    let clipSkip: Int
+    /// Whether `(word:1.2)` in prompts is a weight.
+    let weighsWords: Bool
+    /// Hears what was cut off.
+    let say: (String) -> Void
+
+    /// A prompt, and how it is read.
+    struct Prompt {
+        var text: String
+        var isNegative = false
+    }
+
+    /// The embeddings of prompts, in their order.
+    /// - Throws: an error about the files; `PipelineError` where an embedding is not finite.
+    func embeddings(of prompts: [Prompt]) throws -> [TextEmbedding] {
+        switch source.kind {
+        case .stableDiffusionXL: try forXL(prompts)
+        case .stableDiffusion3: try forStableDiffusion3(prompts)
+        default: try forStableDiffusion(prompts)
+        }
+    }
+
+    // MARK: Families
+
+    /// The last layer's states, normed.
+    private func forStableDiffusion(_ prompts: [Prompt]) throws -> [TextEmbedding] {
+        let encoder = try build(CLIPText.self, .textEncoder)
+        let tokenizer = try clipTokenizer(.textEncoder, encoder.configuration)
+        return try prompts.map { prompt in
+            let tokens = tokenized(prompt.text, tokenizer, length: nil)
+            let ids = try ids(tokens, of: .textEncoder, knowing: encoder.configuration.vocabSize)
+            let output = encoder(ids, mask: encoder.configuration.useAttentionMask ? mask(tokens) : nil)
+            let skipped = try skipped(prompt, of: output, leaving: 0)
+            return TextEmbedding(
+                context: weighted(output.states(skipping: skipped), by: tokens))
+        }.map { try finite($0, .textEncoder) }
+    }
+
+    /// The last states but one of both encoders side by side, and the second one's projected text. The refiner
+    /// has the second only.
+    private func forXL(_ prompts: [Prompt]) throws -> [TextEmbedding] {
+        let first = try source.has(.textEncoder) ? clip(prompts, .textEncoder, isProjected: false) : nil
+        let second = try clip(prompts, .textEncoder2, isProjected: true)
+        return try prompts.indices.map { index in
+            let parts = [first?[index].context, second[index].context].compactMap(\.self)
+            guard Set(parts.map { $0.shape[1] }).count == 1 else {
+                throw PipelineError(
+                    "\(source.path): the tokenizers make texts of \(parts.map { $0.shape[1] }) tokens, which must be equal"
+                )
+            }
+            return TextEmbedding(context: concatenated(parts, along: -1), pooled: second[index].pooled)
+        }
+    }
+
+    /// CLIP's states side by side, zeros to T5's width, and T5's states after them. An encoder that is absent
+    /// gives zeros.
+    /// Source: Esser et al. 2024 (arXiv:2403.03206), section 4 and figure 2.
+    private func forStableDiffusion3(_ prompts: [Prompt]) throws -> [TextEmbedding] {
+        guard case .mmdit(let network) = try NetworkConfiguration(source.configuration(of: .transformer))
+        else { throw PipelineError("\(source.path): the transformer is not one of Stable Diffusion 3") }
+        func present(_ component: ModelComponent) throws -> [TextEmbedding]? {
+            try source.has(component) ? clip(prompts, component, isProjected: true) : nil
+        }
+        let found = try [present(.textEncoder), present(.textEncoder2)]
+        let width = network.pooledProjectionDim
+        let known = found.compactMap { $0?.first?.pooled?.shape[1] }
+        let length = found.compactMap { $0?.first?.context.shape[1] }.first ?? 77
+        // What the absent one would have given: CLIP's states are as wide as its projection.
+        let missing = max(0, width - known.reduce(0, +)) / max(1, 2 - known.count)
+        let sequence = try source.has(.textEncoder3) ? t5(prompts) : nil
+        return prompts.indices.map { index in
+            let clips = found.map { embeddings in
+                embeddings?[index]
+                    ?? TextEmbedding(context: zeros([1, length, missing]), pooled: zeros([1, missing]))
+            }
+            let states = concatenated(clips.map(\.context), along: -1)
+            let joint = network.jointAttentionDim
+            let later = sequence?[index] ?? zeros([1, Self.t5Length, joint])
+            return TextEmbedding(
+                context: concatenated(
+                    [states.padded([0, later.shape[2] - states.shape[2]]), later], along: 1),
+                pooled: concatenated(clips.map { $0.pooled! }, along: -1))
+        }
+    }
+
+    private static let t5Length = 256
+
+    // MARK: Encoders
+
+    /// The last states but one and, where it is projected, the text as a whole.
+    private func clip(_ prompts: [Prompt], _ component: ModelComponent, isProjected: Bool) throws
+        -> [TextEmbedding]
+    {
+        let projected = isProjected ? try build(CLIPTextWithProjection.self, component) : nil
+        let encoder = try projected?.text ?? build(CLIPText.self, component)
+        let tokenizer = try clipTokenizer(component, encoder.configuration)
+        return try prompts.map { prompt in
+            let tokens = tokenized(prompt.text, tokenizer, length: nil)
+            let ids = try ids(tokens, of: component, knowing: encoder.configuration.vocabSize)
+            let both = projected.map { $0(ids) }
+            let output = both?.output ?? encoder(ids)
+            let skipped = try skipped(prompt, of: output, leaving: 1)
+            let states = output.states(skipping: 1 + skipped, normed: false)
+            return TextEmbedding(context: weighted(states, by: tokens), pooled: both?.embedding)
+        }.map { try finite($0, component) }
+    }
+
+    /// T5's states; `nil` for a file that comes without its tokenizer.
+    private func t5(_ prompts: [Prompt]) throws -> [Tensor]? {
+        guard let folder = tokenizerFolder(.textEncoder3) else {
+            say("note: T5 is left out, because its tokenizer is not in the file: give --config FOLDER for it")
+            return nil
+        }
+        let encoder = try build(T5Encoder.self, .textEncoder3)
+        let tokenizer = try T5Tokenizer(folder: folder)
+        return try prompts.map { prompt in
+            let tokens = tokenized(prompt.text, tokenizer, length: Self.t5Length)
+            let ids = try ids(tokens, of: .textEncoder3, knowing: encoder.configuration.vocabSize)
+            let states = weighted(encoder(ids).last, by: tokens)
+            return try finite(TextEmbedding(context: states), .textEncoder3).context
+        }
+    }
+
+    private func build<Network: ConfiguredNetwork>(_ type: Network.Type, _ component: ModelComponent) throws
+        -> Network
+    {
+        try source.build(type, component, elementType: elementType, on: device, matrices: matrices)
+    }
+
+    private func skipped(_ prompt: Prompt, of output: CLIPTextOutput, leaving least: Int) throws -> Int {
+        guard !prompt.isNegative, clipSkip > 0 else { return 0 }
+        let most = output.states.count - 1 - least
+        guard clipSkip <= most else {
+            throw PipelineError("--clip-skip is \(clipSkip): this text encoder allows 0 to \(most)")
+        }
+        return clipSkip
+    }
+
+    // MARK: Tokens
+
+    private func clipTokenizer(_ component: ModelComponent, _ configuration: CLIPTextConfiguration) throws
+        -> CLIPTokenizer
+    {
+        let tokenizer =
+            try tokenizerFolder(component).map { try CLIPTokenizer(folder: $0) }
+            ?? .published(padding: source.file?.family.padding(of: component) ?? .end)
+        guard tokenizer.length <= configuration.maxPositionEmbeddings else {
+            throw PipelineError(
+                "\(source.path): the tokenizer makes texts of \(tokenizer.length) tokens, and \(component.rawValue) knows \(configuration.maxPositionEmbeddings) places"
+            )
+        }
+        return tokenizer
+    }
+
+    /// The folder of an encoder's tokenizer, `nil` for a file, which holds none.
+    private func tokenizerFolder(_ component: ModelComponent) -> String? {
+        source.tokenizerFolder(component.rawValue.replacing("text_encoder", with: "tokenizer"))
+    }
+
+    private func tokenized(_ text: String, _ tokenizer: some TextTokenizer, length: Int?) -> TokenizedPrompt {
+        let parts = weighsWords ? WeightedText.parts(of: text) : [WeightedText(text)]
+        let tokens = tokenizer.encode(parts, length: length)
+        if let warning = tokens.warning { say("warning: \(warning)") }
+        return tokens
+    }
+
+    /// `[1, tokens]`
+    private func ids(_ tokens: TokenizedPrompt, of component: ModelComponent, knowing count: Int) throws
+        -> Tensor
+    {
+        guard let most = tokens.ids.max(), most < count else {
+            throw PipelineError(
+                "\(source.path): the tokenizer gives the token \(tokens.ids.max() ?? 0), and \(component.rawValue) knows \(count) (vocab_size): they are of different models"
+            )
+        }
+        return Tensor(tokens.ids.map { Int64($0) }).unsqueezed(0).to(device)
+    }
+
+    private func mask(_ tokens: TokenizedPrompt) -> Tensor {
+        Tensor(tokens.ids.indices.map { Int64($0 < tokens.tokenCount ? 1 : 0) }).unsqueezed(0).to(device)
+    }
+
+    /// States times the weights of their tokens; their mean stays what it was, as AUTOMATIC1111 has it.
+    private func weighted(_ states: Tensor, by tokens: TokenizedPrompt) -> Tensor {
+        guard tokens.weights.contains(where: { $0 != 1 }) else { return states }
+        let weights = Tensor(tokens.weights).to(states.elementType).to(states.device).reshaped([1, -1, 1])
+        let weighted = states * weights
+        return weighted * (states.mean() / weighted.mean())
+    }
+
+    private func zeros(_ shape: Shape) -> Tensor { .zeros(shape, elementType, on: device) }
+
+    private func finite(_ embedding: TextEmbedding, _ component: ModelComponent) throws -> TextEmbedding {
+        for tensor in [embedding.context, embedding.pooled].compactMap(\.self) {
+            guard try tensor.isFinite().all().item(Bool.self) else {
+                throw PipelineError(
+                    "\(component.rawValue) gave numbers that are not finite for the prompt: try --dtype float32, or other weights"
+                )
+            }
+        }
+        return embedding
+    }
+}

@@ -1,0 +1,254 @@
+import ArgumentParser
+import Checkpoints
+import Diffusion
+import Foundation
+import Layers
+import Networks
+import Pictures
+import Pipelines
+import Tensors
+
+struct Generate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make pictures from a prompt.",
+        discussion: """
+            Picture i of a call uses seed S + i, whatever the batch size and device. With --image the picture is \
+            changed (--strength says how much); with --mask only its white part is.
+            """)
+
+    @Argument(help: "What the pictures shall show.")
+    var prompt: String
+
+    @Option(
+        help:
+            "A folder in the diffusers layout, or a .safetensors file in the original layout of Stable Diffusion."
+    )
+    var model: String?
+
+    @Option(
+        name: [.short, .long],
+        help:
+            "A picture (.png .jpg .webp; a sheet where there are several and no %d), .safetensors for the raw latents 'samples', or a folder."
+    )
+    var output: String
+
+    @Option(help: "What the pictures shall not show; takes the place of the unconditional branch.")
+    var negativePrompt: String?
+
+    @Option(help: "The number of pictures.")
+    var count = 1
+
+    @OptionGroup var sampling: SamplingOptions
+
+    @Option(help: "How the steps are spread; the model's own way where not given.")
+    var grid: GridName?
+
+    @Option(help: "How far guidance is brought back to the spread of the conditional branch, 0 to 1.")
+    var guidanceRescale = 0.0
+
+    @Option(help: "Layers of CLIP that are left out at its end.")
+    var clipSkip = 0
+
+    @Flag(help: "Read (word:1.2), (word) and [word] in prompts as weights.")
+    var promptWeights = false
+
+    @Option(help: "Start from the tensor 'latents' of a safetensors file instead of drawing noise.")
+    var initial: String?
+
+    @Option(help: "Width in pixels.")
+    var width: Int?
+
+    @Option(help: "Height in pixels.")
+    var height: Int?
+
+    @OptionGroup var reference: ReferenceOptions
+    @OptionGroup var sizes: SizeOptions
+    @OptionGroup var memory: MemoryFlags
+
+    @Option(help: "The most pictures that pass through the network at once.")
+    var batchSize: Int?
+
+    @Option(help: "For a file: a folder in the diffusers layout with its configurations and tokenizers.")
+    var config: String?
+
+    @Option(help: "The set of weights in the model's folder, such as fp16.")
+    var variant: String?
+
+    @Flag(help: "Print one JSON object at the end.")
+    var json = false
+
+    @OptionGroup var compute: ComputeOptions
+
+    func run() throws {
+        let start = ContinuousClock().now
+        let device = try compute.open()
+        let output = try SampleOutput(output, count: count)
+        guard let model else {
+            throw PipelineError("no model comes with this version: give --model MODEL")
+        }
+        let source = try ModelSource(model, configurations: config, variant: variant)
+        for caveat in source.file?.family.caveats ?? [] where config == nil { say("note: \(caveat)") }
+        let request = try request()
+        let opened = try open(source, on: device)
+        guard let refiner = reference.refiner else {
+            return try GenerationRun(GenerationPlan(opened, request), output, since: start).run(
+                printing: json)
+        }
+        let second = try open(ModelSource(refiner, variant: variant), on: device)
+        let share = reference.denoisingEnd ?? 0.8
+        var first = request
+        first.denoisingEnd = share
+        try GenerationRun(GenerationPlan(opened, first), output, since: start) { latents in
+            var rest = request
+            (rest.denoisingStart, rest.denoisingEnd, rest.strength) = (share, nil, nil)
+            (rest.reference, rest.mask, rest.sampling.initial) = (.latents(latents), nil, nil)
+            (rest.sampling.width, rest.sampling.height) = (nil, nil)
+            return try GenerationPlan(second, rest)
+        }.run(printing: json)
+    }
+
+    private func open(_ source: ModelSource, on device: Device) throws -> GenerationModel {
+        try GenerationModel(source, elementType: compute.dtype, on: device, memory: memory.options)
+    }
+
+    private func request() throws -> GenerationRequest {
+        var request = GenerationRequest()
+        request.sampling = sampling.request(count: count)
+        request.sampling.grid = grid
+        (request.sampling.width, request.sampling.height) = (width, height)
+        request.sampling.batchSize = batchSize.map { max(1, $0) }
+        if let initial {
+            request.sampling.initial = try SafetensorsFile(path: initial).tensor(named: "latents")
+        }
+        (request.prompt, request.negativePrompt) = (prompt, negativePrompt)
+        (request.guidanceRescale, request.clipSkip) = (guidanceRescale, clipSkip)
+        request.weighsWords = promptWeights
+        try reference.set(&request)
+        sizes.set(&request)
+        return request
+    }
+}
+
+/// What pictures start from.
+struct ReferenceOptions: ParsableArguments {
+    @Option(help: "A picture to start from; or .safetensors with the latents 'samples' of another run.")
+    var image: String?
+
+    @Option(help: "How much of the picture is made anew, above 0 to 1; 0.8, with a mask 1.")
+    var strength: Double?
+
+    @Option(help: "A picture whose white part is painted anew.")
+    var mask: String?
+
+    @Option(help: "Begin at this share of the process with the latents of --image.")
+    var denoisingStart: Double?
+
+    @Option(help: "Stop at this share of the process, for another model to go on.")
+    var denoisingEnd: Double?
+
+    @Option(help: "A model that goes on where --denoising-end (0.8) stops, such as SDXL's refiner.")
+    var refiner: String?
+
+    func set(_ request: inout GenerationRequest) throws {
+        if let image {
+            request.reference =
+                image.lowercased().hasSuffix(".safetensors")
+                ? .latents(try SafetensorsFile(path: image).tensor(named: "samples"))
+                : .picture(try picture(image))
+        }
+        request.mask = try mask.map(picture)
+        (request.strength, request.denoisingStart, request.denoisingEnd) = (
+            strength, denoisingStart, denoisingEnd
+        )
+        guard refiner != nil else { return }
+        guard denoisingStart == nil else {
+            throw PipelineError("--refiner goes on where --denoising-end stops: leave out --denoising-start")
+        }
+    }
+
+    private func picture(_ path: String) throws -> Picture {
+        try Picture(contentsOf: URL(fileURLWithPath: path), limit: Picture.requestLimit)
+    }
+}
+
+/// What SDXL is told of sizes.
+struct SizeOptions: ParsableArguments {
+    @Option(help: "SDXL: the size that the picture is said to have had, WxH.")
+    var originalSize: PixelSize?
+
+    @Option(help: "SDXL: the size that is said to be wanted, WxH.")
+    var targetSize: PixelSize?
+
+    @Option(help: "SDXL: where the picture is said to be cut out, X,Y from the left and the top.")
+    var crop: PixelOffset?
+
+    @Option(help: "SDXL's refiner: how beautiful the picture is said to be.")
+    var aestheticScore = 6.0
+
+    func set(_ request: inout GenerationRequest) {
+        request.originalSize = originalSize?.size
+        request.targetSize = targetSize?.size
+        if let crop { request.crop = (crop.y, crop.x) }
+        request.aestheticScores.wanted = aestheticScore
+    }
+}
+
+/// How the model is kept small in memory.
+struct MemoryFlags: ParsableArguments {
+    @Flag(help: "Keep the matrices of text encoders in 8 bits; pictures change a little.")
+    var textEncoderInt8 = false
+
+    @Flag(help: "Let large pictures pass through the autoencoder piece by piece; they change a little.")
+    var vaeTiling = false
+
+    @Option(help: "Heads of attention that are computed at once: a number, auto (half of them) or max (one).")
+    var attentionSlicing: AttentionSlicing?
+
+    var options: MemoryOptions {
+        var options = MemoryOptions()
+        options.textEncoders = textEncoderInt8 ? .int8 : .full
+        options.tilesAutoencoder = vaeTiling
+        options.attentionSlicing = attentionSlicing ?? .whole
+        return options
+    }
+}
+
+extension AttentionSlicing: ExpressibleByArgument {
+    /// A number, or one of diffusers' words.
+    public init?(argument: String) {
+        switch argument {
+        case "auto": self = .halves
+        case "max": self = .heads(1)
+        default:
+            guard let count = Int(argument), count > 0 else { return nil }
+            self = .heads(count)
+        }
+    }
+}
+
+/// `1024x768`: width and height.
+struct PixelSize: ExpressibleByArgument {
+    let size: GenerationRequest.Size
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 2, let width = parts[0], let height = parts[1],
+            (1...1_000_000).contains(width), (1...1_000_000).contains(height)
+        else { return nil }
+        size = .init(height: height, width: width)
+    }
+}
+
+/// `16,0`: from the left and from the top.
+struct PixelOffset: ExpressibleByArgument {
+    let x: Int
+    let y: Int
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 2, let x = parts[0], let y = parts[1], (0...1_000_000).contains(x),
+            (0...1_000_000).contains(y)
+        else { return nil }
+        (self.x, self.y) = (x, y)
+    }
+}

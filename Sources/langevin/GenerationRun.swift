@@ -1,0 +1,58 @@
+import Foundation
+import Pipelines
+import Tensors
+
+/// A run of a plan as a person sees it: messages, progress, files, a summary.
+struct GenerationRun {
+    private let plan: GenerationPlan
+    private let refining: ((Tensor) throws -> GenerationPlan)?
+    private let output: SampleOutput
+    private let start: ContinuousClock.Instant
+
+    /// - Parameters:
+    ///   - start: when the command began.
+    ///   - refining: makes the plan that goes on with the latents of the first one.
+    init(
+        _ plan: GenerationPlan, _ output: SampleOutput, since start: ContinuousClock.Instant,
+        refining: ((Tensor) throws -> GenerationPlan)? = nil
+    ) {
+        (self.plan, self.output, self.start, self.refining) = (plan, output, start, refining)
+    }
+
+    func run(printing json: Bool) throws {
+        let clock = ContinuousClock()
+        var firstStep: ContinuousClock.Instant?
+        func latents(_ plan: GenerationPlan) throws -> Tensor {
+            let steps = plan.sampler.grid.steps.count
+            var bar = ProgressBar(total: steps * plan.count)
+            defer { bar.finish() }
+            return try plan.run(
+                say: say,
+                onStart: {
+                    firstStep = firstStep ?? clock.now
+                    bar.show(step: 0)
+                },
+                onStep: { done, progress in
+                    bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
+                })
+        }
+        var (last, samples) = (plan, try latents(plan))
+        if let refining {
+            last = try refining(samples)
+            samples = try latents(last)
+        }
+        let sampled = clock.now
+        if !output.isTensor { samples = try last.pictures(of: samples, say: say) }
+        let decoded = clock.now
+        let receipt = try Receipt(last)
+        let files = try output.write(samples, receipt: receipt)
+        guard json else { return }
+        let moments = [start, firstStep ?? start, sampled, decoded, clock.now]
+        let seconds = zip(moments.dropFirst(), moments).map { ($0 - $1) / .seconds(1) }
+        try printJSON(
+            RunSummary(
+                files: files, seed: receipt.seed, settings: receipt,
+                seconds: Dictionary(
+                    uniqueKeysWithValues: zip(["load", "sample", "decode", "write"], seconds))))
+    }
+}
