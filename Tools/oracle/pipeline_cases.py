@@ -21,6 +21,7 @@ class Job:
     open: object
     options: tuple = ()
     components: dict = dataclasses.field(default_factory=dict)
+    refiner: object = None
 
     def command(self):
         if self.request.prompt is None:

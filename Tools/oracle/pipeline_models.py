@@ -29,6 +29,7 @@ def draw_weights(network, seed):
 
     Every factor is a power of two, so that another program that draws the same numbers gets the same weights.
     """
+    network.weight_seed = seed
     generator = torch.Generator("cpu").manual_seed(seed)
     with torch.no_grad():
         for name, parameter in sorted(network.named_parameters()):
@@ -160,13 +161,13 @@ def flow_scheduler(draw):
 
 
 class Vocabularies:
-    """Tokenizer folders of one run, and how many ids each has."""
+    """Tokenizer folders of one run, and how many ids each has: new ones, or those of the fixtures."""
 
-    def __init__(self, draw, folder):
+    def __init__(self, folder, draw=None):
         self.folder = folder
-        self.sizes = {name: len(made) for name, made in tokenizers_oracle.build(draw, folder, False).items()}
-        # As published: no token over the vocabulary.
-        self.clip = ("clip-sd1", "clip-sd2", "clip-json")
+        if draw:
+            tokenizers_oracle.build(draw, folder, False)
+        self.sizes = {name: len(self.load(name)) for name in ("clip-sd1", "clip-sd2", "clip-json", "t5-json", "t5-spiece")}
 
     def path(self, name):
         return os.path.join(self.folder, name)

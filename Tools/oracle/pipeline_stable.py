@@ -192,7 +192,7 @@ def hand_over(place, whole):
     asked = asked.changed(width=base.width, height=base.height)
     if whole:
         return Job("hand-over", base.path, asked.changed(denoising_end=at), lambda: HandOver(base.path, refiner.path, asked, at),
-                   ("--refiner", refiner.path), {})
+                   ("--refiner", refiner.path), base.components, refiner)
     latents = place.file("latents.safetensors")
     first = TextPipeline(base.path, diffusers.StableDiffusionXLPipeline, asked)(asked.changed(denoising_end=at)).latents
     save_file({"samples": first.contiguous()}, latents)

@@ -18,6 +18,7 @@ import warnings
 import torch
 
 import pipeline_files
+import pipeline_fixtures
 import pipeline_models as models
 import pipeline_others
 import pipeline_requests
@@ -178,6 +179,7 @@ def arguments():
     parser.add_argument("--cases", type=int, default=1, help="cases of each kind")
     parser.add_argument("--only", default="", help="only the kinds with this in their names")
     parser.add_argument("--keep", help="folder that receives the files of each case that fails")
+    parser.add_argument("--out", help="folder that receives a few small cases for the tests; the program is not run")
     parser.add_argument("--verbose", action="store_true", help="say why cases are drawn again, and the commands")
     return parser.parse_args()
 
@@ -187,9 +189,11 @@ def main():
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     log = print if options.verbose else lambda text: None
+    if options.out:
+        return pipeline_fixtures.write_all(options, KINDS, drawn, log)
     table = {True: 0, False: 0}
     with tempfile.TemporaryDirectory() as folder:
-        vocabularies = models.Vocabularies(Draw(options.seed, "vocabularies"), os.path.join(folder, "tokenizers"))
+        vocabularies = models.Vocabularies(os.path.join(folder, "tokenizers"), Draw(options.seed, "vocabularies"))
         for kind in [kind for kind in KINDS if options.only in kind]:
             for index in range(options.cases):
                 place = os.path.join(folder, "case")
