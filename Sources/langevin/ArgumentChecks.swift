@@ -15,6 +15,16 @@ enum ArgumentChecks {
         }
     }
 
+    /// Arguments in which an option that ends with "=" is followed by its empty value, such as an empty prompt.
+    static func separated(_ arguments: some Sequence<String>) -> [String] {
+        var isOption = true
+        return arguments.flatMap { word -> [String] in
+            if word == "--" { isOption = false }
+            let isEmpty = isOption && word.hasPrefix("--") && word.hasSuffix("=")
+            return isEmpty ? [String(word.dropLast()), ""] : [word]
+        }
+    }
+
     /// Throws where an option stands twice of which one value alone would count.
     static func checkRepetition(_ arguments: some Sequence<String>, of command: any ParsableCommand.Type)
         throws

@@ -33,9 +33,11 @@ enum Program {
             signal(SIGXFSZ, SIG_IGN)
             try ArgumentChecks.checkText()
             try checkCommand(CommandLine.arguments.dropFirst())
-            var command = try Langevin.parseAsRoot()
+            var command = try Langevin.parseAsRoot(
+                ArgumentChecks.separated(CommandLine.arguments.dropFirst()))
             try command.run()
-            guard fflush(stdout) == 0 else { throw FileError(action: "writing", path: "standard output") }
+            // Every stream, standard output among them.
+            guard fflush(nil) == 0 else { throw FileError(action: "writing", path: "standard output") }
         } catch {
             end(error)
         }
