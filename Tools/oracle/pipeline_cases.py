@@ -64,7 +64,7 @@ def request(draw, scheduling, guidance=(0.0, 0.5, 1.0, 1.5, 3.0, 7.5, None), **c
     if solver:
         name = scheduler_draws.SOLVERS[solver][0]
     found = Request(
-        seed=draw.integer(0, 10**6), count=draw.one(1, 1, 2, 3), prompt=pipeline_requests.text(draw),
+        seed=draw.integer(0, 10**6), count=draw.one(1, 1, 2, 3), prompt="" if draw.chance(0.04) else pipeline_requests.text(draw),
         negative=pipeline_requests.negative(draw), steps=steps, guidance=draw.one(*guidance), solver=solver,
         eta=draw.one(0.0, 1.0, draw.real(0, 1)) if name in ("DDIMScheduler", "TCDScheduler") and draw.chance(0.5) else None)
     return found.changed(**changed)

@@ -160,10 +160,9 @@ def written(program, job, result):
     command, folder = job.conversion()
     if problem := ran(program, command):
         return "convert: " + problem
-    found = job.open(folder)(job.request)
-    if (found.pixels != result.pixels).any():
-        return f"diffusers' picture of what convert wrote is another: pixels {abs(found.pixels.astype(int) - result.pixels).max()}"
-    return None
+    # Two runs of diffusers on equal files can differ by one level.
+    difference = abs(job.open(folder)(job.request).pixels.astype(int) - result.pixels).max()
+    return None if difference <= 1 else f"diffusers' picture of what convert wrote is another: pixels {difference}"
 
 
 def describe(job):
