@@ -69,6 +69,9 @@ class TextPipeline:
     def networks(self):
         return [part for part in self.pipe.components.values() if isinstance(part, torch.nn.Module)]
 
+    def schedulers(self):
+        return [self.pipe.scheduler]
+
     def inputs(self, request):
         """The picture and mask once for each picture that is asked for, so that each has its own draws."""
         if request.image is None:
@@ -134,7 +137,7 @@ class provided:
         self.last = None
 
     def __enter__(self):
-        step = self.scheduler.step
+        step = self.before = self.scheduler.step
         takes = "generator" in inspect.signature(step).parameters
 
         @functools.wraps(step)
@@ -154,7 +157,21 @@ class provided:
         return self
 
     def __exit__(self, *error):
-        del self.scheduler.step
+        self.scheduler.step = self.before
+
+
+def shake(scheduler, generator):
+    """From here on every step gets what it gets with an error of rounding."""
+    step = scheduler.step
+
+    def rounded(tensor):
+        return tensor * (1 + 6e-8 * torch.randn(tensor.shape, generator=generator))
+
+    @functools.wraps(step)
+    def shaken(output, time, sample, *rest, **named):
+        return step(rounded(output), time, rounded(sample), *rest, **named)
+
+    scheduler.step = shaken
 
 
 class ClassPipeline:
@@ -178,6 +195,9 @@ class ClassPipeline:
 
     def networks(self):
         return [part for part in self.parts.values() if isinstance(part, torch.nn.Module)]
+
+    def schedulers(self):
+        return [self.scheduler]
 
     def __call__(self, request):
         given = request.arguments()

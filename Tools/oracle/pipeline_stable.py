@@ -170,6 +170,9 @@ class HandOver:
     def networks(self):
         return self.base.networks() + self.refiner.networks()
 
+    def schedulers(self):
+        return self.base.schedulers() + self.refiner.schedulers()
+
     def __call__(self, asked):
         made = self.base(asked.changed(denoising_end=self.at))
         later = asked.changed(denoising_end=None, denoising_start=self.at)

@@ -25,7 +25,7 @@ import pipeline_requests
 import pipeline_stable
 from common import Draw
 from pipeline_cases import Place
-from pipeline_references import Unfit, read_json
+from pipeline_references import Unfit, read_json, shake
 
 KINDS = {**pipeline_stable.KINDS, **pipeline_others.KINDS, **pipeline_files.KINDS}
 LATENTS, PIXELS, PIXELS_ON_AVERAGE = 1e-4, 2, 0.05
@@ -80,6 +80,8 @@ def reference(job):
     generator = torch.Generator("cpu").manual_seed(0)
     for network in opened.networks():
         models.perturb(network, generator)
+    for scheduler in opened.schedulers():
+        shake(scheduler, generator)
     moved = opened(job.request)
     steadiness = relative(moved.latents, result.latents)
     if steadiness < 1e-8:
