@@ -99,7 +99,7 @@ let package = Package(
         tests(of: "Datasets"),
         tests(of: "Training", ["Storage", "Layers", "Pictures", "Pipelines"]),
         tests(of: "Evaluation"),
-        tests(of: "Pipelines"),
+        tests(of: "Pipelines", ["Checkpoints", "Layers", "Networks", "Diffusion", "Pictures"]),
         // The program as a person meets it: arguments, exit codes, messages, files.
         .testTarget(
             name: "CommandTests",

@@ -5,6 +5,8 @@ package protocol ConfigurationTable: Codable {
     init()
     /// The keys, as `config.json` has them.
     static var keys: [ConfigurationKey<Self>] { get }
+    /// The library's keys that change nothing here, or are refused where they would.
+    static var otherKeys: Set<String> { get }
     /// Throws the library's keys that make another network of it.
     static func refuseOthers(_ values: KeyedDecodingContainer<ConfigurationName>) throws
     /// Throws what makes the configuration meaningless.
@@ -12,6 +14,15 @@ package protocol ConfigurationTable: Codable {
 }
 
 extension ConfigurationTable {
+    /// None.
+    package static var otherKeys: Set<String> { [] }
+
+    /// The keys among some that the library's class does not have.
+    static func foreignKeys(among names: [String]) -> [String] {
+        let known = otherKeys.union(keys.map(\.name))
+        return names.filter { !$0.hasPrefix("_") && !known.contains($0) }
+    }
+
     /// None.
     package static func refuseOthers(_ values: KeyedDecodingContainer<ConfigurationName>) throws {}
 

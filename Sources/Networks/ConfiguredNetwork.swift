@@ -76,6 +76,15 @@ extension ConfiguredNetwork {
         return try object.decoded()
     }
 
+    /// The keys of a `config.json` that the library's class does not have, so that nothing reads them. Those of
+    /// transformers hold much that is not the network's, and are not looked through.
+    public static func foreignKeys(in object: JSONObject) -> [String] {
+        guard library == .diffusers, let table = Configuration.self as? any ConfigurationTable.Type else {
+            return []
+        }
+        return table.foreignKeys(among: object.keys)
+    }
+
     /// The form in which `config.json` holds a configuration.
     public static func json(_ configuration: Configuration) throws -> JSONObject {
         var object = try JSONObject(encoding: configuration)

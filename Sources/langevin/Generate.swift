@@ -87,6 +87,7 @@ struct Generate: ParsableCommand {
             throw PipelineError("no model comes with this version: give --model MODEL")
         }
         let source = try ModelSource(model, configurations: config, variant: variant)
+        for keys in try source.foreignKeys() { say("note: \(keys)") }
         for caveat in source.file?.family.caveats ?? [] where config == nil { say("note: \(caveat)") }
         let request = try request()
         let opened = try open(source, on: device)

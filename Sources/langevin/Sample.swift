@@ -60,6 +60,7 @@ struct Sample: ParsableCommand {
         let output = try SampleOutput(output, count: count)
         if let trajectory { try SampleOutput.checkPicture(trajectory) }
         let source = try ModelSource(model)
+        for keys in try source.foreignKeys() { say("note: \(keys)") }
         guard source.kind == .pixels else { return try runLatent(source, output, since: start, on: device) }
         let layout = ModelLayout(source.path)
         let opened = try PictureModel(folder: layout, elementType: compute.dtype, on: device)

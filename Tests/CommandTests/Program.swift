@@ -15,7 +15,7 @@ struct Program {
         let code: Int32
         let output: String
         let messages: String
-        /// How long it took, by a clock that nobody sets.
+        /// The time that it had of a processor.
         let seconds: Double
         /// The most memory that it had, in bytes.
         let peakByteCount: Int
@@ -27,6 +27,9 @@ struct Program {
     }
 
     static let root = URL(fileURLWithPath: fixturePath("../..")).standardizedFileURL.path
+
+    /// The program runs where the tests do, and that is the project's folder.
+    private static let home = chdir(root)
 
     /// The program's file.
     static let path =
@@ -51,12 +54,11 @@ struct Program {
         var actions = emptyActions
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addchdir_np(&actions, root)
+        try #require(home == 0)
         let flags = O_WRONLY | O_CREAT | O_TRUNC
         posix_spawn_file_actions_addopen(&actions, 1, output ?? folder("out"), flags, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, folder("err"), flags, 0o600)
         let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        let start = ContinuousClock.now
         let process = try withArray([Array(path.utf8)] + arguments) { words in
             try withArray(variables.map { Array("\($0)=\($1)".utf8) }) { variables in
                 var process = pid_t()
@@ -72,7 +74,9 @@ struct Program {
             code: signal == 0 ? status >> 8 & 0xFF : signal,
             output: output == nil ? String(decoding: folder.bytes("out"), as: UTF8.self) : "",
             messages: String(decoding: folder.bytes("err"), as: UTF8.self),
-            seconds: (ContinuousClock.now - start) / .seconds(1),
+            seconds: [usage.ru_utime, usage.ru_stime].reduce(0) {
+                $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6
+            },
             peakByteCount: usage.ru_maxrss * unitOfMemory)
     }
 
@@ -95,11 +99,11 @@ struct Program {
         private static let unitOfMemory = 1024
     #endif
 
-    /// What a call does that has nothing to do: the memory to compare others with.
+    /// What a call takes that has nothing to do.
     static let idle = Result { try run("--version") }
 
-    /// Expects a call to be refused: exit code 2, one sentence that holds `words`, no result, and with hardly more
-    /// memory than the program itself needs.
+    /// Expects a call to be refused: exit code 2, one sentence that holds `words`, no result, and that in a second
+    /// and 64 MiB more than the program itself needs.
     static func expectRefused(
         _ arguments: [String], _ words: String, environment: [String: String] = [:],
         sourceLocation: SourceLocation = #_sourceLocation
@@ -121,7 +125,10 @@ struct Program {
         #expect(!sentence.contains("\n"), "\(call): \(sentence)", sourceLocation: sourceLocation)
         #expect(sentence.contains(words), "\(call): \(sentence)", sourceLocation: sourceLocation)
         #expect(!sentence.contains("Fatal error"), "\(call): \(sentence)", sourceLocation: sourceLocation)
-        let memory = outcome.peakByteCount - (try idle.get().peakByteCount)
+        let idle = try idle.get()
+        let seconds = outcome.seconds - idle.seconds
+        #expect(seconds < 1, "\(call) took \(seconds) seconds", sourceLocation: sourceLocation)
+        let memory = outcome.peakByteCount - idle.peakByteCount
         #expect(memory < 64 << 20, "\(call) took \(memory) bytes", sourceLocation: sourceLocation)
     }
 }

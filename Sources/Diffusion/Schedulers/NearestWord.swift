@@ -4,6 +4,14 @@ package func nearest(to word: String, among words: some Sequence<String>) -> Str
     words.map { ($0, editDistance(word, $0)) }.min { $0.1 < $1.1 }?.0
 }
 
+/// The word in `candidates` that is nearest to `word`, if any is near enough to be what was meant: at most two
+/// fifths of the word's length away.
+package func nearest(to word: String, in candidates: some Sequence<String>) -> String? {
+    let limit = max(2, word.unicodeScalars.count * 2 / 5)
+    let best = nearest(to: word, among: candidates)
+    return best.flatMap { editDistance(word, $0) <= limit ? $0 : nil }
+}
+
 /// How many insertions, deletions and replacements of one character turn `a` into `b` (Levenshtein). Of very long
 /// words, which are no slips of a hand, the beginning counts.
 package func editDistance(_ a: String, _ b: String) -> Int {

@@ -225,6 +225,10 @@ extension SchedulerConfiguration: Codable {
         try validate()
     }
 
+    /// The keys among some that no class knows and none is a slip of. Models of others hold such keys, and diffusers
+    /// passes over them; here they are errors, so whoever reads a model takes them out first.
+    public static func foreignKeys(among keys: [String]) -> [String] { SchedulerFlag.foreign(among: keys) }
+
     /// Writes the class, and every flag that is not the class's default or that a file gave.
     public func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: SchedulerFlag.Key.self)

@@ -108,6 +108,14 @@ struct SchedulerFlag: Sendable {
     /// The flags by name.
     static let named = Dictionary(uniqueKeysWithValues: all.map { ($0.key, $0) })
 
+    /// The names among some that no class knows and none is a slip of: diffusers passes over them.
+    static func foreign(among names: [String]) -> [String] {
+        names.filter { name in
+            !name.hasPrefix("_") && named[name] == nil && !objects.contains(name)
+                && Diffusion.nearest(to: name, in: named.keys) == nil
+        }
+    }
+
     /// The known name that needs the fewest changes to become another.
     static func nearest(to name: String) -> String {
         Diffusion.nearest(to: name, among: all.map(\.key)) ?? ""

@@ -1,4 +1,10 @@
 extension DiTConfiguration: ConfigurationTable {
+    package static let otherKeys: Set = [
+        "attention_type", "caption_channels", "cross_attention_dim", "double_self_attention",
+        "interpolation_scale", "norm_num_groups", "num_vector_embeds", "only_cross_attention",
+        "upcast_attention", "use_additional_conditions", "use_linear_projection",
+    ]
+
     package static let keys: [ConfigurationKey<Self>] = [
         .init("num_attention_heads", \.numAttentionHeads),
         .init("attention_head_dim", \.attentionHeadDim),

@@ -34,6 +34,7 @@ extension MMDiTConfiguration: ConfigurationTable {
                 "caption_projection_dim",
                 "is \(captionProjectionDim) and the heads make \(width) features: make them equal")
         }
+        try checkRange("dual_attention_layers", dualAttentionLayers.count, within: 0...1024)
         for (index, layer) in dualAttentionLayers.enumerated() {
             try checkRange("dual_attention_layers[\(index)]", layer, within: 0...1023)
         }

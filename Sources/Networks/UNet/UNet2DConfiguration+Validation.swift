@@ -27,8 +27,8 @@ extension UNet2DConfiguration {
         try checkRange("layers_per_block", layersPerBlock, within: 1...256)
         try checkRange("downsample_padding", downsamplePadding, within: 0...1)
         if let sampleSize {
-            try checkRange("sample_size", sampleSize.height, within: 1...1_048_576)
-            try checkRange("sample_size", sampleSize.width, within: 1...1_048_576)
+            try checkRange("sample_size", sampleSize.height, within: 1...65_536)
+            try checkRange("sample_size", sampleSize.width, within: 1...65_536)
         }
         try require(
             "dropout", (0..<1).contains(dropout), "is \(dropout): use a probability from 0 to below 1")

@@ -59,6 +59,13 @@ extension UNet2DConditionConfiguration: ConfigurationTable {
         "attention_type": "is not supported unless it is 'default'",
     ]
 
+    package static var otherKeys: Set<String> {
+        Set(refused.keys).union([
+            "addition_embed_type_num_heads", "cross_attention_norm", "mid_block_only_cross_attention",
+            "resnet_out_scale_factor", "resnet_skip_time_act",
+        ])
+    }
+
     package static func refuseOthers(_ values: KeyedDecodingContainer<ConfigurationName>) throws {
         for (name, problem) in refused.sorted(by: { $0.key < $1.key }) {
             let key = ConfigurationName(name)

@@ -36,8 +36,8 @@ extension UNet2DConditionConfiguration {
         try checkRange("out_channels", outChannels, within: 1...65_536)
         try checkRange("downsample_padding", downsamplePadding, within: 0...1)
         if let sampleSize {
-            try checkRange("sample_size", sampleSize.height, within: 1...1_048_576)
-            try checkRange("sample_size", sampleSize.width, within: 1...1_048_576)
+            try checkRange("sample_size", sampleSize.height, within: 1...65_536)
+            try checkRange("sample_size", sampleSize.width, within: 1...65_536)
         }
         for (key, kernel) in [("conv_in_kernel", convInKernel), ("conv_out_kernel", convOutKernel)] {
             try checkRange(key, kernel, within: 1...255)

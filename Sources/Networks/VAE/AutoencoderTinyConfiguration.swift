@@ -73,6 +73,8 @@ public struct AutoencoderTinyConfiguration: Equatable, Sendable {
 }
 
 extension AutoencoderTinyConfiguration: ConfigurationTable {
+    package static let otherKeys: Set = ["latent_magnitude", "latent_shift", "block_out_channels"]
+
     package static let keys: [ConfigurationKey<Self>] = [
         .init("in_channels", \.inChannels),
         .init("out_channels", \.outChannels),

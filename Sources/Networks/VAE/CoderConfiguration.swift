@@ -85,8 +85,8 @@ public struct CoderConfiguration: Equatable, Sendable {
         try checkRange("out_channels", outChannels, within: 1...65_536)
         try checkRange("latent_channels", latentChannels, within: 1...65_536)
         try checkRange("layers_per_block", layersPerBlock, within: 1...256)
-        try checkRange("sample_size", sampleSize.height, within: 1...1_048_576)
-        try checkRange("sample_size", sampleSize.width, within: 1...1_048_576)
+        try checkRange("sample_size", sampleSize.height, within: 1...65_536)
+        try checkRange("sample_size", sampleSize.width, within: 1...65_536)
         try LatentScaling.check(scalingFactor)
     }
 }

@@ -89,12 +89,12 @@ public struct ModelLayout: Sendable {
     public func scheduler() throws -> SchedulerConfiguration {
         var object = try ModelFolder(path + "/scheduler")
             .configuration("scheduler_config.json", allowsNonFinite: true)
-        let configuration: SchedulerConfiguration = try object.decoded()
+        let configuration = try object.schedule()
         guard let named = try index().component("scheduler")?.className,
             named != configuration.kind.rawValue
         else { return configuration }
         object["_class_name"] = .string(named)
-        return try object.decoded()
+        return try object.schedule()
     }
 
     /// The card; an empty one where there is none.

@@ -172,7 +172,7 @@ public struct ModelSource: Sendable {
     public func scheduler() throws -> SchedulerConfiguration {
         var object = try configuration(of: .scheduler)
         if let named = try className(of: .scheduler) { object["_class_name"] = .string(named) }
-        return try object.decoded()
+        return try object.schedule()
     }
 
     /// The sha256 of the file, or of the denoising network's weights.

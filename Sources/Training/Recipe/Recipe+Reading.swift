@@ -1,3 +1,4 @@
+import Diffusion
 import Networks
 import Storage
 import Yams

@@ -1,5 +1,3 @@
-import Diffusion
-
 /// Why a recipe cannot be used: one sentence that says what is wrong, where, and what to do.
 public struct RecipeError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The sentence, to be shown to a person as it stands.
@@ -45,12 +43,4 @@ extension KeyedDecodingContainer {
     func choice<Choice: RecipeChoice>(_ key: Key) throws -> Choice {
         try Choice(word: decode(String.self, forKey: key), codingPath: codingPath + [key])
     }
-}
-
-/// The word in `candidates` that is nearest to `word`, if any is near enough to be what was meant: at most two
-/// fifths of the word's length away.
-package func nearest(to word: String, in candidates: some Sequence<String>) -> String? {
-    let limit = max(2, word.unicodeScalars.count * 2 / 5)
-    let best = nearest(to: word, among: candidates)
-    return best.flatMap { editDistance(word, $0) <= limit ? $0 : nil }
 }

@@ -1,0 +1,232 @@
+import Checkpoints
+import Diffusion
+import Layers
+import Networks
+import Pictures
+import Pipelines
+import Tensors
+import TestSupport
+import Testing
+
+private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
+    try (a - b).magnitude().max().item(Double.self)
+}
+
+@Suite struct GenerationTests {
+    @Test func pictureOfABatchIsThatPictureAlone() throws {
+        let tiny = try TinyStableDiffusion(.eulerAncestral)
+        let three = try tiny.latents {
+            ($0.sampling.count, $0.sampling.batchSize) = (3, 2)
+        }
+        #expect(three.shape == [3, 4, 8, 12])
+        for index in 0..<3 {
+            let alone = try tiny.latents { $0.sampling.seed += UInt64(index) }
+            expectClose(three.slice(index..<index + 1, of: 0), alone, ofLargest: 1e-5, "picture \(index)")
+        }
+    }
+
+    @Test func everyWordOfARequestCounts() throws {
+        let tiny = try TinyStableDiffusion()
+        let plain = try tiny.latents()
+        let changes: [(String, (inout GenerationRequest) -> Void)] = [
+            ("prompt", { $0.prompt = "a dog" }), ("seed", { $0.sampling.seed = 12 }),
+            ("guidance", { $0.sampling.guidance = 3 }), ("negative prompt", { $0.negativePrompt = "a dog" }),
+            ("rescale", { $0.guidanceRescale = 0.7 }), ("clip skip", { $0.clipSkip = 1 }),
+            ("steps", { $0.sampling.steps = 5 }), ("solver", { $0.sampling.solver = .euler }),
+            ("end", { $0.denoisingEnd = 0.5 }),
+            (
+                "weights",
+                {
+                    ($0.prompt, $0.weighsWords) = ("a (cat:1.5) on a mat", true)
+                }
+            ),
+        ]
+        for (name, change) in changes {
+            let changed = try tiny.latents(changing: change)
+            #expect(try largestDifference(plain, changed) > 1e-3, "\(name) changes nothing")
+        }
+        // At scale 1 and below the unwanted branch is not evaluated.
+        let conditional = try tiny.latents { $0.sampling.guidance = 1 }
+        let below = try tiny.latents { ($0.sampling.guidance, $0.negativePrompt) = (0, "a dog") }
+        #expect(try largestDifference(conditional, below) == 0)
+        // An empty unwanted prompt is what a model without one is told.
+        #expect(try largestDifference(plain, tiny.latents { $0.negativePrompt = "" }) == 0)
+        // Weights of 1 are no weights.
+        #expect(try largestDifference(plain, tiny.latents { $0.weighsWords = true }) == 0)
+    }
+
+    @Test(arguments: [SchedulerKind.ddim, .euler, .uniPC])
+    func handOverIsOneRun(kind: SchedulerKind) throws {
+        let tiny = try TinyStableDiffusion(kind)
+        let whole = try tiny.latents { $0.sampling.steps = 6 }
+        let first = try tiny.latents { ($0.sampling.steps, $0.denoisingEnd) = (6, 0.55) }
+        let rest = try tiny.latents {
+            ($0.sampling.steps, $0.denoisingStart) = (6, 0.55)
+            $0.reference = .latents(first)
+        }
+        #expect(try largestDifference(whole, first) > 1e-2)
+        // A method that remembers earlier steps starts anew.
+        if kind != .uniPC { expectClose(rest, whole, ofLargest: 1e-5) }
+        #expect(try largestDifference(whole, rest) < largestDifference(whole, first))
+    }
+
+    // MARK: Pictures as references
+
+    private static let picture: Picture = {
+        let pixels = (0..<16 * 24 * 3).map { UInt8(truncatingIfNeeded: $0 * 37) }
+        return Picture(width: 24, height: 16, channels: 3, pixels: pixels)
+    }()
+
+    /// White on the right half.
+    private static let mask = Picture(
+        width: 24, height: 16, channels: 1, pixels: (0..<16 * 24).map { $0 % 24 >= 12 ? 255 : 0 })
+
+    @Test func moreStrengthLeavesLessOfThePicture() throws {
+        let tiny = try TinyStableDiffusion()
+        let model = try tiny.model()
+        func distance(_ strength: Double) throws -> Double {
+            let request = TinyStableDiffusion.request {
+                ($0.reference, $0.strength, $0.sampling.steps) = (.picture(Self.picture), strength, 10)
+                $0.sampling.guidance = 1
+            }
+            // The same noise throughout, so that the picture's own latents are the run of no steps.
+            let latents = try GenerationPlan(model, request).run()
+            return try latents.standardDeviation().item(Double.self)
+        }
+        let values = try [0.1, 1].map(distance)
+        #expect(values[0] != values[1])
+        #expect(throws: PipelineError.self) { try distance(0) }
+        #expect(throws: PipelineError.self) { try distance(1.5) }
+    }
+
+    @Test(arguments: [SchedulerKind.ddim, .eulerAncestral, .heun, .pndm])
+    func knownLatentsAreKeptExactly(kind: SchedulerKind) throws {
+        let tiny = try TinyStableDiffusion(kind)
+        func painted(_ prompt: String) throws -> Tensor {
+            try tiny.latents {
+                ($0.prompt, $0.reference, $0.mask) = (prompt, .picture(Self.picture), Self.mask)
+            }
+        }
+        let (cat, dog) = (try painted("a cat"), try painted("a dog"))
+        let (known, made) = (0..<6, 6..<12)
+        #expect(try largestDifference(cat.slice(known, of: 3), dog.slice(known, of: 3)) == 0)
+        #expect(try largestDifference(cat.slice(made, of: 3), dog.slice(made, of: 3)) > 1e-3)
+    }
+
+    @Test func inpaintingNetworksAreShownThePicture() throws {
+        let tiny = try TinyStableDiffusion(inputs: 9)
+        func painted(_ picture: Picture) throws -> Tensor {
+            try tiny.latents { ($0.reference, $0.mask) = (.picture(picture), Self.mask) }
+        }
+        let other = Picture(
+            width: 24, height: 16, channels: 3, pixels: [UInt8](repeating: 90, count: 16 * 24 * 3))
+        #expect(try largestDifference(painted(Self.picture), painted(other)) > 1e-3)
+        #expect { try tiny.latents() } throws: { "\($0)".contains("--mask") }
+    }
+
+    // MARK: Memory
+
+    @Test func smallMemoryChangesNothingThatMatters() throws {
+        let tiny = try TinyStableDiffusion()
+        let plain = try tiny.latents()
+        var sliced = MemoryOptions()
+        sliced.attentionSlicing = .heads(1)
+        expectClose(try tiny.latents(memory: sliced), plain, ofLargest: 1e-5)
+        var small = MemoryOptions()
+        small.textEncoders = .int8
+        let rough = try tiny.latents(memory: small)
+        #expect(try largestDifference(rough, plain) > 0)
+        expectClose(rough, plain, ofLargest: 0.1)
+        var tiled = MemoryOptions()
+        tiled.tilesAutoencoder = true
+        let request = TinyStableDiffusion.request { ($0.sampling.height, $0.sampling.width) = (64, 72) }
+        let latents = try GenerationPlan(tiny.model(), request).run()
+        let whole = try GenerationPlan(tiny.model(), request).pictures(of: latents)
+        let pieces = try GenerationPlan(tiny.model(memory: tiled), request).pictures(of: latents)
+        #expect(whole.shape == [1, 3, 64, 72])
+        #expect(try largestDifference(whole, pieces) > 0)
+        #expect(try (whole - pieces).magnitude().mean().item(Double.self) < 0.2)
+    }
+
+    // MARK: Numbers that are not finite
+
+    @Test func theFirstNumberThatIsNotFiniteIsNamed() throws {
+        let broken = "up_blocks.0.resnets.1.conv1"
+        let tiny = try TinyStableDiffusion { part, name, tensor in
+            part == "unet" && name == broken + ".bias" ? tensor * .nan : tensor
+        }
+        #expect { try tiny.latents() } throws: { error in
+            "\(error)".contains("step 1 of 4") && "\(error)".contains("'\(broken)'")
+        }
+        let text = try TinyStableDiffusion { part, name, tensor in
+            part == "text_encoder" && name.hasSuffix("final_layer_norm.bias") ? tensor + .infinity : tensor
+        }
+        #expect { try text.latents() } throws: { "\($0)".contains("text_encoder") }
+    }
+
+    @Test func autoencodersThatOverflowRunInFloat32() throws {
+        // 300,000 is beyond float16, and the norm after it brings it back.
+        let tiny = try TinyStableDiffusion { part, name, tensor in
+            part == "vae" && name == "decoder.conv_in.weight" ? tensor * 3e6 : tensor
+        }
+        let request = TinyStableDiffusion.request()
+        let plan = try GenerationPlan(tiny.model(.float16), request)
+        let latents = try plan.run()
+        var said: [String] = []
+        let pictures = try plan.pictures(of: latents) { said.append($0) }
+        #expect(said.count == 1 && said[0].contains("float16 overflows"))
+        expectClose(pictures, try GenerationPlan(tiny.model(), request).pictures(of: latents), absolute: 1e-4)
+        let hopeless = try TinyStableDiffusion { part, name, tensor in
+            part == "vae" && name == "decoder.conv_out.bias" ? tensor * .nan : tensor
+        }
+        #expect { try GenerationPlan(hopeless.model(), request).pictures(of: latents) } throws: {
+            "\($0)".contains("'decoder.conv_out'")
+        }
+    }
+
+    @Test func halfPrecisionIsNear() throws {
+        let tiny = try TinyStableDiffusion()
+        let exact = try tiny.latents(.float64)
+        expectClose(try tiny.latents().to(.float64), exact, ofLargest: 1e-5)
+        expectClose(try tiny.latents(.float16).to(.float64), exact, ofLargest: 2e-2)
+        expectClose(try tiny.latents(.bfloat16).to(.float64), exact, ofLargest: 2e-1)
+    }
+
+    // MARK: Refusals
+
+    @Test func whatCannotBeMetIsRefusedInASentence() throws {
+        let tiny = try TinyStableDiffusion()
+        let model = try tiny.model()
+        let wrong: [(String, (inout GenerationRequest) -> Void)] = [
+            ("--width is 20: it must be a multiple of 8", { $0.sampling.width = 20 }),
+            ("--height is 0", { $0.sampling.height = 0 }), ("--steps is 0", { $0.sampling.steps = 0 }),
+            ("langevin generate", { $0.prompt = nil }), ("no classes", { $0.sampling.classes = .one(1) }),
+            ("--mask", { $0.mask = Self.mask }), ("--strength", { $0.strength = 0.5 }),
+            ("--clip-skip", { $0.clipSkip = -1 }), ("--guidance-rescale", { $0.guidanceRescale = 2 }),
+            ("--denoising-end", { $0.denoisingEnd = 1 }), ("--guidance", { $0.sampling.guidance = .nan }),
+            (
+                "--initial",
+                { $0.sampling.initial = .zeros([1, 4, 8, 8]) }
+            ),
+            ("--eta", { $0.sampling.eta = 2 }),
+        ]
+        for (text, change) in wrong {
+            #expect {
+                try GenerationPlan(model, TinyStableDiffusion.request(change))
+            } throws: {
+                "\($0)".contains(text) && !"\($0)".contains("\n")
+            }
+        }
+        #expect { try tiny.latents { $0.clipSkip = 4 } } throws: { "\($0)".contains("allows 0 to 3") }
+    }
+
+    @Test func cutPromptsAreShown() throws {
+        let tiny = try TinyStableDiffusion()
+        let request = TinyStableDiffusion.request {
+            $0.prompt = String(repeating: "a cat ", count: 60) + "zebra"
+        }
+        var said: [String] = []
+        _ = try GenerationPlan(tiny.model(), request).run(say: { said.append($0) })
+        #expect(said.count == 1 && said[0].contains("zebra"))
+    }
+}
