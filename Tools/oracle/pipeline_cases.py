@@ -21,6 +21,7 @@ class Job:
     open: object
     options: tuple = ()
     components: dict = dataclasses.field(default_factory=dict)
+    refiner: object = None
 
     def command(self):
         if self.request.prompt is None:
@@ -63,7 +64,7 @@ def request(draw, scheduling, guidance=(0.0, 0.5, 1.0, 1.5, 3.0, 7.5, None), **c
     if solver:
         name = scheduler_draws.SOLVERS[solver][0]
     found = Request(
-        seed=draw.integer(0, 10**6), count=draw.one(1, 1, 2, 3), prompt=pipeline_requests.text(draw),
+        seed=draw.integer(0, 10**6), count=draw.one(1, 1, 2, 3), prompt="" if draw.chance(0.04) else pipeline_requests.text(draw),
         negative=pipeline_requests.negative(draw), steps=steps, guidance=draw.one(*guidance), solver=solver,
         eta=draw.one(0.0, 1.0, draw.real(0, 1)) if name in ("DDIMScheduler", "TCDScheduler") and draw.chance(0.5) else None)
     return found.changed(**changed)
@@ -100,7 +101,7 @@ def initial(place, asked, channels, width, height, factor):
     path = place.file("initial.safetensors")
     latents = draw.normal(asked.count, channels, height // factor, width // factor, dtype=torch.float32)
     save_file({"latents": latents}, path)
-    return asked.changed(initial=path)
+    return asked.changed(initial=path, width=None, height=None)
 
 
 @dataclasses.dataclass
@@ -117,7 +118,10 @@ class Folder:
 
 
 def text_job(place, kind, made, asked, pipeline_class, options=()):
-    return Job(kind, made.path, asked, lambda: TextPipeline(made.path, pipeline_class, asked), options, made.components)
+    def opened(folder=made.path):
+        return TextPipeline(folder, pipeline_class, asked)
+
+    return Job(kind, made.path, asked, opened, options, made.components)
 
 
 def from_text(place, kind, made, asked, pipeline_class, rescale=True):

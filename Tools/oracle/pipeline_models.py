@@ -29,6 +29,7 @@ def draw_weights(network, seed):
 
     Every factor is a power of two, so that another program that draws the same numbers gets the same weights.
     """
+    network.weight_seed = seed
     generator = torch.Generator("cpu").manual_seed(seed)
     with torch.no_grad():
         for name, parameter in sorted(network.named_parameters()):
@@ -132,7 +133,11 @@ def scheduler(draw, prediction, kinds=PLAIN + NOISY):
     if draw.chance(0.5):
         flags.pop("trained_betas", None)
         flags.update(PUBLISHED, num_train_timesteps=1000)
-    if "prediction_type" in flags and flags["prediction_type"] != "flow_prediction":
+    if prediction == "v_prediction":
+        # Neither has a meaning on a straight path.
+        flags.pop("use_flow_sigmas", None)
+        flags.pop("flow_shift", None)
+    if "prediction_type" in flags and not flags.get("use_flow_sigmas"):
         flags["prediction_type"] = prediction
     return name, flags
 
@@ -156,13 +161,13 @@ def flow_scheduler(draw):
 
 
 class Vocabularies:
-    """Tokenizer folders of one run, and how many ids each has."""
+    """Tokenizer folders of one run, and how many ids each has: new ones, or those of the fixtures."""
 
-    def __init__(self, draw, folder):
+    def __init__(self, folder, draw=None):
         self.folder = folder
-        self.sizes = {name: len(made) for name, made in tokenizers_oracle.build(draw, folder, False).items()}
-        # As published: no token over the vocabulary.
-        self.clip = ("clip-sd1", "clip-sd2", "clip-json")
+        if draw:
+            tokenizers_oracle.build(draw, folder, False)
+        self.sizes = {name: len(self.load(name)) for name in ("clip-sd1", "clip-sd2", "clip-json", "t5-json", "t5-spiece")}
 
     def path(self, name):
         return os.path.join(self.folder, name)

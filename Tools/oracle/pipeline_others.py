@@ -14,15 +14,15 @@ from pipeline_requests import Request
 # --- Stable Diffusion 3 ------------------------------------------------------------------------------------------
 
 
-def stable3(place, absent=(), channels=None, half=False):
+def stable3(place, absent=(), channels=None, half=False, equal=False):
     """A folder of Stable Diffusion 3, or of 3.5 (`half`), without the text towers that are absent."""
     draw = place.draw
     sizes = place.vocabularies.sizes
     scheduling = models.flow_scheduler(draw)
     names = {"tokenizer": "clip-sd1", "tokenizer_2": "clip-sd2", "tokenizer_3": draw.one("t5-json", "t5-spiece")}
-    # An absent tower is as wide as its pooled vector.
-    towers = [models.clip(draw, sizes["clip-sd1"], projected=True, **({"hidden_size": 16, "intermediate_size": 32, "projection_dim": 16}
-                                                                      if absent else {})) for _ in range(2)]
+    # An absent tower is as wide as its pooled vector; so is the first one of a single file.
+    square = {"hidden_size": 16, "intermediate_size": 32, "projection_dim": 16} if absent or equal else {}
+    towers = [models.clip(draw, sizes["clip-sd1"], projected=True, **square) for _ in range(2)]
     width = sum(tower.config.hidden_size for tower in towers) + draw.one(0, 8)
     heads, channels = draw.integer(1, 3), channels or draw.one(4, 8, 16)
     vae = models.autoencoder(
@@ -73,8 +73,8 @@ def picture_request(draw, scheduling, **changed):
     return Request(seed=draw.integer(0, 10**6), count=draw.one(1, 2, 3), steps=draw.integer(2, 6), eta=eta).changed(**changed)
 
 
-def class_job(kind, folder, reference, asked):
-    return Job(kind, folder, asked, lambda: ClassPipeline(folder, reference, asked))
+def class_job(kind, folder, reference, asked, components):
+    return Job(kind, folder, asked, lambda: ClassPipeline(folder, reference, asked), components=components)
 
 
 def dit(place):
@@ -88,13 +88,14 @@ def dit(place):
         num_attention_heads=draw.integer(1, 3), attention_head_dim=8, in_channels=4, out_channels=draw.one(8, 8, 4),
         num_layers=draw.integer(2, 3), attention_bias=True, sample_size=2 * draw.integer(3, 6), patch_size=2,
         activation_fn="gelu-approximate", num_embeds_ada_norm=1000, norm_type="ada_norm_zero", norm_elementwise_affine=False)
-    folder = place.save(diffusers.DiTPipeline, "model", {"transformer": transformer, "vae": vae}, scheduling)
+    components = {"transformer": transformer, "vae": vae}
+    folder = place.save(diffusers.DiTPipeline, "model", components, scheduling)
     if draw.chance(0.5):
         # The class's name in published folders.
         models.edit_json(f"{folder}/transformer/config.json", _class_name="Transformer2DModel")
         models.edit_json(f"{folder}/model_index.json", transformer=["diffusers", "Transformer2DModel"])
     asked = picture_request(draw, scheduling, label=draw.integer(0, 999), guidance=draw.one(0.0, 1.0, 1.5, 4.0, None), eta=None)
-    return class_job("dit", folder, "DiTPipeline", asked)
+    return class_job("dit", folder, "DiTPipeline", asked, components)
 
 
 def plain_unet(draw, channels, sample_size):
@@ -112,8 +113,9 @@ def ldm(place):
     scheduling = models.scheduler(draw, "epsilon", draw.one(("DDIMScheduler",), models.PLAIN + models.NOISY))
     vqvae = models.quantised_autoencoder(draw)
     unet = plain_unet(draw, vqvae.config.latent_channels, 4 * draw.integer(2, 4))
-    folder = place.save(diffusers.LDMPipeline, "model", {"unet": unet, "vqvae": vqvae}, scheduling)
-    return class_job("ldm", folder, "LDMPipeline", picture_request(draw, scheduling))
+    components = {"unet": unet, "vqvae": vqvae}
+    folder = place.save(diffusers.LDMPipeline, "model", components, scheduling)
+    return class_job("ldm", folder, "LDMPipeline", picture_request(draw, scheduling), components)
 
 
 def ldm_classes(place):
@@ -124,14 +126,15 @@ def ldm_classes(place):
     vqvae = models.quantised_autoencoder(draw)
     latent = vqvae.config.latent_channels
     unet = models.unet(draw, width, latent, latent, sample_size=4 * draw.integer(2, 4))
-    folder = place.save(diffusers.LDMPipeline, "model", {"unet": unet, "vqvae": vqvae}, scheduling)
+    components = {"unet": unet, "vqvae": vqvae}
+    folder = place.save(diffusers.LDMPipeline, "model", components, scheduling)
     table = models.draw_weights(models.class_table(classes, width), draw.integer(0, 2**30))
     os.makedirs(f"{folder}/class_embedder")
     models.write_json(f"{folder}/class_embedder/config.json", table.settings)
-    save_file({"embedding.weight": 2 * table.embedding.weight.detach()}, f"{folder}/class_embedder/diffusion_pytorch_model.safetensors")
+    save_file({"embedding.weight": table.embedding.weight.detach()}, f"{folder}/class_embedder/diffusion_pytorch_model.safetensors")
     models.edit_json(f"{folder}/model_index.json", class_embedder=["langevin", "ClassEmbedder"])
     asked = picture_request(draw, scheduling, label=draw.integer(0, classes - 2), guidance=draw.one(0.5, 1.0, 1.5, 4.0))
-    return class_job("ldm-classes", folder, "classes", asked)
+    return class_job("ldm-classes", folder, "classes", asked, {**components, "class_embedder": table})
 
 
 def pixels(place, kind):
@@ -143,7 +146,7 @@ def pixels(place, kind):
     unet = plain_unet(draw, draw.one(1, 3, 3), (high, wide))
     folder = place.save(getattr(diffusers, kind), "model", {"unet": unet}, scheduling)
     asked = picture_request(draw, scheduling, eta=draw.real(0, 1) if kind == "DDIMPipeline" and draw.chance(0.5) else None)
-    return class_job(kind.removesuffix("Pipeline").lower(), folder, kind, asked)
+    return class_job(kind.removesuffix("Pipeline").lower(), folder, kind, asked, {"unet": unet})
 
 
 KINDS = {

@@ -69,6 +69,9 @@ class TextPipeline:
     def networks(self):
         return [part for part in self.pipe.components.values() if isinstance(part, torch.nn.Module)]
 
+    def schedulers(self):
+        return [self.pipe.scheduler]
+
     def inputs(self, request):
         """The picture and mask once for each picture that is asked for, so that each has its own draws."""
         if request.image is None:
@@ -95,6 +98,8 @@ class TextPipeline:
         given = {name: value for name, value in given.items() if name in takes}
         if request.initial:
             given["latents"] = pipeline_requests.tensor(request.initial, "latents")
+            factor = self.pipe.vae_scale_factor
+            given["height"], given["width"] = (factor * extent for extent in given["latents"].shape[2:])
         generators = request.generators()
         with provided(self.pipe.scheduler, generators):
             made = self.pipe(
@@ -132,7 +137,7 @@ class provided:
         self.last = None
 
     def __enter__(self):
-        step = self.scheduler.step
+        step = self.before = self.scheduler.step
         takes = "generator" in inspect.signature(step).parameters
 
         @functools.wraps(step)
@@ -152,7 +157,21 @@ class provided:
         return self
 
     def __exit__(self, *error):
-        del self.scheduler.step
+        self.scheduler.step = self.before
+
+
+def shake(scheduler, generator):
+    """From here on every step gets what it gets with an error of rounding."""
+    step = scheduler.step
+
+    def rounded(tensor):
+        return tensor * (1 + 6e-8 * torch.randn(tensor.shape, generator=generator))
+
+    @functools.wraps(step)
+    def shaken(output, time, sample, *rest, **named):
+        return step(rounded(output), time, rounded(sample), *rest, **named)
+
+    scheduler.step = shaken
 
 
 class ClassPipeline:
@@ -176,6 +195,9 @@ class ClassPipeline:
 
     def networks(self):
         return [part for part in self.parts.values() if isinstance(part, torch.nn.Module)]
+
+    def schedulers(self):
+        return [self.scheduler]
 
     def __call__(self, request):
         given = request.arguments()
@@ -204,7 +226,8 @@ class ClassPipeline:
         labels = [request.label] * request.count
         labels = [table.num_embeddings - 1] * request.count + labels if guided else labels
         context = table(torch.tensor(labels))[:, None]
-        eta = {"eta": request.eta} if request.eta is not None else {}
+        takes = inspect.signature(self.scheduler.step).parameters
+        eta = {"eta": request.eta or 0.0} if "eta" in takes else {}
         for t in self.scheduler.timesteps:
             entering = self.scheduler.scale_model_input(torch.cat([x] * 2) if guided else x, t)
             output = unet(entering, t, encoder_hidden_states=context).sample

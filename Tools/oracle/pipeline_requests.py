@@ -52,7 +52,7 @@ class Request:
             "denoising-end": self.denoising_end, "class": self.label, "solver": self.solver, "seed": self.seed,
             "count": self.count, "original-size": self.original and "{}x{}".format(*self.original),
             "target-size": self.target and "{}x{}".format(*self.target), "crop": self.crop and "{},{}".format(*self.crop)}
-        return [word for name, value in named.items() if value is not None for word in (f"--{name}={value}",)]
+        return [word for name, value in named.items() if value is not None for word in ("--" + name, str(value))]
 
     def arguments(self):
         """Keywords of diffusers' pipelines for what was said; heights come first there."""

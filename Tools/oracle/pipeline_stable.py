@@ -170,6 +170,9 @@ class HandOver:
     def networks(self):
         return self.base.networks() + self.refiner.networks()
 
+    def schedulers(self):
+        return self.base.schedulers() + self.refiner.schedulers()
+
     def __call__(self, asked):
         made = self.base(asked.changed(denoising_end=self.at))
         later = asked.changed(denoising_end=None, denoising_start=self.at)
@@ -192,7 +195,7 @@ def hand_over(place, whole):
     asked = asked.changed(width=base.width, height=base.height)
     if whole:
         return Job("hand-over", base.path, asked.changed(denoising_end=at), lambda: HandOver(base.path, refiner.path, asked, at),
-                   ("--refiner", refiner.path), {})
+                   ("--refiner", refiner.path), base.components, refiner)
     latents = place.file("latents.safetensors")
     first = TextPipeline(base.path, diffusers.StableDiffusionXLPipeline, asked)(asked.changed(denoising_end=at)).latents
     save_file({"samples": first.contiguous()}, latents)

@@ -17,15 +17,17 @@ import warnings
 
 import torch
 
+import pipeline_files
+import pipeline_fixtures
 import pipeline_models as models
 import pipeline_others
 import pipeline_requests
 import pipeline_stable
 from common import Draw
 from pipeline_cases import Place
-from pipeline_references import Unfit, read_json
+from pipeline_references import Unfit, read_json, shake
 
-KINDS = {**pipeline_stable.KINDS, **pipeline_others.KINDS}
+KINDS = {**pipeline_stable.KINDS, **pipeline_others.KINDS, **pipeline_files.KINDS}
 LATENTS, PIXELS, PIXELS_ON_AVERAGE = 1e-4, 2, 0.05
 ATTEMPTS = 60
 
@@ -78,6 +80,8 @@ def reference(job):
     generator = torch.Generator("cpu").manual_seed(0)
     for network in opened.networks():
         models.perturb(network, generator)
+    for scheduler in opened.schedulers():
+        shake(scheduler, generator)
     moved = opened(job.request)
     steadiness = relative(moved.latents, result.latents)
     if steadiness < 1e-8:
@@ -153,6 +157,16 @@ def compared(program, command, result, folder):
     return None, figures
 
 
+def written(program, job, result):
+    """What is wrong with the folder that the program makes of a single file, in the eyes of diffusers; None or a word."""
+    command, folder = job.conversion()
+    if problem := ran(program, command):
+        return "convert: " + problem
+    # Two runs of diffusers on equal files can differ by one level.
+    difference = abs(job.open(folder)(job.request).pixels.astype(int) - result.pixels).max()
+    return None if difference <= 1 else f"diffusers' picture of what convert wrote is another: pixels {difference}"
+
+
 def describe(job):
     """The scheduler that runs."""
     own = read_json(f"{job.folder}/scheduler/scheduler_config.json")["_class_name"].removesuffix("Scheduler")
@@ -166,6 +180,7 @@ def arguments():
     parser.add_argument("--cases", type=int, default=1, help="cases of each kind")
     parser.add_argument("--only", default="", help="only the kinds with this in their names")
     parser.add_argument("--keep", help="folder that receives the files of each case that fails")
+    parser.add_argument("--out", help="folder that receives a few small cases for the tests; the program is not run")
     parser.add_argument("--verbose", action="store_true", help="say why cases are drawn again, and the commands")
     return parser.parse_args()
 
@@ -175,15 +190,19 @@ def main():
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     log = print if options.verbose else lambda text: None
+    if options.out:
+        return pipeline_fixtures.write_all(options, KINDS, drawn, log)
     table = {True: 0, False: 0}
     with tempfile.TemporaryDirectory() as folder:
-        vocabularies = models.Vocabularies(Draw(options.seed, "vocabularies"), os.path.join(folder, "tokenizers"))
+        vocabularies = models.Vocabularies(os.path.join(folder, "tokenizers"), Draw(options.seed, "vocabularies"))
         for kind in [kind for kind in KINDS if options.only in kind]:
             for index in range(options.cases):
                 place = os.path.join(folder, "case")
                 job, result, steadiness = drawn(f"{kind}/{index}", KINDS[kind], options.seed, vocabularies, place, log)
                 command = job.command()
                 problem, figures = compared(options.program, command, result, place) if options.program else (None, "reference only")
+                if options.program and not problem and isinstance(job, pipeline_files.FileJob):
+                    problem = written(options.program, job, result)
                 table[problem is None] += 1
                 print(f"{'passed' if problem is None else 'FAILED'} {kind:18} {describe(job):24} {problem or figures} "
                       f"(rounding {steadiness:.0e})", flush=True)

@@ -97,7 +97,9 @@ public struct GenerationPlan {
         }
         var options = SamplerOptions()
         options.eta = request.sampling.eta
-        if model.source.kind != .diffusionTransformer, own.configured(for: request.sampling.solver).kind == .tcd {
+        if model.source.kind != .diffusionTransformer,
+            own.configured(for: request.sampling.solver, grid: nil).kind == .tcd
+        {
             // diffusers' pipelines, but that one, hand over their own η, not the scheduler's.
             options.eta = options.eta ?? 0
         }

@@ -1,0 +1,137 @@
+import Checkpoints
+import Diffusion
+import Foundation
+import Layers
+import Networks
+import Pictures
+import Pipelines
+import Tensors
+import TestSupport
+import Testing
+
+/// Small checkpoints of every family: the latents and the pictures are those of diffusers' pipelines.
+///
+/// A fixture of `Tools/oracle/pipelines.py` holds the configurations of a folder, a seed for the weights of each part,
+/// a request, and what diffusers gave.
+@Suite struct PipelineParityTests {
+    @Test(arguments: try Fixture.all(in: "pipelines"))
+    func `latents and pictures are those of diffusers`(_ fixture: Fixture) throws {
+        let folder = try TemporaryFolder()
+        let plan = try GenerationPlan(model("model", of: fixture, in: folder), request(fixture))
+        var (last, latents) = (plan, try plan.run())
+        if try fixture.case.optional("refiner", as: JSONObject.self) != nil {
+            var rest = try request(fixture)
+            (rest.denoisingStart, rest.denoisingEnd) = (rest.denoisingEnd, nil)
+            (rest.sampling.width, rest.sampling.height) = (nil, nil)
+            rest.reference = .latents(latents)
+            last = try GenerationPlan(model("refiner", of: fixture, in: folder), rest)
+            latents = try last.run()
+        }
+        expectClose(latents, try fixture.tensor("latents"), ofLargest: 1e-4)
+        let pictures = try Picture.pictures(of: last.pictures(of: latents))
+        let expected: [UInt8] = try fixture.array("pixels")
+        let found = pictures.flatMap(\.pixels)
+        try #require(found.count == expected.count)
+        let differences = zip(found, expected).map { abs(Int($0) - Int($1)) }
+        #expect(differences.max()! <= 2)
+        #expect(Double(differences.reduce(0, +)) / Double(differences.count) <= 0.05)
+    }
+
+    // MARK: The folder
+
+    private func model(_ name: String, of fixture: Fixture, in folder: TemporaryFolder) throws
+        -> GenerationModel
+    {
+        let described = try fixture.case.required(name, as: JSONObject.self)
+        let path = folder(name)
+        let files = try described.required("files", as: JSONObject.self)
+        for file in files.keys {
+            let parts = file.split(separator: "/").map(String.init)
+            let place = ([path] + parts.dropLast()).joined(separator: "/")
+            try ModelFolder(place).write(files.required(file), to: #require(parts.last))
+        }
+        let seeds = try described.required("weights", as: JSONObject.self)
+        for part in seeds.keys {
+            let configuration = try ModelFolder("\(path)/\(part)").configuration()
+            try write(
+                KnownNetworks.network(of: configuration), configuration, seed: seeds.required(part),
+                to: "\(path)/\(part)")
+        }
+        let tokenizers = try described.required("tokenizers", as: JSONObject.self)
+        for part in tokenizers.keys {
+            let own = fixturePath("tokenizers/\(try tokenizers.required(part, as: String.self))")
+            try FileManager.default.copyItem(atPath: own, toPath: "\(path)/\(part)")
+        }
+        return try GenerationModel(ModelSource(path))
+    }
+
+    /// Writes weights that are drawn in the order of their names, times powers of two.
+    private func write<Network: ConfiguredNetwork>(
+        _ type: Network.Type, _ object: JSONObject, seed: Int, to path: String
+    ) throws {
+        let configuration = try type.configuration(object)
+        // What is no parameter follows from the configuration.
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 0)))
+        _ = try store.build { try type.init(configuration, $0) }
+        let generator = RandomGenerator(seed: UInt64(seed))
+        let tensors = store.named.sorted { $0.0 < $1.0 }.map { name, tensor -> (String, Tensor) in
+            guard !store.buffers.contains(name) else { return (name, tensor) }
+            let noise = generator.normal(tensor.shape)
+            guard tensor.rank > 1 else {
+                return (name, name.hasSuffix("bias") ? noise * 0.25 : noise * 0.25 + 1)
+            }
+            let inputs = Double(tensor.shape.elementCount / tensor.shape[0])
+            return (name, noise * exp2((-log2(inputs) / 2).rounded(.toNearestOrEven)))
+        }
+        let file = type.library == .diffusers ? "diffusion_pytorch_model" : "model"
+        try SafetensorsWriter(tensors).write(to: "\(path)/\(file).safetensors")
+    }
+
+    // MARK: The request
+
+    private func request(_ fixture: Fixture) throws -> GenerationRequest {
+        let asked = try fixture.case.required("request", as: JSONObject.self)
+        var request = GenerationRequest()
+        (request.prompt, request.negativePrompt) = try (asked.optional("prompt"), asked.optional("negative"))
+        request.guidanceRescale = try asked.optional("rescale") ?? 0
+        request.clipSkip = try asked.optional("clip_skip") ?? 0
+        (request.strength, request.denoisingEnd) = try (
+            asked.optional("strength"), asked.optional("denoising_end")
+        )
+        (request.originalSize, request.targetSize) = try (size(asked, "original"), size(asked, "target"))
+        if let crop = try asked.optional("crop", as: [Int].self) {
+            request.crop = (top: crop[1], left: crop[0])
+        }
+        request.sampling = try sampling(asked)
+        let names = fixture.file.names
+        if names.contains("initial") { request.sampling.initial = try fixture.tensor("initial") }
+        if names.contains("image") { request.reference = .picture(try picture(fixture, "image")) }
+        if names.contains("mask") { request.mask = try picture(fixture, "mask") }
+        return request
+    }
+
+    private func sampling(_ asked: JSONObject) throws -> SamplingRequest {
+        var request = SamplingRequest()
+        request.count = try asked.required("count")
+        request.seed = UInt64(try asked.required("seed", as: Int.self))
+        (request.steps, request.guidance) = try (asked.optional("steps"), asked.optional("guidance"))
+        (request.width, request.height) = try (asked.optional("width"), asked.optional("height"))
+        request.eta = try asked.optional("eta")
+        request.solver = try asked.optional("solver", as: String.self).map {
+            try #require(SolverName(rawValue: $0))
+        }
+        request.classes = try asked.optional("label", as: Int.self).map { .one($0) }
+        return request
+    }
+
+    private func size(_ asked: JSONObject, _ key: String) throws -> GenerationRequest.Size? {
+        try asked.optional(key, as: [Int].self).map { .init(height: $0[1], width: $0[0]) }
+    }
+
+    private func picture(_ fixture: Fixture, _ name: String) throws -> Picture {
+        let shape = try fixture.tensor(name).shape
+        return Picture(
+            width: shape[1], height: shape[0], channels: shape.count == 3 ? shape[2] : 1,
+            pixels: try fixture.array(name))
+    }
+}
