@@ -179,17 +179,22 @@ class HandOver:
         return self.refiner(later, image=made.latents)
 
 
+# Where a step has two calls, diffusers can stop between them; the program takes whole steps.
+ONE_CALL = tuple(name for name in models.PLAIN if not name.startswith(("Heun", "KDPM2", "PNDM")))
+
+
 def hand_over(place, whole):
     """Base and refiner in one command, or the refiner on the latents that the base left. Nothing is drawn after the
     start: what the refiner's generator would be is not said anywhere."""
     draw = place.draw
-    scheduling = models.scheduler(draw, "epsilon", models.PLAIN)
+    scheduling = models.scheduler(draw, "epsilon", ONE_CALL)
     scheduling[1].pop("algorithm_type", None)
     base = extra_large(place, scheduling=scheduling, name="base")
     refiner = extra_large(place, "StableDiffusionXLImg2ImgPipeline", refiner=True, vae=base.components["vae"],
                           scheduling=scheduling, name="refiner", geometry=(base.width, base.height))
-    shutil.rmtree(f"{refiner.path}/vae")
-    shutil.copytree(f"{base.path}/vae", f"{refiner.path}/vae")
+    # The component was written anew, with the refiner's seed.
+    shutil.rmtree(f"{base.path}/vae")
+    shutil.copytree(f"{refiner.path}/vae", f"{base.path}/vae")
     at = draw.real(0.3, 0.9)
     asked = large_request(place, base, steps=draw.integer(3, 8), solver=None, eta=None, clip_skip=None)
     asked = asked.changed(width=base.width, height=base.height)
@@ -205,7 +210,7 @@ def hand_over(place, whole):
 
 def xl_end(place):
     """The base alone, stopped early: its latents are what is handed over."""
-    made = extra_large(place)
+    made = extra_large(place, scheduling=models.scheduler(place.draw, "epsilon", ONE_CALL))
     asked = large_request(place, made, denoising_end=place.draw.real(0.3, 0.9), steps=place.draw.integer(3, 8))
     return from_text(place, "xl-end", made, asked, diffusers.StableDiffusionXLPipeline)
 

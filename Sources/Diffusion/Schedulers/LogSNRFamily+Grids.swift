@@ -82,11 +82,12 @@ extension SchedulerConfiguration {
                 ? try straightPath(steps, options, table)
                 : try timedPath(try logSNRTimes(steps, table), table)
         }
-        guard usesKarrasSigmas || usesLuLambdas, !(isMultistep && betaSchedule == .cosine) else {
-            return path(try cutTimes(steps, table), spaced, table)
-        }
         let logs = table.map { log($0) }
-        return path(spaced.map { time(ofSigma: $0, logs).rounded(.toNearestOrEven) }, spaced, table)
+        let times = spaced.map { time(ofSigma: $0, logs) }
+        guard usesKarrasSigmas || usesLuLambdas, !(isMultistep && betaSchedule == .cosine) else {
+            return path(hasSingleTables ? try cutTimes(steps, table) : times, spaced, table)
+        }
+        return path(times.map { $0.rounded(.toNearestOrEven) }, spaced, table)
     }
 
     /// The times of σ̃ whose fractions are cut off. The first one is the last time of the process but for rounding,
