@@ -7,8 +7,10 @@ python=${LANGEVIN_ORACLE_PYTHON:-$(Tools/oracle/setup.sh)}
 seed=${SEED:-$(date +%Y%m%d)}
 echo "verify: seed $seed" >&2
 "$python" Tools/oracle/commands.py --program .build/release/langevin --seed "$seed" --recipe recipes/digits.yaml
+"$python" Tools/oracle/pipelines.py --program .build/release/langevin --seed "$seed"
 texts=$(mktemp -d)
 trap 'rm -rf "$texts"' EXIT
+"$python" Tools/oracle/conversion.py --program .build/release/langevin --seed "$seed" --out "$texts/conversion"
 "$python" Tools/oracle/tokenizers_oracle.py --seed "$seed" --strings 100000 --out "$texts"
 LANGEVIN_TOKENIZERS=$texts scripts/swift.sh test --filter TokenizersTests
 LANGEVIN_TEST_KILLS=200 scripts/swift.sh test --filter TrainingTests

@@ -74,6 +74,12 @@ struct Generate: ParsableCommand {
     @Option(help: "The set of weights in the model's folder, such as fp16.")
     var variant: String?
 
+    @Option(help: "A picture that shows, after every step, what is coming; needs --preview-model.")
+    var preview: String?
+
+    @Option(help: "The tiny autoencoder that makes previews (TAESD), a folder with its config.json.")
+    var previewModel: String?
+
     @Flag(help: "Print one JSON object at the end.")
     var json = false
 
@@ -92,20 +98,31 @@ struct Generate: ParsableCommand {
         let request = try request()
         let opened = try open(source, on: device)
         guard let refiner = reference.refiner else {
-            return try GenerationRun(GenerationPlan(opened, request), output, since: start).run(
+            let plan = try GenerationPlan(opened, request)
+            return try GenerationRun(plan, output, since: start, preview: preview(of: plan)).run(
                 printing: json)
         }
         let second = try open(ModelSource(refiner, variant: variant), on: device)
         let share = reference.denoisingEnd ?? 0.8
         var first = request
         first.denoisingEnd = share
-        try GenerationRun(GenerationPlan(opened, first), output, since: start) { latents in
+        let plan = try GenerationPlan(opened, first)
+        try GenerationRun(plan, output, since: start, preview: preview(of: plan)) { latents in
             var rest = request
             (rest.denoisingStart, rest.denoisingEnd, rest.strength) = (share, nil, nil)
             (rest.reference, rest.mask, rest.sampling.initial) = (.latents(latents), nil, nil)
             (rest.sampling.width, rest.sampling.height) = (nil, nil)
             return try GenerationPlan(second, rest)
         }.run(printing: json)
+    }
+
+    private func preview(of plan: GenerationPlan) throws -> (path: String, decoder: Preview)? {
+        guard let preview else { return nil }
+        try SampleOutput.checkPicture(preview)
+        guard let previewModel else {
+            throw PipelineError("--preview needs a tiny autoencoder: add --preview-model FOLDER")
+        }
+        return (preview, try Preview(folder: previewModel, for: plan))
     }
 
     private func open(_ source: ModelSource, on device: Device) throws -> GenerationModel {

@@ -6,17 +6,21 @@ import Tensors
 struct GenerationRun {
     private let plan: GenerationPlan
     private let refining: ((Tensor) throws -> GenerationPlan)?
+    private let preview: (path: String, decoder: Preview)?
     private let output: SampleOutput
     private let start: ContinuousClock.Instant
 
     /// - Parameters:
     ///   - start: when the command began.
+    ///   - preview: where a picture of every step is shown, and what makes it.
     ///   - refining: makes the plan that goes on with the latents of the first one.
     init(
         _ plan: GenerationPlan, _ output: SampleOutput, since start: ContinuousClock.Instant,
+        preview: (path: String, decoder: Preview)? = nil,
         refining: ((Tensor) throws -> GenerationPlan)? = nil
     ) {
-        (self.plan, self.output, self.start, self.refining) = (plan, output, start, refining)
+        (self.plan, self.output, self.start) = (plan, output, start)
+        (self.preview, self.refining) = (preview, refining)
     }
 
     func run(printing json: Bool) throws {
@@ -34,6 +38,10 @@ struct GenerationRun {
                 },
                 onStep: { done, progress in
                     bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
+                    if let preview {
+                        try preview.decoder.picture(of: progress)
+                            .write(to: URL(fileURLWithPath: preview.path))
+                    }
                 })
         }
         var (last, samples) = (plan, try latents(plan))

@@ -153,7 +153,8 @@ import Testing
             ("[7]", "[7.0]", "'part.counts.0' has the wrong type: Int8 is needed"),  // B10
             ("[7]", "[128]", "'part.counts.0' has the wrong type: Int8 is needed"),
             ("[7]", "7", "'part.counts' has the wrong type"), ("true", "1", "'flag' has the wrong type"),
-            ("true", "null", "'flag' is null: Bool is needed"), ("{\"a\": 3}", "[]", "'table' has the wrong type"),
+            ("true", "null", "'flag' is null: Bool is needed"),
+            ("{\"a\": 3}", "[]", "'table' has the wrong type"),
             ("-Infinity", "\"NaN\"", "'number' has the wrong type"),
             ("\"flag\"", "\"flags\"", "the key 'flag' is missing"),
         ] {

@@ -148,6 +148,31 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         #expect(try (whole - pieces).magnitude().mean().item(Double.self) < 0.2)
     }
 
+    // MARK: Previews
+
+    @Test func previewsShowEveryStep() throws {
+        let tiny = try TinyStableDiffusion()
+        let plan = try GenerationPlan(tiny.model(), TinyStableDiffusion.request { $0.sampling.count = 2 })
+        func decoder(channels: Int) throws -> Preview {
+            var configuration = AutoencoderTinyConfiguration()
+            (configuration.encoderBlockOutChannels, configuration.decoderBlockOutChannels) = (
+                [8, 8], [8, 8]
+            )
+            (configuration.numEncoderBlocks, configuration.numDecoderBlocks) = ([1, 1], [1, 1])
+            configuration.latentChannels = channels
+            let store = ParameterStore(.initialized(RandomGenerator(seed: 4)))
+            let network = try store.build { try AutoencoderTiny(configuration, $0) }
+            let path = tiny.folder("taesd-\(channels)")
+            try network.write(store, to: ModelFolder(path))
+            return try Preview(folder: path, for: plan)
+        }
+        let preview = try decoder(channels: 4)
+        var pictures: [Picture] = []
+        _ = try plan.run(onStep: { _, progress in pictures.append(try preview.picture(of: progress)) })
+        #expect(pictures.count == 4 && Set(pictures).count == 4)
+        #expect { try decoder(channels: 5) } throws: { "\($0)".contains("5 channels") }
+    }
+
     // MARK: Numbers that are not finite
 
     @Test func theFirstNumberThatIsNotFiniteIsNamed() throws {

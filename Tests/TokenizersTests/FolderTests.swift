@@ -52,8 +52,10 @@ import Tokenizers
             "\"eos_token\" \"<|endoftext|>\" is not in the vocabulary"  // C4
         ),
         ("clip-sd1", "merges.txt", "#version: 0.2\n*", "", "it is empty"),  // C2 empty
-        ("clip-sd1", "merges.txt", "#version: 0.2\n", "#version: 0.2\na\n", "entry 2 must be two tokens"),  // C2
-        ("clip-sd1", "merges.txt", "#version: 0.2\n", "#version: 0.2\na b c\n", "entry 2 must be two tokens"),  // C2
+        // C2
+        ("clip-sd1", "merges.txt", "#version: 0.2\n", "#version: 0.2\na\n", "entry 2 must be two tokens"),
+        // C2
+        ("clip-sd1", "merges.txt", "#version: 0.2\n", "#version: 0.2\na b c\n", "entry 2 must be two tokens"),
         (
             "clip-sd1", "merges.txt", "#version: 0.2\n", "#version: 0.2\na 日本\n",
             "\"日本\", which is not in the vocabulary"  // C3

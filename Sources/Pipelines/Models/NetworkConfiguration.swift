@@ -16,9 +16,9 @@ public enum NetworkConfiguration: Sendable, Equatable {
     /// The transformer of pictures and text.
     case mmdit(MMDiTConfiguration)
 
-    private static let types: [any ConfiguredNetwork.Type] = [
-        UNet2D.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self, MMDiT.self,
-    ]
+    private static var types: [any ConfiguredNetwork.Type] {
+        [UNet2D.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self, MMDiT.self]
+    }
 
     /// The network that is built from it.
     var type: any ConfiguredNetwork.Type {
