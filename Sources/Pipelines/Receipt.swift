@@ -1,3 +1,4 @@
+import Diffusion
 import Foundation
 import Tensors
 
@@ -59,45 +60,42 @@ public struct Receipt: Codable, Sendable, Equatable {
     /// The receipt of a plan for the model of a folder.
     /// - Throws: `FileError` where the weights cannot be read again.
     public init(_ plan: SamplingPlan, layout: ModelLayout) throws {
-        model = layout.name
-        modelHash = try layout.weightsDigest()
-        seed = plan.request.seed
-        count = plan.request.count
-        solver = (plan.solver ?? plan.scheduler.solverName)?.rawValue ?? plan.scheduler.kind.rawValue
-        steps = plan.sampler.grid.steps.count
-        grid = (plan.request.grid ?? plan.scheduler.gridName).rawValue
-        eta = plan.request.eta ?? 0
-        guidance = plan.guidance
-        classes = plan.labels
-        width = plan.shape[2]
-        height = plan.shape[1]
-        dtype = plan.model.elementType.name
-        device = plan.model.device.description
+        self.init(
+            plan.request, plan.sampler, plan.scheduler, plan.solver, plan.model.elementType,
+            plan.model.device)
+        (model, modelHash) = (layout.name, try layout.weightsDigest())
+        (guidance, classes) = (plan.guidance, plan.labels)
+        (width, height) = (plan.shape[2], plan.shape[1])
     }
 
     /// The receipt of a plan for a model that diffuses latents.
-    /// - Throws: `PipelineError` where the weights cannot be read again.
+    /// - Throws: `FileError` where the weights cannot be read again.
     public init(_ plan: GenerationPlan) throws {
-        let (model, request) = (plan.model, plan.request)
-        self.model = model.source.name
-        modelHash = try model.source.weightsDigest()
-        seed = request.sampling.seed
-        count = request.sampling.count
-        solver = (plan.solver ?? plan.scheduler.solverName)?.rawValue ?? plan.scheduler.kind.rawValue
-        steps = plan.sampler.grid.steps.count
-        grid = (request.sampling.grid ?? plan.scheduler.gridName).rawValue
-        eta = request.sampling.eta ?? 0
-        guidance = plan.guidance
-        classes = plan.labels
-        width = plan.size.width
-        height = plan.size.height
-        dtype = model.elementType.name
-        device = model.device.description
-        prompt = request.prompt
-        negativePrompt = request.negativePrompt
+        let (source, request) = (plan.model.source, plan.request)
+        self.init(
+            request.sampling, plan.sampler, plan.scheduler, plan.solver, plan.model.elementType,
+            plan.model.device)
+        (model, modelHash) = (source.name, try source.weightsDigest())
+        (guidance, classes) = (plan.guidance, plan.labels)
+        (width, height) = (plan.size.width, plan.size.height)
+        (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
         guidanceRescale = request.guidanceRescale == 0 ? nil : request.guidanceRescale
         clipSkip = request.clipSkip == 0 ? nil : request.clipSkip
         strength = plan.strength
+    }
+
+    /// What plans of all kinds have in common; the rest is set by the caller.
+    private init(
+        _ request: SamplingRequest, _ sampler: Sampler, _ scheduler: SchedulerConfiguration,
+        _ solver: SolverName?, _ elementType: ElementType, _ device: Device
+    ) {
+        (model, modelHash, guidance, width, height) = ("", "", 1, 0, 0)
+        (seed, count) = (request.seed, request.count)
+        self.solver = (solver ?? scheduler.solverName)?.rawValue ?? scheduler.kind.rawValue
+        steps = sampler.grid.steps.count
+        grid = (request.grid ?? scheduler.gridName).rawValue
+        eta = request.eta ?? 0
+        (dtype, self.device) = (elementType.name, device.description)
     }
 
     /// The receipt of one picture of several.

@@ -35,13 +35,8 @@ struct Generate: ParsableCommand {
     @Option(help: "What the pictures shall not show; takes the place of the unconditional branch.")
     var negativePrompt: String?
 
-    @Option(help: "The number of pictures.")
-    var count = 1
-
+    @OptionGroup var pictures: PictureOptions
     @OptionGroup var sampling: SamplingOptions
-
-    @Option(help: "How the steps are spread; the model's own way where not given.")
-    var grid: GridName?
 
     @Option(help: "How far guidance is brought back to the spread of the conditional branch, 0 to 1.")
     var guidanceRescale = 0.0
@@ -52,21 +47,9 @@ struct Generate: ParsableCommand {
     @Flag(help: "Read (word:1.2), (word) and [word] in prompts as weights.")
     var promptWeights = false
 
-    @Option(help: "Start from the tensor 'latents' of a safetensors file instead of drawing noise.")
-    var initial: String?
-
-    @Option(help: "Width in pixels.")
-    var width: Int?
-
-    @Option(help: "Height in pixels.")
-    var height: Int?
-
     @OptionGroup var reference: ReferenceOptions
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var memory: MemoryFlags
-
-    @Option(help: "The most pictures that pass through the network at once.")
-    var batchSize: Int?
 
     @Option(help: "For a file: a folder in the diffusers layout with its configurations and tokenizers.")
     var config: String?
@@ -88,7 +71,7 @@ struct Generate: ParsableCommand {
     func run() throws {
         let start = ContinuousClock().now
         let device = try compute.open()
-        let output = try SampleOutput(output, count: count)
+        let output = try SampleOutput(output, count: pictures.count)
         guard let model else {
             throw PipelineError("no model comes with this version: give --model MODEL")
         }
@@ -131,13 +114,7 @@ struct Generate: ParsableCommand {
 
     private func request() throws -> GenerationRequest {
         var request = GenerationRequest()
-        request.sampling = sampling.request(count: count)
-        request.sampling.grid = grid
-        (request.sampling.width, request.sampling.height) = (width, height)
-        request.sampling.batchSize = batchSize.map { max(1, $0) }
-        if let initial {
-            request.sampling.initial = try SafetensorsFile(path: initial).tensor(named: "latents")
-        }
+        request.sampling = try pictures.request(sampling)
         (request.prompt, request.negativePrompt) = (prompt, negativePrompt)
         (request.guidanceRescale, request.clipSkip) = (guidanceRescale, clipSkip)
         request.weighsWords = promptWeights

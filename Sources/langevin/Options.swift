@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Diffusion
 import Pipelines
 import Tensors
@@ -56,6 +57,37 @@ struct SamplingOptions: ParsableArguments {
         request.solver = solver
         request.eta = eta
         request.guidance = guidance
+        return request
+    }
+}
+
+/// How many pictures of what size, and from where: shared by the commands that make pictures.
+struct PictureOptions: ParsableArguments {
+    @Option(help: "The number of pictures.")
+    var count = 1
+
+    @Option(help: "How the steps are spread; the model's own way where not given.")
+    var grid: GridName?
+
+    @Option(help: "Start from the tensor 'latents' of a safetensors file instead of drawing noise.")
+    var initial: String?
+
+    @Option(help: "Width in pixels.")
+    var width: Int?
+
+    @Option(help: "Height in pixels.")
+    var height: Int?
+
+    @Option(help: "The most pictures that pass through the network at once.")
+    var batchSize: Int?
+
+    /// A request that says what these and the shared options say.
+    func request(_ sampling: SamplingOptions) throws -> SamplingRequest {
+        var request = sampling.request(count: count)
+        request.grid = grid
+        (request.width, request.height) = (width, height)
+        request.batchSize = batchSize.map { max(1, $0) }
+        if let initial { request.initial = try SafetensorsFile(path: initial).tensor(named: "latents") }
         return request
     }
 }

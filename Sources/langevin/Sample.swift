@@ -11,7 +11,10 @@ struct Sample: ParsableCommand {
         abstract: "Draw pictures from a model.",
         discussion: "Picture i of a call uses seed S + i, whatever the batch size and device.")
 
-    @Argument(help: "A run folder, a folder in the diffusers layout, or analytic:FILE.json.")
+    @Argument(
+        help:
+            "A run folder, a folder in the diffusers layout or a .safetensors file of a model without prompts, or analytic:FILE.json."
+    )
     var model: String
 
     @Option(
@@ -21,28 +24,11 @@ struct Sample: ParsableCommand {
     )
     var output: String
 
-    @Option(help: "The number of pictures.")
-    var count = 1
-
     @Option(name: .customLong("class"), help: "The class to draw, or 'all' for all of them in turn.")
     var classChoice: ClassChoice?
 
+    @OptionGroup var pictures: PictureOptions
     @OptionGroup var sampling: SamplingOptions
-
-    @Option(help: "How the steps are spread; the model's own way where not given.")
-    var grid: GridName?
-
-    @Option(help: "Start from the tensor 'latents' of a safetensors file instead of drawing noise.")
-    var initial: String?
-
-    @Option(help: "Width in pixels.")
-    var width: Int?
-
-    @Option(help: "Height in pixels.")
-    var height: Int?
-
-    @Option(help: "The most pictures that pass through the network at once.")
-    var batchSize: Int?
 
     @Option(help: "Also write a picture of the way from noise to the first pictures, one row each.")
     var trajectory: String?
@@ -57,7 +43,7 @@ struct Sample: ParsableCommand {
         let start = clock.now
         let device = try compute.open()
         if let path = AnalyticModel.path(of: model) { return try runExact(path, since: start, on: device) }
-        let output = try SampleOutput(output, count: count)
+        let output = try SampleOutput(output, count: pictures.count)
         if let trajectory { try SampleOutput.checkPicture(trajectory) }
         let source = try ModelSource(model)
         for keys in try source.foreignKeys() { say("note: \(keys)") }
@@ -67,7 +53,7 @@ struct Sample: ParsableCommand {
         let plan = try SamplingPlan(opened, request())
         let loaded = clock.now
         let steps = plan.sampler.grid.steps.count
-        var bar = ProgressBar(total: steps * count)
+        var bar = ProgressBar(total: steps * pictures.count)
         var frames = TrajectoryFrames(steps: steps)
         let samples = try plan.run { done, progress in
             if done == 0 && trajectory != nil { frames.add(progress) }
@@ -91,7 +77,7 @@ struct Sample: ParsableCommand {
         var ways = try trajectory.map { _ in try AnalyticTrajectory(dimension: model.mixture.dimension) }
         let loaded = clock.now
         let steps = plan.sampler.grid.steps.count
-        var bar = ProgressBar(total: steps * count)
+        var bar = ProgressBar(total: steps * pictures.count)
         let samples = try plan.run { done, progress in
             if done == 0 { try ways?.add(progress) }
             bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
@@ -134,13 +120,8 @@ struct Sample: ParsableCommand {
     }
 
     private func request() throws -> SamplingRequest {
-        var request = sampling.request(count: count)
-        request.grid = grid
+        var request = try pictures.request(sampling)
         request.classes = classChoice?.classes
-        request.width = width
-        request.height = height
-        request.batchSize = batchSize.map { max(1, $0) }
-        if let initial { request.initial = try SafetensorsFile(path: initial).tensor(named: "latents") }
         return request
     }
 }
