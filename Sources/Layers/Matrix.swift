@@ -40,6 +40,30 @@ public struct QuantizedMatrix: Sendable {
     ///   - matrix: `[outputs, inputs]`, floating-point.
     ///   - elementType: the type of the products.
     public init(_ matrix: Tensor, for elementType: ElementType) {
+        let (rows, step) = (matrix.shape[0], 512)
+        guard rows > step else {
+            self.init(rows: matrix, for: elementType)
+            return
+        }
+        // Some rows at a time, into memory that is there before: a large matrix in float32 beside each that is
+        // kept would leave holes that the allocator cannot use again.
+        let values = Tensor.empty(matrix.shape, .int8, on: matrix.device)
+        var scales: [Tensor] = []
+        do {
+            for start in stride(from: 0, to: rows, by: step) {
+                let range = start..<min(start + step, rows)
+                let part = QuantizedMatrix(rows: matrix.slice(range, of: 0), for: elementType)
+                try values.slice(range, of: 0).assign(part.values)
+                scales.append(part.scales)
+            }
+            self.init(values: values, scales: concatenated(scales))
+        } catch {
+            // Rows that failed carry their error; the whole says it in their place.
+            self.init(rows: matrix, for: elementType)
+        }
+    }
+
+    private init(rows matrix: Tensor, for elementType: ElementType) {
         let wide = matrix.to(elementType == .float64 ? .float64 : .float32)
         // The scale is rounded first, so that values are the nearest multiples of the scale that is used.
         // A row of zeros has any scale.

@@ -69,6 +69,16 @@ import Testing
         #expect(try #require(again["layer.weight"]).isIdentical(to: b))
     }
 
+    @Test func `a large matrix is that of its rows`() throws {
+        let matrix = draws(9, [1100, 24])
+        let whole = QuantizedMatrix(matrix, for: .bfloat16)
+        for rows in [0..<512, 512..<1024, 1024..<1100, 300..<800] {
+            let part = QuantizedMatrix(matrix.slice(rows, of: 0), for: .bfloat16)
+            #expect(try (whole.values.slice(rows, of: 0) .== part.values).all().item(Bool.self))
+            expectClose(whole.scales.slice(rows, of: 0).to(.float32), part.scales.to(.float32))
+        }
+    }
+
     @Test func `shapes alone are counted, and what is missing is named`() throws {
         let shapes = ParameterStore(.shapesOnly, elementType: .bfloat16, matrices: .int8)
         _ = try shapes.build { Linear(inputs: 40_000, outputs: 30_000, $0) }
