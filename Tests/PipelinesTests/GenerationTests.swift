@@ -250,6 +250,37 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         #expect { try tiny.latents { $0.clipSkip = 4 } } throws: { "\($0)".contains("allows 0 to 3") }
     }
 
+    @Test(arguments: [
+        ("unet", "num_class_embeds", JSONValue.integer(5), "num_class_embeds"),
+        ("unet", "class_embed_type", "timestep", "class_embed_type"),
+        ("unet", "out_channels", .integer(3), "gives 3 channels"),
+        ("unet", "cross_attention_dim", .integer(16), "cross_attention_dim"),
+        ("vae", "latent_channels", .integer(8), "latents have 8"),
+        ("text_encoder", "vocab_size", .integer(20), "vocab_size"),
+    ])
+    func partsOfDifferentModelsAreRefused(part: String, key: String, value: JSONValue, words: String) throws {
+        // Text encoders are asked before the networks are built.
+        let tiny = try TinyStableDiffusion { name, tensor, values in
+            key == "vocab_size" && tensor.hasSuffix("token_embedding.weight")
+                ? values.slice(0..<20, of: 0) : values
+        }
+        let folder = ModelFolder("\(tiny.path)/\(part)")
+        var object = try folder.configuration()
+        object[key] = value
+        try folder.write(object)
+        #expect { try tiny.latents() } throws: { "\($0)".contains(words) && !"\($0)".contains("\n") }
+    }
+
+    @Test func whatIsNotRunIsSaid() throws {
+        let tiny = try TinyStableDiffusion()
+        var index = try ModelFolder(tiny.path).configuration("model_index.json")
+        index["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
+        try ModelFolder(tiny.path).write(index, to: "model_index.json")
+        var said: [String] = []
+        _ = try GenerationPlan(tiny.model(), TinyStableDiffusion.request()).run(say: { said.append($0) })
+        #expect(said.count == 1 && said[0].contains("safety_checker"))
+    }
+
     @Test func cutPromptsAreShown() throws {
         let tiny = try TinyStableDiffusion()
         let request = TinyStableDiffusion.request {

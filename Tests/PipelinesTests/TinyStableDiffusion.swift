@@ -17,7 +17,7 @@ struct TinyStableDiffusion {
     ///   - change: changes a part's parameters before they are written.
     init(
         _ scheduler: SchedulerKind = .ddim, inputs: Int = 4,
-        changing change: (_ part: String, _ name: String, Tensor) -> Tensor = { $2 }
+        changing change: (_ part: String, _ name: String, _ values: Tensor) -> Tensor = { $2 }
     ) throws {
         folder = try TemporaryFolder()
         func write<Network: ConfiguredNetwork>(

@@ -25,7 +25,7 @@ import pipeline_requests
 import pipeline_stable
 from common import Draw
 from pipeline_cases import Place
-from pipeline_references import Unfit, read_json, shake
+from pipeline_references import Unfit, decides_times, read_json, repeats_times, shake
 
 KINDS = {**pipeline_stable.KINDS, **pipeline_others.KINDS, **pipeline_files.KINDS}
 LATENTS, PIXELS, PIXELS_ON_AVERAGE = 1e-4, 2, 0.05
@@ -77,6 +77,9 @@ def reference(job):
     for name, other, least in variations(alone):
         if distance(opened(other).pixels[0], plain.pixels[0]) < least:
             raise Unfit(f"the same for another {name}")
+    for scheduler in opened.schedulers():
+        if repeats_times(scheduler) or decides_times(scheduler):
+            raise Unfit("times that come twice or are decided by rounding")
     generator = torch.Generator("cpu").manual_seed(0)
     for network in opened.networks():
         models.perturb(network, generator)

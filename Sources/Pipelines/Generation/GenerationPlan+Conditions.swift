@@ -112,6 +112,16 @@ extension GenerationPlan {
 
     /// Throws where text encoders and network do not belong together.
     private func checkFit(_ conditions: Conditions) throws {
+        if case .mmdit(let transformer) = model.network, let context = conditions.context,
+            let pooled = conditions.pooled
+        {
+            let given = (context.shape[2], pooled.shape[1])
+            guard given == (transformer.jointAttentionDim, transformer.pooledProjectionDim) else {
+                throw PipelineError(
+                    "\(model.source.path): the text encoders give \(given.0) features a token and \(given.1) a text, and the transformer takes \(transformer.jointAttentionDim) (joint_attention_dim) and \(transformer.pooledProjectionDim) (pooled_projection_dim): they are of different models"
+                )
+            }
+        }
         guard case .unet2DCondition(let unet) = model.network else { return }
         if case .same(let width) = unet.crossAttentionDim, let context = conditions.context,
             context.shape[2] != width

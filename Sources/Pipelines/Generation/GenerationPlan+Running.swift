@@ -18,6 +18,9 @@ extension GenerationPlan {
         onStep: (_ picturesDone: Int, SamplingProgress) throws -> Void = { _, _ in }
     ) throws -> Tensor {
         try inference {
+            if try model.source.className(of: "safety_checker") != nil {
+                say("note: the model's safety_checker is not run; look at pictures before you show them")
+            }
             let told = try self.told(say)
             let reference = try self.reference(say)
             let network = try model.buildNetwork()

@@ -59,6 +59,7 @@ public struct GenerationModel: Sendable {
             ? ClassEmbedder.configuration(source.configuration(of: .classEmbedder)) : nil
         (self.elementType, self.device, self.memory) = (elementType, device, memory)
         try checkNetwork()
+        try checkParts()
     }
 
     /// Throws where the denoising network is not one of this kind of pipeline.
@@ -79,6 +80,49 @@ public struct GenerationModel: Sendable {
             )
         }
     }
+
+    /// Throws where parts of different models stand together, or the network wants what nobody here tells it.
+    private func checkParts() throws {
+        let latents = autoencoder.latentChannels
+        var problems: [(Bool, String)] = [
+            (
+                !source.kind.takesPrompt && network.channels != latents,
+                "the network takes \(network.channels) channels, and the autoencoder's latents have \(latents)"
+            ),
+            (
+                network.outputChannels != latents && network.outputChannels != 2 * latents,
+                "the network gives \(network.outputChannels) channels, and the autoencoder's latents have \(latents)"
+            ),
+        ]
+        if case .unet2D(let unet) = network {
+            problems.append((unet.isConditional, Self.classes))
+        }
+        if case .unet2DCondition(let unet) = network {
+            let isXL = source.kind == .stableDiffusionXL
+            problems += [
+                (unet.isConditional, Self.classes),
+                (
+                    (unet.additionEmbedType == .textTime) != isXL,
+                    isXL
+                        ? "the U-Net is told no sizes (addition_embed_type), which makes it none of SDXL's"
+                        : "the U-Net is told sizes (addition_embed_type 'text_time'), as SDXL's is"
+                ),
+            ]
+            if let classes, case .same(let width) = unet.crossAttentionDim {
+                problems.append(
+                    (
+                        classes.width != width,
+                        "the table of classes has \(classes.width) features, and the U-Net attends to \(width)"
+                    ))
+            }
+        }
+        if let problem = problems.first(where: \.0)?.1 {
+            throw PipelineError("\(source.path): \(problem)")
+        }
+    }
+
+    private static let classes =
+        "the U-Net has a table of classes of its own (num_class_embeds, class_embed_type), which this pipeline does not fill"
 
     /// Pixels along each side of the square that one latent stands for.
     var pixelsPerLatent: Int { autoencoder.pixelsPerLatent }

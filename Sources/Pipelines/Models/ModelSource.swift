@@ -100,8 +100,11 @@ public struct ModelSource: Sendable {
 
     /// The class that the index names for a part; `nil` where the part is absent.
     public func className(of component: ModelComponent) throws -> String? {
-        try index.component(component.rawValue)?.className
+        try className(of: component.rawValue)
     }
+
+    /// The same for a part that has no use here.
+    func className(of part: String) throws -> String? { try index.component(part)?.className }
 
     /// The configuration of a part.
     /// - Throws: `CheckpointError` where there is none.
