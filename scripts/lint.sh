@@ -18,7 +18,6 @@ done
 table=docs/Reliability.md
 for row in A{1..47} B{1..12} C{1..7} D{1..14} H{1..8}; do
     line=$(grep -E "^\| $row \|" "$table") || { echo "lint: $table has no row $row" >&2; exit 1; }
-    case $line in *"| – | not yet"*) continue ;; esac
     read -r file name < <(sed -nE 's/^.*\| `([^`]*)` `([^`]*)` \|.*$/\1 \2/p' <<< "$line")
     grep -qw -- "$row" "Tests/$file.swift" && grep -q "func $name(" "Tests/$file.swift" \
         || { echo "lint: row $row of $table has no test $name in Tests/$file.swift" >&2; exit 1; }

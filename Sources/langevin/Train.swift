@@ -27,6 +27,7 @@ struct Train: ParsableCommand {
     var json = false
 
     func run() throws {
+        _ = try LaunchedProcess(ProcessInfo.processInfo.environment)
         let recipe = try Recipe(contentsOf: recipe, changes: changes)
         let trainer = try Trainer(recipe: recipe, folder: out, resume: resume) { say("warning: \($0)") }
         let interrupts = Interrupts()

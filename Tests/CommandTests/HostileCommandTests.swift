@@ -31,6 +31,32 @@ import Testing
         #expect(try folder.names().isEmpty)
     }
 
+    /// H2. What a launcher says of several processes, and that there can be no more than one yet.
+    @Test(arguments: [
+        (["WORLD_SIZE": "2", "RANK": "2"], "RANK is '2'"), (["WORLD_SIZE": "0"], "WORLD_SIZE is '0'"),
+        (["RANK": "1"], "RANK is '1'"), (["WORLD_SIZE": "two"], "WORLD_SIZE is 'two'"),
+        (["WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "5"], "LOCAL_RANK is '5'"),
+        (["WORLD_SIZE": "2", "RANK": "0"], "MASTER_ADDR is missing"),
+        (["WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "h"], "MASTER_PORT is missing"),
+        (["WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "h", "MASTER_PORT": "0"], "MASTER_PORT is '0'"),
+        (
+            ["WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "h", "MASTER_PORT": "70000"],
+            "MASTER_PORT is '70000'"
+        ),
+        (["WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "h", "MASTER_PORT": "29500"], "not there yet"),
+        // One process is what there is: the recipe is what is missing.
+        (["WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"], "none.yaml"),
+    ])
+    func ranksThatCannotBe(environment: [String: String], words: String) throws {
+        let folder = try TemporaryFolder()
+        try Program.expectRefusal(
+            Program.run(
+                ["train", folder("none.yaml"), "--out", folder("run")], environment: environment),
+            of: "train",
+            words)
+        #expect(try folder.names().isEmpty)
+    }
+
     /// H3. Bytes that are no text would become another file's name.
     @Test func argumentsThatAreNoText() throws {
         try Program.expectRefusal(
