@@ -137,6 +137,9 @@ def scheduler(draw, prediction, kinds=PLAIN + NOISY):
         # Neither has a meaning on a straight path.
         flags.pop("use_flow_sigmas", None)
         flags.pop("flow_shift", None)
+    if prediction == "epsilon":
+        # Without any signal at the end a predicted noise says nothing of the data.
+        flags.pop("rescale_betas_zero_snr", None)
     if "prediction_type" in flags and not flags.get("use_flow_sigmas"):
         flags["prediction_type"] = prediction
     return name, flags

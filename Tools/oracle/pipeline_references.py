@@ -160,6 +160,29 @@ class provided:
         self.scheduler.step = self.before
 
 
+def times(scheduler, error):
+    """The times of a run of as many steps, with an error in the logarithms that they are looked up in."""
+    look_up = scheduler._sigma_to_t
+    scheduler._sigma_to_t = lambda sigma, logs: look_up(sigma, logs * (1 + error))
+    scheduler.set_timesteps(scheduler.num_inference_steps)
+    del scheduler._sigma_to_t
+    return scheduler.timesteps
+
+
+def decides_times(scheduler):
+    """Whether rounding decides a whole time: NumPy's logarithms in single precision are not those of every machine."""
+    if "log_sigmas" not in inspect.signature(getattr(scheduler, "_sigma_to_t", times)).parameters:
+        return False
+    low, high = times(scheduler, -2e-7), times(scheduler, 2e-7)
+    return not low.is_floating_point() and not torch.equal(low, high)
+
+
+def repeats_times(scheduler):
+    """Whether two steps begin at one time, which classes look up in different ways and the program refuses."""
+    return scheduler.order == 1 and "PNDM" not in type(scheduler).__name__ and len(
+        scheduler.timesteps.unique()) < len(scheduler.timesteps)
+
+
 def shake(scheduler, generator):
     """From here on every step gets what it gets with an error of rounding."""
     step = scheduler.step
