@@ -117,7 +117,10 @@ extension GenerationPlan {
             let latents = autoencoder.latents(of: pixels.to(type).to(model.device)) { shape in
                 draw(Shape(Array(shape.extents.dropFirst()))).to(type)
             }
-            return autoencoder.latentScaling.scaled(latents).to(.float32)
+            let scaling = autoencoder.latentScaling
+            // diffusers' pipeline that inpaints with SDXL takes no moments off.
+            let isPlain = model.source.kind == .stableDiffusionXL && task.inpaints
+            return isPlain ? latents * scaling.factor : scaling.scaled(latents)
         }
     }
 
@@ -140,6 +143,14 @@ extension GenerationPlan {
         return Tensor(grey.pixels.map { $0 >= 128 ? Float(1) : 0 }, shape: [1, 1, mask.height, mask.width])
     }
 
+    /// How much noise is laid on a reference. diffusers' class of stochastic Adams takes it from the table, wherever
+    /// its grid begins.
+    private var startLevel: NoiseLevel {
+        let level = sampler.grid.steps[0].from
+        guard scheduler.kind == .stochasticAdams, let time = level.time else { return level }
+        return scheduler.schedule.level(at: time)
+    }
+
     /// Where a batch begins. The order of draws is that of diffusers' pipelines.
     private func start(
         _ pictures: Range<Int>, _ noise: NoiseSource, _ reference: Encoded?, _ loop: SamplingLoop
@@ -152,7 +163,7 @@ extension GenerationPlan {
             return Start(sample: model.source.kind == .diffusionTransformer ? unit : sampler.scaled(unit))
         }
         let isWhole = task.inpaints && strength == 1
-        let level = sampler.grid.steps[0].from
+        let level = startLevel
         var data: Tensor?
         if !isWhole || task == .restoredInpainting { data = loop.own(reference.latents(noise.draw)) }
         if request.denoisingStart != nil, let data, !task.inpaints {
