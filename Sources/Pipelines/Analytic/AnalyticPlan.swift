@@ -32,9 +32,7 @@ public struct AnalyticPlan {
         try Self.checkForeign(request)
         try SamplingPlan.check(eta: request.eta)
         let steps = request.steps ?? 50
-        guard (1...1_000_000).contains(steps) else {
-            throw PipelineError("--steps is \(steps): give a number from 1 to 1000000")
-        }
+        try SamplingPlan.check(steps: steps)
         if let initial = request.initial {
             try SamplingPlan.check(initial: initial)
             let wanted: Shape = [request.count, model.mixture.dimension]

@@ -100,7 +100,9 @@ extension GenerationPlan {
             request.sampling.height == nil && request.sampling.width == nil && task == .imageToImage
         size.height = request.sampling.height ?? size.height
         size.width = request.sampling.width ?? size.width
-        try check(size, multiple: isPictures ? factor : multiple(of: model))
+        try SamplingPlan.check(
+            height: size.height, width: size.width, multiple: isPictures ? factor : multiple(of: model),
+            of: "model")
         try checkPlaces(model, size)
         return size
     }
@@ -121,17 +123,6 @@ extension GenerationPlan {
             return least
         }
         return least % 8 == 0 ? least : 8
-    }
-
-    private static func check(_ size: GenerationRequest.Size, multiple: Int) throws {
-        for (name, extent) in [("height", size.height), ("width", size.width)] {
-            guard (1...16_384).contains(extent), extent % multiple == 0 else {
-                let nearest = max(multiple, (min(extent, 16_384) + multiple / 2) / multiple * multiple)
-                throw PipelineError(
-                    "--\(name) is \(extent): it must be a multiple of \(multiple) for this model, such as \(min(nearest, 16_384 / multiple * multiple))"
-                )
-            }
-        }
     }
 
     /// A transformer with a table of places knows no larger pictures.

@@ -24,11 +24,8 @@ extension GenerationPlan {
             let told = try self.told(say)
             let reference = try self.reference(say)
             let network = try model.buildNetwork()
-            let sampling = request.sampling
             let loop = SamplingLoop(
-                sampler: sampler, count: sampling.count, seed: sampling.seed,
-                batchSize: sampling.batchSize ?? 4,
-                elementType: model.elementType == .float64 ? .float64 : .float32, device: model.device)
+                sampler, request.sampling, batchSize: 4, network: model.elementType, on: model.device)
             onStart()
             return try loop.run(
                 begin: { pictures, noise in

@@ -62,16 +62,11 @@ public struct GenerationPlan {
         strength = try Self.strength(request, task)
         size = try Self.size(model, request, task)
         solver = request.sampling.solver
-        var trained = model.scheduler
-        trained.hasSingleTables = model.elementType != .float64
+        let trained = try model.scheduler.forNetwork(of: model.source.name, in: model.elementType)
         own =
             model.source.kind == .stableDiffusion
             ? trained.correctedForStableDiffusion(inpaints: task.inpaints, converted: solver != nil)
             : trained
-        guard own.path != .varianceExploding else {
-            throw PipelineError(
-                "\(model.source.name): networks for \(own.kind.rawValue) are not sampled here")
-        }
         scheduler = own.configured(for: solver, grid: request.sampling.grid)
         guidance = try request.sampling.guidance ?? Self.guidance(model, task)
         guard guidance.isFinite else { throw PipelineError("--guidance is \(guidance): give a number") }
@@ -92,9 +87,7 @@ public struct GenerationPlan {
         _ strength: Double?, _ size: GenerationRequest.Size
     ) throws -> Sampler {
         let steps = try request.sampling.steps ?? Self.steps(model, task)
-        guard (1...1_000_000).contains(steps) else {
-            throw PipelineError("--steps is \(steps): give a number from 1 to 1000000")
-        }
+        try SamplingPlan.check(steps: steps)
         var options = SamplerOptions()
         options.eta = request.sampling.eta
         if model.source.kind != .diffusionTransformer,
@@ -144,17 +137,18 @@ public struct GenerationPlan {
         return (total - share * total).rounded(.toNearestOrEven)
     }
 
+    /// Whether it is a Stable Diffusion distilled to few steps, whose pipeline has defaults of its own.
+    private static func isLatentConsistency(_ model: GenerationModel) throws -> Bool {
+        try model.source.setting("_class_name", as: String.self) == "LatentConsistencyModelPipeline"
+    }
+
     private static func steps(_ model: GenerationModel, _ task: Task) throws -> Int {
-        if try model.source.setting("_class_name", as: String.self) == "LatentConsistencyModelPipeline" {
-            return 4
-        }
+        if try isLatentConsistency(model) { return 4 }
         return model.source.kind == .stableDiffusion3 && task == .text ? 28 : 50
     }
 
     private static func guidance(_ model: GenerationModel, _ task: Task) throws -> Double {
-        if try model.source.setting("_class_name", as: String.self) == "LatentConsistencyModelPipeline" {
-            return 8.5
-        }
+        if try isLatentConsistency(model) { return 8.5 }
         return model.source.kind == .stableDiffusionXL && task.inpaints ? 7.5 : model.source.kind.guidance
     }
 }

@@ -14,12 +14,8 @@ public struct Preview {
     /// Opens a folder with an `AutoencoderTiny`, and checks that it decodes the latents of a plan.
     /// - Throws: an error about the files; `PipelineError` where it is one for other latents.
     public init(folder: String, for plan: GenerationPlan) throws {
-        do {
-            autoencoder = try AutoencoderTiny.load(ModelFolder(folder), on: plan.model.device).network
-        } catch let error as LoadError {
-            throw PipelineError("\(folder): \(error)")
-        } catch let error as NetworkError {
-            throw PipelineError("\(folder)/config.json: \(error)")
+        autoencoder = try explaining(ModelFolder(folder)) {
+            try AutoencoderTiny.load(ModelFolder(folder), on: plan.model.device).network
         }
         let needed = plan.model.autoencoder.latentChannels
         guard autoencoder.latentChannels == needed else {

@@ -162,13 +162,9 @@ public struct ModelSource: Sendable {
 
     /// Runs a body whose complaints about a network become errors that name its place.
     func explaining<Result>(_ component: ModelComponent, _ body: () throws -> Result) throws -> Result {
-        do {
-            return try body()
-        } catch let error as LoadError {
-            throw PipelineError("\(path), \(component.rawValue): \(error)")
-        } catch let error as NetworkError {
-            throw PipelineError("\(path), configuration of \(component.rawValue): \(error)")
-        }
+        try Pipelines.explaining(
+            weights: "\(path), \(component.rawValue)",
+            configuration: "\(path), configuration of \(component.rawValue)", body)
     }
 
     /// The process and how to sample it. The class is the one that the index names, as in diffusers.
@@ -199,6 +195,24 @@ public struct ModelSource: Sendable {
     func setting<Value: JSONReadable>(_ key: String, as type: Value.Type = Value.self) throws -> Value? {
         try index.optional(key)
     }
+}
+
+/// Runs a body whose complaints about a network become errors that name where its weights and its configuration are.
+private func explaining<Result>(weights: String, configuration: String, _ body: () throws -> Result) throws
+    -> Result
+{
+    do {
+        return try body()
+    } catch let error as LoadError {
+        throw PipelineError("\(weights): \(error)")
+    } catch let error as NetworkError {
+        throw PipelineError("\(configuration): \(error)")
+    }
+}
+
+/// Runs a body that builds the network of a folder.
+func explaining<Result>(_ folder: ModelFolder, _ body: () throws -> Result) throws -> Result {
+    try explaining(weights: folder.path, configuration: "\(folder.path)/config.json", body)
 }
 
 extension JSONObject {

@@ -47,16 +47,11 @@ public struct PictureModel {
         let configuration = try folder.networkConfiguration()
         let store = ParameterStore(
             .loaded(try configuration.weights(of: folder.network)), elementType: elementType, on: device)
-        do {
-            self.init(
-                name: folder.name, configuration: configuration, scheduler: try folder.scheduler(),
-                card: try folder.card(), network: try store.build(configuration.network),
-                elementType: elementType, device: device)
-        } catch let error as LoadError {
-            throw PipelineError("\(folder.network.path): \(error)")
-        } catch let error as NetworkError {
-            throw PipelineError("\(folder.network.path)/config.json: \(error)")
-        }
+        self.init(
+            name: folder.name, configuration: configuration, scheduler: try folder.scheduler(),
+            card: try folder.card(),
+            network: try explaining(folder.network) { try store.build(configuration.network) },
+            elementType: elementType, device: device)
     }
 
     /// Height and width of its pictures.

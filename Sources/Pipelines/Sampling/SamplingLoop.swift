@@ -89,3 +89,17 @@ struct SamplingLoop {
         )
     }
 }
+
+extension SamplingLoop {
+    /// The loop of a request to a network that computes in `type`, with a batch size where the request says none.
+    /// Samples stay in float32 where the network computes in half precision.
+    init(
+        _ sampler: Sampler, _ request: SamplingRequest, batchSize: Int, network type: ElementType,
+        on device: Device
+    ) {
+        self.init(
+            sampler: sampler, count: request.count, seed: request.seed,
+            batchSize: request.batchSize ?? batchSize, elementType: type == .float64 ? .float64 : .float32,
+            device: device)
+    }
+}

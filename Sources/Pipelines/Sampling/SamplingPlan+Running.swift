@@ -12,10 +12,8 @@ extension SamplingPlan {
     public func run(onStep: (_ picturesDone: Int, SamplingProgress) throws -> Void = { _, _ in }) throws
         -> Tensor
     {
-        // The state stays in float32 where the network computes in half precision.
         let loop = SamplingLoop(
-            sampler: sampler, count: request.count, seed: request.seed, batchSize: request.batchSize ?? 64,
-            elementType: model.elementType == .float64 ? .float64 : .float32, device: model.device)
+            sampler, request, batchSize: 64, network: model.elementType, on: model.device)
         return try loop.run(
             begin: { pictures, noise in
                 let unit = request.initial.map { loop.own($0.slice(pictures, of: 0)) } ?? noise.draw(shape)
@@ -43,6 +41,17 @@ extension SamplingPlan {
 }
 
 extension SchedulerConfiguration {
+    /// This process as a network is sampled on it: by diffusers' tables, unless it computes in float64.
+    /// - Throws: `PipelineError` where networks of this process are not sampled here.
+    func forNetwork(of model: String, in elementType: ElementType) throws -> SchedulerConfiguration {
+        guard path != .varianceExploding else {
+            throw PipelineError("\(model): networks for \(kind.rawValue) are not sampled here")
+        }
+        var own = self
+        own.hasSingleTables = elementType != .float64
+        return own
+    }
+
     /// How a network of this process wants to be asked: as it was trained, whatever path the sampler takes.
     func preconditioning(sampledAs sampled: SchedulerConfiguration) -> Preconditioning {
         let (own, isOwnTime, schedule) = (self, sampled.path == path, self.schedule)

@@ -63,18 +63,12 @@ public struct SamplingPlan {
         try Self.check(request)
         self.model = model
         self.request = request
-        var own = model.scheduler
-        own.hasSingleTables = model.elementType != .float64
-        guard own.path != .varianceExploding else {
-            throw PipelineError("\(model.name): networks for \(own.kind.rawValue) are not sampled here")
-        }
+        let own = try model.scheduler.forNetwork(of: model.name, in: model.elementType)
         solver = request.solver ?? model.card.solver
         scheduler = own.configured(for: solver, grid: request.grid)
         let ownSteps = min(scheduler.kind == .ddpm ? 1000 : 50, own.trainSteps)
         let steps = request.steps ?? model.card.steps ?? ownSteps
-        guard (1...1_000_000).contains(steps) else {
-            throw PipelineError("--steps is \(steps): give a number from 1 to 1000000")
-        }
+        try Self.check(steps: steps)
         var options = SamplerOptions()
         options.eta = request.eta
         sampler = try own.sampler(solver, steps: steps, grid: request.grid, options: options)
@@ -112,6 +106,24 @@ public struct SamplingPlan {
         try check(eta: request.eta)
     }
 
+    static func check(steps: Int) throws {
+        guard (1...1_000_000).contains(steps) else {
+            throw PipelineError("--steps is \(steps): give a number from 1 to 1000000")
+        }
+    }
+
+    /// Throws where a side of pictures cannot be; the sentence names the nearest one that can.
+    static func check(height: Int, width: Int, multiple: Int, of noun: String) throws {
+        for (name, extent) in [("height", height), ("width", width)] {
+            guard (1...16_384).contains(extent), extent % multiple == 0 else {
+                let nearest = max(multiple, (min(extent, 16_384) + multiple / 2) / multiple * multiple)
+                throw PipelineError(
+                    "--\(name) is \(extent): it must be a multiple of \(multiple) for this \(noun), such as \(min(nearest, 16_384 / multiple * multiple))"
+                )
+            }
+        }
+    }
+
     static func check(eta: Double?) throws {
         if let eta, !(0...1).contains(eta) {
             throw PipelineError(
@@ -144,15 +156,7 @@ public struct SamplingPlan {
         let own = isGiven ? given : try model.pictureSize()
         let height = request.height ?? own?.height ?? 0
         let width = request.width ?? own?.width ?? 0
-        let multiple = model.configuration.sizeMultiple
-        for (name, size) in [("height", height), ("width", width)] {
-            guard (1...16_384).contains(size), size % multiple == 0 else {
-                let nearest = max(multiple, (size + multiple / 2) / multiple * multiple)
-                throw PipelineError(
-                    "--\(name) is \(size): it must be a multiple of \(multiple) for this network, such as \(min(nearest, 16_384 / multiple * multiple))"
-                )
-            }
-        }
+        try check(height: height, width: width, multiple: model.configuration.sizeMultiple, of: "network")
         if let given, given != (height, width) {
             throw PipelineError(
                 "--initial is \(given.height)×\(given.width) and --height, --width say \(height)×\(width)")

@@ -46,25 +46,11 @@ struct TextEncoding {
         switch source.kind {
         case .stableDiffusionXL: try forXL(prompts)
         case .stableDiffusion3: try forStableDiffusion3(prompts)
-        default: try forStableDiffusion(prompts)
+        default: try clip(prompts, .textEncoder, isProjected: false, leaving: 0)
         }
     }
 
     // MARK: Families
-
-    /// The last layer's states, normed.
-    private func forStableDiffusion(_ prompts: [Prompt]) throws -> [TextEmbedding] {
-        let encoder = try build(CLIPText.self, .textEncoder)
-        let tokenizer = try clipTokenizer(.textEncoder, encoder.configuration)
-        return try prompts.map { prompt in
-            let tokens = tokenized(prompt.text, tokenizer, length: nil)
-            let ids = try ids(tokens, of: .textEncoder, knowing: encoder.configuration.vocabSize)
-            let output = encoder(ids, mask: encoder.configuration.useAttentionMask ? mask(tokens) : nil)
-            let skipped = try skipped(prompt, of: output, leaving: 0)
-            return TextEmbedding(
-                context: weighted(output.states(skipping: skipped), by: tokens))
-        }.map { try finite($0, .textEncoder) }
-    }
 
     /// The last states but one of both encoders side by side, and the second one's projected text. The refiner
     /// has the second only.
@@ -117,20 +103,23 @@ struct TextEncoding {
 
     // MARK: Encoders
 
-    /// The last states but one and, where it is projected, the text as a whole.
-    private func clip(_ prompts: [Prompt], _ component: ModelComponent, isProjected: Bool) throws
-        -> [TextEmbedding]
-    {
+    /// The states of one of the last layers and, where it is projected, the text as a whole.
+    /// - Parameter least: 1 for the last layer but one, as SDXL and 3 read it; 0 for the last one, normed, as
+    ///   Stable Diffusion 1 and 2 do, whose configuration can also ask for a mask.
+    private func clip(
+        _ prompts: [Prompt], _ component: ModelComponent, isProjected: Bool, leaving least: Int = 1
+    ) throws -> [TextEmbedding] {
         let projected = isProjected ? try build(CLIPTextWithProjection.self, component) : nil
         let encoder = try projected?.text ?? build(CLIPText.self, component)
         let tokenizer = try clipTokenizer(component, encoder.configuration)
         return try prompts.map { prompt in
             let tokens = tokenized(prompt.text, tokenizer, length: nil)
             let ids = try ids(tokens, of: component, knowing: encoder.configuration.vocabSize)
+            let masked = least == 0 && encoder.configuration.useAttentionMask
             let both = projected.map { $0(ids) }
-            let output = both?.output ?? encoder(ids)
-            let skipped = try skipped(prompt, of: output, leaving: 1)
-            let states = output.states(skipping: 1 + skipped, normed: false)
+            let output = both?.output ?? encoder(ids, mask: masked ? mask(tokens) : nil)
+            let skipped = try skipped(prompt, of: output, leaving: least)
+            let states = output.states(skipping: least + skipped, normed: least == 0)
             return TextEmbedding(context: weighted(states, by: tokens), pooled: both?.embedding)
         }.map { try finite($0, component) }
     }
