@@ -271,6 +271,18 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         #expect { try tiny.latents() } throws: { "\($0)".contains(words) && !"\($0)".contains("\n") }
     }
 
+    @Test func noiseSaysNothingWhereNoSignalIsLeft() throws {
+        let tiny = try TinyStableDiffusion()
+        let folder = ModelFolder("\(tiny.path)/scheduler")
+        var object = try folder.configuration("scheduler_config.json")
+        object["rescale_betas_zero_snr"] = true
+        object["timestep_spacing"] = "trailing"
+        try folder.write(object, to: "scheduler_config.json")
+        #expect { try GenerationPlan(tiny.model(), TinyStableDiffusion.request()) } throws: {
+            "\($0)".contains("where no signal is left")
+        }
+    }
+
     @Test func whatIsNotRunIsSaid() throws {
         let tiny = try TinyStableDiffusion()
         var index = try ModelFolder(tiny.path).configuration("model_index.json")

@@ -123,6 +123,7 @@ public struct GenerationPlan {
                 "no step of \(steps) is left to take: give more --steps, or more of the process (--strength, --denoising-start, --denoising-end)"
             )
         }
+        try result.check(own.prediction)
         return result
     }
 
