@@ -28,7 +28,7 @@ public enum Activation: String, Codable, Sendable, CaseIterable {
 /// Sets elements to 0 with a probability and scales the rest to keep the mean, while training.
 /// Source: Srivastava et al. 2014, section 4.
 public struct Dropout: Sendable {
-    let probability: Double
+    package let probability: Double
 
     /// - Parameter probability: of an element to be dropped, from 0 up to but not including 1.
     public init(_ probability: Double) {

@@ -23,7 +23,14 @@ public struct SelfAttention {
     }
 
     /// `[batch, tokens, width]`, the shape stays.
-    public func callAsFunction(_ tokens: Tensor) -> Tensor {
+    public func callAsFunction(_ tokens: Tensor) -> Tensor { self(tokens, adding: nil) }
+
+    /// residual + gate · attention(tokens).
+    /// - Parameters:
+    ///   - tokens: `[batch, tokens, width]`, the shape stays.
+    ///   - residual: of that shape.
+    ///   - gate: `[batch, 1, width]`
+    package func callAsFunction(_ tokens: Tensor, adding residual: Tensor?, gatedBy gate: Tensor? = nil) -> Tensor {
         // Three products read these tokens: laid out once, they are not copied by each.
         let tokens = tokens.contiguous()
         let (batch, count) = (tokens.shape[0], tokens.shape[1])
@@ -32,6 +39,8 @@ public struct SelfAttention {
         }
         let mixed = attention(
             query: split(query(tokens)), key: split(key(tokens)), value: split(value(tokens)))
-        return output(mixed.transposed(1, 2).reshaped([batch, count, heads * headSize]))
+        return output(
+            mixed.transposed(1, 2).reshaped([batch, count, heads * headSize]), then: .nothing, adding: residual,
+            gatedBy: gate)
     }
 }

@@ -2,7 +2,16 @@ import Tensors
 
 /// A convolution of pictures. Parameters `weight` `[outputs, inputs / groups, kernel, kernel]`, `bias`.
 public struct Convolution2D {
-    let weight: Tensor
+    /// The weights, and whether kernels may have them.
+    private enum Kernel {
+        case plain(Tensor)
+        /// Of kernel 3, padded by 1.
+        case around(PreparedWeights)
+        /// Of kernel 1: a linear layer of each pixel.
+        case pixel(PreparedWeights)
+    }
+
+    private let kernel: Kernel
     let bias: Tensor?
     let stride: Int
     let padding: Int
@@ -15,21 +24,103 @@ public struct Convolution2D {
         bias: Bool = true, _ weights: Weights
     ) {
         let fan = inputs / groups * kernel * kernel
-        weight = weights.parameter("weight", [outputs, inputs / groups, kernel, kernel], .fanIn(fan))
+        let weight = weights.parameter("weight", [outputs, inputs / groups, kernel, kernel], .fanIn(fan))
         self.bias = bias ? weights.parameter("bias", [outputs], .fanIn(fan)) : nil
         self.stride = stride
         self.padding = padding
         self.groups = groups
         name = weights.path
+        let isPrepared = weights.isPrepared && PreparedWeights.canPack(weight.shape)
+        switch (kernel, stride, padding, groups) {
+        case (3, 1, 1, 1) where isPrepared: self.kernel = .around(PreparedWeights(weight))
+        case (1, 1, 0, 1) where isPrepared:
+            self.kernel = .pixel(PreparedWeights(weight.reshaped([outputs, inputs])))
+        default: self.kernel = .plain(weight)
+        }
     }
 
     /// `[batch, inputs, height, width]` → `[batch, outputs, height′, width′]`
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        let result = x.computedWide { x in
+    public func callAsFunction(_ x: Tensor) -> Tensor { self(x, told: nil, adding: nil) }
+
+    /// convolution(x) + told + residual, in one pass over memory where the processor has a kernel for it.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, inputs, height, width]`
+    ///   - told: one vector for each picture, `[batch, outputs]` or `[1, outputs]`.
+    ///   - residual: of the shape of the result, `[batch, outputs, height′, width′]`.
+    package func callAsFunction(_ x: Tensor, told: Tensor? = nil, adding residual: Tensor? = nil) -> Tensor {
+        switch kernel {
+        case .around(let weights) where weights.serve(x):
+            return around(x, weights, norm: nil, silu: false, told, residual)
+        case .pixel(let weights) where told == nil && weights.serve(x):
+            // Channels innermost, a pixel is a row.
+            func rows(_ x: Tensor) -> Tensor { x.permuted(0, 2, 3, 1) }
+            return rows(x).linear(
+                packed: weights.packed(.matrix(isGated: false)), bias: bias, outputs: weights.shape[0],
+                then: .nothing, residual: residual.map(rows), gate: nil
+            ).permuted(0, 3, 1, 2)
+        default: return sum(watched(convolved(x), name), told, residual)
+        }
+    }
+
+    /// convolution(silu(norm(x))) + told + residual, in two passes over memory where the processor has kernels.
+    ///
+    /// - Parameters:
+    ///   - modulation: scales by 1 + `scale` and shifts what the norm gives, each `[batch, inputs]`.
+    ///   - activation: what follows the norm.
+    ///   - dropout: what follows the activation, in training.
+    ///   - told, residual: as without a norm.
+    package func callAsFunction(
+        _ x: Tensor, after norm: GroupNorm, modulation: (scale: Tensor, shift: Tensor)? = nil,
+        _ activation: Activation, dropout: ((Tensor) -> Tensor)? = nil, told: Tensor? = nil,
+        adding residual: Tensor? = nil
+    ) -> Tensor {
+        if case .around(let weights) = kernel, dropout == nil, activation == .silu || activation == .swish, weights.serve(x) {
+            let factors = x.groupNormFactors(
+                groups: norm.groups, weight: norm.weight, bias: norm.bias, epsilon: norm.epsilon,
+                scale: modulation?.scale.expanded(toRows: x.shape[0]),
+                shift: modulation?.shift.expanded(toRows: x.shape[0]))
+            return around(x, weights, norm: factors, silu: true, told, residual)
+        }
+        var hidden = norm(x)
+        if let (scale, shift) = modulation {
+            hidden = shift.broadcast(toRank: 4).adding(productOf: hidden, scale.broadcast(toRank: 4) + 1)
+        }
+        hidden = activation(hidden)
+        return self(dropout?(hidden) ?? hidden, told: told, adding: residual)
+    }
+
+    private func around(
+        _ x: Tensor, _ weights: PreparedWeights, norm: Tensor?, silu: Bool, _ told: Tensor?, _ residual: Tensor?
+    ) -> Tensor {
+        x.convolved(
+            packed: weights.packed(.convolution), bias: bias, outputs: weights.shape[0], norm: norm, silu: silu,
+            told: told?.expanded(toRows: x.shape[0]), residual: residual)
+    }
+
+    private func convolved(_ x: Tensor) -> Tensor {
+        let weight =
+            switch kernel {
+            case .plain(let weight): weight
+            case .around(let weights): weights.plain
+            case .pixel(let weights): weights.plain.reshaped(Shape(weights.shape.extents + [1, 1]))
+            }
+        return x.computedWide { x in
             x.convolved(
                 x.alike(weight), bias: bias.map(x.alike), stride: stride, padding: padding, groups: groups)
         }
-        return watched(result, name)
+    }
+
+    private func sum(_ x: Tensor, _ told: Tensor?, _ residual: Tensor?) -> Tensor {
+        let x = told.map { x + $0.broadcast(toRank: 4) } ?? x
+        return residual.map { $0 + x } ?? x
+    }
+}
+
+extension Tensor {
+    /// One row for all, or one for each of `count`, as `count` rows.
+    fileprivate func expanded(toRows count: Int) -> Tensor {
+        shape[0] == count ? self : expanded(to: [count, shape[1]])
     }
 }
 

@@ -20,7 +20,13 @@ package func attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor? = nil, isCausal: Bool = false,
     scale: Double? = nil
 ) -> Tensor {
-    query.computedWide { query in
+    // Kernels take the features of a head in pairs.
+    if mask == nil, !isCausal, query.shape[3] % 2 == 0, value.shape[2] > 0, kernelsServe(query), Kernels.serve(key),
+        Kernels.serve(value)
+    {
+        return kernelAttention(query: query, key: key, value: value, scale: scale)
+    }
+    return query.computedWide { query in
         scaledDotProductAttention(
             query: query, key: query.alike(key), value: query.alike(value), mask: mask.map(query.alike),
             isCausal: isCausal, scale: scale)

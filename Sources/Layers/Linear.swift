@@ -18,8 +18,40 @@ public struct Linear {
     }
 
     /// `[…, inputs]` → `[…, outputs]`
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        watched(weight.product(x, bias: bias), name)
+    public func callAsFunction(_ x: Tensor) -> Tensor { self(x, then: .nothing) }
+
+    /// residual + gate · after(x·Wᵀ + b), in one pass over memory where the processor has a kernel for it.
+    ///
+    /// - Parameters:
+    ///   - x: `[…, inputs]`
+    ///   - after: what follows the product; with `geglu` half of the outputs gate the others.
+    ///   - residual: of the shape of the result.
+    ///   - gate: `[batch, 1, outputs]`
+    /// - Returns: `[…, outputs]`, half as many features with `geglu`.
+    package func callAsFunction(
+        _ x: Tensor, then after: AfterProduct, adding residual: Tensor? = nil, gatedBy gate: Tensor? = nil
+    ) -> Tensor {
+        if case .prepared(let weights) = weight, weights.serve(x) {
+            return x.linear(
+                packed: weights.packed(.matrix(isGated: after == .geglu)), bias: bias, outputs: weights.shape[0],
+                then: after, residual: residual, gate: gate)
+        }
+        let result = after(watched(weight.product(x, bias: bias), name))
+        guard let residual else { return gate.map { result * $0 } ?? result }
+        return gate.map { residual.adding(result, gatedBy: $0) } ?? residual + result
+    }
+}
+
+extension AfterProduct {
+    /// The function by itself.
+    fileprivate func callAsFunction(_ x: Tensor) -> Tensor {
+        switch self {
+        case .nothing: x
+        case .silu: x.silu()
+        case .gelu: x.gelu()
+        case .approximateGELU: x.gelu(approximate: true)
+        case .geglu: x.geglu()
+        }
     }
 }
 

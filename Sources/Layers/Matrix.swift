@@ -4,6 +4,8 @@ import Tensors
 package enum Matrix {
     case plain(Tensor)
     case quantized(QuantizedMatrix)
+    /// For kernels, where they serve.
+    case prepared(PreparedWeights)
 
     /// x · Wᵀ + b: `[…, inputs]` → `[…, outputs]`
     func product(_ x: Tensor, bias: Tensor?) -> Tensor {
@@ -11,6 +13,7 @@ package enum Matrix {
         case .plain(let weight):
             x.computedWide { x in x.linear(x.alike(weight), bias: bias.map(x.alike)) }
         case .quantized(let matrix): matrix.product(x, bias: bias)
+        case .prepared(let weights): x.linear(weights.plain, bias: bias)
         }
     }
 }

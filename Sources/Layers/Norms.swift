@@ -22,7 +22,9 @@ public struct GroupNorm {
 
     /// `[batch, channels, …]`, the shape stays.
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        watched(x.groupNormalized(groups: groups, weight: weight, bias: bias, epsilon: epsilon), name)
+        watched(
+            x.groupNormalized(groups: groups, weight: weight, bias: bias, epsilon: epsilon, thenSiLU: false),
+            name)
     }
 }
 
@@ -46,7 +48,18 @@ public struct LayerNorm {
 
     /// `[…, width]`, the shape stays.
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        watched(x.layerNormalized(over: [width], weight: weight, bias: bias, epsilon: epsilon), name)
+        precondition(x.failure != nil || x.shape.extents.last == width, "a norm of \(width) features for \(x.shape)")
+        return watched(
+            x.layerNormalized(weight: weight, bias: bias, epsilon: epsilon, shift: nil, scale: nil), name)
+    }
+
+    /// norm(x) · (1 + scale) + shift.
+    /// - Parameters:
+    ///   - x: `[batch, tokens, width]`, the shape stays.
+    ///   - shift, scale: `[batch, 1, width]`
+    public func callAsFunction(_ x: Tensor, shift: Tensor, scale: Tensor) -> Tensor {
+        watched(
+            x.layerNormalized(weight: weight, bias: bias, epsilon: epsilon, shift: shift, scale: scale), name)
     }
 }
 

@@ -29,6 +29,7 @@ public final class ParameterStore {
     let elementType: ElementType
     private let device: Device
     private let matrices: MatrixFormat
+    private let prepares: Bool
 
     /// The names, in the order in which the network asks.
     public private(set) var names: [String] = []
@@ -41,16 +42,19 @@ public final class ParameterStore {
 
     /// A store whose parameters come from `origin`, as `elementType` on `device`, and the matrices of
     /// linear layers in the form `matrices`.
+    /// - Parameter prepares: whether layers pack their weights for the processor's kernels when they are first used,
+    ///   in inference. It pays for a network that is called more than once or twice.
     /// - Precondition: what is trained is kept in full.
     public init(
         _ origin: Origin, purpose: Purpose = .inference, elementType: ElementType = .float32,
-        on device: Device = .cpu, matrices: MatrixFormat = .full
+        on device: Device = .cpu, matrices: MatrixFormat = .full, prepares: Bool = true
     ) {
         precondition(purpose == .inference || matrices == .full, "matrices of 8 bits cannot be trained")
         self.origin = origin
         self.purpose = purpose
         self.elementType = elementType
         self.matrices = matrices
+        self.prepares = prepares && purpose == .inference && device.kind == .cpu
         if case .shapesOnly = origin { self.device = .meta } else { self.device = device }
     }
 
@@ -109,7 +113,11 @@ public final class ParameterStore {
     }
 
     func matrix(_ name: String, _ shape: Shape, _ initializer: Initializer, as type: ElementType?) -> Matrix {
-        guard matrices == .int8 else { return .plain(parameter(name, shape, initializer, as: type)) }
+        guard matrices == .int8 else {
+            let tensor = parameter(name, shape, initializer, as: type)
+            let isPrepared = isPrepared(as: type) && PreparedWeights.canPack(shape)
+            return isPrepared ? .prepared(PreparedWeights(tensor)) : .plain(tensor)
+        }
         let type = type ?? elementType
         var matrix = QuantizedMatrix(shapeOnly: shape, for: type)
         noting(name) {
@@ -120,6 +128,12 @@ public final class ParameterStore {
         }
         quantized[name] = matrix
         return .quantized(matrix)
+    }
+
+    /// Whether layers pack weights of an element type, the store's own where `nil`.
+    func isPrepared(as type: ElementType?) -> Bool {
+        if case .shapesOnly = origin { return false }
+        return prepares && Kernels.serve(type ?? elementType)
     }
 
     /// Adds a name to the store's, and what goes wrong with it to the report.
@@ -184,6 +198,9 @@ public struct Weights {
 
     /// What the parameters of this scope are.
     public var elementType: ElementType { type ?? store.elementType }
+
+    /// Whether layers of this scope pack their weights for kernels.
+    var isPrepared: Bool { store.isPrepared(as: type) }
 
     /// This scope with parameters in `float32` where the store's are `float16`, whose numbers end at
     /// 65,504: for layers whose results do not.

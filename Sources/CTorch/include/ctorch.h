@@ -136,6 +136,8 @@ CTStatus ct_set_thread_count(int32_t count);
 /// With 0, the status says why.
 CTStatus ct_device_count(int32_t device_type, int32_t *_Nonnull count);
 CTStatus ct_synchronize(int32_t device_type);
+/// Whether this processor has what the kernels `langevin::…` for an element type need.
+bool ct_has_kernels(int32_t element_type);
 /// Bytes of resident memory of this process, and the most it has had. 0 where unknown.
 int64_t ct_resident_bytes(void);
 int64_t ct_peak_resident_bytes(void);

@@ -58,7 +58,7 @@ public struct DiT {
         var tokens = patches(x)
         for (block, told) in zip(blocks, told) { tokens = block(tokens, told: told, dropout: dropout) }
         let parts = outputModulation(told[0])
-        tokens = outputProjection(outputNorm(tokens).modulated(shift: parts[0], scale: parts[1]))
+        tokens = outputProjection(outputNorm(tokens, shift: parts[0], scale: parts[1]))
         return joinedPatches(tokens, rows: rows, columns: columns, patch: configuration.patchSize)
     }
 }
@@ -115,9 +115,13 @@ struct DiTBlock {
     /// `[batch, patches, width]`, the shape stays.
     func callAsFunction(_ x: Tensor, told: Tensor, dropout generator: RandomGenerator?) -> Tensor {
         let parts = modulation(told)
-        let attended = attention(norm1(x).modulated(shift: parts[0], scale: parts[1]))
-        let x = x.adding(productOf: parts[2], dropout(attended, generator))
-        let hidden = norm3(x).modulated(shift: parts[3], scale: parts[4])
-        return x.adding(productOf: parts[5], feedForward(hidden, dropout: generator))
+        let normed = norm1(x, shift: parts[0], scale: parts[1])
+        let attended =
+            dropout.probability > 0
+            ? x.adding(dropout(attention(normed), generator), gatedBy: parts[2])
+            : attention(normed, adding: x, gatedBy: parts[2])
+        return feedForward(
+            norm3(attended, shift: parts[3], scale: parts[4]), adding: attended, gatedBy: parts[5],
+            dropout: generator)
     }
 }

@@ -14,6 +14,17 @@ public enum FeedForwardActivation: String, Codable, Sendable, CaseIterable {
     /// Whether one half of the features gates the other.
     var isGated: Bool { self == .geglu || self == .swiglu }
 
+    /// The same as what a linear layer can do right after its product, `nil` where it cannot.
+    var afterProduct: AfterProduct? {
+        switch self {
+        case .gelu: .gelu
+        case .geluApproximate: .approximateGELU
+        case .geglu: .geglu
+        case .silu: .silu
+        case .quickGELU, .swiglu: nil
+        }
+    }
+
     func callAsFunction(_ x: Tensor) -> Tensor {
         switch self {
         case .gelu: return x.gelu()
@@ -47,8 +58,15 @@ struct FeedForward {
         self.dropout = Dropout(dropout)
     }
 
-    /// `[…, width]`, the shape stays.
-    func callAsFunction(_ x: Tensor, dropout generator: RandomGenerator? = nil) -> Tensor {
-        output(dropout(activation(input(x)), generator))
+    /// residual + gate · feedForward(x).
+    /// - Parameters:
+    ///   - x: `[…, width]`, the shape stays.
+    ///   - residual: of that shape.
+    ///   - gate: `[batch, 1, width]`
+    func callAsFunction(
+        _ x: Tensor, adding residual: Tensor, gatedBy gate: Tensor, dropout generator: RandomGenerator? = nil
+    ) -> Tensor {
+        let hidden = activation.afterProduct.map { input(x, then: $0) } ?? activation(input(x))
+        return output(dropout(hidden, generator), then: .nothing, adding: residual, gatedBy: gate)
     }
 }

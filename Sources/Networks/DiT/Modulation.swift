@@ -20,8 +20,3 @@ struct Modulation {
         projection(told).unsqueezed(1).chunked(count, of: 2)
     }
 }
-
-extension Tensor {
-    /// x · (1 + scale) + shift.
-    func modulated(shift: Tensor, scale: Tensor) -> Tensor { shift.adding(productOf: self, scale + 1) }
-}

@@ -40,30 +40,28 @@ struct JointBlock {
     /// - Returns: both, in their shapes.
     func callAsFunction(_ x: Tensor, context: Tensor, told: Tensor) -> (Tensor, Tensor) {
         let (parts, contextParts) = (modulation(told), contextModulation(told))
-        let normed = norm(x)
         let (answer, contextAnswer) = attention(
-            normed.modulated(shift: parts[0], scale: parts[1]),
+            norm(x, shift: parts[0], scale: parts[1]),
             context: modulatedContext(context, contextParts))
-        var x = x.adding(productOf: parts[2], answer)
+        var hidden = x.adding(answer, gatedBy: parts[2])
         if let secondAttention {
-            let second = secondAttention(normed.modulated(shift: parts[6], scale: parts[7])).picture
-            x = x.adding(productOf: parts[8], second)
+            let second = secondAttention(norm(x, shift: parts[6], scale: parts[7])).picture
+            hidden = hidden.adding(second, gatedBy: parts[8])
         }
-        x = fed(x, feedForward, parts)
-        guard let contextFeedForward, let contextAnswer else { return (x, context) }
-        let read = context.adding(productOf: contextParts[2], contextAnswer)
-        return (x, fed(read, contextFeedForward, contextParts))
+        hidden = fed(hidden, feedForward, parts)
+        guard let contextFeedForward, let contextAnswer else { return (hidden, context) }
+        let read = context.adding(contextAnswer, gatedBy: contextParts[2])
+        return (hidden, fed(read, contextFeedForward, contextParts))
     }
 
     /// Where the context is only read, diffusers has the scale before the shift.
     private func modulatedContext(_ context: Tensor, _ parts: [Tensor]) -> Tensor {
         contextFeedForward == nil
-            ? norm(context).modulated(shift: parts[1], scale: parts[0])
-            : norm(context).modulated(shift: parts[0], scale: parts[1])
+            ? norm(context, shift: parts[1], scale: parts[0])
+            : norm(context, shift: parts[0], scale: parts[1])
     }
 
     private func fed(_ x: Tensor, _ feedForward: FeedForward, _ parts: [Tensor]) -> Tensor {
-        x.adding(
-            productOf: parts[5], feedForward(norm(x).modulated(shift: parts[3], scale: parts[4])))
+        feedForward(norm(x, shift: parts[3], scale: parts[4]), adding: x, gatedBy: parts[5])
     }
 }

@@ -71,7 +71,7 @@ public struct MMDiT: ConfiguredNetwork {
             (tokens, context) = block(tokens, context: context, told: told)
         }
         let parts = outputModulation(told)
-        tokens = outputProjection(outputNorm(tokens).modulated(shift: parts[1], scale: parts[0]))
+        tokens = outputProjection(outputNorm(tokens, shift: parts[1], scale: parts[0]))
         return joinedPatches(tokens, rows: rows, columns: columns, patch: patch)
     }
 }

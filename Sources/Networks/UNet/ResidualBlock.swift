@@ -75,18 +75,27 @@ struct ResidualBlock {
     ///     all blocks, so the network applies the non-linearity once.
     /// - Returns: `[batch, outputs, height′, width′]`
     func callAsFunction(_ x: Tensor, time: Tensor, dropout generator: RandomGenerator?) -> Tensor {
-        var (direct, hidden) = (x, options.activation(norm1(x)))
-        if let resampling { (direct, hidden) = (resampling(direct), resampling(hidden)) }
-        hidden = convolution1(hidden)
-        let told = timeProjection(time).broadcast(toRank: 4)
-        if options.scalesAndShifts {
-            let parts = told.chunked(2, of: 1)
-            hidden = parts[1].adding(productOf: norm2(hidden), parts[0] + 1)
-        } else {
-            hidden = norm2(hidden + told)
-        }
-        hidden = convolution2(dropout(options.activation(hidden), generator))
-        let sum = (shortcut?(direct) ?? direct) + hidden
+        let told = timeProjection(time)
+        let parts = options.scalesAndShifts ? told.chunked(2, of: 1) : []
+        let hidden = first(x, told: options.scalesAndShifts ? nil : told)
+        let direct = resampling?(x) ?? x
+        let sum = second(
+            hidden, modulation: parts.isEmpty ? nil : (scale: parts[0], shift: parts[1]),
+            adding: shortcut?(direct) ?? direct, dropout: generator)
         return options.outputScale == 1 ? sum : sum / options.outputScale
+    }
+
+    private func first(_ x: Tensor, told: Tensor?) -> Tensor {
+        guard let resampling else { return convolution1(x, after: norm1, options.activation, told: told) }
+        return convolution1(resampling(options.activation(norm1(x))), told: told)
+    }
+
+    private func second(
+        _ x: Tensor, modulation: (scale: Tensor, shift: Tensor)?, adding direct: Tensor,
+        dropout generator: RandomGenerator?
+    ) -> Tensor {
+        let before = dropout.probability > 0 ? generator.map { generator in { dropout($0, generator) } } : nil
+        return convolution2(
+            x, after: norm2, modulation: modulation, options.activation, dropout: before, adding: direct)
     }
 }

@@ -61,7 +61,7 @@ public struct UNet2D {
         for block in downBlocks { hidden = block(hidden, time: told, skips: &skips, dropout: dropout) }
         if let middleBlock { hidden = middleBlock(hidden, time: told, dropout: dropout) }
         for block in upBlocks { hidden = block(hidden, time: told, skips: &skips, dropout: dropout) }
-        let output = outputConvolution(outputNorm(hidden).silu())
+        let output = outputConvolution(hidden, after: outputNorm, .silu)
         guard case .fourier = timeProjection else { return output }
         return output / time.to(x.elementType).broadcast(toRank: 4)
     }

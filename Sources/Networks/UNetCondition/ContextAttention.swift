@@ -61,9 +61,10 @@ struct ContextAttention {
     /// - Parameters:
     ///   - context: `[batch, count, context width]`
     ///   - bias: added to the scores, `[batch, 1, 1, count]`
-    func callAsFunction(_ tokens: Tensor, to context: Tensor, bias: Tensor?, _ slicing: AttentionSlicing)
-        -> Tensor
-    {
+    ///   - residual: added to the answer, of its shape.
+    func callAsFunction(
+        _ tokens: Tensor, to context: Tensor, bias: Tensor?, _ slicing: AttentionSlicing, adding residual: Tensor
+    ) -> Tensor {
         let batch = tokens.shape[0]
         let isUpcast = upcasts && tokens.elementType.byteCount < 4
         func split(_ x: Tensor) -> Tensor {
@@ -75,7 +76,7 @@ struct ContextAttention {
             bias: isUpcast ? bias?.to(.float32) : bias, slicing.size(of: heads))
         return output(
             mixed.transposed(1, 2).reshaped([batch, tokens.shape[1], heads * headSize])
-                .to(tokens.elementType))
+                .to(tokens.elementType), then: .nothing, adding: residual)
     }
 
     private func mixed(_ query: Tensor, _ key: Tensor, _ value: Tensor, bias: Tensor?, _ size: Int) -> Tensor

@@ -58,6 +58,7 @@ struct ContextTransformer {
     /// `[batch, channels, height, width]`, the shape stays.
     func callAsFunction(_ x: Tensor, _ inputs: AttentionInputs) -> Tensor {
         let (height, width) = (x.shape[2], x.shape[3])
+        // Where channels lie innermost, these are views.
         func tokens(_ picture: Tensor) -> Tensor { picture.flattened(from: 2).transposed(1, 2).contiguous() }
         func picture(_ tokens: Tensor) -> Tensor {
             tokens.reshaped([x.shape[0], height, width, tokens.shape[2]]).permuted(0, 3, 1, 2)
@@ -69,8 +70,8 @@ struct ContextTransformer {
         }
         for block in blocks { hidden = block(hidden, inputs) }
         switch output {
-        case .linear(let layer): return x + picture(layer(hidden))
-        case .convolution(let layer): return x + layer(picture(hidden))
+        case .linear(let layer): return picture(layer(hidden, then: .nothing, adding: tokens(x)))
+        case .convolution(let layer): return layer(picture(hidden), adding: x)
         }
     }
 }
@@ -109,10 +110,11 @@ struct ContextTransformerBlock {
         guard let context = inputs.context else { preconditionFailure("cross attention needs a context") }
         let first = norm1(tokens)
         // Without attention among pixels the context is seen whole first: diffusers masks the second only.
-        var tokens =
-            tokens + attention1(first, to: onlyContext ? context : first, bias: nil, inputs.slicing)
-        tokens = tokens + attention2(norm2(tokens), to: context, bias: inputs.contextBias, inputs.slicing)
-        return tokens + feedForward(norm3(tokens))
+        var tokens = attention1(
+            first, to: onlyContext ? context : first, bias: nil, inputs.slicing, adding: tokens)
+        tokens = attention2(
+            norm2(tokens), to: context, bias: inputs.contextBias, inputs.slicing, adding: tokens)
+        return feedForward(norm3(tokens), adding: tokens)
     }
 }
 
@@ -128,8 +130,8 @@ struct GEGLUFeedForward {
     }
 
     /// `[…, width]`, the shape stays.
-    func callAsFunction(_ x: Tensor) -> Tensor {
-        let parts = input(x).chunked(2, of: -1)
-        return output(parts[0] * parts[1].gelu())
+    /// - Parameter residual: of that shape.
+    func callAsFunction(_ x: Tensor, adding residual: Tensor) -> Tensor {
+        output(input(x, then: .geglu), then: .nothing, adding: residual)
     }
 }

@@ -81,7 +81,7 @@ public struct UNet2DCondition {
         for block in upBlocks {
             hidden = block(hidden, time: told, attention: attention, skips: &skips, dropout: dropout)
         }
-        return outputConvolution(configuration.actFn(outputNorm(hidden)))
+        return outputConvolution(hidden, after: outputNorm, configuration.actFn)
     }
 
     private func attentionInputs(_ conditions: Conditions, for x: Tensor) -> AttentionInputs {

@@ -44,6 +44,17 @@ struct CoderNorm {
     }
 }
 
+extension Convolution2D {
+    /// convolution(activation(norm(x))) + residual.
+    func callAsFunction(
+        _ x: Tensor, after norm: CoderNorm, _ activation: Activation, code: Tensor?, adding residual: Tensor? = nil
+    ) -> Tensor {
+        norm.scale == nil
+            ? self(x, after: norm.norm, activation, adding: residual)
+            : self(activation(norm(x, code: code)), adding: residual)
+    }
+}
+
 /// Two convolutions beside a short cut, told no time. Parameters `norm1.*`, `conv1.*`, `norm2.*`, `conv2.*`,
 /// `conv_shortcut.*`.
 struct CoderResidualBlock {
@@ -69,8 +80,8 @@ struct CoderResidualBlock {
 
     /// `[batch, inputs, height, width]` → `[batch, outputs, height, width]`
     func callAsFunction(_ x: Tensor, code: Tensor?) -> Tensor {
-        let hidden = convolution1(activation(norm1(x, code: code)))
-        return (shortcut?(x) ?? x) + convolution2(activation(norm2(hidden, code: code)))
+        let hidden = convolution1(x, after: norm1, activation, code: code)
+        return convolution2(hidden, after: norm2, activation, code: code, adding: shortcut?(x) ?? x)
     }
 }
 
@@ -89,8 +100,8 @@ struct CoderAttention {
     /// `[batch, channels, height, width]`, the shape stays.
     func callAsFunction(_ x: Tensor, code: Tensor?) -> Tensor {
         let shape = x.shape
-        let tokens = attention(norm(x, code: code).flattened(from: 2).transposed(1, 2))
-        return x + tokens.reshaped([shape[0], shape[2], shape[3], shape[1]]).permuted(0, 3, 1, 2)
+        func tokens(_ x: Tensor) -> Tensor { x.flattened(from: 2).transposed(1, 2) }
+        return attention(tokens(norm(x, code: code)), adding: tokens(x)).reshaped([shape[0], shape[2], shape[3], shape[1]]).permuted(0, 3, 1, 2)
     }
 }
 

@@ -48,7 +48,7 @@ struct PictureEncoder {
             // Zeros on the right and bottom edges only.
             if let halving = level.halving { hidden = halving(hidden.padded([0, 1, 0, 1])) }
         }
-        return outputConvolution(outputNorm(middle(hidden, code: nil), code: nil).silu())
+        return outputConvolution(middle(hidden, code: nil), after: outputNorm, .silu, code: nil)
     }
 }
 
@@ -105,6 +105,6 @@ struct PictureDecoder {
             hidden = level.blocks(hidden, code: code)
             if let doubling = level.doubling { hidden = doubling(hidden.enlargedNearest(2)) }
         }
-        return outputConvolution(outputNorm(hidden, code: code).silu())
+        return outputConvolution(hidden, after: outputNorm, .silu, code: code)
     }
 }

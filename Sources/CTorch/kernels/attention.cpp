@@ -1,0 +1,197 @@
+// softmax(Q·Kᵀ·scale)·V without the matrix of scores ever being in memory: for some queries at a time, some keys at a
+// time, the sums so far rescaled where a larger score turns up.
+// Source: Milakov and Gimelshein 2018 (arXiv:1805.02867), algorithm 3; Dao et al. 2022 (arXiv:2205.14135), algorithm 1.
+#include <cmath>
+#include <vector>
+
+#include "kernels.hpp"
+#include "parallel.hpp"
+#include "products.hpp"
+
+#if CT_KERNELS
+CT_VECTORS_BEGIN
+namespace ct {
+namespace {
+
+/// Queries and keys of one step: their scores stay in the second cache.
+constexpr int64_t queriesAtOnce = 128, keysAtOnce = 256;
+/// Steps of one task, so that a task is worth its start.
+constexpr int64_t stepsOfTask = 4;
+/// The score of a key that is not there: its weight is 0, and it is finite.
+constexpr float unseen = -1e30f;
+
+/// One of queries, keys and values, `[batch, heads, tokens, size]` at any strides but that of the last.
+template <typename T>
+struct Heads {
+    const T *data;
+    int64_t batchStride, headStride, tokenStride;
+
+    explicit Heads(const at::Tensor &x)
+        : data(elements<T>(x)), batchStride(x.stride(0)), headStride(x.stride(1)), tokenStride(x.stride(2)) {}
+
+    const T *of(int64_t batch, int64_t head) const { return data + batch * batchStride + head * headStride; }
+};
+
+template <typename T>
+struct Attention {
+    Heads<T> query, key, value;
+    T *output;  // [batch, queries, heads, size]
+    int64_t heads, queries, keys, size, valueSize;
+    /// Of scores, for a softmax in powers of 2.
+    float factor;
+
+    int64_t paddedKeys() const { return rounded(keys, lanes); }
+    int64_t paddedSize() const { return rounded(valueSize, lanes); }
+    int64_t packedKeys() const { return paddedKeys() * size; }
+    int64_t packedValues() const { return paddedKeys() * paddedSize(); }
+
+    /// Kᵀ as a second factor. Its rows are features, in bfloat16 pairs of features: numbers of 32 bits either way.
+    void packKeys(int64_t batch, int64_t head, T *to) const {
+        const T *from = key.of(batch, head);
+        const int64_t width = paddedKeys();
+        std::memset(to, 0, packedKeys() * sizeof(T));
+        constexpr int64_t unit = 4 / sizeof(T);
+        for (int64_t start = 0; start < keys; start += lanes) {
+            const int64_t end = std::min(start + lanes, keys);
+            for (int64_t c = 0; c < size; c += unit) {
+                for (int64_t token = start; token < end; token++) {
+                    std::memcpy(to + c * width + token * unit, from + token * key.tokenStride + c,
+                                std::min(unit, size - c) * sizeof(T));
+                }
+            }
+        }
+    }
+
+    /// V as a second factor.
+    void packValues(int64_t batch, int64_t head, T *to) const {
+        const T *from = value.of(batch, head);
+        const int64_t width = paddedSize();
+        std::memset(to, 0, packedValues() * sizeof(T));
+        for (int64_t token = 0; token < keys; token++) {
+            const T *row = from + token * value.tokenStride;
+            if constexpr (isBrain<T>) {
+                for (int64_t c = 0; c < valueSize; c++) to[packedPlace<T>(token, c, width)] = row[c];
+            } else {
+                std::memcpy(to + token * width, row, valueSize * sizeof(T));
+            }
+        }
+    }
+
+    /// What one thread needs beside the keys and values.
+    struct Scratch {
+        std::vector<float> scores, sums, totals, largest;
+        std::vector<T> weights;
+
+        explicit Scratch(int64_t width)
+            : scores(queriesAtOnce * keysAtOnce),
+              sums(queriesAtOnce * width),
+              totals(queriesAtOnce),
+              largest(queriesAtOnce),
+              weights(isBrain<T> ? queriesAtOnce * keysAtOnce : 0) {}
+    };
+
+    static float largestOf(const float *row, int64_t count) {
+        Vector top[4] = {load(row), load(row), load(row), load(row)};
+        int64_t j = 0;
+        for (; j + 4 * lanes <= count; j += 4 * lanes) {
+            for (int64_t u = 0; u < 4; u++) top[u] = max(top[u], load(row + j + u * lanes));
+        }
+        for (; j < count; j += lanes) top[0] = max(top[0], load(row + j));
+        return _mm512_reduce_max_ps(max(max(top[0], top[1]), max(top[2], top[3])));
+    }
+
+    /// Scores of one query become weights 2^(factor·score − largest); what was summed before is rescaled.
+    void weigh(float *row, T *weights, int64_t seen, int64_t count, int64_t i, bool isFirst, Scratch &scratch) const {
+        if (seen < count) store(row + count - lanes, all(unseen), static_cast<Mask>(~first(seen - count + lanes)));
+        const float before = scratch.largest[i], now = std::max(before, largestOf(row, count) * factor);
+        Vector added = zero();
+        for (int64_t j = 0; j < count; j += lanes) {
+            const Vector weight =
+                exp2<!isBrain<T>>(_mm512_fmsub_ps(load(row + j), all(factor), all(now)));
+            added = added + weight;
+            store(weights + j, weight);
+        }
+        const float total = _mm512_reduce_add_ps(added);
+        scratch.largest[i] = now;
+        if (isFirst) {
+            scratch.totals[i] = total;
+            return;
+        }
+        const float kept = std::exp2(before - now);
+        scratch.totals[i] = scratch.totals[i] * kept + total;
+        if (kept == 1) return;
+        float *sums = scratch.sums.data() + i * paddedSize();
+        for (int64_t c = 0; c < paddedSize(); c += lanes) store(sums + c, load(sums + c) * all(kept));
+    }
+
+    void attend(int64_t batch, int64_t head, int64_t start, const T *ownKeys, const T *ownValues,
+                Scratch &scratch) const {
+        const int64_t count = std::min(queriesAtOnce, queries - start), width = paddedSize();
+        float *scores = scratch.scores.data(), *sums = scratch.sums.data();
+        std::fill(scratch.largest.begin(), scratch.largest.end(), unseen);
+        const T *own = query.of(batch, head) + start * query.tokenStride;
+        for (int64_t from = 0; from < keys; from += keysAtOnce) {
+            const int64_t seen = std::min(keysAtOnce, keys - from), padded = rounded(seen, lanes);
+            multiply(count, padded, size, own, query.tokenStride, ownKeys + from * (isBrain<T> ? 2 : 1), paddedKeys(),
+                     scores, padded, false);
+            T *weights = isBrain<T> ? scratch.weights.data() : reinterpret_cast<T *>(scores);
+            for (int64_t i = 0; i < count; i++) {
+                weigh(scores + i * padded, weights + i * padded, seen, padded, i, from == 0, scratch);
+            }
+            multiply(count, width, padded, weights, padded, ownValues + from * width, width, sums, width, from > 0);
+        }
+        for (int64_t i = 0; i < count; i++) {
+            T *to = output + (((batch * queries) + start + i) * heads + head) * valueSize;
+            const Vector share = all(1 / scratch.totals[i]);
+            for (int64_t c = 0; c < valueSize; c += lanes) {
+                store(to + c, load(sums + i * width + c) * share, first(valueSize - c));
+            }
+        }
+    }
+
+    void run(int64_t batches) const {
+        const int64_t pairs = batches * heads, steps = (queries + queriesAtOnce - 1) / queriesAtOnce;
+        const int64_t tasks = (steps + stepsOfTask - 1) / stepsOfTask;
+        const int64_t length = rounded(packedKeys() + packedValues(), 32);
+        auto buffer = at::empty({pairs * length}, at::CppTypeToScalarType<T>::value);
+        T *packed = buffer.template mutable_data_ptr<T>();
+        parallel(pairs, [&](int64_t pair) {
+            packKeys(pair / heads, pair % heads, packed + pair * length);
+            packValues(pair / heads, pair % heads, packed + pair * length + packedKeys());
+        });
+        parallel(pairs * tasks, [&](int64_t task) {
+            const int64_t pair = task / tasks, begin = task % tasks * stepsOfTask;
+            const T *ownKeys = packed + pair * length;
+            Scratch scratch(paddedSize());
+            for (int64_t step = begin; step < std::min(steps, begin + stepsOfTask); step++) {
+                attend(pair / heads, pair % heads, step * queriesAtOnce, ownKeys, ownKeys + packedKeys(), scratch);
+            }
+            endProducts<T>();
+        });
+    }
+};
+
+}  // namespace
+
+at::Tensor attention(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
+                     std::optional<double> scale) {
+    const auto dense = [](const at::Tensor &x) { return x.stride(-1) == 1 ? x : x.contiguous(); };
+    const auto q = dense(query), k = dense(key), v = dense(value);
+    return typed(q, [&](auto element) {
+        using T = decltype(element);
+        auto output = at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options());
+        Attention<T> layer{Heads<T>(q), Heads<T>(k), Heads<T>(v), output.template mutable_data_ptr<T>()};
+        layer.heads = q.size(1);
+        layer.queries = q.size(2);
+        layer.keys = k.size(2);
+        layer.size = q.size(3);
+        layer.valueSize = v.size(3);
+        layer.factor = static_cast<float>(scale.value_or(1 / std::sqrt(static_cast<double>(layer.size))) * M_LOG2E);
+        layer.run(q.size(0));
+        return output.transpose(1, 2);
+    });
+}
+
+}  // namespace ct
+CT_VECTORS_END
+#endif

@@ -1,0 +1,38 @@
+// Kernels of our own for inference on processors, where a profile showed libtorch far from what the machine can do.
+//
+// Each is an operator `langevin::…` of libtorch's dispatcher (library.cpp), so Swift calls it as it calls every other.
+// Arguments are checked there; here tensors are float32 or bfloat16, all of one type, pictures channels-last.
+#pragma once
+#include <ATen/ATen.h>
+
+namespace ct {
+
+/// Whether this processor has the instructions that the kernels for an element type need.
+bool has_kernels(at::ScalarType type);
+
+using Optional = std::optional<at::Tensor>;
+
+/// What follows a product. The numbers are those that Swift passes.
+enum class After : int64_t { nothing = 0, silu = 1, gelu = 2, geluTanh = 3, geglu = 4 };
+
+at::Tensor pack_matrix(const at::Tensor &weight, bool isGated);
+at::Tensor unpack_matrix(const at::Tensor &packed, int64_t outputs, int64_t inputs, bool isGated);
+at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs, int64_t after,
+                  const Optional &residual, const Optional &gate);
+
+at::Tensor pack_convolution(const at::Tensor &weight);
+at::Tensor unpack_convolution(const at::Tensor &packed, int64_t outputs, int64_t inputs);
+at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
+                       const Optional &norm, bool silu, const Optional &addend, const Optional &residual);
+
+at::Tensor attention(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
+                     std::optional<double> scale);
+
+at::Tensor group_norm_factors(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
+                              double epsilon, const Optional &scale, const Optional &shift);
+at::Tensor group_norm(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
+                      double epsilon, bool silu);
+at::Tensor layer_norm(const at::Tensor &x, const Optional &weight, const Optional &bias, const Optional &shift,
+                      const Optional &scale, double epsilon);
+
+}  // namespace ct

@@ -1,0 +1,168 @@
+// The operators `langevin::…`: their signatures, their kernels, and what they mean where there is no kernel.
+//
+// An operator that is a formula of libtorch's own operators means that formula on every device and wherever gradients
+// are recorded; on a processor with the instructions a kernel serves it in inference. An operator on packed weights
+// has the kernel only, and layers ask for it only where there is one (`ct_has_kernels`).
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <torch/library.h>
+
+#include "../internal.hpp"
+#include "kernels.hpp"
+#include "vectors.hpp"
+
+namespace ct {
+
+bool has_kernels(at::ScalarType type) {
+#if CT_KERNELS
+    static const bool hasVectors = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    static const bool hasBrain = hasVectors && __builtin_cpu_supports("avx512bf16");
+    return type == at::kFloat ? hasVectors : type == at::kBFloat16 && hasBrain;
+#else
+    return false;
+#endif
+}
+
+namespace {
+
+bool isServed(const at::Tensor &x) { return x.is_cpu() && has_kernels(x.scalar_type()); }
+
+// MARK: Formulas
+
+at::Tensor group_norm_formula(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
+                              double epsilon, bool silu) {
+    auto y = at::group_norm(x, groups, weight, bias, epsilon);
+    return silu ? at::silu(y) : y;
+}
+
+at::Tensor layer_norm_formula(const at::Tensor &x, const Optional &weight, const Optional &bias, const Optional &shift,
+                              const Optional &scale, double epsilon) {
+    auto y = at::layer_norm(x, {x.size(-1)}, weight, bias, epsilon);
+    if (!shift.has_value() || !scale.has_value()) return y;
+    return at::addcmul(*shift, y, *scale + 1);
+}
+
+// MARK: Kernels, where they serve
+
+at::Tensor group_norm_cpu(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
+                          double epsilon, bool silu) {
+#if CT_KERNELS
+    if (isServed(x) && x.dim() == 4 && x.numel() > 0 && weight.scalar_type() == x.scalar_type()) {
+        return group_norm(x, groups, weight, bias, epsilon, silu);
+    }
+#endif
+    return group_norm_formula(x, groups, weight, bias, epsilon, silu);
+}
+
+at::Tensor layer_norm_cpu(const at::Tensor &x, const Optional &weight, const Optional &bias, const Optional &shift,
+                          const Optional &scale, double epsilon) {
+#if CT_KERNELS
+    const auto fits = [&](const Optional &t) { return !t.has_value() || t->scalar_type() == x.scalar_type(); };
+    if (isServed(x) && x.numel() > 0 && fits(weight) && fits(bias) && fits(shift) && fits(scale)) {
+        return layer_norm(x, weight, bias, shift, scale, epsilon);
+    }
+#endif
+    return layer_norm_formula(x, weight, bias, shift, scale, epsilon);
+}
+
+/// x[…, :n] · gelu(x[…, n:])
+at::Tensor geglu(const at::Tensor &x) {
+    const auto halves = x.chunk(2, -1);
+    return halves[0] * at::gelu(halves[1]);
+}
+
+at::Tensor gated_add(const at::Tensor &x, const at::Tensor &gate, const at::Tensor &y) {
+    return at::addcmul(x, gate, y);
+}
+
+// MARK: In front of kernels, which record nothing: the formula where gradients are recorded
+
+template <auto formula, typename Schema, typename... Arguments>
+at::Tensor recorded(const char *name, const Arguments &...arguments) {
+    if (at::GradMode::is_enabled()) return formula(arguments...);
+    at::AutoDispatchBelowADInplaceOrView below;
+    return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Schema>().call(arguments...);
+}
+
+using GroupNorm = at::Tensor(const at::Tensor &, int64_t, const at::Tensor &, const at::Tensor &, double, bool);
+
+at::Tensor group_norm_recorded(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
+                               double epsilon, bool silu) {
+    return recorded<group_norm_formula, GroupNorm>("langevin::group_norm", x, groups, weight, bias, epsilon, silu);
+}
+
+using LayerNorm = at::Tensor(const at::Tensor &, const Optional &, const Optional &, const Optional &,
+                             const Optional &, double);
+
+at::Tensor layer_norm_recorded(const at::Tensor &x, const Optional &weight, const Optional &bias,
+                               const Optional &shift, const Optional &scale, double epsilon) {
+    return recorded<layer_norm_formula, LayerNorm>("langevin::layer_norm", x, weight, bias, shift, scale, epsilon);
+}
+
+at::Tensor geglu_recorded(const at::Tensor &x) {
+    return recorded<geglu, at::Tensor(const at::Tensor &)>("langevin::geglu", x);
+}
+
+at::Tensor gated_add_recorded(const at::Tensor &x, const at::Tensor &gate, const at::Tensor &y) {
+    using GatedAdd = at::Tensor(const at::Tensor &, const at::Tensor &, const at::Tensor &);
+    return recorded<gated_add, GatedAdd>("langevin::gated_add", x, gate, y);
+}
+
+}  // namespace
+}  // namespace ct
+
+extern "C" bool ct_has_kernels(int32_t element_type) {
+    return ct::has_kernels(static_cast<at::ScalarType>(element_type));
+}
+
+TORCH_LIBRARY(langevin, library) {
+    library.def(
+        "group_norm(Tensor x, int groups, Tensor weight, Tensor bias, float epsilon, bool silu) -> Tensor");
+    library.def(
+        "layer_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor? shift, Tensor? scale, float epsilon) -> Tensor");
+    library.def("pack_matrix(Tensor weight, bool is_gated) -> Tensor");
+    library.def("unpack_matrix(Tensor packed, int outputs, int inputs, bool is_gated) -> Tensor");
+    library.def(
+        "linear(Tensor x, Tensor packed, Tensor? bias, int outputs, int after, Tensor? residual, Tensor? gate)"
+        " -> Tensor");
+    library.def("pack_convolution(Tensor weight) -> Tensor");
+    library.def("unpack_convolution(Tensor packed, int outputs, int inputs) -> Tensor");
+    library.def(
+        "convolution(Tensor x, Tensor packed, Tensor? bias, int outputs, Tensor? norm, bool silu, Tensor? addend,"
+        " Tensor? residual) -> Tensor");
+    library.def(
+        "group_norm_factors(Tensor x, int groups, Tensor weight, Tensor bias, float epsilon, Tensor? scale,"
+        " Tensor? shift) -> Tensor");
+    library.def("attention(Tensor query, Tensor key, Tensor value, float? scale) -> Tensor");
+    library.def("geglu(Tensor x) -> Tensor");
+    library.def("gated_add(Tensor x, Tensor gate, Tensor y) -> Tensor");
+}
+
+TORCH_LIBRARY_IMPL(langevin, CompositeExplicitAutograd, library) {
+    library.impl("group_norm", ct::group_norm_formula);
+    library.impl("layer_norm", ct::layer_norm_formula);
+    library.impl("geglu", ct::geglu);
+    library.impl("gated_add", ct::gated_add);
+}
+
+TORCH_LIBRARY_IMPL(langevin, Autograd, library) {
+    library.impl("group_norm", ct::group_norm_recorded);
+    library.impl("layer_norm", ct::layer_norm_recorded);
+    library.impl("geglu", ct::geglu_recorded);
+    library.impl("gated_add", ct::gated_add_recorded);
+}
+
+#if CT_KERNELS
+TORCH_LIBRARY_IMPL(langevin, CPU, library) {
+    library.impl("group_norm", ct::group_norm_cpu);
+    library.impl("layer_norm", ct::layer_norm_cpu);
+    library.impl("pack_matrix", ct::pack_matrix);
+    library.impl("unpack_matrix", ct::unpack_matrix);
+    library.impl("linear", ct::linear);
+    library.impl("pack_convolution", ct::pack_convolution);
+    library.impl("unpack_convolution", ct::unpack_convolution);
+    library.impl("convolution", ct::convolution);
+    library.impl("group_norm_factors", ct::group_norm_factors);
+    library.impl("attention", ct::attention);
+}
+#endif

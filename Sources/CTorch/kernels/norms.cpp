@@ -1,0 +1,186 @@
+// Norms of pictures whose channels lie innermost, and of tokens, in two passes over memory: one that looks, and one that
+// applies, with what comes after.
+#include <cmath>
+#include <vector>
+
+#include "kernels.hpp"
+#include "parallel.hpp"
+#include "products.hpp"
+
+#if CT_KERNELS
+CT_VECTORS_BEGIN
+namespace ct {
+namespace {
+
+/// The number, mean and squared distance from it of some values, joined with those of others without cancellation.
+/// Source: Chan et al. 1979, equation 2.1.
+struct Moments {
+    double count = 0, mean = 0, squares = 0;
+
+    void join(const Moments &other) {
+        const double total = count + other.count, delta = other.mean - mean;
+        if (total == 0) return;
+        squares += other.squares + delta * delta * count * other.count / total;
+        mean += delta * other.count / total;
+        count = total;
+    }
+};
+
+/// The moments of each group over some pixels. Sums are of distances from the first pixel, so that a large mean does
+/// not drown the variance.
+template <typename T>
+void look(const T *x, int64_t pixels, int64_t channels, int64_t perGroup, Moments *groups) {
+    alignas(64) float sums[lanes], squares[lanes], shifts[lanes];
+    for (int64_t c = 0; c < channels; c += lanes) {
+        const Mask m = first(channels - c);
+        const Vector shift = load(x + c, m);
+        Vector sum[2] = {zero(), zero()}, square[2] = {zero(), zero()};
+        const auto add = [&](int64_t pixel, int64_t u) {
+            const Vector d = load(x + pixel * channels + c, m) - shift;
+            sum[u] = sum[u] + d;
+            square[u] = fma(d, d, square[u]);
+        };
+        int64_t pixel = 0;
+        for (; pixel + 1 < pixels; pixel += 2) {
+            add(pixel, 0);
+            add(pixel + 1, 1);
+        }
+        if (pixel < pixels) add(pixel, 0);
+        store(sums, sum[0] + sum[1]);
+        store(squares, square[0] + square[1]);
+        store(shifts, shift);
+        for (int64_t i = 0; i < std::min(lanes, channels - c); i++) {
+            const double count = static_cast<double>(pixels), s = sums[i];
+            groups[(c + i) / perGroup].join({count, shifts[i] + s / count, squares[i] - s * s / count});
+        }
+    }
+}
+
+template <typename T>
+at::Tensor factors(const at::Tensor &x, int64_t groups, const T *weight, const T *bias, double epsilon, const T *scale,
+                   const T *shift) {
+    const int64_t batch = x.size(0), channels = x.size(1), pixels = x.numel() / std::max<int64_t>(1, batch * channels);
+    const int64_t perGroup = channels / groups;
+    // Some 32 kB a task, all in the first cache when channels are taken by 16.
+    const int64_t chunk = std::max<int64_t>(16, 8192 / channels), chunks = (pixels + chunk - 1) / chunk;
+    std::vector<Moments> found(batch * chunks * groups);
+    const T *data = elements<T>(x);
+    parallel(batch * chunks, [&](int64_t task) {
+        const int64_t picture = task / chunks, from = task % chunks * chunk;
+        look(data + (picture * pixels + from) * channels, std::min(chunk, pixels - from), channels, perGroup,
+             found.data() + task * groups);
+    });
+    auto result = at::empty({2, batch, channels}, x.options().dtype(at::kFloat));
+    float *a = result.mutable_data_ptr<float>(), *b = a + batch * channels;
+    for (int64_t picture = 0; picture < batch; picture++) {
+        for (int64_t group = 0; group < groups; group++) {
+            Moments all;
+            for (int64_t i = 0; i < chunks; i++) all.join(found[(picture * chunks + i) * groups + group]);
+            const double inverse = 1 / std::sqrt(all.squares / all.count + epsilon);
+            for (int64_t c = group * perGroup; c < (group + 1) * perGroup; c++) {
+                const int64_t place = picture * channels + c;
+                const double factor = inverse * static_cast<double>(weight[c]);
+                const double own = 1 + (scale == nullptr ? 0 : static_cast<double>(scale[place]));
+                const double added = shift == nullptr ? 0 : static_cast<double>(shift[place]);
+                a[place] = static_cast<float>(factor * own);
+                b[place] = static_cast<float>((static_cast<double>(bias[c]) - all.mean * factor) * own + added);
+            }
+        }
+    }
+    return result;
+}
+
+/// One token: mean and variance, then what the norm's parameters and what the token is told make of it.
+template <typename T>
+void normalize(const T *x, T *y, int64_t width, const T *weight, const T *bias, const T *scale, const T *shift,
+               float epsilon) {
+    Vector sum = zero();
+    for (int64_t c = 0; c < width; c += lanes) sum = sum + load(x + c, first(width - c));
+    const Vector mean = all(_mm512_reduce_add_ps(sum) / width);
+    Vector square = zero();
+    for (int64_t c = 0; c < width; c += lanes) {
+        const Mask m = first(width - c);
+        const Vector d = _mm512_maskz_sub_ps(m, load(x + c, m), mean);
+        square = fma(d, d, square);
+    }
+    const Vector inverse = all(1 / std::sqrt(_mm512_reduce_add_ps(square) / width + epsilon));
+    for (int64_t c = 0; c < width; c += lanes) {
+        const Mask m = first(width - c);
+        Vector v = (load(x + c, m) - mean) * inverse;
+        if (weight != nullptr) v = v * load(weight + c, m);
+        if (bias != nullptr) v = v + load(bias + c, m);
+        if (scale != nullptr) v = fma(v, load(scale + c, m), v);
+        if (shift != nullptr) v = v + load(shift + c, m);
+        store(y + c, v, m);
+    }
+}
+
+}  // namespace
+
+at::Tensor group_norm_factors(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
+                              double epsilon, const Optional &scale, const Optional &shift) {
+    const auto own = x.contiguous(at::MemoryFormat::ChannelsLast);
+    return typed(own, [&](auto element) {
+        using T = decltype(element);
+        return factors<T>(own, groups, elements<T>(weight), elements<T>(bias), epsilon,
+                          elements<T>(scale), elements<T>(shift));
+    });
+}
+
+at::Tensor group_norm(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
+                      double epsilon, bool activates) {
+    const auto own = x.contiguous(at::MemoryFormat::ChannelsLast);
+    const auto found = group_norm_factors(own, groups, weight, bias, epsilon, std::nullopt, std::nullopt);
+    return typed(own, [&](auto element) {
+        using T = decltype(element);
+        auto result = at::empty_like(own, own.options(), at::MemoryFormat::ChannelsLast);
+        const int64_t batch = own.size(0), channels = own.size(1), pixels = own.numel() / std::max<int64_t>(1, batch * channels);
+        const float *a = elements<float>(found), *b = a + batch * channels;
+        const T *from = elements<T>(own);
+        T *to = result.template mutable_data_ptr<T>();
+        const int64_t chunk = std::max<int64_t>(1, 16384 / channels), chunks = (pixels + chunk - 1) / chunk;
+        parallel(batch * chunks, [&](int64_t task) {
+            const int64_t picture = task / chunks, begin = task % chunks * chunk, end = std::min(pixels, begin + chunk);
+            for (int64_t pixel = begin; pixel < end; pixel++) {
+                const int64_t place = (picture * pixels + pixel) * channels;
+                for (int64_t c = 0; c < channels; c += lanes) {
+                    const Mask m = first(channels - c);
+                    const int64_t told = picture * channels + c;
+                    const Vector v = fma(load(from + place + c, m), load(a + told, m), load(b + told, m));
+                    store(to + place + c, activates ? silu(v) : v, m);
+                }
+            }
+        });
+        return result;
+    });
+}
+
+at::Tensor layer_norm(const at::Tensor &x, const Optional &weight, const Optional &bias, const Optional &shift,
+                      const Optional &scale, double epsilon) {
+    const auto own = x.contiguous();
+    const int64_t width = own.size(-1), rows = own.numel() / std::max<int64_t>(1, width);
+    const auto told = [&](const Optional &t) { return t.has_value() ? Optional(t->contiguous()) : t; };
+    const auto shifts = told(shift), scales = told(scale);
+    const auto &any = shifts.has_value() ? shifts : scales;
+    const int64_t rowsPerExample = any.has_value() ? rows / (any->numel() / width) : rows;
+    return typed(own, [&](auto element) {
+        using T = decltype(element);
+        auto y = at::empty_like(own);
+        const T *from = elements<T>(own), *w = elements<T>(weight), *b = elements<T>(bias);
+        const T *s = elements<T>(scales), *t = elements<T>(shifts);
+        T *to = y.template mutable_data_ptr<T>();
+        const int64_t chunk = std::max<int64_t>(1, 16384 / width);
+        parallel((rows + chunk - 1) / chunk, [&](int64_t task) {
+            for (int64_t row = task * chunk; row < std::min(rows, (task + 1) * chunk); row++) {
+                const int64_t place = row / rowsPerExample * width;
+                normalize(from + row * width, to + row * width, width, w, b, s == nullptr ? s : s + place,
+                          t == nullptr ? t : t + place, static_cast<float>(epsilon));
+            }
+        });
+        return y;
+    });
+}
+
+}  // namespace ct
+CT_VECTORS_END
+#endif

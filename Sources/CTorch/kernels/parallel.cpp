@@ -1,0 +1,49 @@
+#include "parallel.hpp"
+
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <atomic>
+
+namespace ct {
+namespace {
+
+using Region = void (*)(void (*body)(void *), void *data, unsigned threads, unsigned flags);
+
+/// The entry of GNU's OpenMP, which came with libtorch. This package is not compiled for OpenMP, and a second pool of
+/// threads would compete with libtorch's, whose threads spin for a while after their work.
+Region region() {
+    static const auto found = reinterpret_cast<Region>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
+    return found;
+}
+
+struct Work {
+    std::atomic<int64_t> next{0};
+    int64_t tasks;
+    void (*body)(int64_t, const void *);
+    const void *context;
+};
+
+void take(void *data) {
+    auto &work = *static_cast<Work *>(data);
+    for (int64_t task; (task = work.next.fetch_add(1, std::memory_order_relaxed)) < work.tasks;) {
+        work.body(task, work.context);
+    }
+}
+
+}  // namespace
+
+int64_t thread_count() { return region() == nullptr || at::in_parallel_region() ? 1 : at::get_num_threads(); }
+
+void parallel(int64_t tasks, void (*body)(int64_t, const void *), const void *context) {
+    Work work;
+    work.tasks = tasks;
+    work.body = body;
+    work.context = context;
+    const auto threads = std::min(thread_count(), tasks);
+    if (threads <= 1) return take(&work);
+    region()(take, &work, static_cast<unsigned>(threads), 0);
+}
+
+}  // namespace ct

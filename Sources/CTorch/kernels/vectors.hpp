@@ -1,0 +1,112 @@
+// Vectors of 16 float32, loaded from and stored as float32 or bfloat16, and the functions that kernels apply to them.
+//
+// The package is compiled for any processor of its kind; these functions are compiled for AVX-512, and are called
+// only where `ct::has_kernels` says that it is there.
+#pragma once
+#include <ATen/ATen.h>
+
+#if defined(__x86_64__) && defined(__linux__)
+#define CT_KERNELS 1
+#include <immintrin.h>
+
+#define CT_VECTORS_BEGIN \
+    _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma\"))), apply_to = function)")
+#define CT_VECTORS_END _Pragma("clang attribute pop")
+
+CT_VECTORS_BEGIN
+namespace ct {
+
+using Vector = __m512;
+using Mask = __mmask16;
+
+/// The number of elements of a vector.
+constexpr int64_t lanes = 16;
+
+/// The first elements of a vector, as many of 16 as there are left.
+inline Mask first(int64_t count) {
+    return count >= lanes ? 0xffff : static_cast<Mask>((1u << count) - 1);
+}
+
+inline Vector all(float x) { return _mm512_set1_ps(x); }
+inline Vector zero() { return _mm512_setzero_ps(); }
+
+inline Vector load(const float *p) { return _mm512_loadu_ps(p); }
+inline Vector load(const float *p, Mask m) { return _mm512_maskz_loadu_ps(m, p); }
+inline void store(float *p, Vector v) { _mm512_storeu_ps(p, v); }
+inline void store(float *p, Vector v, Mask m) { _mm512_mask_storeu_ps(p, m, v); }
+
+inline Vector widened(__m256i v) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16));
+}
+inline __m256i narrowed(Vector v) { return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(v)); }
+inline Vector load(const at::BFloat16 *p) {
+    return widened(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)));
+}
+inline Vector load(const at::BFloat16 *p, Mask m) { return widened(_mm256_maskz_loadu_epi16(m, p)); }
+inline void store(at::BFloat16 *p, Vector v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), narrowed(v));
+}
+inline void store(at::BFloat16 *p, Vector v, Mask m) { _mm256_mask_storeu_epi16(p, m, narrowed(v)); }
+
+inline Vector max(Vector a, Vector b) { return _mm512_max_ps(a, b); }
+/// a·b + c
+inline Vector fma(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+
+/// 2^x for finite x: 0 far below −126, infinity from 128. The relative error is 8e-8 beside rounding, or, where that
+/// is enough (bfloat16 keeps 4e-3), 8e-5.
+template <bool isExact = true>
+inline Vector exp2(Vector x) {
+    const Vector f = _mm512_reduce_ps(x, 0x09);  // x − ⌊x⌋
+    Vector p;
+    if constexpr (isExact) {
+        p = fma(all(0.00187757666f), f, all(0.00898934013f));
+        p = fma(p, f, all(0.055826318f));
+        p = fma(p, f, all(0.240153617f));
+        p = fma(p, f, all(0.693153073f));
+        p = fma(p, f, all(0.999999925f));
+    } else {
+        p = fma(all(0.0780245214f), f, all(0.226067157f));
+        p = fma(p, f, all(0.69583354f));
+        p = fma(p, f, all(0.999925219f));
+    }
+    return _mm512_scalef_ps(p, x);
+}
+
+inline Vector exp(Vector x) { return exp2(x * all(1.44269504f)); }
+
+/// 1/x, to a last bit or two.
+inline Vector reciprocal(Vector x) {
+    const Vector r = _mm512_rcp14_ps(x);
+    return fma(r, _mm512_fnmadd_ps(x, r, all(1)), r);
+}
+
+/// 1/(1 + e^−x); 1 + e^87 is still finite. A NaN stays one.
+inline Vector sigmoid(Vector x) { return reciprocal(all(1) + exp(_mm512_min_ps(all(87), zero() - x))); }
+
+inline Vector silu(Vector x) { return x * sigmoid(x); }
+
+/// erf to 1.5e-7. Source: Abramowitz and Stegun 1964, formula 7.1.26.
+inline Vector erf(Vector x) {
+    // Beyond 9 nothing changes, and the square of an infinity is no use.
+    const Vector a = _mm512_min_ps(all(9), _mm512_abs_ps(x));
+    const Vector t = reciprocal(fma(a, all(0.3275911f), all(1)));
+    Vector p = fma(all(1.061405429f), t, all(-1.453152027f));
+    p = fma(p, t, all(1.421413741f));
+    p = fma(p, t, all(-0.284496736f));
+    p = fma(p, t, all(0.254829592f));
+    const Vector y = _mm512_fnmadd_ps(p * t, exp(zero() - a * a), all(1));
+    return _mm512_or_ps(y, _mm512_and_ps(x, all(-0.f)));
+}
+
+inline Vector gelu(Vector x) { return x * all(0.5f) * (all(1) + erf(x * all(0.70710678f))); }
+
+/// ½x(1 + tanh(√(2/π)(x + 0.044715x³))), where 1 + tanh(u) = 2·sigmoid(2u).
+inline Vector gelu_tanh(Vector x) {
+    return x * sigmoid(fma(x * x, all(0.044715f), all(1)) * x * all(1.5957691f));
+}
+
+}  // namespace ct
+CT_VECTORS_END
+#else
+#define CT_KERNELS 0
+#endif

@@ -1,0 +1,65 @@
+import Synchronization
+import Tensors
+
+/// The weights of a layer that will only be used: packed for the processor's kernels when they are used first, and from
+/// then on kept in that form alone.
+package final class PreparedWeights: Sendable {
+    /// How weights are packed.
+    enum Form: Equatable {
+        /// A matrix; a gated one holds values beside their gates.
+        case matrix(isGated: Bool)
+        /// A convolution of kernel 3.
+        case convolution
+    }
+
+    private enum Kept {
+        case plain(Tensor)
+        case packed(Tensor, Form)
+    }
+
+    let shape: Shape
+    private let elementType: ElementType
+    private let kept: Mutex<Kept>
+
+    init(_ weights: Tensor) {
+        shape = weights.shape
+        elementType = weights.elementType
+        kept = Mutex(.plain(weights))
+    }
+
+    /// Whether weights of a shape can be packed at all: kernels take inputs in pairs.
+    static func canPack(_ shape: Shape) -> Bool { shape[1] % 2 == 0 && shape.elementCount > 0 }
+
+    /// The weights as they came. Memory-mapped weights that were packed are unpacked.
+    var plain: Tensor { kept.withLock { Self.plain($0, shape) } }
+
+    /// The packed weights.
+    func packed(_ form: Form) -> Tensor {
+        kept.withLock { kept in
+            if case .packed(let packed, form) = kept { return packed }
+            let plain = Self.plain(kept, shape)
+            let packed =
+                switch form {
+                case .matrix(let isGated): plain.packedMatrix(isGated: isGated)
+                case .convolution: plain.packedConvolution()
+                }
+            if packed.failure == nil { kept = .packed(packed, form) }
+            return packed
+        }
+    }
+
+    private static func plain(_ kept: Kept, _ shape: Shape) -> Tensor {
+        switch kept {
+        case .plain(let weights): weights
+        case .packed(let packed, .matrix(let isGated)): packed.unpackedMatrix(shape, isGated: isGated)
+        case .packed(let packed, .convolution): packed.unpackedConvolution(shape)
+        }
+    }
+
+    /// Whether kernels may compute with a tensor and these weights.
+    func serve(_ x: Tensor) -> Bool { x.elementType == elementType && kernelsServe(x) }
+}
+
+/// Whether kernels may compute with a tensor. Where someone watches layers, each shows what it gives, so nothing is
+/// fused.
+func kernelsServe(_ x: Tensor) -> Bool { LayerWatch.current == nil && Kernels.serve(x) }
