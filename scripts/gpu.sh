@@ -17,7 +17,7 @@ program=.build/static/release/langevin
 [ -f "$(dirname "$program")/libLangevinCUDA.so" ] || echo "gpu: no libLangevinCUDA.so: plain operators only" >&2
 python=${PYTHON:-python3}
 torch=$("$python" -c 'import torch; assert torch.__version__.startswith("2.11.0"), torch.__version__; print(torch.__path__[0])')
-export LD_LIBRARY_PATH="$torch/lib:$(dirname "$torch")/nvidia/cu13/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+export LD_LIBRARY_PATH="$PWD/$(dirname "$program"):$torch/lib:$(dirname "$torch")/nvidia/cu13/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader > "$out/gpu.txt" || true
 
 "$program" train recipes/digits.yaml --set training.steps=100 --out "$out/digits"
