@@ -4,10 +4,11 @@
 # make bench   ours and diffusers', alternately in one run (needs Python; see Benchmarks/README.md)
 # make verify  slow proofs against the oracles over fresh seeds (needs Python; see Tools/oracle/README.md)
 # make dist    the program with the Swift runtime inside, .build/static/release/langevin
+# make cuda    what runs on NVIDIA's cards only, beside the programs that were built
 # make docs    the documentation of the mathematics, .build/documentation/
 # make format  lay out every Swift file; make lint says what is not
 
-.PHONY: setup build dist demo test bench verify docs format lint clean
+.PHONY: setup build dist cuda demo test bench verify docs format lint clean
 
 setup:
 	@scripts/setup.sh
@@ -17,6 +18,9 @@ build: setup
 
 dist: setup
 	@LANGEVIN_STATIC=1 scripts/swift.sh build --product langevin
+
+cuda: setup
+	@scripts/cuda.sh
 
 demo: build
 	@scripts/demo.sh

@@ -101,6 +101,11 @@ let package = Package(
         tests(of: "Training", ["Storage", "Layers", "Pictures", "Pipelines"]),
         tests(of: "Evaluation"),
         tests(of: "Pipelines", ["Checkpoints", "Layers", "Networks", "Diffusion", "Pictures"]),
+        // The kernels of Sources/CTorchCUDA, which scripts/cuda.sh builds for the card, on the processor.
+        .target(name: "EmulatedKernels", dependencies: ["CLibTorch"], path: "Tests/EmulatedKernels"),
+        .testTarget(
+            name: "CUDATests", dependencies: ["EmulatedKernels", "Tensors", "TestSupport"],
+            swiftSettings: settings),
         // The program as a person meets it: arguments, exit codes, messages, files.
         .testTarget(
             name: "CommandTests",

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <string>
 
 #include "ctorch.h"
 
@@ -34,6 +35,9 @@ inline at::Generator borrow(const CTGenerator *generator) {
 inline CTStatus failure(CTCode code, const char *message) {
     return CTStatus{code, strdup(message)};
 }
+
+/// Loads CUDA's libraries where they are; once. Returns why libtorch's is not loaded, or nothing.
+std::string load_cuda();
 
 /// Runs a body; whatever it throws becomes a status.
 template <typename Body>

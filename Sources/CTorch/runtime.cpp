@@ -2,13 +2,11 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <dlfcn.h>
 #include <sys/resource.h>
 #include <torch/version.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <mutex>
 
 #include "internal.hpp"
 
@@ -73,12 +71,7 @@ CTStatus ct_device_count(int32_t device_type, int32_t *count) {
         if (type == c10::DeviceType::CPU) {
             *count = 1;
         } else if (type == c10::DeviceType::CUDA) {
-            static std::once_flag once;
-            static std::string reason;
-            std::call_once(once, [] {
-                if (at::globalContext().hasCUDA()) return;
-                if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) reason = dlerror();
-            });
+            auto reason = ct::load_cuda();
             if (!at::globalContext().hasCUDA()) {
                 unavailable = ct::failure(CT_UNAVAILABLE, reason.empty() ? "no CUDA device" : reason.c_str());
                 return;

@@ -8,6 +8,9 @@ import Tensors
 public final class LayerWatch: Sendable {
     @TaskLocal static var current: LayerWatch?
 
+    /// Whether someone watches: every layer must then run, and be looked at.
+    package static var isWatching: Bool { current != nil }
+
     private let found = Mutex<String?>(nil)
 
     /// Runs a body whose layers are watched.

@@ -104,7 +104,7 @@ public final class ParameterStore {
             if let found = try found(name, shape, initializer) {
                 let cast = found.to(type).to(device)
                 // Training writes into its parameters: never into memory that a file or another store owns.
-                tensor = purpose == .training ? cast.copied() : cast
+                tensor = purpose == .training ? cast.copied() : cast.laidOutForInference
             }
             if purpose == .training && isTrained { try tensor.setRequiresGradient(true) }
         }
@@ -177,6 +177,13 @@ public final class ParameterStore {
         }
         report.used.append(name)
         return tensor
+    }
+}
+
+extension Tensor {
+    /// On CUDA, the weights of a convolution with channels innermost, the layout its fastest algorithms read.
+    fileprivate var laidOutForInference: Tensor {
+        device.kind == .cuda && rank == 4 ? contiguous(.channelsLast) : self
     }
 }
 

@@ -2,6 +2,9 @@ import CTorch
 
 // Scopes are modes of the calling thread, so their bodies are synchronous.
 
+/// Whether operations on this thread are recorded for gradients.
+package var isRecordingGradients: Bool { ct_gradient_mode() }
+
 /// Runs a body whose operations are not recorded for gradients.
 public func withoutGradients<R>(_ body: () throws -> R) rethrows -> R {
     let before = ct_gradient_mode()

@@ -17,6 +17,7 @@ typedef struct CTTensor CTTensor;        // one reference to a libtorch tensor
 typedef struct CTOperator CTOperator;    // an entry of the dispatcher's table, never released
 typedef struct CTGenerator CTGenerator;  // a random number generator
 typedef struct CTInference CTInference;  // an inference-mode guard
+typedef struct CTGraph CTGraph;          // work of a CUDA device, recorded
 
 typedef enum {
     CT_OK = 0,
@@ -127,12 +128,24 @@ CTStatus ct_generator_state(const CTGenerator *_Nonnull generator,
                             CTTensor *_Nullable *_Nonnull result);
 CTStatus ct_generator_set_state(CTGenerator *_Nonnull generator, const CTTensor *_Nonnull state);
 
+// MARK: recorded work
+
+/// Runs a body `warm_ups` times on a CUDA device, then once more while what it starts there is recorded and
+/// not run. Tensors that the recorded run makes keep their memory, which every replay fills anew; tensors that
+/// it reads must stay. CT_UNAVAILABLE where libLangevinCUDA.so is not loaded.
+CTStatus ct_graph_capture(int32_t device_index, int32_t warm_ups, void (*_Nonnull body)(void *_Nullable context),
+                          void *_Nullable context, CTGraph *_Nullable *_Nonnull result);
+/// Does the recorded work again, on the calling thread's stream.
+CTStatus ct_graph_replay(CTGraph *_Nonnull graph);
+void ct_graph_release(CTGraph *_Nullable graph);
+
 // MARK: the machine
 
 const char *_Nonnull ct_version(void);
 int32_t ct_thread_count(void);
 CTStatus ct_set_thread_count(int32_t count);
-/// Number of devices of a kind that can be used now. CUDA's library is loaded on the first question.
+/// Number of devices of a kind that can be used now. CUDA's libraries are loaded on the first question: libtorch's,
+/// and ours (libLangevinCUDA.so) where it lies beside the program.
 /// With 0, the status says why.
 CTStatus ct_device_count(int32_t device_type, int32_t *_Nonnull count);
 CTStatus ct_synchronize(int32_t device_type);

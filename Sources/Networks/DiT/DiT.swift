@@ -53,7 +53,7 @@ public struct DiT {
         let (rows, columns) = patchGrid(of: x, patch: configuration.patchSize)
         let frequencies = sinusoidalEmbedding(time, width: 256, shift: 1, cosinesFirst: true)
             .to(x.elementType)
-        let labels = labels ?? Tensor([Int64(configuration.nullClass)]).to(x.device)
+        let labels = labels ?? .full(Double(configuration.nullClass), [1], .int64, on: x.device)
         let told = blocks.map { $0.told(frequencies, labels) }
         var tokens = patches(x)
         for (block, told) in zip(blocks, told) { tokens = block(tokens, told: told, dropout: dropout) }

@@ -45,7 +45,7 @@ struct PatchEmbedding {
     private func vectors(rows: Int, columns: Int, width: Int, on device: Device) -> Tensor {
         switch places {
         case .computed(let base):
-            return sinusoidalPlaces(rows: rows, columns: columns, base: base, width: width).to(device)
+            return sinusoidalPlaces(rows: rows, columns: columns, base: base, width: width, on: device)
         case .table(let table, let size):
             precondition(
                 rows <= size && columns <= size,
@@ -63,11 +63,11 @@ struct PatchEmbedding {
 /// many there are.
 /// Source: Peebles and Xie 2023 (arXiv:2212.09748), section 3.2, after Vaswani et al. 2017, section 3.5.
 /// - Returns: `[1, rows · columns, width]`, float32
-func sinusoidalPlaces(rows: Int, columns: Int, base: Int, width: Int) -> Tensor {
+func sinusoidalPlaces(rows: Int, columns: Int, base: Int, width: Int, on device: Device = .cpu) -> Tensor {
     func axis(_ count: Int) -> Tensor {
         let quarter = Double(width / 4)
-        let places = Tensor.range(to: Double(count), .float32) / (Double(count) / Double(base))
-        let exponents = Tensor.range(to: quarter, .float64) * (-Foundation.log(10_000) / quarter)
+        let places = Tensor.range(to: Double(count), .float32, on: device) / (Double(count) / Double(base))
+        let exponents = Tensor.range(to: quarter, .float64, on: device) * (-Foundation.log(10_000) / quarter)
         let angles = places.to(.float64).outer(exponents.exp())
         return concatenated([angles.sin(), angles.cos()], along: 1).to(.float32)
     }

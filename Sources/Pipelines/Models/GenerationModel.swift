@@ -128,7 +128,9 @@ public struct GenerationModel: Sendable {
     var pixelsPerLatent: Int { autoencoder.pixelsPerLatent }
 
     /// The network, with its weights.
-    func buildNetwork() throws -> any NoiseNetwork {
+    func buildNetwork() throws -> any NoiseNetwork { try loadedNetwork().replayed(on: device) }
+
+    private func loadedNetwork() throws -> any NoiseNetwork {
         func build<Network: ConfiguredNetwork>(_ type: Network.Type) throws -> Network {
             try source.build(type, source.kind.networkComponent, elementType: elementType, on: device)
         }

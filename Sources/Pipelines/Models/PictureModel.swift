@@ -50,7 +50,8 @@ public struct PictureModel {
         self.init(
             name: folder.name, configuration: configuration, scheduler: try folder.scheduler(),
             card: try folder.card(),
-            network: try explaining(folder.network) { try store.build(configuration.network) },
+            network: try explaining(folder.network) { try store.build(configuration.network) }
+                .replayed(on: device),
             elementType: elementType, device: device)
     }
 

@@ -1,0 +1,133 @@
+import Foundation
+import Layers
+import Tensors
+
+/// A network on a CUDA device whose calls are recorded once and replayed, so that a step costs one call of
+/// the driver in place of thousands.
+///
+/// A recording is good for inputs of one shape and element type: it is made when such inputs come for the
+/// second time in a row, and replayed for as long as they come. Whatever a recording cannot stand for runs
+/// plainly: other shapes, training, a watch over layers, control. Pictures are laid out with channels
+/// innermost either way.
+public final class CapturedNetwork: NoiseNetwork {
+    /// Records what a body does; `replay` does it again and fills the tensor that the body gave.
+    package typealias Recorder = (_ body: @escaping () -> Tensor) throws -> (
+        result: Tensor, replay: () throws -> Void
+    )
+
+    private let network: any NoiseNetwork
+    private let record: Recorder
+    private let say: (String) -> Void
+    private var recording: Recording?
+    private var last: [Kind]?
+    private var hasGivenUp = false
+
+    package init(_ network: any NoiseNetwork, say: @escaping (String) -> Void, record: @escaping Recorder) {
+        self.network = network
+        self.record = record
+        self.say = say
+    }
+
+    /// What the network says about a batch.
+    public func callAsFunction(
+        _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
+    ) -> Tensor {
+        let inputs = Inputs(x: x.contiguous(.channelsLast), time: time, conditions: conditions)
+        let isPlain =
+            hasGivenUp || dropout != nil || conditions.control != nil || isRecordingGradients
+            || LayerWatch.isWatching || inputs.tensors.contains { $0?.failure != nil }
+        if isPlain { return inputs.passed(through: network, dropout) }
+        let kind = inputs.tensors.map(Kind.init)
+        defer { last = kind }
+        if kind != recording?.kind, kind == last { renew(for: inputs, kind) }
+        guard let recording, recording.kind == kind else { return inputs.passed(through: network, nil) }
+        return recording.output(for: inputs)
+    }
+
+    /// Records the network for inputs like these. Where that fails it is said once and never tried again.
+    private func renew(for inputs: Inputs, _ kind: [Kind]) {
+        recording = nil  // its memory goes first
+        do {
+            recording = try Recording(of: network, for: inputs, kind, record)
+        } catch {
+            hasGivenUp = true
+            say("note: the network's steps are not recorded (\(error)); they run one operation at a time")
+        }
+    }
+
+    /// What a recording depends on, of one input; of one that is not there, nothing.
+    private struct Kind: Equatable {
+        var shape: Shape?
+        var type: ElementType?
+        var device: Device?
+
+        init(_ tensor: Tensor?) {
+            (shape, type, device) = (tensor?.shape, tensor?.elementType, tensor?.device)
+        }
+    }
+
+    private final class Recording {
+        let kind: [Kind]
+        private let inputs: Inputs
+        private let replay: () throws -> Void
+        private let result: Tensor
+
+        init(of network: any NoiseNetwork, for given: Inputs, _ kind: [Kind], _ record: Recorder) throws {
+            let inputs = given.copied()
+            (result, replay) = try record { inputs.passed(through: network, nil) }
+            (self.kind, self.inputs) = (kind, inputs)
+            try result.rethrow()
+        }
+
+        /// The network's answer, in memory of its own: the next replay overwrites the recording's.
+        func output(for given: Inputs) -> Tensor {
+            do {
+                // Also where the recording was made inside `inference` and is used outside.
+                try inference {
+                    for (own, new) in zip(inputs.tensors, given.tensors) {
+                        if let own, let new { try own.assign(new) }
+                    }
+                }
+                try replay()
+                return result.copied()
+            } catch {
+                return Tensor(failure: error)
+            }
+        }
+    }
+}
+
+/// All that a network is given.
+private struct Inputs {
+    var x: Tensor
+    var time: Tensor
+    var conditions: Conditions
+
+    var tensors: [Tensor?] {
+        [
+            x, time, conditions.labels, conditions.context, conditions.contextMask, conditions.pooled,
+            conditions.numbers, conditions.guidance,
+        ]
+    }
+
+    func copied() -> Inputs {
+        Inputs(x: x.copied(), time: time.copied(), conditions: conditions.map { $0.copied() })
+    }
+
+    func passed(through network: any NoiseNetwork, _ dropout: RandomGenerator?) -> Tensor {
+        network(x, time: time, conditions, dropout: dropout)
+    }
+}
+
+extension NoiseNetwork {
+    /// This network as it is best called on a device: on CUDA recorded and replayed, elsewhere as it is.
+    public func replayed(on device: Device) -> any NoiseNetwork {
+        guard device.kind == .cuda else { return self }
+        let say = { (text: String) in FileHandle.standardError.write(Data((text + "\n").utf8)) }
+        return CapturedNetwork(self, say: say) { body in
+            var result = Tensor.zeros([])
+            let work = try RecordedWork(on: device) { result = body() }
+            return (result, work.replay)
+        }
+    }
+}
