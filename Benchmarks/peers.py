@@ -1,17 +1,14 @@
-"""The peer's side of the benchmarks: the same work with diffusers on PyTorch, in one long-lived process.
+"""The peers' side of the benchmarks: one work in one way, in one process that is told when to run.
 
-    python peers.py                 worker: prints `ready`, then for each line `WORK[:LAYOUT] ROUNDS` runs the work
-                                    ROUNDS times and prints the milliseconds, a line each
-    python peers.py folder DIR      writes the DDPMPipeline folder that `start` opens
-    python peers.py start DIR       opens that folder, takes one denoising step, prints `stepped` and leaves
-    python peers.py folder-sd15 DIR writes the folder of a Stable Diffusion 1.5 of full size, random, in float16
-    python peers.py start-sd15 DIR  opens that folder in float16 and makes a picture of one step; prints `stepping`
-                                    when the network is called for the first time
+    python peers.py WORK SIDE [--dtype float32|bfloat16] [--folder FOLDER] [--output FILE]
 
-WORK is `ddpm-cifar-forward` (batch 64), `ddpm-cifar-train` (batch 32, one AdamW step) or `tiny-1000` (1,000 DDPM
-steps, batch 16); LAYOUT is `nchw` (when left out) or `channels-last`. Weights are random and nowhere zero, float32;
-every work is warmed up before its first timed round. LANGEVIN_THREADS says how many threads (2).
+SIDE is `eager`, `compiled` or `frozen` (torch.compile, and the same with constant weights folded in) followed by
+`-nchw` or `-channels-last`, or `openvino`. FOLDER is what `prepare.py` wrote. The work is done once, what it leaves goes
+to FILE; then the process prints `ready`, and for each line on standard input does the work again and prints its
+milliseconds. It ends with code 3 and a sentence where a peer is not installed or cannot do the work.
 """
+import argparse
+import contextlib
 import os
 import sys
 import time
@@ -20,215 +17,150 @@ THREADS = int(os.environ.get("LANGEVIN_THREADS", "2"))
 os.environ["OMP_NUM_THREADS"] = str(THREADS)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-
-def start(folder):
-    """Kept apart, and importing no more than a user's script would: this is timed from exec."""
-    import torch
-    from diffusers import DDPMPipeline
-    torch.set_num_threads(THREADS)
-    pipeline = DDPMPipeline.from_pretrained(folder)
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline(batch_size=1, generator=torch.Generator().manual_seed(0), num_inference_steps=1, output_type="np")
-    print("stepped", flush=True)
-
-
-def start_sd15(folder):
-    import torch
-    from diffusers import StableDiffusionPipeline
-    torch.set_num_threads(THREADS)
-    pipeline = StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float16)
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.unet.register_forward_pre_hook(lambda *_: print("stepping", flush=True))
-    pipeline("a photo of a cat", num_inference_steps=1, generator=torch.Generator().manual_seed(0),
-             height=SD15_SIZE, width=SD15_SIZE, output_type="np")
-
-
-SD15_SIZE = int(os.environ.get("LANGEVIN_SD15_SIZE", "512"))
-
-if sys.argv[1:2] in (["start"], ["start-sd15"]):
-    {"start": start, "start-sd15": start_sd15}[sys.argv[1]](sys.argv[2])
-    os._exit(0)
-
 import torch
-from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+from safetensors.torch import load_file, save_file
+
+from networks import NETWORKS, laid_out
 
 
-def randomised(network):
-    """Parameters that start constant (norms, biases) get a little noise, so no kernel meets a zero."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.numel() > 1 and float(parameter.flatten()[0]) in (0.0, 1.0):
-                parameter.add_(0.02 * torch.randn_like(parameter))
-    return network.eval()
+class Unable(Exception):
+    pass
 
 
-def cifar():
-    """The configuration of google/ddpm-cifar10-32."""
-    return randomised(UNet2DModel(
-        sample_size=32, in_channels=3, out_channels=3, block_out_channels=(128, 256, 256, 256), layers_per_block=2,
-        attention_head_dim=None, norm_eps=1e-6, downsample_padding=0, flip_sin_to_cos=False, freq_shift=1,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D")))
+def given(spec, folder):
+    """The inputs of a work, in the order of its call."""
+    tensors = load_file(os.path.join(folder, "inputs.safetensors"))
+    return tuple(tensors[name] for name in spec.inputs())
 
 
-def tiny():
-    return randomised(UNet2DModel(
-        sample_size=16, in_channels=1, out_channels=1, block_out_channels=(32, 64), layers_per_block=1,
-        down_block_types=("DownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "UpBlock2D")))
+def compiled(module, way):
+    if way == "eager":
+        return module
+    import torch._inductor.config as inductor
+    inductor.freezing = way == "frozen"
+    return torch.compile(module, dynamic=False)
 
 
-def write_sd15(folder):
-    """The published configurations of Stable Diffusion 1.5 with random weights in float16, and CLIP's vocabulary."""
-    import gzip
-    import json
-    from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
-    words = os.path.join(folder, "tokenizer")
-    os.makedirs(words)
-    here = os.path.dirname(os.path.abspath(__file__))
-    with gzip.open(os.path.join(here, "..", "Sources", "CCLIPVocabulary", "merges.txt.gz"), "rt") as file:
-        merges = file.read().splitlines()
-    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    symbols = [chr(byte) for byte in shown] + [chr(256 + index) for index in range(256 - len(shown))]
-    tokens = symbols + [symbol + "</w>" for symbol in symbols] + [merge.replace(" ", "") for merge in merges]
-    tokens += ["<|startoftext|>", "<|endoftext|>"]
-    with open(os.path.join(words, "vocab.json"), "w") as file:
-        json.dump({token: index for index, token in enumerate(tokens)}, file)
-    with open(os.path.join(words, "merges.txt"), "w") as file:
-        file.write("\n".join(["#version: 0.2", *merges]) + "\n")
-    tokenizer = CLIPTokenizer(os.path.join(words, "vocab.json"), os.path.join(words, "merges.txt"), model_max_length=77)
-    text = CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
-                          hidden_act="quick_gelu", projection_dim=768)
-    unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768)
-    autoencoder = AutoencoderKL(
-        block_out_channels=(128, 256, 512, 512), down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4, latent_channels=4, layers_per_block=2, sample_size=512,
-        force_upcast=False)
-    scheduler = PNDMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True,
-                              steps_offset=1)
-    pipeline = StableDiffusionPipeline(
-        autoencoder, CLIPTextModel(text), tokenizer, unet, scheduler, safety_checker=None, feature_extractor=None,
-        requires_safety_checker=False)
-    pipeline.to(torch.float16).save_pretrained(folder)
-
-
-def tiny_pipeline():
-    pipeline = DDPMPipeline(tiny(), DDPMScheduler(1000))
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-def laid_out(value, layout):
-    return value.to(memory_format=torch.channels_last) if layout == "channels-last" else value
-
-
-def forward(layout):
-    network = laid_out(cifar(), layout)
-    sample, time_steps = laid_out(torch.randn(64, 3, 32, 32), layout), torch.randint(0, 1000, (64,))
+def forward(work, way, layout, dtype, folder):
+    spec = NETWORKS[work]
+    module = compiled(spec.module(laid_out(spec.loaded(os.path.join(folder, "weights"), dtype), layout)), way)
+    inputs = [laid_out(value.to(dtype) if value.is_floating_point() else value, layout) for value in given(spec, folder)]
 
     def run():
         with torch.no_grad():
-            network(sample, time_steps, return_dict=False)
-    return run, run
+            return module(*inputs)
+    return run
 
 
-def train(layout):
-    network = laid_out(cifar(), layout).train()
-    sample, target = (laid_out(torch.randn(32, 3, 32, 32), layout) for _ in range(2))
-    time_steps = torch.randint(0, 1000, (32,))
+def train(work, way, layout, dtype, folder):
+    """Weights and optimizer in float32; with bfloat16 the arithmetic is cast, as PyTorch's users do."""
+    spec = NETWORKS[work]
+    if way == "frozen":
+        raise Unable("what is trained is not constant")
+    network = laid_out(spec.loaded(os.path.join(folder, "weights")), layout).train()
+    module = compiled(spec.module(network).train(), way)
+    inputs = [laid_out(value, layout) for value in given(spec, folder)]
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4)
+    cast = contextlib.nullcontext if dtype == torch.float32 else lambda: torch.autocast("cpu", dtype)
 
     def run():
         optimizer.zero_grad(set_to_none=True)
-        loss = torch.nn.functional.mse_loss(network(sample, time_steps, return_dict=False)[0], target)
+        with cast():
+            loss = spec.loss(module, *inputs)
         loss.backward()
         optimizer.step()
-    return run, run
+        return spec.gradient(network)
+    return run
 
 
-def thousand(layout):
-    pipeline = tiny_pipeline()
-    laid_out(pipeline.unet, layout)
+def thousand(work, way, layout, dtype, folder):
+    spec = NETWORKS[work]
+    if way == "frozen" or dtype != torch.float32:
+        raise Unable("the pipeline is run in float32, not frozen")
+    network = laid_out(spec.loaded(os.path.join(folder, "weights")), layout)
+    pipeline = spec.pipeline(network)
+    if way == "compiled":
+        network.compile(dynamic=False)
+    left = []
 
-    def run(steps=1000):
-        pipeline(batch_size=16, generator=torch.Generator().manual_seed(0), num_inference_steps=steps,
-                 output_type="np")
-    return run, lambda: run(50)
-
-
-def k_diffusion():
-    """k_diffusion/sampling.py alone; what it imports beside torch is not needed by the samplers here."""
-    import importlib.util
-    import types
-    path = os.environ.get("LANGEVIN_K_DIFFUSION")
-    if not path:
-        raise SystemExit("peers: set LANGEVIN_K_DIFFUSION to k-diffusion's k_diffusion/sampling.py")
-    package = types.ModuleType("k_diffusion")
-    package.__path__ = []
-    utils = types.ModuleType("k_diffusion.utils")
-    utils.append_dims = lambda x, rank: x[(...,) + (None,) * (rank - x.ndim)]
-    package.utils = utils
-    for name in ("torchdiffeq", "torchsde", "tqdm", "tqdm.auto", "scipy"):
-        if importlib.util.find_spec(name.split(".")[0]) is None:
-            sys.modules[name] = types.ModuleType(name)
-            sys.modules[name].odeint = None
-            sys.modules[name].trange = lambda *bounds, **_: range(*bounds)
-            sys.modules[name].tqdm = lambda x, **_: x
-    sys.modules.update({"k_diffusion": package, "k_diffusion.utils": utils})
-    spec = importlib.util.spec_from_file_location("k_diffusion.sampling", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["k_diffusion.sampling"] = module
-    spec.loader.exec_module(module)
-    return module
+    def run():
+        # The first pictures are drawn as ours are, to be compared; the timed ones as users draw them.
+        if not left:
+            left.append(spec.pictures(pipeline))
+            return left[0]
+        pipeline(batch_size=16, generator=torch.Generator().manual_seed(0), num_inference_steps=1000, output_type="np")
+    return run
 
 
-def solver(function):
-    """One hundred steps on a [64, 3, 32, 32] sample; the model hands out a tensor that it has at hand."""
-    def work(_):
-        sampling = k_diffusion()
-        sigmas = sampling.get_sigmas_karras(100, 0.01, 80.0)
-        start, data = torch.randn(64, 3, 32, 32) * 80, torch.randn(64, 3, 32, 32)
-        sampler = getattr(sampling, function)
+def openvino(work, dtype, folder):
+    try:
+        import openvino
+    except ImportError:
+        raise Unable("openvino is not installed")
+    if work in ("ddpm-cifar-train", "tiny-1000"):
+        raise Unable("OpenVINO is given networks alone")
+    spec, path = NETWORKS[work], os.path.join(folder, f"openvino-{openvino.__version__[:8]}.xml")
+    inputs = given(spec, folder)
+    if not os.path.exists(path):
+        with torch.no_grad():
+            model = openvino.convert_model(spec.module(spec.loaded(os.path.join(folder, "weights"))),
+                                           example_input=inputs, input=[tuple(value.shape) for value in inputs])
+        part = os.path.join(folder, "openvino-part.xml")
+        openvino.save_model(model, part, compress_to_fp16=False)
+        os.replace(part[:-4] + ".bin", path[:-4] + ".bin")
+        os.replace(part, path)
+    model = openvino.Core().compile_model(path, "CPU", {
+        "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": THREADS,
+        "INFERENCE_PRECISION_HINT": {torch.float32: "f32", torch.bfloat16: "bf16"}[dtype]})
+    request, arrays = model.create_infer_request(), [value.numpy() for value in inputs]
+    return lambda: torch.from_numpy(request.infer(arrays)[0])
 
-        def run():
-            with torch.no_grad():
-                sampler(lambda x, sigma, **_: data, start, sigmas, disable=True)
-        return run, run
-    return work
+
+def opening(work, way, layout, dtype, folder):
+    if way != "eager":
+        raise Unable("a folder is opened once, not compiled")
+    from diffusers import UNet2DConditionModel
+
+    def run():
+        UNet2DConditionModel.from_pretrained(os.path.join(folder, "weights"), torch_dtype=dtype)
+    return run
 
 
-WORKS = {"ddpm-cifar-forward": forward, "ddpm-cifar-train": train, "tiny-1000": thousand,
-         "solver-euler": solver("sample_euler"), "solver-heun": solver("sample_heun"),
-         "solver-lms": solver("sample_lms"), "solver-dpmpp-2m": solver("sample_dpmpp_2m"),
-         "solver-euler-a": solver("sample_euler_ancestral")}
+def prepared(work, side, dtype, folder):
+    if work.startswith("solver-"):
+        from solvers import solver
+        return solver(work)
+    if side == "openvino":
+        return openvino(work, dtype, folder)
+    way, _, layout = side.partition("-")
+    works = {"ddpm-cifar-train": train, "tiny-1000": thousand, "sd15-open": opening}
+    return works.get(work, forward)(work, way, layout, dtype, folder)
 
 
-def serve():
+def serve(options):
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
-    prepared = {}
+    run = prepared(options.work, options.side, getattr(torch, options.dtype), options.folder)
+    left = run()
+    if options.output and left is not None:
+        save_file({"output": left.detach().float().contiguous()}, options.output)
+    del left
     print("ready", flush=True)
-    for line in sys.stdin:
-        words = line.split()
-        if not words:
-            continue
-        name, rounds = words[0], int(words[1]) if len(words) > 1 else 1
-        if name not in prepared:
-            work, _, layout = name.partition(":")
-            prepared[name], warm = WORKS[work](layout or "nchw")
-            warm()
-        for _ in range(rounds):
-            begun = time.perf_counter()
-            prepared[name]()
-            print(f"{(time.perf_counter() - begun) * 1e3:.3f}", flush=True)
+    for _ in sys.stdin:
+        begun = time.perf_counter()
+        run()
+        print(f"{(time.perf_counter() - begun) * 1e3:.3f}", flush=True)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["folder"]:
-        torch.manual_seed(0)
-        tiny_pipeline().save_pretrained(sys.argv[2])
-    elif sys.argv[1:2] == ["folder-sd15"]:
-        torch.manual_seed(0)
-        write_sd15(sys.argv[2])
-    else:
-        serve()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work")
+    parser.add_argument("side")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--folder")
+    parser.add_argument("--output")
+    try:
+        serve(parser.parse_args())
+    except Unable as reason:
+        print(f"peers: {reason}", file=sys.stderr)
+        sys.exit(3)

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# Ours and diffusers', alternately in one run on two threads. See Benchmarks/README.md.
+# Ours and the peers', alternately in one run on two threads. See Benchmarks/README.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${LANGEVIN_ORACLE_PYTHON:-$(Tools/oracle/setup.sh)}
+"$python" -c 'import openvino' 2>/dev/null \
+    || "$python" -m pip install --quiet --disable-pip-version-check -r Benchmarks/requirements.txt >&2 \
+    || echo "bench: OpenVINO could not be installed; its column stays empty" >&2
 exec "$python" Benchmarks/bench.py --program .build/release/langevin --python "$python" "$@"

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Foundation
 import Pipelines
 import Tensors
@@ -16,6 +17,20 @@ struct Bench: ParsableCommand {
 
     @Option(help: "How precisely: float32, bfloat16.")
     var dtype = ElementType.float32
+
+    @Option(
+        help:
+            "A folder with config.json and weights in diffusers' layout, in place of the work's own network.")
+    var weights: String?
+
+    @Option(
+        help:
+            "A safetensors file with what the network is given (x, time, context, labels), in place of draws."
+    )
+    var inputs: String?
+
+    @Option(help: "A safetensors file for what the work leaves, as the tensor 'output' in float32.")
+    var output: String?
 
     @Option(help: "How often the work is done and timed.")
     var rounds = 5
@@ -39,9 +54,11 @@ struct Bench: ParsableCommand {
         guard (1...1024).contains(threads) else {
             throw PipelineError("--threads is \(threads): give a number from 1 to 1024")
         }
+        let materials = try materials()
         try Machine.setThreadCount(threads)
-        let repetition = try work.prepared(dtype)
-        try repetition()
+        let repetition = try work.prepared(materials)
+        let left = try repetition()
+        if let output, let left { try SafetensorsWriter([("output", left.to(.float32))]).write(to: output) }
         if serve {
             write("ready")
             while readLine() != nil { write(String(try milliseconds(repetition))) }
@@ -62,15 +79,31 @@ struct Bench: ParsableCommand {
         }
     }
 
+    /// The files of the options, opened and looked at.
+    private func materials() throws -> BenchMaterials {
+        let given: [(BenchWork.File, String?)] = [(.weights, weights), (.inputs, inputs), (.output, output)]
+        for (file, path) in given where path != nil && !work.files.contains(file) {
+            throw PipelineError(
+                "--\(file.rawValue): the work \(work.rawValue) has no use for it: leave it out")
+        }
+        if let output, try SampleOutput(output, count: 1).isTensor == false {
+            throw PipelineError("--output \(output): give the name of a .safetensors file")
+        }
+        var materials = BenchMaterials(dtype)
+        materials.weights = weights.map { ModelFolder($0) }
+        materials.inputs = try inputs.map { try SafetensorsFile(path: $0) }
+        return materials
+    }
+
     /// A line that the reader gets at once, also through a pipe.
     private func write(_ line: String) {
         FileHandle.standardOutput.write(Data((line + "\n").utf8))
     }
 
-    private func milliseconds(_ body: () throws -> Void) throws -> Double {
+    private func milliseconds(_ body: BenchWork.Repetition) throws -> Double {
         let clock = ContinuousClock()
         let start = clock.now
-        try body()
+        _ = try body()
         return (clock.now - start) / .milliseconds(1)
     }
 

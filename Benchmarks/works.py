@@ -1,0 +1,54 @@
+"""The rows of the table: what each work is, in which types, and how it is measured."""
+from dataclasses import dataclass
+
+BOTH = ("float32", "bfloat16")
+# The ways of a peer among which the best counts.
+EAGER = ("eager-nchw", "eager-channels-last")
+SIDES = {"eager": EAGER, "compiled": ("compiled-channels-last", "frozen-channels-last"), "openvino": ("openvino",)}
+TRAINING = SIDES | {"compiled": ("compiled-nchw", "compiled-channels-last"), "openvino": ()}
+PIPELINE = SIDES | {"compiled": ("compiled-nchw",), "openvino": ()}
+ONE_WAY = {"eager": ("eager-nchw",), "compiled": (), "openvino": ()}
+
+
+@dataclass(frozen=True)
+class Work:
+    description: str
+    dtypes: tuple = BOTH
+    # Sides by peer.
+    sides: dict = None
+    # How it is measured: `turns` (processes that alternate), `start`, `start-sd15` (cold processes), `memory`.
+    way: str = "turns"
+    # The folder of weights and inputs by type, where it is not the work's own; None where there is none.
+    folder: str | None = "own"
+    # The network whose process is measured.
+    network: str | None = None
+    unit: str = "ms"
+    has_ceiling: bool = True
+    # Whether it is a row of `make bench`.
+    is_usual: bool = True
+
+
+def solver(name):
+    return Work(f"100 steps of {name}, [64, 3, 32, 32], model at no cost; theirs: k-diffusion", ("float32",), ONE_WAY,
+                folder=None, has_ceiling=False, is_usual=False)
+
+
+WORKS = {
+    "sd15-unet": Work("SD1.5 U-Net, batch 2, 64×64, 77 tokens", sides=SIDES),
+    "dit-xl2": Work("DiT-XL/2, batch 2, 32×32", sides=SIDES),
+    "sd-vae-decoder": Work("SD VAE decoder, 512×512", sides=SIDES),
+    "ddpm-cifar-forward": Work("CIFAR U-Net, forward, batch 64", sides=SIDES),
+    "ddpm-cifar-train": Work("CIFAR U-Net, training step, batch 32", sides=TRAINING),
+    "tiny-1000": Work("tiny U-Net, 1,000 steps, batch 16", ("float32",), PIPELINE),
+    "start": Work("cold start to the first step, tiny model", ("float32",), ONE_WAY, "start", has_ceiling=False),
+    "start-sd15": Work("cold start to the first step, Stable Diffusion 1.5", ("float16",), ONE_WAY, "start-sd15",
+                       has_ceiling=False),
+    "sd15-open": Work("opening the SD1.5 U-Net's checkpoint", ("bfloat16",), ONE_WAY, folder="sd15-unet-half",
+                      has_ceiling=False),
+    "sd15-unet-memory": Work("SD1.5 U-Net, peak memory of a process", sides=SIDES, way="memory", network="sd15-unet",
+                             unit="MiB", has_ceiling=False),
+    "start-sd15-memory": Work("one picture of one step, Stable Diffusion 1.5, peak memory", ("float16",), ONE_WAY,
+                              "memory-sd15", folder="start-sd15", unit="MiB", has_ceiling=False, is_usual=False),
+} | {f"solver-{name}": solver(name) for name in ("euler", "heun", "lms", "dpmpp-2m", "euler-a")}
+# How far what a side leaves may be from diffusers' in eager float32, relative, in root mean squares.
+LIMITS = {"float32": 1e-3, "bfloat16": 2e-2}

@@ -1,0 +1,54 @@
+import Networks
+
+extension UNet2DConditionConfiguration {
+    /// The U-Net of Stable Diffusion 1.5.
+    static var stableDiffusion: UNet2DConditionConfiguration {
+        var configuration = UNet2DConditionConfiguration()
+        configuration.sampleSize = .square(64)
+        configuration.crossAttentionDim = .same(768)
+        return configuration
+    }
+}
+
+extension AutoencoderKLConfiguration {
+    /// The autoencoder of Stable Diffusion.
+    static var stableDiffusion: AutoencoderKLConfiguration {
+        var configuration = AutoencoderKLConfiguration()
+        configuration.coder.blockOutChannels = [128, 256, 512, 512]
+        configuration.coder.downBlockTypes = Array(repeating: .plain, count: 4)
+        configuration.coder.upBlockTypes = Array(repeating: .plain, count: 4)
+        configuration.coder.layersPerBlock = 2
+        configuration.coder.sampleSize = .square(512)
+        return configuration
+    }
+}
+
+extension UNet2DConfiguration {
+    /// `google/ddpm-cifar10-32`
+    static var ddpmCifar: UNet2DConfiguration {
+        var configuration = UNet2DConfiguration()
+        configuration.sampleSize = .square(32)
+        configuration.blockOutChannels = [128, 256, 256, 256]
+        configuration.downBlockTypes = [.plain, .attention, .plain, .plain]
+        configuration.upBlockTypes = [.plain, .plain, .attention, .plain]
+        configuration.attentionHeadDim = nil
+        configuration.normEps = 1e-6
+        configuration.downsamplePadding = 0
+        configuration.flipSinToCos = false
+        configuration.freqShift = 1
+        return configuration
+    }
+
+    /// Two levels of plain blocks for 16×16 grey pictures.
+    static var tiny: UNet2DConfiguration {
+        var configuration = UNet2DConfiguration()
+        configuration.sampleSize = .square(16)
+        configuration.inChannels = 1
+        configuration.outChannels = 1
+        configuration.blockOutChannels = [32, 64]
+        configuration.layersPerBlock = 1
+        configuration.downBlockTypes = [.plain, .plain]
+        configuration.upBlockTypes = [.plain, .plain]
+        return configuration
+    }
+}

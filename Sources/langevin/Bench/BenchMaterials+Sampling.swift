@@ -1,0 +1,37 @@
+import Diffusion
+import Layers
+import Networks
+import Pipelines
+import Tensors
+
+/// Samplers with a small network, and with none.
+extension BenchMaterials {
+    func tinySampling() throws -> BenchWork.Repetition {
+        let (network, _): (UNet2D, _) = try network(.tiny)
+        let model = PictureModel(
+            name: "tiny", configuration: .unet2D(network.configuration),
+            scheduler: SchedulerConfiguration(.ddpm),
+            card: ModelCard(), network: network, elementType: elementType)
+        var request = SamplingRequest()
+        request.count = 16
+        request.steps = 1000
+        let plan = try SamplingPlan(model, request)
+        return { try plan.run() }
+    }
+
+    func steps(of solver: SolverName) throws -> BenchWork.Repetition {
+        let process = ContinuousProcess.edm(EDMSchedule(sigmaMinimum: 0.01, sigmaMaximum: 80))
+        let sampler = try process.sampler(solver, steps: 100)
+        let (start, data) = (try numbers("start", [64, 3, 32, 32]), try numbers("data", [64, 3, 32, 32]))
+        let denoiser = Denoiser { x, level in Prediction.data.estimate(data, sample: x, at: level) }
+        let noise = NoiseSource(seed: 0, count: 64, elementType: elementType)
+        return {
+            try inference {
+                for progress in sampler.sampling(start, denoiser: denoiser, source: noise) {
+                    try progress.sample.rethrow()
+                }
+            }
+            return nil
+        }
+    }
+}
