@@ -181,13 +181,13 @@ def picture(bench, model, folder):
 
 
 def memory(bench, row):
-    """The peak of one process each that does the work twice."""
+    """The peak of one process each that does the work once and finds nobody asking for more."""
     network, whole_folder = WORKS[row.work].network, bench.folder("sd15-unet")
     # Weights of the type that is computed in; OpenVINO's model is converted once, and casts.
     folder = whole_folder if row.dtype == "float32" else bench.folder("sd15-unet-half")
     commands = {side: bench.theirs(network, side, row.dtype, whole_folder if side == "openvino" else folder)
                 for side in bench.sides(row.work)}
-    peaks(bench, row, bench.ours(network, row.dtype, folder) + ["--rounds", "1"], commands)
+    peaks(bench, row, bench.ours(network, row.dtype, folder) + ["--serve"], commands)
 
 
 def memory_sd15(bench, row):
