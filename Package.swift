@@ -109,7 +109,7 @@ let package = Package(
         // The program as a person meets it: arguments, exit codes, messages, files.
         .testTarget(
             name: "CommandTests",
-            dependencies: ["langevin", "TestSupport", "Layers", "Checkpoints", "Pictures"],
+            dependencies: ["langevin", "TestSupport", "Layers", "Checkpoints", "Networks", "Pictures"],
             swiftSettings: settings),
     ],
     cxxLanguageStandard: .cxx20

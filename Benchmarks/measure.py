@@ -79,9 +79,9 @@ class Row:
         self.samples.setdefault("ours", []).extend(ours)
 
     def best(self, sides):
-        """The side of the smallest median, None where none was measured."""
+        """The fastest side beside ours of the same rounds, None where none was measured."""
         found = [side for side in sides if side in self.samples]
-        return min(found, key=self.median, default=None)
+        return min(found, key=self.ratio, default=None)
 
     def median(self, side):
         return statistics.median(self.samples[side])
@@ -93,6 +93,11 @@ class Row:
     def ceiling(self):
         """The least time in which the work's arithmetic can be done here."""
         return min(self.samples["ceiling"]) * self.tflop if self.tflop and "ceiling" in self.samples else None
+
+    def over_ceiling(self):
+        """Ours ÷ the ceiling, ours being of the ceiling's rounds."""
+        ceiling = self.ceiling()
+        return ceiling and statistics.median(self.beside["ceiling"]) / ceiling
 
     def json(self):
         return {"work": self.work, "dtype": self.dtype, "unit": WORKS[self.work].unit, "tflop": self.tflop,
@@ -176,13 +181,13 @@ def picture(bench, model, folder):
 
 
 def memory(bench, row):
-    """The peak of one process each that does the work twice."""
+    """The peak of one process each that does the work once and finds nobody asking for more."""
     network, whole_folder = WORKS[row.work].network, bench.folder("sd15-unet")
     # Weights of the type that is computed in; OpenVINO's model is converted once, and casts.
     folder = whole_folder if row.dtype == "float32" else bench.folder("sd15-unet-half")
     commands = {side: bench.theirs(network, side, row.dtype, whole_folder if side == "openvino" else folder)
                 for side in bench.sides(row.work)}
-    peaks(bench, row, bench.ours(network, row.dtype, folder) + ["--rounds", "1"], commands)
+    peaks(bench, row, bench.ours(network, row.dtype, folder) + ["--serve"], commands)
 
 
 def memory_sd15(bench, row):

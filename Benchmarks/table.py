@@ -42,19 +42,18 @@ def error(row, side):
     if side not in row.errors:
         return "–"
     far = not row.errors[side] <= LIMITS[row.dtype]
-    return f"**{row.errors[side]:.0e} too far**" if far else f"{row.errors[side]:.0e}"
+    return f"**{row.errors[side]:.1e} too far**" if far else f"{row.errors[side]:.1e}"
 
 
 def cells(row):
     work = WORKS[row.work]
     best = {peer: row.best(work.sides.get(peer, ())) for peer in PEERS}
     ours = row.median("ours") if "ours" in row.samples else None
-    ceiling = row.ceiling()
     found = [f"{work.description}, {work.unit}", row.dtype, number(ours)]
     found += [number(row.median(side) if side else None) for side in best.values()]
-    found += [number(ceiling)]
+    found += [number(row.ceiling())]
     found += [ratio(row.ratio(side) if side else None) for side in best.values()]
-    found += [ratio(ours / ceiling if ours and ceiling else None)]
+    found += [ratio(row.over_ceiling())]
     return found + [" / ".join(error(row, side) for side in ("ours", *best.values()))]
 
 
@@ -71,7 +70,7 @@ def versions(python):
             "def version(name):\n"
             "    try: return m.version(name)\n"
             "    except m.PackageNotFoundError: return None\n"
-            "print(json.dumps({name: version(name) for name in ('torch', 'diffusers', 'transformers', 'openvino')}))")
+            "print(json.dumps({name: version(name) for name in ('torch', 'diffusers', 'transformers', 'accelerate', 'openvino')}))")
     return json.loads(subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
