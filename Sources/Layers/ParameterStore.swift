@@ -29,6 +29,7 @@ public final class ParameterStore {
     let elementType: ElementType
     private let device: Device
     private let matrices: MatrixFormat
+    private let memoryFormat: MemoryFormat
 
     /// The names, in the order in which the network asks.
     public private(set) var names: [String] = []
@@ -40,17 +41,19 @@ public final class ParameterStore {
     public private(set) var report = LoadReport()
 
     /// A store whose parameters come from `origin`, as `elementType` on `device`, and the matrices of
-    /// linear layers in the form `matrices`.
+    /// linear layers in the form `matrices`. What is trained of rank 4, the weights of convolutions, lies in
+    /// memory as `memoryFormat` says; the pictures then had better lie so, too.
     /// - Precondition: what is trained is kept in full.
     public init(
         _ origin: Origin, purpose: Purpose = .inference, elementType: ElementType = .float32,
-        on device: Device = .cpu, matrices: MatrixFormat = .full
+        on device: Device = .cpu, matrices: MatrixFormat = .full, memoryFormat: MemoryFormat = .contiguous
     ) {
         precondition(purpose == .inference || matrices == .full, "matrices of 8 bits cannot be trained")
         self.origin = origin
         self.purpose = purpose
         self.elementType = elementType
         self.matrices = matrices
+        self.memoryFormat = memoryFormat
         if case .shapesOnly = origin { self.device = .meta } else { self.device = device }
     }
 
@@ -101,6 +104,7 @@ public final class ParameterStore {
                 let cast = found.to(type).to(device)
                 // Training writes into its parameters: never into memory that a file or another store owns.
                 tensor = purpose == .training ? cast.copied() : cast
+                if purpose == .training && shape.rank == 4 { tensor = tensor.contiguous(memoryFormat) }
             }
             if purpose == .training && isTrained { try tensor.setRequiresGradient(true) }
         }
