@@ -72,10 +72,10 @@ extension Trainer {
 
     // MARK: Looking at steps
 
-    /// Whether steps are looked at before the next one: on the processor always, where nothing is waited for;
-    /// else the first, before anything is kept or drawn, and before too many have gone by.
+    /// Whether steps are looked at before the next one: where that costs a wait, the first is, and all are before
+    /// anything is kept or drawn and before too many have gone by.
     private func mustBeRead(_ number: Int) -> Bool {
-        device.kind == .cpu || latest == nil || unread.count >= Self.longestWait
+        readsEveryStep || latest == nil || unread.count >= Self.longestWait
             || isDue(recipe.training.checkpointEvery, at: number)
             || isDue(recipe.training.sampleEvery, at: number)
     }

@@ -45,6 +45,8 @@ public final class Trainer {
     let rate: LearningRate
     let loader: BatchLoader
     let warn: (String) -> Void
+    /// Whether each step is looked at before the next one. On the processor nothing is waited for.
+    package var readsEveryStep: Bool
     /// Steps whose loss and gradient nobody has looked at yet.
     var unread = UnreadSteps()
     /// The latest step that was looked at.
@@ -65,6 +67,7 @@ public final class Trainer {
         self.recipe = recipe
         self.warn = warn
         device = try Device(available: recipe.training.device)
+        readsEveryStep = device.kind == .cpu
         if recipe.training.threads > 0 { try Machine.setThreadCount(recipe.training.threads) }
         do {
             dataset = try recipe.data.open()

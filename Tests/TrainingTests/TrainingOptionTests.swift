@@ -35,7 +35,7 @@ import Training
 
     /// A trainer of six steps that has run, its folder and its metrics.
     private func run(
-        _ changes: [String], model: String = unet
+        _ changes: [String], model: String = unet, readsEveryStep: Bool = true
     ) throws -> (trainer: Trainer, path: String, metrics: [[String: Double]]) {
         let yaml = """
             data: {kind: digits, path: \(fixturePath("../../data/digits/digits.csv.gz")), split: all, flip: true}
@@ -47,8 +47,9 @@ import Training
                threads: 1}
             evaluation: {steps: 2, count: 10}
             """
-        let path = "\(folder.path)/\(changes.joined(separator: "-"))-\(model.count)"
+        let path = "\(folder.path)/\(changes.joined(separator: "-"))-\(model.count)-\(readsEveryStep)"
         let trainer = try Trainer(recipe: Recipe(yaml: yaml, changes: changes), folder: path, resume: false)
+        trainer.readsEveryStep = readsEveryStep
         #expect(try trainer.train() == .complete)
         return (trainer, path, try MetricsLog.read("\(path)/metrics.jsonl").map(\.values))
     }
@@ -101,5 +102,36 @@ import Training
         let file = try SafetensorsFile(path: "\(path)/checkpoints/step-6/model.safetensors")
         TestSupport.expectClose(
             try file.tensor(named: "down_blocks.0.resnets.0.conv1.weight"), weight.detached(), absolute: 0)
+    }
+
+    /// As on a device that nobody waits for.
+    @Test func lookingAtStepsLaterChangesNothing() throws {
+        let changes = ["training.log_every=4", "training.checkpoint_every=3"]
+        let (now, _, metrics) = try run(changes)
+        let (later, _, others) = try run(changes, readsEveryStep: false)
+        #expect(metrics == others && metrics.count == 2)
+        try expectSame(now, later)
+    }
+
+    /// T4
+    @Test func tenBadStepsEndARunThatLooksLater() throws {
+        // The first trainer goes, and with it its lock on the folder.
+        func begun() throws -> (path: String, recipe: Recipe) {
+            let run = try run(["training.keep_checkpoints=9"])
+            return (run.path, run.trainer.recipe)
+        }
+        let (path, first) = try begun()
+        var recipe = first
+        (recipe.training.steps, recipe.training.logEvery) = (60, 50)
+        var warnings: [String] = []
+        let trainer = try Trainer(recipe: recipe, folder: path, resume: true) { warnings.append($0) }
+        trainer.readsEveryStep = false
+        try #require(trainer.state.store["conv_out.bias"]).assign(Double.nan)
+        let before = trainer.state.store.parameters.dropLast().map { $0.detached().copied() }
+        #expect { try trainer.train() } throws: { "\($0)".contains("10 steps in a row, up to step 16:") }
+        #expect(warnings.count == 10 && warnings[0].hasPrefix("step 7:"))
+        for (parameter, old) in zip(trainer.state.store.parameters, before) {
+            #expect(try parameter.detached().isIdentical(to: old))
+        }
     }
 }
