@@ -39,6 +39,6 @@ public struct Dropout: Sendable {
     public func callAsFunction(_ x: Tensor, _ generator: RandomGenerator?) -> Tensor {
         guard let generator, probability > 0 else { return x }
         let kept = generator.coin(x.shape, probability: 1 - probability).to(x.elementType)
-        return x * kept.to(x.device) / (1 - probability)
+        return x * kept.sent(to: x.device) / (1 - probability)
     }
 }

@@ -27,26 +27,31 @@ public final class AdamW {
 
     /// What stays the same from step to step.
     public let configuration: Configuration
-    /// The number of steps taken.
-    public private(set) var stepCount = 0
+    /// Whether a step waits for the length of the gradient: Apple's kernel reads neither flag nor scale.
+    package var waitsForGradient: Bool
     private let names: [String]
     private let parameters: [Tensor]
     private let firstMoments: [Tensor]
     private let secondMoments: [Tensor]
-    private let steps: [Tensor]
+    /// The number of steps taken, a scalar on the parameters' device: which steps were, only that knows.
+    private var steps: Tensor
 
     /// An optimizer of the parameters of a store that was built for training.
     public init(_ store: ParameterStore, _ configuration: Configuration = Configuration()) {
         self.configuration = configuration
         names = store.names
         parameters = store.parameters
-        func zeros() -> [Tensor] {
-            store.parameters.map { .zeros($0.shape, $0.elementType, on: $0.device) }
-        }
+        // The fused kernel walks through memory, so moments lie as their parameters do.
+        func zeros() -> [Tensor] { store.parameters.map { $0.zerosAlike() } }
         firstMoments = zeros()
         secondMoments = zeros()
-        steps = store.parameters.map { .zeros([], .float32, on: $0.device) }
+        let device = store.parameters.first?.device ?? .cpu
+        steps = .zeros([], .float32, on: device)
+        waitsForGradient = device.kind == .mps
     }
+
+    /// The number of steps taken. Asking waits for the device.
+    public var stepCount: Int { get throws { try steps.item(Int.self) } }
 
     /// The length of all gradients taken together, a scalar.
     public func gradientNorm() -> Tensor { ManyTensors.norm(parameters.compactMap(\.gradient)) }
@@ -59,15 +64,46 @@ public final class AdamW {
     /// Moves every parameter that has a gradient.
     /// - Throws: `TensorError` where a gradient carries an error.
     public func step(learningRate: Double) throws {
-        stepCount += 1
-        let moving = parameters.indices.filter { parameters[$0].gradient != nil }
-        for index in moving { try steps[index].assign(Double(stepCount)) }
+        steps = steps + 1
+        try move(parameters.map(\.gradient), learningRate: learningRate)
+    }
+
+    /// Moves every parameter that has a gradient, unless some gradient is not finite: then nothing moves and
+    /// the step does not count. The device decides it, and nobody waits for the device.
+    ///
+    /// Source: Pascanu et al. 2013 (arXiv:1211.5063), algorithm 1, for the limit.
+    /// - Parameter limit: the greatest length of all gradients taken together; longer ones are scaled to it.
+    ///   0 sets none.
+    /// - Returns: the length of the gradients as they were, a scalar; it is not finite where nothing moved.
+    /// - Throws: `TensorError` where a gradient carries an error.
+    public func step(learningRate: Double, clippingTo limit: Double) throws -> Tensor {
+        let gradients = parameters.map(\.gradient)
+        let norm = ManyTensors.norm(gradients.compactMap { $0 })
+        let isFinite = norm.isFinite().to(.float32)
+        // The kernel divides by it.
+        let scale = limit > 0 ? ((norm + 1e-6) / limit).clamped(from: 1).to(.float32) : nil
+        if waitsForGradient {
+            guard try isFinite.item() == 1 else { return norm }
+            if let scale { try ManyTensors.multiply(gradients.compactMap { $0 }, by: 1 / scale.item()) }
+            steps = steps + 1
+            try move(gradients, learningRate: learningRate)
+        } else {
+            steps = steps + isFinite
+            try move(gradients, learningRate: learningRate, scale: scale, isSkipped: 1 - isFinite)
+        }
+        return norm
+    }
+
+    private func move(
+        _ gradients: [Tensor?], learningRate: Double, scale: Tensor? = nil, isSkipped: Tensor? = nil
+    ) throws {
+        let moving = parameters.indices.filter { gradients[$0] != nil }
         try ManyTensors.adamW(
-            parameters: moving.map { parameters[$0] }, gradients: moving.map { parameters[$0].gradient! },
+            parameters: moving.map { parameters[$0] }, gradients: moving.map { gradients[$0]! },
             firstMoments: moving.map { firstMoments[$0] }, secondMoments: moving.map { secondMoments[$0] },
-            steps: moving.map { steps[$0] }, learningRate: learningRate, beta1: configuration.beta1,
+            steps: moving.map { _ in steps }, learningRate: learningRate, beta1: configuration.beta1,
             beta2: configuration.beta2, weightDecay: configuration.weightDecay,
-            epsilon: configuration.epsilon)
+            epsilon: configuration.epsilon, scale: scale, isSkipped: isSkipped)
     }
 
     /// Forgets all gradients.
@@ -77,7 +113,7 @@ public final class AdamW {
 
     /// All that the coming steps depend on, as named tensors.
     public var state: [String: Tensor] {
-        var tensors = ["step": Tensor([stepCount])]
+        var tensors = ["step": steps.to(.int64).reshaped([1])]
         for (index, name) in names.enumerated() {
             tensors["first_moment." + name] = firstMoments[index]
             tensors["second_moment." + name] = secondMoments[index]
@@ -88,7 +124,7 @@ public final class AdamW {
     /// Goes on from a saved state.
     /// - Throws: what the source throws where a tensor is missing, `LoadError` where one does not fit.
     public func restore(_ source: any TensorSource) throws {
-        stepCount = try source.tensor(named: "step").item(Int.self)
+        steps = Tensor(Float(try source.tensor(named: "step").item(Int.self))).to(steps.device)
         for (index, name) in names.enumerated() {
             try restore(firstMoments[index], "first_moment." + name, source)
             try restore(secondMoments[index], "second_moment." + name, source)

@@ -29,6 +29,7 @@ public final class ParameterStore {
     let elementType: ElementType
     private let device: Device
     private let matrices: MatrixFormat
+    private let memoryFormat: MemoryFormat
     private let prepares: Bool
 
     /// The names, in the order in which the network asks.
@@ -42,18 +43,24 @@ public final class ParameterStore {
 
     /// A store whose parameters come from `origin`, as `elementType` on `device`, and the matrices of
     /// linear layers in the form `matrices`.
-    /// - Parameter prepares: whether layers pack their weights for the processor's kernels when they are first used,
-    ///   in inference. It pays for a network that is called more than once or twice.
+    ///
+    /// - Parameters:
+    ///   - memoryFormat: how what is trained of rank 4, the weights of convolutions, lies in memory; the pictures then
+    ///     had better lie so, too.
+    ///   - prepares: whether layers pack their weights for the processor's kernels when they are first used, in
+    ///     inference. It pays for a network that is called more than once or twice.
     /// - Precondition: what is trained is kept in full.
     public init(
         _ origin: Origin, purpose: Purpose = .inference, elementType: ElementType = .float32,
-        on device: Device = .cpu, matrices: MatrixFormat = .full, prepares: Bool = true
+        on device: Device = .cpu, matrices: MatrixFormat = .full, memoryFormat: MemoryFormat = .contiguous,
+        prepares: Bool = true
     ) {
         precondition(purpose == .inference || matrices == .full, "matrices of 8 bits cannot be trained")
         self.origin = origin
         self.purpose = purpose
         self.elementType = elementType
         self.matrices = matrices
+        self.memoryFormat = memoryFormat
         self.prepares = prepares && purpose == .inference && device.kind == .cpu
         if case .shapesOnly = origin { self.device = .meta } else { self.device = device }
     }
@@ -105,6 +112,7 @@ public final class ParameterStore {
                 let cast = found.to(type).to(device)
                 // Training writes into its parameters: never into memory that a file or another store owns.
                 tensor = purpose == .training ? cast.copied() : cast.laidOutForInference
+                if purpose == .training && shape.rank == 4 { tensor = tensor.contiguous(memoryFormat) }
             }
             if purpose == .training && isTrained { try tensor.setRequiresGradient(true) }
         }

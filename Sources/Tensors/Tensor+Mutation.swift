@@ -75,17 +75,23 @@ package enum ManyTensors {
     }
 
     /// One AdamW step (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2), in place.
-    /// - Parameter steps: one scalar a parameter, the number of this step from 1.
+    ///
+    /// Parameters, gradients and moments lie in memory in the same order.
+    /// - Parameters:
+    ///   - steps: one scalar a parameter, the number of this step from 1.
+    ///   - scale: a `float32` scalar that gradients are divided by; Apple's kernel does not read it.
+    ///   - isSkipped: a `float32` scalar; where it is 1, nothing changes. Apple's kernel does not read it.
     package static func adamW(
         parameters: [Tensor], gradients: [Tensor], firstMoments: [Tensor], secondMoments: [Tensor],
         steps: [Tensor], learningRate: Double, beta1: Double, beta2: Double, weightDecay: Double,
-        epsilon: Double
+        epsilon: Double, scale: Tensor? = nil, isSkipped: Tensor? = nil
     ) throws {
         try withoutGradients {
             try fusedAdam.run(
                 .tensors(parameters), .tensors(gradients), .tensors(firstMoments), .tensors(secondMoments),
                 .tensors([]), .tensors(steps), .double(learningRate), .double(beta1), .double(beta2),
-                .double(weightDecay), .double(epsilon), .bool(false), .bool(false))
+                .double(weightDecay), .double(epsilon), .bool(false), .bool(false), .optional(scale),
+                .optional(isSkipped))
         }
     }
 }

@@ -23,12 +23,12 @@ public final class MovingAverage {
         averages = parameters.map { $0.copied() }
     }
 
-    /// Moves the average towards the parameters.
+    /// Moves the average towards the parameters, also after a step that was skipped: that it was, the device
+    /// knows and nobody waits to be told.
     public func update() throws {
         let ramp = Double(1 + updateCount) / Double(10 + updateCount)
         updateCount += 1
-        try ManyTensors.interpolate(
-            averages, to: parameters.map { $0.detached() }, weight: 1 - min(decay, ramp))
+        try ManyTensors.interpolate(averages, to: parameters, weight: 1 - min(decay, ramp))
     }
 
     /// The averages under the parameters' names.

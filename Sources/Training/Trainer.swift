@@ -18,7 +18,8 @@ public final class Trainer {
         public let step: Int
         /// The number of steps in all.
         public let stepCount: Int
-        /// The loss of this step.
+        /// The loss of this step on the processor; on a device that nobody waits for, that of the latest step
+        /// whose loss is known.
         public let loss: Double
     }
 
@@ -39,10 +40,17 @@ public final class Trainer {
     let card: ModelCard
     let device: Device
     package let state: TrainingState
-    private let network: any NoiseNetwork
-    private let objective: Objective
-    private let rate: LearningRate
-    private let warn: (String) -> Void
+    let network: any NoiseNetwork
+    let objective: Objective
+    let rate: LearningRate
+    let loader: BatchLoader
+    let warn: (String) -> Void
+    /// Whether each step is looked at before the next one. On the processor nothing is waited for.
+    package var readsEveryStep: Bool
+    /// Steps whose loss and gradient nobody has looked at yet.
+    var unread = UnreadSteps()
+    /// The latest step that was looked at.
+    var latest: UnreadSteps.Step?
     /// The model that draws the sheets, once the first one was drawn.
     private var sheetModel: PictureModel?
 
@@ -59,6 +67,7 @@ public final class Trainer {
         self.recipe = recipe
         self.warn = warn
         device = try Device(available: recipe.training.device)
+        readsEveryStep = device.kind == .cpu
         if recipe.training.threads > 0 { try Machine.setThreadCount(recipe.training.threads) }
         do {
             dataset = try recipe.data.open()
@@ -71,7 +80,8 @@ public final class Trainer {
         // Everything that can be wrong with the recipe has been said: now the folder may be made.
         let seed = UInt64(truncatingIfNeeded: recipe.seed)
         let store = ParameterStore(
-            .initialized(RandomGenerator(seed: seed)), purpose: .training, on: device)
+            .initialized(RandomGenerator(seed: seed)), purpose: .training, on: device,
+            memoryFormat: recipe.training.memoryFormat.format)
         network = try store.build(configuration.network)
         let order = try BatchOrder(
             .init(
@@ -90,6 +100,7 @@ public final class Trainer {
             try checkpoints.sweep()
             if let checkpoint = try checkpoints.newest(warn: warn) { try state.restore(checkpoint) }
         }
+        loader = BatchLoader(dataset, order: state.order, ahead: recipe.training.prefetch)
         try run.write(recipe)
     }
 
@@ -109,13 +120,15 @@ public final class Trainer {
         let training = recipe.training
         if state.step >= training.steps { return .complete }
         let journal = try TrainingJournal(run, after: run.isContinued ? state.step : nil)
+        defer { loader.stop() }
         while state.step < training.steps {
-            let loss = try takeStep(journal)
-            report(Progress(step: state.step, stepCount: training.steps, loss: loss))
+            try takeStep(journal)
+            report(Progress(step: state.step, stepCount: training.steps, loss: latest?.loss ?? .nan))
             let isLast = state.step == training.steps
             if isDue(training.sampleEvery) || isLast { try drawSheet(journal) }
             if isDue(training.checkpointEvery) && !isLast { saveOrWarn(journal) }
             if !isLast && isInterrupted() {
+                try readSteps()
                 try save(journal)
                 return .interrupted
             }
@@ -125,76 +138,10 @@ public final class Trainer {
         return .complete
     }
 
-    private func isDue(_ interval: Int) -> Bool { interval > 0 && state.step % interval == 0 }
+    private func isDue(_ interval: Int) -> Bool { isDue(interval, at: state.step) }
 
-    // MARK: One step
-
-    private func takeStep(_ journal: TrainingJournal) throws -> Double {
-        let training = recipe.training
-        var loss = 0.0
-        for _ in 0..<training.gradientAccumulation {
-            let share = try lossOfNextBatch() / Double(training.gradientAccumulation)
-            try share.backward()
-            loss += try share.item()
-        }
-        let norm = try state.optimizer.gradientNorm().item(Double.self)
-        let learningRate = rate(state.step)
-        if norm.isFinite {
-            let limit = training.gradientClip
-            if limit > 0 && norm > limit { try state.optimizer.scaleGradients(by: limit / (norm + 1e-6)) }
-            try state.optimizer.step(learningRate: learningRate)
-            try state.average?.update()
-            state.skippedInARow = 0
-        } else {
-            try skip()
-        }
-        try state.optimizer.clearGradients()
-        state.step += 1
-        state.pendingLosses.append(loss)
-        if state.step % training.logEvery == 0 || state.step == training.steps {
-            let mean = state.pendingLosses.reduce(0, +) / Double(state.pendingLosses.count)
-            state.pendingLosses = []
-            try journal.log(
-                step: state.step,
-                [("loss", mean), ("learning_rate", learningRate), ("gradient_norm", norm)])
-        }
-        return loss
-    }
-
-    /// The weights stay as they are over a step without a finite gradient; ten in a row end the run.
-    private func skip() throws {
-        state.skippedInARow += 1
-        warn("step \(state.step + 1): the gradient is not finite, the step is skipped.")
-        guard state.skippedInARow < 10 else {
-            throw RunError(
-                "The gradient was not finite for 10 steps in a row, up to step \(state.step + 1): lower training.learning_rate, or use training.precision float32."
-            )
-        }
-    }
-
-    private func lossOfNextBatch() throws -> Tensor {
-        let batch = try dataset.batch(for: state.order.next())
-        let labels = try told(batch.labels)
-        let network = self.network
-        let dropout = state.generator
-        func loss() -> Tensor {
-            objective.loss(batch.pictures.to(device), state.generator) { x, times in
-                network(x, time: times, Conditions(labels: labels), dropout: dropout)
-            }.mean()
-        }
-        switch recipe.training.precision {
-        case .float32: return loss()
-        case .bfloat16: return autocast(to: .bfloat16, on: device, loss)
-        }
-    }
-
-    /// The labels that the network is told: some of them hidden behind the class that stands for none.
-    /// Source: Ho and Salimans 2022 (arXiv:2207.12598), algorithm 1.
-    private func told(_ labels: Tensor?) throws -> Tensor? {
-        guard let null = card.nullClass, let labels else { return nil }
-        let hidden = state.generator.coin(labels.shape, probability: recipe.diffusion.labelDropout)
-        return labels.filled(with: Double(null), where: hidden).to(device)
-    }
+    /// Whether something that happens every so many steps happens after a step.
+    func isDue(_ interval: Int, at step: Int) -> Bool { interval > 0 && step % interval == 0 }
 
     // MARK: What a run keeps
 

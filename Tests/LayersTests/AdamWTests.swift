@@ -73,4 +73,69 @@ import Testing
             try optimizer([1, 2]).0.restore(TensorDictionary(state))
         }
     }
+
+    private func optimizer(of values: [Float]) throws -> (AdamW, Tensor) {
+        let source = TensorDictionary(["p": Tensor(values)])
+        let store = ParameterStore(.loaded(source), purpose: .training)
+        let parameter = try store.build { $0.parameter("p", [values.count], .zeros) }
+        return (AdamW(store, .init(weightDecay: 0.1)), parameter)
+    }
+
+    /// T4: a step without a finite gradient moves nothing and does not count, whoever decides it.
+    @Test(arguments: [false, true])
+    func aStepWithoutAFiniteGradientIsPassedOver(waits: Bool) throws {
+        let (optimizer, parameter) = try optimizer(of: [1, -2])
+        optimizer.waitsForGradient = waits
+        for (factor, count) in [(1.0, 1), (.infinity, 1), (.nan, 1), (2.0, 2)] {
+            let before = (parameter.detached().copied(), optimizer.state.mapValues { $0.copied() })
+            try (parameter * factor).sum().backward()
+            let norm = try optimizer.step(learningRate: 0.1, clippingTo: 1).item(Double.self)
+            try optimizer.clearGradients()
+            #expect(try optimizer.stepCount == count)
+            #expect(norm.isFinite == factor.isFinite)
+            #expect(try parameter.detached().isIdentical(to: before.0) == !factor.isFinite)
+            for (name, tensor) in optimizer.state {
+                #expect(try tensor.isIdentical(to: #require(before.1[name])) == !factor.isFinite, "\(name)")
+            }
+        }
+    }
+
+    @Test(arguments: [0, 0.5, 1e6], [false, true])
+    func aLimitScalesLongerGradientsOnly(limit: Double, waits: Bool) throws {
+        let (limited, one) = try optimizer(of: [1, -2])
+        let (scaled, two) = try optimizer(of: [1, -2])
+        limited.waitsForGradient = waits
+        for _ in 0..<3 {
+            for parameter in [one, two] { try (parameter * parameter).sum().backward() }
+            let norm = try scaled.gradientNorm().item(Double.self)
+            if limit > 0 && norm > limit { try scaled.scaleGradients(by: limit / (norm + 1e-6)) }
+            try scaled.step(learningRate: 0.1)
+            #expect(try limited.step(learningRate: 0.1, clippingTo: limit).item() == norm)
+            for optimizer in [limited, scaled] { try optimizer.clearGradients() }
+        }
+        expectClose(one.detached(), two.detached(), absolute: 1e-6)
+    }
+
+    /// Moments lie in memory as their parameters do, or the fused kernel would mix them up.
+    @Test func theOrderInMemoryChangesNothing() throws {
+        let values = RandomGenerator(seed: 1).normal([3, 4, 2, 2])
+        func trained(_ format: MemoryFormat) throws -> Tensor {
+            let store = ParameterStore(
+                .loaded(TensorDictionary(["p": values])), purpose: .training, memoryFormat: format)
+            let parameter = try store.build { $0.parameter("p", values.shape, .zeros) }
+            let optimizer = AdamW(store)
+            for step in 1...3 {
+                try (parameter * parameter * values * Double(step)).sum().backward()
+                _ = try optimizer.step(learningRate: 0.1, clippingTo: 1)
+                try optimizer.clearGradients()
+                // Saved and restored it goes on.
+                try optimizer.restore(
+                    TensorDictionary(optimizer.state.mapValues { $0.copied().contiguous() }))
+            }
+            return parameter.detached()
+        }
+        let (plain, last) = (try trained(.contiguous), try trained(.channelsLast))
+        #expect(plain.isContiguous && !last.isContiguous)
+        expectClose(plain, last, absolute: 1e-6)
+    }
 }

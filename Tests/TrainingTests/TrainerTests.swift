@@ -51,6 +51,8 @@ import Training
         ["training.gradient_accumulation=1"],
         ["training.gradient_accumulation=2", "training.precision=bfloat16"],
         ["training.ema_decay=0", "data.flip=true"],
+        ["training.prefetch=3", "training.gradient_accumulation=3"],
+        ["training.checkpoint_activations=true", "training.memory_format=channels_last"],
     ])
     func fiveAndFiveStepsEqualTenBitForBit(changes: [String]) throws {
         let recipe = try recipe(changes)

@@ -108,6 +108,28 @@ CTStatus ct_gradients(CTTensor *_Nonnull const *_Nonnull outputs, int32_t output
                       CTTensor *_Nullable const *_Nullable output_gradients, bool create_graph,
                       CTTensor *_Nullable *_Nonnull results);
 
+/// A list of tensors, or the reason why there are none.
+typedef struct CTTensors CTTensors;
+CTTensors *_Nonnull ct_tensors_create(void);
+void ct_tensors_release(CTTensors *_Nonnull list);
+void ct_tensors_append(CTTensors *_Nonnull list, const CTTensor *_Nonnull tensor);
+void ct_tensors_fail(CTTensors *_Nonnull list, const char *_Nonnull message);
+int32_t ct_tensors_count(const CTTensors *_Nonnull list);
+/// The tensor belongs to the caller.
+CTTensor *_Nonnull ct_tensors_take(const CTTensors *_Nonnull list, int32_t index);
+
+/// A computation that can be run again. It owns the tensors of `inputs`, and appends its results or fails.
+/// It may run on another thread than the one that handed it over.
+typedef void (*CTBody)(void *_Nonnull context, CTTensor *_Nonnull const *_Nullable inputs,
+                       int32_t input_count, CTTensors *_Nonnull results);
+
+/// Runs a body without recording it; the backward pass runs it again, recorded, and takes its gradients then.
+/// The second run finds `generator` (where given) and autocast as the first did, and leaves them as they were.
+/// `release(context)` is called once, when the body can no longer be needed.
+CTStatus ct_checkpoint(CTTensor *_Nonnull const *_Nullable inputs, int32_t input_count,
+                       const CTGenerator *_Nullable generator, CTBody _Nonnull body, void *_Nonnull context,
+                       void (*_Nonnull release)(void *_Nonnull context), CTTensors *_Nonnull results);
+
 // MARK: modes of the calling thread
 
 bool ct_gradient_mode(void);

@@ -14,7 +14,9 @@ public struct AnnotatedUNet {
         let resampling: Resampling?
 
         func callAsFunction(_ x: Tensor, time: Tensor) -> Tensor {
-            attention(second(first(x, time: time), time: time))
+            recomputable([x, time], dropout: nil) {
+                attention(second(first($0[0], time: $0[1]), time: $0[1]))
+            }
         }
     }
 

@@ -56,7 +56,11 @@ public struct DiT {
         let labels = labels ?? .full(Double(configuration.nullClass), [1], .int64, on: x.device)
         let told = blocks.map { $0.told(frequencies, labels) }
         var tokens = patches(x)
-        for (block, told) in zip(blocks, told) { tokens = block(tokens, told: told, dropout: dropout) }
+        for (block, told) in zip(blocks, told) {
+            tokens = recomputable([tokens, told], dropout: dropout) {
+                block($0[0], told: $0[1], dropout: dropout)
+            }
+        }
         let parts = outputModulation(told[0])
         tokens = outputProjection(outputNorm(tokens, shift: parts[0], scale: parts[1]))
         return joinedPatches(tokens, rows: rows, columns: columns, patch: configuration.patchSize)

@@ -66,6 +66,23 @@ enum BlockAttention {
     }
 }
 
+/// A residual block, and attention where there is some: what is computed again in the backward pass as one.
+/// - Parameter pictures: what is joined along the channels and read.
+private func stage(
+    _ residual: ResidualBlock, _ attention: BlockAttention?, _ pictures: [Tensor], time: Tensor,
+    _ inputs: AttentionInputs, _ dropout: RandomGenerator?
+) -> Tensor {
+    let context = inputs.context.map { [$0] } ?? []
+    return recomputable([time] + context + pictures, dropout: dropout) { [count = pictures.count] given in
+        let pictures = Array(given.suffix(count))
+        let x = count == 1 ? pictures[0] : concatenated(pictures, along: 1)
+        let hidden = residual(x, time: given[0], dropout: dropout)
+        var inputs = inputs
+        if inputs.context != nil { inputs.context = given[1] }
+        return attention?(hidden, inputs) ?? hidden
+    }
+}
+
 /// Residual blocks at one resolution on the way down, each followed by attention where there is some.
 /// Parameters `resnets.N.*`, `attentions.N.*`, `downsamplers.0.*`.
 struct DownBlock {
@@ -81,8 +98,8 @@ struct DownBlock {
     ) -> Tensor {
         var x = x
         for (index, residual) in residuals.enumerated() {
-            x = residual(x, time: time, dropout: dropout)
-            if !attentions.isEmpty { x = attentions[index](x, attention) }
+            let attended = attentions.isEmpty ? nil : attentions[index]
+            x = stage(residual, attended, [x], time: time, attention, dropout)
             skips.append(x)
         }
         guard let downsampler else { return x }
@@ -104,9 +121,9 @@ struct MiddleBlock {
         _ x: Tensor, time: Tensor, attention inputs: AttentionInputs = AttentionInputs(),
         dropout: RandomGenerator?
     ) -> Tensor {
-        let x = first(x, time: time, dropout: dropout)
-        let mixed = attention?(x, inputs) ?? x
-        return second?(mixed, time: time, dropout: dropout) ?? mixed
+        let mixed = stage(first, attention, [x], time: time, inputs, dropout)
+        guard let second else { return mixed }
+        return stage(second, nil, [mixed], time: time, inputs, dropout)
     }
 }
 
@@ -125,8 +142,8 @@ struct UpBlock {
     ) -> Tensor {
         var x = x
         for (index, residual) in residuals.enumerated() {
-            x = residual(concatenated([x, skips.removeLast()], along: 1), time: time, dropout: dropout)
-            if !attentions.isEmpty { x = attentions[index](x, attention) }
+            let attended = attentions.isEmpty ? nil : attentions[index]
+            x = stage(residual, attended, [x, skips.removeLast()], time: time, attention, dropout)
         }
         return upsampler?(x, to: skips.last, time: time, dropout: dropout) ?? x
     }

@@ -90,6 +90,16 @@ extension Recipe.ModelSection {
     }
 }
 
+extension Recipe.TrainingSection.MemoryFormat {
+    /// The order as tensors know it.
+    var format: MemoryFormat {
+        switch self {
+        case .contiguous: .contiguous
+        case .channelsLast: .channelsLast
+        }
+    }
+}
+
 extension Recipe.DataSection {
     /// Opens the data set.
     /// - Throws: `DatasetError` or `RecipeError`, one sentence with the file.

@@ -39,6 +39,10 @@ extension Recipe {
         "training.keep_checkpoints": "it only decides what is deleted",
         "training.sample_every": "sheets are drawn with generators of their own",
         "training.log_every": "it only decides what is written down",
+        "training.prefetch": "it only decides when batches are made",
+        "training.checkpoint_activations":
+            "it decides what is kept and what is computed again, and the last bits of sums at most",
+        "training.memory_format": "it decides how fast a step is, and the last bits of sums at most",
         "training.threads": "it decides how fast a step is, and the last bits of sums at most",
     ]
 

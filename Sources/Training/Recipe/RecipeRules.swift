@@ -69,6 +69,7 @@ extension Recipe {
         .number("training.gradient_clip", 0...1e9) { $0.training.gradientClip },
         .whole("training.gradient_accumulation", 1...65_536) { $0.training.gradientAccumulation },
         .number("training.ema_decay", 0...0.999_999_999) { $0.training.emaDecay },
+        .whole("training.prefetch", 0...64) { $0.training.prefetch },
         .whole("training.checkpoint_every", 0...1_000_000_000) { $0.training.checkpointEvery },
         .whole("training.keep_checkpoints", 1...1_000_000) { $0.training.keepCheckpoints },
         .whole("training.sample_every", 0...1_000_000_000) { $0.training.sampleEvery },

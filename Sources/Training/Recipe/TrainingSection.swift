@@ -27,6 +27,13 @@ extension Recipe {
         public var emaDecay = 0.999
         /// Element type of the network's arithmetic; weights and optimizer stay in float32.
         public var precision = Precision.float32
+        /// How pictures and the weights of convolutions lie in memory; the results differ in the last bits at most.
+        public var memoryFormat = MemoryFormat.contiguous
+        /// Whether blocks of the network compute their activations again in the backward pass rather than keep
+        /// them: less memory for about a third more arithmetic; the results differ in the last bits at most.
+        public var checkpointActivations = false
+        /// Batches that are prepared on another thread while a step runs; 0 makes each when its step begins.
+        public var prefetch = 2
         /// Steps between checkpoints; 0 keeps the one at the end only.
         public var checkpointEvery = 1000
         /// How many checkpoints stay, the newest ones.
@@ -48,6 +55,14 @@ extension Recipe {
             case bfloat16
         }
 
+        /// An order of pictures and weights in memory.
+        public enum MemoryFormat: String, RecipeChoice {
+            /// Row by row, one channel after the other.
+            case contiguous
+            /// The channels of a pixel side by side.
+            case channelsLast = "channels_last"
+        }
+
         /// The section with every default.
         public init() {}
 
@@ -63,6 +78,9 @@ extension Recipe {
             case gradientAccumulation = "gradient_accumulation"
             case emaDecay = "ema_decay"
             case precision
+            case memoryFormat = "memory_format"
+            case checkpointActivations = "checkpoint_activations"
+            case prefetch
             case checkpointEvery = "checkpoint_every"
             case keepCheckpoints = "keep_checkpoints"
             case sampleEvery = "sample_every"

@@ -32,8 +32,8 @@ extension TimeSampling {
         of data: Tensor, _ generator: RandomGenerator, _ loss: (_ noise: Tensor, _ times: Tensor) -> Tensor
     ) -> Tensor {
         let draw = draw(data.shape[0], generator)
-        let noise = generator.normal(data.shape, data.elementType).to(data.device)
-        return draw.weighed(loss(noise, draw.times.to(data.device)))
+        let noise = generator.normal(data.shape, data.elementType).sent(to: data.device)
+        return draw.weighed(loss(noise, draw.times.sent(to: data.device)))
     }
 }
 
