@@ -107,6 +107,11 @@ int64_t ct_resident_bytes(void) {
 #endif
 }
 
+int64_t ct_page_faults(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_minflt : 0;
+}
+
 int64_t ct_peak_resident_bytes(void) {
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;

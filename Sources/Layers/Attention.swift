@@ -30,7 +30,9 @@ public struct SelfAttention {
     ///   - tokens: `[batch, tokens, width]`, the shape stays.
     ///   - residual: of that shape.
     ///   - gate: `[batch, 1, width]`
-    package func callAsFunction(_ tokens: Tensor, adding residual: Tensor?, gatedBy gate: Tensor? = nil) -> Tensor {
+    package func callAsFunction(_ tokens: Tensor, adding residual: Tensor?, gatedBy gate: Tensor? = nil)
+        -> Tensor
+    {
         // Three products read these tokens: laid out once, they are not copied by each.
         let tokens = tokens.contiguous()
         let (batch, count) = (tokens.shape[0], tokens.shape[1])
@@ -40,7 +42,8 @@ public struct SelfAttention {
         let mixed = attention(
             query: split(query(tokens)), key: split(key(tokens)), value: split(value(tokens)))
         return output(
-            mixed.transposed(1, 2).reshaped([batch, count, heads * headSize]), then: .nothing, adding: residual,
+            mixed.transposed(1, 2).reshaped([batch, count, heads * headSize]), then: .nothing,
+            adding: residual,
             gatedBy: gate)
     }
 }

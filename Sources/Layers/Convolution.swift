@@ -75,27 +75,38 @@ public struct Convolution2D {
         _ activation: Activation, dropout: ((Tensor) -> Tensor)? = nil, told: Tensor? = nil,
         adding residual: Tensor? = nil
     ) -> Tensor {
-        if case .around(let weights) = kernel, dropout == nil, activation == .silu || activation == .swish, weights.serve(x) {
+        if case .around(let weights) = kernel, dropout == nil, activation == .silu || activation == .swish,
+            weights.serve(x)
+        {
             let factors = x.groupNormFactors(
                 groups: norm.groups, weight: norm.weight, bias: norm.bias, epsilon: norm.epsilon,
                 scale: modulation?.scale.expanded(toRows: x.shape[0]),
                 shift: modulation?.shift.expanded(toRows: x.shape[0]))
             return around(x, weights, norm: factors, silu: true, told, residual)
         }
-        var hidden = norm(x)
+        let hidden: Tensor
         if let (scale, shift) = modulation {
-            hidden = shift.broadcast(toRank: 4).adding(productOf: hidden, scale.broadcast(toRank: 4) + 1)
+            hidden = activation(
+                shift.broadcast(toRank: 4).adding(productOf: norm(x), scale.broadcast(toRank: 4) + 1))
+        } else {
+            hidden = norm(x, then: activation)
         }
-        hidden = activation(hidden)
         return self(dropout?(hidden) ?? hidden, told: told, adding: residual)
     }
 
     private func around(
-        _ x: Tensor, _ weights: PreparedWeights, norm: Tensor?, silu: Bool, _ told: Tensor?, _ residual: Tensor?
+        _ x: Tensor, _ weights: PreparedWeights, norm: Tensor?, silu: Bool, _ told: Tensor?,
+        _ residual: Tensor?
     ) -> Tensor {
-        x.convolved(
-            packed: weights.packed(.convolution), bias: bias, outputs: weights.shape[0], norm: norm, silu: silu,
-            told: told?.expanded(toRows: x.shape[0]), residual: residual)
+        let (outputs, told) = (weights.shape[0], told?.expanded(toRows: x.shape[0]))
+        if x.isForWinograd(outputs: outputs) {
+            return x.convolved(
+                byWinograd: weights.packed(.winograd), bias: bias, outputs: outputs, norm: norm, silu: silu,
+                told: told, residual: residual)
+        }
+        return x.convolved(
+            packed: weights.packed(.convolution), bias: bias, outputs: outputs, norm: norm, silu: silu,
+            told: told, residual: residual)
     }
 
     private func convolved(_ x: Tensor) -> Tensor {
@@ -105,6 +116,9 @@ public struct Convolution2D {
             case .around(let weights): weights.plain
             case .pixel(let weights): weights.plain.reshaped(Shape(weights.shape.extents + [1, 1]))
             }
+        if case (3, 1, 1, 1) = (weight.shape[3], stride, padding, groups), x.elementType == .float32 {
+            return x.convolvedAround(weight, bias: bias)
+        }
         return x.computedWide { x in
             x.convolved(
                 x.alike(weight), bias: bias.map(x.alike), stride: stride, padding: padding, groups: groups)

@@ -21,7 +21,8 @@ package func attention(
     scale: Double? = nil
 ) -> Tensor {
     // Kernels take the features of a head in pairs.
-    if mask == nil, !isCausal, query.shape[3] % 2 == 0, value.shape[2] > 0, kernelsServe(query), Kernels.serve(key),
+    if mask == nil, !isCausal, query.shape[3] % 2 == 0, value.shape[2] > 0, kernelsServe(query),
+        Kernels.serve(key),
         Kernels.serve(value)
     {
         return kernelAttention(query: query, key: key, value: value, scale: scale)

@@ -21,10 +21,19 @@ public struct GroupNorm {
     }
 
     /// `[batch, channels, …]`, the shape stays.
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        watched(
+    public func callAsFunction(_ x: Tensor) -> Tensor { self(x, then: nil) }
+
+    /// activation(norm(x)): `[batch, channels, …]`, the shape stays. SiLU costs no pass over memory of its own where
+    /// there is a kernel.
+    package func callAsFunction(_ x: Tensor, then activation: Activation?) -> Tensor {
+        if activation == .silu || activation == .swish, LayerWatch.current == nil {
+            return x.groupNormalized(
+                groups: groups, weight: weight, bias: bias, epsilon: epsilon, thenSiLU: true)
+        }
+        let normed = watched(
             x.groupNormalized(groups: groups, weight: weight, bias: bias, epsilon: epsilon, thenSiLU: false),
             name)
+        return activation?(normed) ?? normed
     }
 }
 
@@ -48,7 +57,8 @@ public struct LayerNorm {
 
     /// `[…, width]`, the shape stays.
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        precondition(x.failure != nil || x.shape.extents.last == width, "a norm of \(width) features for \(x.shape)")
+        precondition(
+            x.failure != nil || x.shape.extents.last == width, "a norm of \(width) features for \(x.shape)")
         return watched(
             x.layerNormalized(weight: weight, bias: bias, epsilon: epsilon, shift: nil, scale: nil), name)
     }

@@ -10,11 +10,14 @@ package final class PreparedWeights: Sendable {
         case matrix(isGated: Bool)
         /// A convolution of kernel 3.
         case convolution
+        /// The same for Winograd's way, beside the weights as they came.
+        case winograd
     }
 
     private enum Kept {
         case plain(Tensor)
         case packed(Tensor, Form)
+        case both(plain: Tensor, packed: Tensor)
     }
 
     let shape: Shape
@@ -36,23 +39,30 @@ package final class PreparedWeights: Sendable {
     /// The packed weights.
     func packed(_ form: Form) -> Tensor {
         kept.withLock { kept in
-            if case .packed(let packed, form) = kept { return packed }
+            switch kept {
+            case .packed(let packed, form): return packed
+            case .both(_, let packed) where form == .winograd: return packed
+            default: break
+            }
             let plain = Self.plain(kept, shape)
             let packed =
                 switch form {
                 case .matrix(let isGated): plain.packedMatrix(isGated: isGated)
                 case .convolution: plain.packedConvolution()
+                case .winograd: plain.packedForWinograd()
                 }
-            if packed.failure == nil { kept = .packed(packed, form) }
+            if packed.failure == nil {
+                kept = form == .winograd ? .both(plain: plain, packed: packed) : .packed(packed, form)
+            }
             return packed
         }
     }
 
     private static func plain(_ kept: Kept, _ shape: Shape) -> Tensor {
         switch kept {
-        case .plain(let weights): weights
+        case .plain(let weights), .both(let weights, _): weights
         case .packed(let packed, .matrix(let isGated)): packed.unpackedMatrix(shape, isGated: isGated)
-        case .packed(let packed, .convolution): packed.unpackedConvolution(shape)
+        case .packed(let packed, _): packed.unpackedConvolution(shape)
         }
     }
 

@@ -17,6 +17,8 @@ public struct Conditions {
     public var guidance: Tensor?
     /// What a control network adds.
     public var control: Control?
+    /// What layers of attention make of the context, once a run: `NoiseNetwork.preparing(_:)`.
+    var projections: [String: ContextProjection] = [:]
 
     /// The given conditions, none where nothing is said.
     public init(

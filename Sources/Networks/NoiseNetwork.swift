@@ -14,6 +14,15 @@ public protocol NoiseNetwork {
     func callAsFunction(
         _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
     ) -> Tensor
+
+    /// The same conditions, with all that the network makes of them alone, so that it is made once a run and not once a
+    /// step. They go with this network, and with these numbers: what is changed afterwards is prepared again.
+    func preparing(_ conditions: Conditions) -> Conditions
+}
+
+extension NoiseNetwork {
+    /// The conditions as they are.
+    public func preparing(_ conditions: Conditions) -> Conditions { conditions }
 }
 
 extension UNet2D: NoiseNetwork {

@@ -9,6 +9,9 @@ private let linearLayer = Operator("langevin::linear")
 private let packConvolution = Operator("langevin::pack_convolution")
 private let unpackConvolution = Operator("langevin::unpack_convolution")
 private let convolutionLayer = Operator("langevin::convolution")
+private let packWinograd = Operator("langevin::pack_winograd")
+private let winogradLayer = Operator("langevin::winograd")
+private let convolutionAround = Operator("langevin::convolution_3x3")
 private let attentionLayer = Operator("langevin::attention")
 private let normFactors = Operator("langevin::group_norm_factors")
 private let groupNormLayer = Operator("langevin::group_norm")
@@ -54,7 +57,8 @@ extension Tensor {
     /// residual + gate · after(x·Wᵀ + b): `[…, inputs]` → `[…, outputs]`, half as many where one half gates the other.
     /// - Parameter gate: `[batch, 1, outputs]`
     package func linear(
-        packed: Tensor, bias: Tensor?, outputs: Int, then after: AfterProduct, residual: Tensor?, gate: Tensor?
+        packed: Tensor, bias: Tensor?, outputs: Int, then after: AfterProduct, residual: Tensor?,
+        gate: Tensor?
     ) -> Tensor {
         linearLayer(
             .tensor(self), .tensor(packed), .optional(bias), .int(outputs), .int(after.rawValue),
@@ -65,6 +69,9 @@ extension Tensor {
 
     /// Weights `[outputs, inputs, 3, 3]`, inputs even in number, as `convolved(packed:)` wants them.
     package func packedConvolution() -> Tensor { packConvolution(.tensor(self)) }
+
+    /// Weights as `convolved(byWinograd:)` wants them: four times as many numbers.
+    package func packedForWinograd() -> Tensor { packWinograd(.tensor(self), .bool(false)) }
 
     /// The weights that were packed.
     package func unpackedConvolution(_ shape: Shape) -> Tensor {
@@ -79,11 +86,35 @@ extension Tensor {
     ///   - told: `[batch, outputs]`
     ///   - residual: `[batch, outputs, height, width]`
     package func convolved(
-        packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool, told: Tensor?, residual: Tensor?
+        packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool, told: Tensor?,
+        residual: Tensor?
     ) -> Tensor {
         convolutionLayer(
             .tensor(self), .tensor(packed), .optional(bias), .int(outputs), .optional(norm), .bool(silu),
             .optional(told?.contiguous()), .optional(residual))
+    }
+
+    /// The same in float32 by a third of the products.
+    package func convolved(
+        byWinograd packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool, told: Tensor?,
+        residual: Tensor?
+    ) -> Tensor {
+        winogradLayer(
+            .tensor(self), .tensor(packed), .optional(bias), .int(outputs), .optional(norm), .bool(silu),
+            .optional(told?.contiguous()), .optional(residual))
+    }
+
+    /// A convolution of kernel 3, padded by 1, for training: by kernels of our own where channels lie innermost.
+    package func convolvedAround(_ weight: Tensor, bias: Tensor?) -> Tensor {
+        convolutionAround(.tensor(self), .tensor(weight), .optional(bias))
+    }
+
+    /// Whether Winograd's way pays: in float32, where transformed weights are small beside the picture. The batch does
+    /// not matter, so that a picture of a batch is that picture alone.
+    package func isForWinograd(outputs: Int) -> Bool {
+        guard elementType == .float32 else { return false }
+        let shape = shape
+        return Swift.min(shape[1], outputs) >= 16 && shape[1] * outputs <= 2048 * shape[2] * shape[3]
     }
 
     // MARK: Norms

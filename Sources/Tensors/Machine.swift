@@ -19,6 +19,10 @@ public enum Machine {
     /// Bytes of memory that this process holds now; 0 where the system does not tell.
     public static var residentBytes: Int { Int(ct_resident_bytes()) }
 
+    /// Pages of memory that the system has handed to this process on first touch; a computation whose buffers are used
+    /// again asks for none.
+    public static var pageFaultCount: Int { Int(ct_page_faults()) }
+
     /// The most bytes of memory that this process has held.
     public static var peakResidentBytes: Int { Int(ct_peak_resident_bytes()) }
 }

@@ -51,8 +51,6 @@ public final class Trainer {
     var unread = UnreadSteps()
     /// The latest step that was looked at.
     var latest: UnreadSteps.Step?
-    /// The model that draws the sheets, once the first one was drawn.
-    private var sheetModel: PictureModel?
 
     /// A run that starts, or goes on where its newest whole checkpoint stands.
     ///
@@ -171,17 +169,14 @@ public final class Trainer {
         return state.store.names.map { ($0, average.source.tensors[$0]!) }
     }
 
-    /// The model with the weights that are sampled. It shares their memory, and training changes them in
-    /// place: built once, it follows them.
+    /// The model with the weights that are sampled now: its layers pack them, so that another one is needed once
+    /// training has changed them.
     private func sampledModel() throws -> PictureModel {
-        if let sheetModel { return sheetModel }
         let store = ParameterStore(
             .loaded(state.average?.source ?? state.store.source), on: device)
-        let model = PictureModel(
+        return PictureModel(
             name: run.path, configuration: configuration, scheduler: scheduler, card: card,
             network: try store.build(configuration.network), device: device)
-        sheetModel = model
-        return model
     }
 
     private func drawSheet(_ journal: TrainingJournal) throws {

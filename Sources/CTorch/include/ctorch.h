@@ -176,6 +176,8 @@ bool ct_has_kernels(int32_t element_type);
 /// Bytes of resident memory of this process, and the most it has had. 0 where unknown.
 int64_t ct_resident_bytes(void);
 int64_t ct_peak_resident_bytes(void);
+/// Pages of memory that the system has handed to this process on first touch. 0 where unknown.
+int64_t ct_page_faults(void);
 
 #ifdef __cplusplus
 }

@@ -149,9 +149,14 @@ int64_t place(int64_t output, int64_t input, int64_t line, int64_t column, int64
 
 template <typename Body>
 void everyWeight(int64_t outputs, int64_t inputs, const Body &body) {
-    parallel(outputs, [&](int64_t output) {
+    parallel(blocks(outputs), [&](int64_t block) {
+        const int64_t end = std::min(outputs, (block + 1) * columns);
         for (int64_t input = 0; input < inputs; input++) {
-            for (int64_t tap = 0; tap < 9; tap++) body((output * inputs + input) * 9 + tap, output, input, tap / 3, tap % 3);
+            for (int64_t tap = 0; tap < 9; tap++) {
+                for (int64_t output = block * columns; output < end; output++) {
+                    body((output * inputs + input) * 9 + tap, output, input, tap / 3, tap % 3);
+                }
+            }
         }
     });
 }

@@ -25,13 +25,31 @@ at::Tensor unpack_convolution(const at::Tensor &packed, int64_t outputs, int64_t
 at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
                        const Optional &norm, bool silu, const Optional &addend, const Optional &residual);
 
+/// The same in float32 by fewer products; weights take four times the memory.
+at::Tensor pack_winograd(const at::Tensor &weight, bool isBackward);
+/// Whether that is faster: where transformed weights are small beside the picture. It does not look at the batch, so that
+/// a picture of a batch is that picture alone.
+bool winograd_pays(const at::Tensor &x, int64_t outputs);
+at::Tensor winograd(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
+                    const Optional &norm, bool silu, const Optional &addend, const Optional &residual);
+
 at::Tensor attention(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
                      std::optional<double> scale);
 
-at::Tensor group_norm_factors(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
+/// The a and b with which a·x + b is the group norm, `[2, batch, channels]` in float32. Weights are 1 and biases 0 where
+/// there are none.
+at::Tensor group_norm_factors(const at::Tensor &x, int64_t groups, const Optional &weight, const Optional &bias,
                               double epsilon, const Optional &scale, const Optional &shift);
 at::Tensor group_norm(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
                       double epsilon, bool silu);
+/// silu(a·x + b), or without SiLU, of a picture whose channels lie innermost.
+at::Tensor scale_channels(const at::Tensor &x, const at::Tensor &factors, bool silu);
+/// From the gradient at silu(norm(x)), or without SiLU, those of x, weight and bias; `moments` are the factors of the
+/// norm without weight and bias.
+std::tuple<at::Tensor, at::Tensor, at::Tensor> group_norm_gradient(const at::Tensor &x, const at::Tensor &gradient,
+                                                                   const at::Tensor &moments, int64_t groups,
+                                                                   const at::Tensor &weight, const at::Tensor &bias,
+                                                                   bool silu);
 at::Tensor layer_norm(const at::Tensor &x, const Optional &weight, const Optional &bias, const Optional &shift,
                       const Optional &scale, double epsilon);
 

@@ -3,7 +3,10 @@
 // An operator that is a formula of libtorch's own operators means that formula on every device and wherever gradients
 // are recorded; on a processor with the instructions a kernel serves it in inference. An operator on packed weights
 // has the kernel only, and layers ask for it only where there is one (`ct_has_kernels`).
+#include <ATen/autocast_mode.h>
 #include <ATen/core/LegacyTypeDispatch.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include "../internal.hpp"
@@ -47,7 +50,7 @@ at::Tensor layer_norm_formula(const at::Tensor &x, const Optional &weight, const
 at::Tensor group_norm_cpu(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
                           double epsilon, bool silu) {
 #if CT_KERNELS
-    if (isServed(x) && x.dim() == 4 && x.numel() > 0 && weight.scalar_type() == x.scalar_type()) {
+    if (isServed(x) && x.dim() == 4 && x.numel() > 0) {
         return group_norm(x, groups, weight, bias, epsilon, silu);
     }
 #endif
@@ -63,6 +66,10 @@ at::Tensor layer_norm_cpu(const at::Tensor &x, const Optional &weight, const Opt
     }
 #endif
     return layer_norm_formula(x, weight, bias, shift, scale, epsilon);
+}
+
+at::Tensor convolution_formula(const at::Tensor &x, const at::Tensor &weight, const Optional &bias) {
+    return at::conv2d(x, weight, bias, 1, 1);
 }
 
 /// x[…, :n] · gelu(x[…, n:])
@@ -84,11 +91,94 @@ at::Tensor recorded(const char *name, const Arguments &...arguments) {
     return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Schema>().call(arguments...);
 }
 
+#if CT_KERNELS
+/// The group norm of training, where channels lie innermost.
+struct RecordedGroupNorm : torch::autograd::Function<RecordedGroupNorm> {
+    static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &x, int64_t groups,
+                              const at::Tensor &weight, const at::Tensor &bias, double epsilon, bool silu) {
+        at::AutoDispatchBelowADInplaceOrView below;
+        const auto moments = group_norm_factors(x, groups, {}, {}, epsilon, {}, {});
+        context->save_for_backward({x, weight, bias, moments});
+        context->saved_data["groups"] = groups;
+        context->saved_data["epsilon"] = epsilon;
+        context->saved_data["silu"] = silu;
+        const auto w = weight.to(at::kFloat);
+        return scale_channels(x, at::stack({moments[0] * w, moments[1] * w + bias.to(at::kFloat)}), silu);
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context,
+                                                   torch::autograd::variable_list gradients) {
+        const auto saved = context->get_saved_variables();
+        const auto &x = saved[0], &weight = saved[1], &bias = saved[2];
+        const auto groups = context->saved_data["groups"].toInt();
+        const auto epsilon = context->saved_data["epsilon"].toDouble();
+        const auto silu = context->saved_data["silu"].toBool();
+        if (at::GradMode::is_enabled()) {
+            // Gradients of gradients are the formula's.
+            const auto y = group_norm_formula(x, groups, weight, bias, epsilon, silu);
+            auto found = torch::autograd::grad({y}, {x, weight, bias}, gradients, true, true, true);
+            return {found[0], {}, found[1], found[2], {}, {}};
+        }
+        auto [dx, dw, db] = group_norm_gradient(x, gradients[0], saved[3], groups, weight, bias, silu);
+        return {dx, {}, dw, db, {}, {}};
+    }
+};
+
+/// The convolution of training by fewer products, forward and back to the picture.
+struct RecordedConvolution : torch::autograd::Function<RecordedConvolution> {
+    static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &x, const at::Tensor &weight,
+                              const Optional &bias) {
+        at::AutoDispatchBelowADInplaceOrView below;
+        context->save_for_backward({x, weight, bias.value_or(at::Tensor())});
+        return winograd(x, pack_winograd(weight, false), bias, weight.size(0), {}, false, {}, {});
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context,
+                                                   torch::autograd::variable_list gradients) {
+        const auto saved = context->get_saved_variables();
+        const auto &x = saved[0], &weight = saved[1], &bias = saved[2];
+        const auto dy = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
+        const auto sizes = bias.defined() ? at::OptionalIntArrayRef(bias.sizes()) : std::nullopt;
+        // Gradients of gradients are libtorch's own.
+        const bool isOwn = !at::GradMode::is_enabled() && winograd_pays(dy, weight.size(1));
+        auto [dx, dw, db] = at::convolution_backward(dy, x, weight, sizes, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1,
+                                                     {!isOwn && context->needs_input_grad(0),
+                                                      context->needs_input_grad(1), bias.defined()});
+        if (isOwn && context->needs_input_grad(0)) {
+            dx = winograd(dy, pack_winograd(weight, true), {}, weight.size(1), {}, false, {}, {});
+        }
+        return {dx, dw, db};
+    }
+};
+#endif
+
+/// Whether a picture is one for the kernels of training: laid out for convolutions, and not by accident.
+bool isLaidOut(const at::Tensor &x) {
+    return isServed(x) && x.dim() == 4 && x.numel() > 0 && x.is_contiguous(at::MemoryFormat::ChannelsLast) &&
+           !x.is_contiguous();
+}
+
 using GroupNorm = at::Tensor(const at::Tensor &, int64_t, const at::Tensor &, const at::Tensor &, double, bool);
 
 at::Tensor group_norm_recorded(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
                                double epsilon, bool silu) {
+#if CT_KERNELS
+    if (at::GradMode::is_enabled() && isLaidOut(x)) {
+        return RecordedGroupNorm::apply(x, groups, weight, bias, epsilon, silu);
+    }
+#endif
     return recorded<group_norm_formula, GroupNorm>("langevin::group_norm", x, groups, weight, bias, epsilon, silu);
+}
+
+at::Tensor convolution_recorded(const at::Tensor &x, const at::Tensor &weight, const Optional &bias) {
+#if CT_KERNELS
+    const bool isCast = at::autocast::is_autocast_enabled(at::kCPU);
+    if (at::GradMode::is_enabled() && !isCast && isLaidOut(x) && weight.scalar_type() == at::kFloat &&
+        winograd_pays(x, weight.size(0))) {
+        return RecordedConvolution::apply(x, weight, bias);
+    }
+#endif
+    return convolution_formula(x, weight, bias);
 }
 
 using LayerNorm = at::Tensor(const at::Tensor &, const Optional &, const Optional &, const Optional &,
@@ -130,8 +220,13 @@ TORCH_LIBRARY(langevin, library) {
     library.def(
         "convolution(Tensor x, Tensor packed, Tensor? bias, int outputs, Tensor? norm, bool silu, Tensor? addend,"
         " Tensor? residual) -> Tensor");
+    library.def("pack_winograd(Tensor weight, bool is_backward) -> Tensor");
+    library.def("convolution_3x3(Tensor x, Tensor weight, Tensor? bias) -> Tensor");
     library.def(
-        "group_norm_factors(Tensor x, int groups, Tensor weight, Tensor bias, float epsilon, Tensor? scale,"
+        "winograd(Tensor x, Tensor packed, Tensor? bias, int outputs, Tensor? norm, bool silu, Tensor? addend,"
+        " Tensor? residual) -> Tensor");
+    library.def(
+        "group_norm_factors(Tensor x, int groups, Tensor? weight, Tensor? bias, float epsilon, Tensor? scale,"
         " Tensor? shift) -> Tensor");
     library.def("attention(Tensor query, Tensor key, Tensor value, float? scale) -> Tensor");
     library.def("geglu(Tensor x) -> Tensor");
@@ -139,6 +234,7 @@ TORCH_LIBRARY(langevin, library) {
 }
 
 TORCH_LIBRARY_IMPL(langevin, CompositeExplicitAutograd, library) {
+    library.impl("convolution_3x3", ct::convolution_formula);
     library.impl("group_norm", ct::group_norm_formula);
     library.impl("layer_norm", ct::layer_norm_formula);
     library.impl("geglu", ct::geglu);
@@ -146,6 +242,7 @@ TORCH_LIBRARY_IMPL(langevin, CompositeExplicitAutograd, library) {
 }
 
 TORCH_LIBRARY_IMPL(langevin, Autograd, library) {
+    library.impl("convolution_3x3", ct::convolution_recorded);
     library.impl("group_norm", ct::group_norm_recorded);
     library.impl("layer_norm", ct::layer_norm_recorded);
     library.impl("geglu", ct::geglu_recorded);
@@ -162,6 +259,8 @@ TORCH_LIBRARY_IMPL(langevin, CPU, library) {
     library.impl("pack_convolution", ct::pack_convolution);
     library.impl("unpack_convolution", ct::unpack_convolution);
     library.impl("convolution", ct::convolution);
+    library.impl("pack_winograd", ct::pack_winograd);
+    library.impl("winograd", ct::winograd);
     library.impl("group_norm_factors", ct::group_norm_factors);
     library.impl("attention", ct::attention);
 }

@@ -109,10 +109,11 @@ struct LinearLayer {
 template <typename T, typename Body>
 void everyWeight(int64_t outputs, int64_t inputs, bool isGated, const Body &body) {
     parallel(blocks(outputs), [&](int64_t block) {
-        for (int64_t column = 0; column < columns; column++) {
-            const int64_t row = output(block, column, outputs, isGated);
-            for (int64_t i = 0; row >= 0 && i < inputs; i++) {
-                body(row * inputs + i, block * inputs * columns + packedPlace<T>(i, column, columns));
+        // Columns innermost: a row of the packed matrix is one after the other, and each row of W is read in order.
+        for (int64_t i = 0; i < inputs; i++) {
+            for (int64_t column = 0; column < columns; column++) {
+                const int64_t row = output(block, column, outputs, isGated);
+                if (row >= 0) body(row * inputs + i, block * inputs * columns + packedPlace<T>(i, column, columns));
             }
         }
     });

@@ -56,9 +56,20 @@ void look(const T *x, int64_t pixels, int64_t channels, int64_t perGroup, Moment
     }
 }
 
+/// The numbers of an optional tensor in float32, as many as there are of anything for a channel.
+struct Numbers {
+    Optional kept;
+    const float *data;
+
+    explicit Numbers(const Optional &tensor)
+        : kept(tensor.has_value() ? Optional(tensor->to(at::kFloat).contiguous()) : tensor), data(elements<float>(kept)) {}
+
+    double at(int64_t place, double otherwise) const { return data == nullptr ? otherwise : data[place]; }
+};
+
 template <typename T>
-at::Tensor factors(const at::Tensor &x, int64_t groups, const T *weight, const T *bias, double epsilon, const T *scale,
-                   const T *shift) {
+at::Tensor factors(const at::Tensor &x, int64_t groups, const Numbers &weight, const Numbers &bias, double epsilon,
+                   const Numbers &scale, const Numbers &shift) {
     const int64_t batch = x.size(0), channels = x.size(1), pixels = x.numel() / std::max<int64_t>(1, batch * channels);
     const int64_t perGroup = channels / groups;
     // Some 32 kB a task, all in the first cache when channels are taken by 16.
@@ -79,11 +90,9 @@ at::Tensor factors(const at::Tensor &x, int64_t groups, const T *weight, const T
             const double inverse = 1 / std::sqrt(all.squares / all.count + epsilon);
             for (int64_t c = group * perGroup; c < (group + 1) * perGroup; c++) {
                 const int64_t place = picture * channels + c;
-                const double factor = inverse * static_cast<double>(weight[c]);
-                const double own = 1 + (scale == nullptr ? 0 : static_cast<double>(scale[place]));
-                const double added = shift == nullptr ? 0 : static_cast<double>(shift[place]);
+                const double factor = inverse * weight.at(c, 1), own = 1 + scale.at(place, 0);
                 a[place] = static_cast<float>(factor * own);
-                b[place] = static_cast<float>((static_cast<double>(bias[c]) - all.mean * factor) * own + added);
+                b[place] = static_cast<float>((bias.at(c, 0) - all.mean * factor) * own + shift.at(place, 0));
             }
         }
     }
@@ -117,25 +126,28 @@ void normalize(const T *x, T *y, int64_t width, const T *weight, const T *bias, 
 
 }  // namespace
 
-at::Tensor group_norm_factors(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
+at::Tensor group_norm_factors(const at::Tensor &x, int64_t groups, const Optional &weight, const Optional &bias,
                               double epsilon, const Optional &scale, const Optional &shift) {
     const auto own = x.contiguous(at::MemoryFormat::ChannelsLast);
     return typed(own, [&](auto element) {
         using T = decltype(element);
-        return factors<T>(own, groups, elements<T>(weight), elements<T>(bias), epsilon,
-                          elements<T>(scale), elements<T>(shift));
+        return factors<T>(own, groups, Numbers(weight), Numbers(bias), epsilon, Numbers(scale), Numbers(shift));
     });
 }
 
 at::Tensor group_norm(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,
                       double epsilon, bool activates) {
     const auto own = x.contiguous(at::MemoryFormat::ChannelsLast);
-    const auto found = group_norm_factors(own, groups, weight, bias, epsilon, std::nullopt, std::nullopt);
+    return scale_channels(own, group_norm_factors(own, groups, weight, bias, epsilon, std::nullopt, std::nullopt),
+                          activates);
+}
+
+at::Tensor scale_channels(const at::Tensor &own, const at::Tensor &factors, bool activates) {
     return typed(own, [&](auto element) {
         using T = decltype(element);
         auto result = at::empty_like(own, own.options(), at::MemoryFormat::ChannelsLast);
         const int64_t batch = own.size(0), channels = own.size(1), pixels = own.numel() / std::max<int64_t>(1, batch * channels);
-        const float *a = elements<float>(found), *b = a + batch * channels;
+        const float *a = elements<float>(factors), *b = a + batch * channels;
         const T *from = elements<T>(own);
         T *to = result.template mutable_data_ptr<T>();
         const int64_t chunk = std::max<int64_t>(1, 16384 / channels), chunks = (pixels + chunk - 1) / chunk;

@@ -53,7 +53,7 @@ const T *elements(const std::optional<at::Tensor> &tensor) {
 
 /// Calls a body with a value of the C++ type of a tensor's elements.
 template <typename Body>
-at::Tensor typed(const at::Tensor &x, const Body &body) {
+auto typed(const at::Tensor &x, const Body &body) {
     return x.scalar_type() == at::kBFloat16 ? body(at::BFloat16()) : body(float());
 }
 

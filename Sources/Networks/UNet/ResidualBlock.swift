@@ -87,7 +87,7 @@ struct ResidualBlock {
 
     private func first(_ x: Tensor, told: Tensor?) -> Tensor {
         guard let resampling else { return convolution1(x, after: norm1, options.activation, told: told) }
-        return convolution1(resampling(options.activation(norm1(x))), told: told)
+        return convolution1(resampling(norm1(x, then: options.activation)), told: told)
     }
 
     private func second(

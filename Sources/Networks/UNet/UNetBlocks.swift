@@ -58,6 +58,14 @@ enum BlockAttention {
     /// Pixels look at each other and at a context.
     case transformer(ContextTransformer)
 
+    /// The layers that look at the context.
+    var contextLayers: [ContextAttention] {
+        switch self {
+        case .pixels: []
+        case .transformer(let transformer): transformer.blocks.flatMap(\.contextLayers)
+        }
+    }
+
     func callAsFunction(_ x: Tensor, _ inputs: AttentionInputs) -> Tensor {
         switch self {
         case .pixels(let attention): attention(x)

@@ -21,12 +21,20 @@ public enum AttentionSlicing: Equatable, Sendable {
     }
 }
 
+/// The keys and values of a context, `[batch, tokens, heads · head size]` each.
+struct ContextProjection {
+    let key: Tensor
+    let value: Tensor
+}
+
 /// What the attention of every block is given in one call of a network.
 struct AttentionInputs {
     /// What pixels look at beside each other, `[batch, tokens, width]`.
     var context: Tensor?
     /// Added to the scores of the context's tokens, `[batch, 1, 1, tokens]`.
     var contextBias: Tensor?
+    /// What layers have made of the context already, by their names.
+    var projections: [String: ContextProjection] = [:]
     /// How many heads are computed at once.
     var slicing = AttentionSlicing.whole
 }
@@ -42,6 +50,7 @@ struct ContextAttention {
     let heads: Int
     let headSize: Int
     let upcasts: Bool
+    let name: String
 
     /// - Parameters:
     ///   - contextWidth: features of the context; tokens look at each other where `nil`.
@@ -55,15 +64,22 @@ struct ContextAttention {
         self.heads = heads
         self.headSize = headSize
         self.upcasts = upcasts
+        name = weights.path
+    }
+
+    /// What is read of a context `[batch, count, context width]`.
+    func projection(of context: Tensor) -> ContextProjection {
+        ContextProjection(key: key(context), value: value(context))
     }
 
     /// `[batch, tokens, width]`, the shape stays.
     /// - Parameters:
-    ///   - context: `[batch, count, context width]`
+    ///   - seen: what is read of `count` tokens.
     ///   - bias: added to the scores, `[batch, 1, 1, count]`
     ///   - residual: added to the answer, of its shape.
     func callAsFunction(
-        _ tokens: Tensor, to context: Tensor, bias: Tensor?, _ slicing: AttentionSlicing, adding residual: Tensor
+        _ tokens: Tensor, to seen: ContextProjection, bias: Tensor?, _ slicing: AttentionSlicing,
+        adding residual: Tensor
     ) -> Tensor {
         let batch = tokens.shape[0]
         let isUpcast = upcasts && tokens.elementType.byteCount < 4
@@ -72,7 +88,7 @@ struct ContextAttention {
             return isUpcast ? parts.to(.float32) : parts
         }
         let mixed = mixed(
-            split(query(tokens)), split(key(context)), split(value(context)),
+            split(query(tokens)), split(seen.key), split(seen.value),
             bias: isUpcast ? bias?.to(.float32) : bias, slicing.size(of: heads))
         return output(
             mixed.transposed(1, 2).reshaped([batch, tokens.shape[1], heads * headSize])

@@ -105,15 +105,22 @@ struct ContextTransformerBlock {
         self.onlyContext = onlyContext
     }
 
+    /// The layers that look at the context.
+    var contextLayers: [ContextAttention] { onlyContext ? [attention1, attention2] : [attention2] }
+
     /// `[batch, tokens, width]`, the shape stays.
     func callAsFunction(_ tokens: Tensor, _ inputs: AttentionInputs) -> Tensor {
         guard let context = inputs.context else { preconditionFailure("cross attention needs a context") }
         let first = norm1(tokens)
         // Without attention among pixels the context is seen whole first: diffusers masks the second only.
+        func seen(by layer: ContextAttention) -> ContextProjection {
+            inputs.projections[layer.name] ?? layer.projection(of: context)
+        }
         var tokens = attention1(
-            first, to: onlyContext ? context : first, bias: nil, inputs.slicing, adding: tokens)
+            first, to: onlyContext ? seen(by: attention1) : attention1.projection(of: first), bias: nil,
+            inputs.slicing, adding: tokens)
         tokens = attention2(
-            norm2(tokens), to: context, bias: inputs.contextBias, inputs.slicing, adding: tokens)
+            norm2(tokens), to: seen(by: attention2), bias: inputs.contextBias, inputs.slicing, adding: tokens)
         return feedForward(norm3(tokens), adding: tokens)
     }
 }

@@ -84,6 +84,17 @@ public struct UNet2DCondition {
         return outputConvolution(hidden, after: outputNorm, configuration.actFn)
     }
 
+    /// The same conditions with the keys and values that the layers read of the context.
+    public func preparing(_ conditions: Conditions) -> Conditions {
+        guard let context = conditions.context else { return conditions }
+        let blocks = downBlocks.flatMap(\.attentions) + [middleBlock?.attention].compactMap(\.self)
+        let layers = (blocks + upBlocks.flatMap(\.attentions)).flatMap(\.contextLayers)
+        var prepared = conditions
+        prepared.projections = Dictionary(
+            uniqueKeysWithValues: layers.map { ($0.name, $0.projection(of: context)) })
+        return prepared
+    }
+
     private func attentionInputs(_ conditions: Conditions, for x: Tensor) -> AttentionInputs {
         precondition(
             conditions.context != nil || !configuration.looksAtContext, "this network needs a context")
@@ -97,7 +108,9 @@ public struct UNet2DCondition {
         let bias = conditions.contextMask.map { mask in
             ((1 - mask.to(x.elementType)) * -10_000).unsqueezed(1).unsqueezed(1)
         }
-        return AttentionInputs(context: conditions.context, contextBias: bias, slicing: attentionSlicing)
+        return AttentionInputs(
+            context: conditions.context, contextBias: bias, projections: conditions.projections,
+            slicing: attentionSlicing)
     }
 
     private func embedding(_ time: Tensor, _ conditions: Conditions, as type: ElementType) -> Tensor {

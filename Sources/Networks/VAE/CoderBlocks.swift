@@ -47,7 +47,8 @@ struct CoderNorm {
 extension Convolution2D {
     /// convolution(activation(norm(x))) + residual.
     func callAsFunction(
-        _ x: Tensor, after norm: CoderNorm, _ activation: Activation, code: Tensor?, adding residual: Tensor? = nil
+        _ x: Tensor, after norm: CoderNorm, _ activation: Activation, code: Tensor?,
+        adding residual: Tensor? = nil
     ) -> Tensor {
         norm.scale == nil
             ? self(x, after: norm.norm, activation, adding: residual)
@@ -101,7 +102,9 @@ struct CoderAttention {
     func callAsFunction(_ x: Tensor, code: Tensor?) -> Tensor {
         let shape = x.shape
         func tokens(_ x: Tensor) -> Tensor { x.flattened(from: 2).transposed(1, 2) }
-        return attention(tokens(norm(x, code: code)), adding: tokens(x)).reshaped([shape[0], shape[2], shape[3], shape[1]]).permuted(0, 3, 1, 2)
+        return attention(tokens(norm(x, code: code)), adding: tokens(x)).reshaped([
+            shape[0], shape[2], shape[3], shape[1],
+        ]).permuted(0, 3, 1, 2)
     }
 }
 

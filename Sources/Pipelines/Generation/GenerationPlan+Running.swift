@@ -48,7 +48,8 @@ extension GenerationPlan {
             conditions.rows(of: pictures, among: request.sampling.count).to(type)
         }
         // The unwanted branch comes first.
-        let conditions = told.unwanted.map { rows($0).followed(by: rows(told.wanted)) } ?? rows(told.wanted)
+        let conditions = network.preparing(
+            told.unwanted.map { rows($0).followed(by: rows(told.wanted)) } ?? rows(told.wanted))
         let plain = Denoiser(own.prediction, preconditioning: own.preconditioning(sampledAs: scheduler)) {
             x, time in
             let input =

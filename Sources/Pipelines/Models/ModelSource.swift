@@ -145,14 +145,16 @@ public struct ModelSource: Sendable {
     ///   - elementType: what its parameters become; they share the file's memory where they are that already.
     ///   - device: where they go.
     ///   - matrices: how the matrices of linear layers are kept.
+    ///   - prepares: whether layers pack their weights for the processor's kernels, which pays for what is called
+    ///     more than once or twice.
     /// - Throws: `CheckpointError`, or `PipelineError` with a report of the tensors that do not fit.
     public func build<Network: ConfiguredNetwork>(
         _ type: Network.Type, _ component: ModelComponent, elementType: ElementType = .float32,
-        on device: Device = .cpu, matrices: MatrixFormat = .full
+        on device: Device = .cpu, matrices: MatrixFormat = .full, prepares: Bool = true
     ) throws -> Network {
         let store = ParameterStore(
             .loaded(try type.native(weights(of: component))), elementType: elementType, on: device,
-            matrices: matrices)
+            matrices: matrices, prepares: prepares)
         let object = try configuration(of: component)
         return try explaining(component) {
             let configuration = try type.configuration(object)

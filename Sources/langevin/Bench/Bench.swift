@@ -64,11 +64,13 @@ struct Bench: ParsableCommand {
             while readLine() != nil { write(String(try milliseconds(repetition))) }
             return
         }
+        let pagesBefore = Machine.pageFaultCount
         let times = try (0..<rounds).map { _ in try milliseconds(repetition) }.sorted()
         let result = Result(
             work: work.rawValue, dtype: dtype.name, threads: threads, rounds: rounds,
             median: times[times.count / 2], minimum: times[0], maximum: times[times.count - 1],
-            peakMemory: Machine.peakResidentBytes)
+            peakMemory: Machine.peakResidentBytes,
+            freshPages: (Machine.pageFaultCount - pagesBefore) / rounds)
         if json {
             try printJSON(result)
         } else {
@@ -116,6 +118,8 @@ struct Bench: ParsableCommand {
         let minimum: Double
         let maximum: Double
         let peakMemory: Int
+        /// Pages of fresh memory a repetition took from the system.
+        let freshPages: Int
 
         enum CodingKeys: String, CodingKey {
             case work, dtype, threads, rounds
@@ -123,6 +127,7 @@ struct Bench: ParsableCommand {
             case minimum = "minimum_ms"
             case maximum = "maximum_ms"
             case peakMemory = "peak_memory"
+            case freshPages = "fresh_pages"
         }
     }
 }

@@ -1,0 +1,232 @@
+// Convolutions of kernel 3 in float32 by Winograd's minimal filtering F(4×4, 3×3): of a square of 6×6 pixels, 36 products
+// give 4×4 sums, where the plain way takes 144. Pictures, weights and sums are transformed, and in between there are 36
+// products of matrices. It is exact but for rounding, which is some ten times that of the plain way (1e-6 of the largest).
+// Source: Lavin and Gray 2016 (arXiv:1509.09308), sections 4.1 to 4.3.
+#include <vector>
+
+#include "kernels.hpp"
+#include "parallel.hpp"
+#include "products.hpp"
+
+#if CT_KERNELS
+CT_VECTORS_BEGIN
+namespace ct {
+namespace {
+
+/// Pixels along a side of what a tile gives, and of what it reads.
+constexpr int64_t given = 4, read = 6, points = read * read;
+/// Tiles that go through all three stages together: what lies between stays in the last cache.
+constexpr int64_t tilesAtOnce = 512;
+
+/// Bᵀ·d for six vectors.
+inline void forward(const Vector d[6], Vector v[6]) {
+    const Vector even = fma(all(-4), d[2], d[4]), odd = fma(all(-4), d[1], d[3]);
+    const Vector near = d[4] - d[2], far = all(2) * (d[3] - d[1]);
+    v[0] = fma(all(4), d[0], fma(all(-5), d[2], d[4]));
+    v[1] = even + odd;
+    v[2] = even - odd;
+    v[3] = near + far;
+    v[4] = near - far;
+    v[5] = fma(all(4), d[1], fma(all(-5), d[3], d[5]));
+}
+
+/// Aᵀ·m for six vectors.
+inline void backward(const Vector m[6], Vector y[4]) {
+    const Vector s1 = m[1] + m[2], d1 = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4];
+    y[0] = m[0] + s1 + s2;
+    y[1] = fma(all(2), d2, d1);
+    y[2] = fma(all(4), s2, s1);
+    y[3] = fma(all(8), d2, d1) + m[5];
+}
+
+struct Winograd {
+    const float *x, *weight, *bias, *addend, *residual, *factors, *shifts;
+    float *y;
+    bool activates;
+    int64_t batch, height, width, inputs, outputs;
+
+    int64_t tileRows() const { return (height + given - 1) / given; }
+    int64_t tileColumns() const { return (width + given - 1) / given; }
+    int64_t tiles() const { return batch * tileRows() * tileColumns(); }
+
+    struct Tile {
+        int64_t picture, top, left;
+    };
+    Tile tile(int64_t index) const {
+        const int64_t inPicture = tileRows() * tileColumns();
+        return {index / inPicture, index % inPicture / tileColumns() * given, index % tileColumns() * given};
+    }
+
+    Vector pixel(const Tile &tile, int64_t row, int64_t column, int64_t c, Mask m) const {
+        const int64_t line = tile.top + row - 1, place = tile.left + column - 1;
+        if (line < 0 || line >= height || place < 0 || place >= width) return zero();
+        const Vector v = load(x + ((tile.picture * height + line) * width + place) * inputs + c, m);
+        if (factors == nullptr) return v;
+        const int64_t own = tile.picture * inputs + c;
+        const Vector normed = fma(v, load(factors + own, m), load(shifts + own, m));
+        return activates ? silu(normed) : normed;
+    }
+
+    /// Bᵀ·d·B of a tile: point p of channel c goes to `to[p·stride + c]`.
+    void transformPicture(const Tile &tile, float *to, int64_t stride) const {
+        for (int64_t c = 0; c < inputs; c += lanes) {
+            const Mask m = first(inputs - c);
+            Vector half[read][read];
+            for (int64_t column = 0; column < read; column++) {
+                Vector d[read], v[read];
+                for (int64_t row = 0; row < read; row++) d[row] = pixel(tile, row, column, c, m);
+                forward(d, v);
+                for (int64_t row = 0; row < read; row++) half[row][column] = v[row];
+            }
+            for (int64_t row = 0; row < read; row++) {
+                Vector v[read];
+                forward(half[row], v);
+                for (int64_t column = 0; column < read; column++) {
+                    store(to + (row * read + column) * stride + c, v[column], m);
+                }
+            }
+        }
+    }
+
+    /// Aᵀ·m·A of a tile, and what is added to it.
+    void transformSums(const Tile &tile, const float *from, int64_t stride) const {
+        const float *told = addend == nullptr ? nullptr : addend + tile.picture * outputs;
+        for (int64_t c = 0; c < outputs; c += lanes) {
+            const Mask m = first(outputs - c);
+            Vector half[given][read], added = zero();
+            if (bias != nullptr) added = load(bias + c, m);
+            if (told != nullptr) added = added + load(told + c, m);
+            for (int64_t column = 0; column < read; column++) {
+                Vector sums[read], part[given];
+                for (int64_t row = 0; row < read; row++) sums[row] = load(from + (row * read + column) * stride + c, m);
+                backward(sums, part);
+                for (int64_t row = 0; row < given; row++) half[row][column] = part[row];
+            }
+            for (int64_t row = 0; row < std::min(given, height - tile.top); row++) {
+                Vector line[given];
+                backward(half[row], line);
+                const int64_t start = ((tile.picture * height + tile.top + row) * width + tile.left) * outputs + c;
+                for (int64_t column = 0; column < std::min(given, width - tile.left); column++) {
+                    Vector v = line[column] + added;
+                    if (residual != nullptr) v = v + load(residual + start + column * outputs, m);
+                    store(y + start + column * outputs, v, m);
+                }
+            }
+        }
+    }
+
+    /// The 36 products, for `count` tiles: tasks are a point and some blocks of outputs.
+    void multiplyPoints(int64_t count, const float *pictures, float *sums) const {
+        const int64_t parts = std::min<int64_t>(blocks(outputs), 4), share = (blocks(outputs) + parts - 1) / parts;
+        parallel(points * parts, [&](int64_t task) {
+            const int64_t point = task / parts, end = std::min(blocks(outputs), (task % parts + 1) * share);
+            const float *a = pictures + point * count * inputs;
+            for (int64_t block = task % parts * share; block < end; block++) {
+                const float *own = weight + (point * blocks(outputs) + block) * inputs * columns;
+                const int64_t wide = std::min(columns, outputs - block * columns);
+                for (int64_t row = 0; row < count; row += rowsAtOnce) {
+                    float *to = sums + (point * count + row) * outputs + block * columns;
+                    for (int64_t d = 0; d < inputs; d += depthAtOnce) {
+                        multiply(std::min(rowsAtOnce, count - row), wide, std::min(depthAtOnce, inputs - d),
+                                 a + row * inputs + d, inputs, own + d * columns, columns, to, outputs, d > 0);
+                    }
+                }
+            }
+            endProducts<float>();
+        });
+    }
+
+    void run() const {
+        const int64_t most = std::min(tiles(), tilesAtOnce), some = 8;
+        auto buffer = at::empty({points * most * (inputs + outputs)}, at::kFloat);
+        float *pictures = buffer.mutable_data_ptr<float>(), *sums = pictures + points * most * inputs;
+        for (int64_t from = 0; from < tiles(); from += most) {
+            const int64_t count = std::min(most, tiles() - from);
+            const auto every = [&](const auto &body) {
+                parallel((count + some - 1) / some, [&](int64_t task) {
+                    for (int64_t i = task * some; i < std::min(count, (task + 1) * some); i++) body(i);
+                });
+            };
+            every([&](int64_t i) { transformPicture(tile(from + i), pictures + i * inputs, count * inputs); });
+            multiplyPoints(count, pictures, sums);
+            every([&](int64_t i) { transformSums(tile(from + i), sums + i * outputs, count * outputs); });
+        }
+    }
+};
+
+/// G·g for three vectors.
+inline void stretch(const Vector g[3], Vector u[read]) {
+    const Vector ends = g[0] + g[2], far = fma(all(4), g[2], g[0]);
+    u[0] = g[0] * all(1.f / 4);
+    u[1] = (ends + g[1]) * all(-1.f / 6);
+    u[2] = (ends - g[1]) * all(-1.f / 6);
+    u[3] = fma(all(2), g[1], far) * all(1.f / 24);
+    u[4] = fma(all(-2), g[1], far) * all(1.f / 24);
+    u[5] = g[2];
+}
+
+/// G·g·Gᵀ of every kernel, packed by point and block. A backward convolution reads kernels turned around, and inputs as
+/// outputs.
+void pack(const float *from, float *to, int64_t outputs, int64_t inputs, bool isBackward) {
+    parallel(blocks(outputs), [&](int64_t block) {
+        const int64_t start = block * columns, count = std::min(columns, outputs - start);
+        alignas(64) float own[9][columns] = {};
+        for (int64_t input = 0; input < inputs; input++) {
+            for (int64_t c = 0; c < count; c++) {
+                const float *kernel = from + (isBackward ? input * outputs + start + c : (start + c) * inputs + input) * 9;
+                for (int64_t tap = 0; tap < 9; tap++) own[isBackward ? 8 - tap : tap][c] = kernel[tap];
+            }
+            for (int64_t c = 0; c < columns; c += lanes) {
+                Vector half[read][3];
+                for (int64_t column = 0; column < 3; column++) {
+                    const Vector g[3] = {load(own[column] + c), load(own[3 + column] + c), load(own[6 + column] + c)};
+                    Vector u[read];
+                    stretch(g, u);
+                    for (int64_t row = 0; row < read; row++) half[row][column] = u[row];
+                }
+                for (int64_t row = 0; row < read; row++) {
+                    Vector u[read];
+                    stretch(half[row], u);
+                    for (int64_t column = 0; column < read; column++) {
+                        const int64_t point = row * read + column;
+                        store(to + ((point * blocks(outputs) + block) * inputs + input) * columns + c, u[column]);
+                    }
+                }
+            }
+        }
+    });
+}
+
+}  // namespace
+
+at::Tensor pack_winograd(const at::Tensor &weight, bool isBackward) {
+    const auto source = weight.contiguous();
+    const int64_t outputs = weight.size(isBackward ? 1 : 0), inputs = weight.size(isBackward ? 0 : 1);
+    auto packed = at::empty({points, blocks(outputs), inputs, columns}, source.options());
+    pack(elements<float>(source), packed.mutable_data_ptr<float>(), outputs, inputs, isBackward);
+    return packed;
+}
+
+bool winograd_pays(const at::Tensor &x, int64_t outputs) {
+    const int64_t inputs = x.size(1);
+    return x.scalar_type() == at::kFloat && std::min(inputs, outputs) >= lanes &&
+           inputs * outputs <= 2048 * x.size(2) * x.size(3);
+}
+
+at::Tensor winograd(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
+                    const Optional &norm, bool silu, const Optional &addend, const Optional &residual) {
+    const auto own = x.contiguous(at::MemoryFormat::ChannelsLast);
+    const auto added = residual.has_value() ? Optional(residual->contiguous(at::MemoryFormat::ChannelsLast)) : residual;
+    auto y = at::empty({own.size(0), outputs, own.size(2), own.size(3)},
+                       own.options().memory_format(at::MemoryFormat::ChannelsLast));
+    const float *factors = elements<float>(norm);
+    Winograd{elements<float>(own), elements<float>(packed), elements<float>(bias), elements<float>(addend),
+             elements<float>(added), factors, factors == nullptr ? nullptr : factors + own.size(0) * own.size(1),
+             y.mutable_data_ptr<float>(), silu, own.size(0), own.size(2), own.size(3), own.size(1), outputs}
+        .run();
+    return y;
+}
+
+}  // namespace ct
+CT_VECTORS_END
+#endif

@@ -1,0 +1,207 @@
+import Layers
+import Tensors
+import TestSupport
+import Testing
+
+/// The kernels of `Sources/CTorch/kernels` through the layers that use them, against the same layers in float64, which no
+/// kernel serves. Where this processor has no kernels, both are libtorch's own.
+@Suite struct KernelTests {
+    static let types: [ElementType] = [.float32, .bfloat16]
+
+    /// What the results of a type may be off by, of the largest.
+    static func tolerance(_ type: ElementType) -> Double { type == .float32 ? 5e-6 : 2.5e-2 }
+
+    /// A layer in a type with prepared weights, and the same in float64.
+    private func pair<Layer>(
+        _ type: ElementType, seed: UInt64, _ make: (Weights) -> Layer
+    ) throws -> (prepared: Layer, exact: Layer) {
+        let drawn = ParameterStore(.initialized(RandomGenerator(seed: seed)), prepares: false)
+        _ = try drawn.build(make)
+        // What both begin with is what the type can hold.
+        let rounded = drawn.source.tensors.mapValues { $0.to(type) }
+        func layer(_ type: ElementType) throws -> Layer {
+            try ParameterStore(.loaded(TensorDictionary(rounded)), elementType: type).build(make)
+        }
+        return (try layer(type), try layer(.float64))
+    }
+
+    private func numbers(_ draw: RandomGenerator, _ shape: Shape, _ type: ElementType) -> Tensor {
+        draw.normal(shape).to(type)
+    }
+
+    private func check(_ actual: Tensor, _ expected: Tensor, _ type: ElementType, _ comment: String) {
+        #expect(actual.elementType == type)
+        expectClose(actual.to(.float64), expected, ofLargest: Self.tolerance(type), comment)
+    }
+
+    private func whole(_ draw: RandomGenerator, _ range: Range<Int>) throws -> Int {
+        try draw.integers([1], in: range).item(Int.self)
+    }
+
+    // MARK: Layers
+
+    @Test(arguments: types, 0..<12)
+    func convolutionsWithAllThatIsFusedAreTheFormula(type: ElementType, seed: Int) throws {
+        let draw = RandomGenerator(seed: UInt64(seed))
+        let groups = try whole(draw, 1..<5)
+        let inputs = 2 * groups * (try whole(draw, 1..<40))
+        let (outputs, batch) = (try whole(draw, 1..<140), try whole(draw, 1..<4))
+        // Narrow pictures and wide ones are computed in two ways.
+        let (height, width) = (try whole(draw, 1..<24), try whole(draw, 1..<150))
+        struct Part {
+            let norm: GroupNorm
+            let convolution: Convolution2D
+        }
+        let (prepared, exact) = try pair(type, seed: UInt64(seed)) {
+            Part(
+                norm: GroupNorm(groups: groups, channels: inputs, $0["norm"]),
+                convolution: Convolution2D(
+                    inputs: inputs, outputs: outputs, kernel: 3, padding: 1, $0["convolution"]))
+        }
+        let x = numbers(draw, [batch, inputs, height, width], type) * 3 + 2
+        let told = numbers(draw, [batch, outputs], type)
+        let residual = numbers(draw, [batch, outputs, height, width], type)
+        let (scale, shift) = (
+            numbers(draw, [batch, inputs], type), numbers(draw, [1, inputs], type)
+        )
+        func result(_ part: Part, _ t: ElementType) -> (plain: Tensor, fused: Tensor) {
+            (
+                part.convolution(x.to(t), told: told.to(t)),
+                part.convolution(
+                    x.to(t), after: part.norm, modulation: (scale: scale.to(t), shift: shift.to(t)), .silu,
+                    told: told.to(t), adding: residual.to(t))
+            )
+        }
+        let (actual, expected) = try inference { (result(prepared, type), result(exact, .float64)) }
+        let place = "\([batch, inputs, height, width]) to \(outputs)"
+        check(actual.plain, expected.plain, type, place)
+        check(actual.fused, expected.fused, type, place)
+    }
+
+    @Test(arguments: types, 0..<12)
+    func linearLayersWithAllThatFollowsAreTheFormula(type: ElementType, seed: Int) throws {
+        let draw = RandomGenerator(seed: UInt64(seed))
+        let (inputs, outputs) = (2 * (try whole(draw, 1..<1200)), 2 * (try whole(draw, 1..<200)))
+        let (batch, tokens) = (try whole(draw, 1..<4), try whole(draw, 1..<300))
+        let (prepared, exact) = try pair(type, seed: UInt64(seed)) {
+            Linear(inputs: inputs, outputs: outputs, bias: seed % 3 > 0, $0)
+        }
+        let x = numbers(draw, [batch, tokens, inputs], type) * 2
+        for after in [AfterProduct.nothing, .silu, .gelu, .approximateGELU, .geglu] {
+            let width = after == .geglu ? outputs / 2 : outputs
+            let residual = numbers(draw, [batch, tokens, width], type)
+            let gate = numbers(draw, [batch, 1, width], type)
+            func result(_ layer: Linear, _ t: ElementType) -> Tensor {
+                layer(x.to(t), then: after, adding: residual.to(t), gatedBy: gate.to(t))
+            }
+            let (actual, expected) = inference { (result(prepared, type), result(exact, .float64)) }
+            check(actual, expected, type, "\([batch, tokens, inputs]) to \(outputs), \(after)")
+        }
+    }
+
+    @Test(arguments: types, 0..<12)
+    func attentionIsTheFormula(type: ElementType, seed: Int) throws {
+        let draw = RandomGenerator(seed: UInt64(seed))
+        let (batch, heads, size) = (try whole(draw, 1..<3), try whole(draw, 1..<4), 2 * (try whole(draw, 1..<90)))
+        let (queries, keys) = (try whole(draw, 1..<400), try whole(draw, 1..<700))
+        func tokens(_ count: Int, times factor: Double) -> Tensor {
+            (numbers(draw, [batch, count, heads * size], type) * factor)
+                .reshaped([batch, count, heads, size]).transposed(1, 2)
+        }
+        // Large scores come late, so that what was summed before is rescaled.
+        let (query, key, value) = (
+            tokens(queries, times: 1), tokens(keys, times: 1 + Double(seed)), tokens(keys, times: 1)
+        )
+        let (actual, expected) = inference {
+            (
+                Layers.attention(query: query, key: key, value: value),
+                scaledDotProductAttention(
+                    query: query.to(.float64), key: key.to(.float64), value: value.to(.float64))
+            )
+        }
+        // The larger the scores, the more a rounded one moves the weights.
+        let tolerance = Self.tolerance(type) * (1 + Double(seed))
+        expectClose(
+            actual.to(.float64), expected, ofLargest: tolerance,
+            "\([batch, heads, queries, size]) to \(keys) keys")
+    }
+
+    @Test(arguments: types, 0..<8)
+    func normsAreTheFormulaFarFromZero(type: ElementType, seed: Int) throws {
+        let draw = RandomGenerator(seed: UInt64(seed))
+        let groups = try whole(draw, 1..<9)
+        let channels = groups * (try whole(draw, 1..<30))
+        struct Part {
+            let group: GroupNorm
+            let layer: LayerNorm
+        }
+        let (prepared, exact) = try pair(type, seed: UInt64(seed)) {
+            Part(
+                group: GroupNorm(groups: groups, channels: channels, $0["group"]),
+                layer: LayerNorm(width: channels, $0["layer"]))
+        }
+        let distance = type == .float32 ? 100.0 : 2
+        let picture = (draw.normal([2, channels, 9, try whole(draw, 1..<90)]) + distance).to(type)
+        let tokens = (draw.normal([2, try whole(draw, 1..<90), channels]) + distance).to(type)
+        let (shift, scale) = (numbers(draw, [2, 1, channels], type), numbers(draw, [2, 1, channels], type))
+        func result(_ part: Part, _ t: ElementType) -> [Tensor] {
+            [
+                part.group(picture.to(t)), part.layer(tokens.to(t)),
+                part.layer(tokens.to(t), shift: shift.to(t), scale: scale.to(t)),
+            ]
+        }
+        let (actual, expected) = inference { (result(prepared, type), result(exact, .float64)) }
+        for (actual, expected) in zip(actual, expected) {
+            expectClose(
+                actual.to(.float64), expected, ofLargest: type == .float32 ? 1e-4 : 2.5e-2,
+                "\(channels) channels in \(groups) groups")
+        }
+    }
+
+    // MARK: What prepared weights are
+
+    @Test(arguments: types) func packedWeightsAreUnpackedBitForBit(type: ElementType) throws {
+        guard Kernels.serve(type) else { return }
+        let draw = RandomGenerator(seed: 5)
+        let matrix = numbers(draw, [130, 46], type)
+        for isGated in [false, true] {
+            let again = matrix.packedMatrix(isGated: isGated).unpackedMatrix(matrix.shape, isGated: isGated)
+            #expect(try again.array(of: Float.self) == matrix.array(of: Float.self))
+        }
+        let weights = numbers(draw, [70, 6, 3, 3], type)
+        let again = weights.packedConvolution().unpackedConvolution(weights.shape)
+        #expect(try again.array(of: Float.self) == weights.array(of: Float.self))
+    }
+
+    /// Kernels record nothing, so layers leave them where a gradient is wanted, also after they have packed.
+    @Test func gradientsPassThroughPreparedLayers() throws {
+        let draw = RandomGenerator(seed: 9)
+        let (prepared, exact) = try pair(.float32, seed: 9) {
+            (Convolution2D(inputs: 4, outputs: 6, kernel: 3, padding: 1, $0["a"]), Linear(inputs: 6, outputs: 8, $0["b"]))
+        }
+        let x = draw.normal([1, 4, 5, 5])
+        func value(_ layers: (Convolution2D, Linear), _ x: Tensor) -> Tensor {
+            layers.1(layers.0(x).permuted(0, 2, 3, 1), then: .geglu).squared().sum()
+        }
+        _ = inference { value(prepared, x) }
+        let actual = valueAndGradient(of: { value(prepared, $0) }, at: x).gradient
+        let expected = valueAndGradient(of: { value(exact, $0) }, at: x.to(.float64)).gradient
+        expectClose(actual.to(.float64), expected, ofLargest: 1e-5)
+    }
+
+    /// Under a watch nothing is fused, so that the layer that is named is the one.
+    @Test func aWatchFindsTheLayerInsideWhatIsFused() throws {
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 1)))
+        let (norm, convolution) = try store.build {
+            (
+                GroupNorm(groups: 2, channels: 4, $0["norm"]),
+                Convolution2D(inputs: 4, outputs: 4, kernel: 3, padding: 1, $0["convolution"])
+            )
+        }
+        try store["norm.bias"]!.assign(Double.infinity)
+        let x = RandomGenerator(seed: 2).normal([1, 4, 6, 6])
+        let result = inference { convolution(x, after: norm, .silu) }
+        #expect(try result.isFinite().all().item(Bool.self) == false)
+        #expect(LayerWatch.firstNonFiniteLayer { _ = convolution(x, after: norm, .silu) } == "norm")
+    }
+}
