@@ -28,7 +28,7 @@ extension Recipe {
         /// Element type of the network's arithmetic; weights and optimizer stay in float32.
         public var precision = Precision.float32
         /// How pictures and the weights of convolutions lie in memory; the results differ in the last bits at most.
-        public var memoryFormat = MemoryFormat.contiguous
+        public var memoryFormat = MemoryFormat.channelsLast
         /// Whether blocks of the network compute their activations again in the backward pass rather than keep
         /// them: less memory for about a third more arithmetic; the results differ in the last bits at most.
         public var checkpointActivations = false

@@ -10,7 +10,9 @@ extension BenchMaterials {
         (whole.weights, whole.inputs) = (weights, inputs)
         let (network, store): (UNet2D, _) = try whole.network(.ddpmCifar, for: .training)
         let optimizer = AdamW(store)
-        let (x, time) = try whole.pictures(32, network.configuration)
+        let (pictures, time) = try whole.pictures(32, network.configuration)
+        // As a run lays them out (`training.memory_format`).
+        let x = pictures.contiguous(.channelsLast)
         let noise = try whole.numbers(
             "noise", [32, network.configuration.outChannels, x.shape[2], x.shape[3]])
         func loss() -> Tensor { (network(x, time: time) - noise).squared().mean() }

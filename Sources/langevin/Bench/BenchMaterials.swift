@@ -26,10 +26,12 @@ struct BenchMaterials {
         for purpose: ParameterStore.Purpose = .inference
     ) throws -> (network: Network, store: ParameterStore) {
         let type = type ?? elementType
-        if let weights { return try Network.load(weights, purpose: purpose, elementType: type) }
-        let source = try random(Network.self, own, type)
-        let store = ParameterStore(.loaded(source), purpose: purpose, elementType: type)
-        return (try store.build { try Network(own, $0) }, store)
+        let configuration = try weights.map { try Network.configuration(of: $0) } ?? own
+        let source = try weights.map { try Network.weights(of: $0) } ?? random(Network.self, own, type)
+        let store = ParameterStore(
+            .loaded(source), purpose: purpose, elementType: type,
+            memoryFormat: purpose == .training ? .channelsLast : .contiguous)
+        return (try store.build { try Network(configuration, $0) }, store)
     }
 
     /// Random weights, constant nowhere, so that no layer can be skipped for being 0 or 1.
