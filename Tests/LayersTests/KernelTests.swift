@@ -29,9 +29,13 @@ import Testing
         draw.normal(shape).to(type)
     }
 
-    private func check(_ actual: Tensor, _ expected: Tensor, _ type: ElementType, _ comment: String) {
+    /// - Parameter factor: how much more than usual may be lost; Winograd's sums are rounded more coarsely.
+    private func check(
+        _ actual: Tensor, _ expected: Tensor, _ type: ElementType, times factor: Double = 1, _ comment: String
+    ) {
         #expect(actual.elementType == type)
-        expectClose(actual.to(.float64), expected, ofLargest: Self.tolerance(type), comment)
+        expectClose(
+            actual.to(.float64), expected, ofLargest: factor * Self.tolerance(type), comment)
     }
 
     private func whole(_ draw: RandomGenerator, _ range: Range<Int>) throws -> Int {
@@ -74,8 +78,8 @@ import Testing
         }
         let (actual, expected) = try inference { (result(prepared, type), result(exact, .float64)) }
         let place = "\([batch, inputs, height, width]) to \(outputs)"
-        check(actual.plain, expected.plain, type, place)
-        check(actual.fused, expected.fused, type, place)
+        check(actual.plain, expected.plain, type, times: type == .float32 ? 5 : 1, place)
+        check(actual.fused, expected.fused, type, times: type == .float32 ? 5 : 1, place)
     }
 
     @Test(arguments: types, 0..<12)
