@@ -17,6 +17,8 @@ public struct Conditions {
     public var guidance: Tensor?
     /// What a control network adds.
     public var control: Control?
+    /// What the deep layers of a U-Net said in earlier calls, where they are to be reused; other networks have none.
+    public var deepFeatures: DeepFeatures?
     /// What layers of attention make of the context, once a run: `NoiseNetwork.preparing(_:)`.
     var projections: [String: ContextProjection] = [:]
 

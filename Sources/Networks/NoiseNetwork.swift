@@ -26,10 +26,13 @@ extension NoiseNetwork {
 }
 
 extension UNet2D: NoiseNetwork {
-    /// What the network says about a batch; it reads the labels.
+    /// What the network says about a batch; it reads the labels and the deep features.
     public func callAsFunction(
         _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
-    ) -> Tensor { self(x, time: time, labels: conditions.labels, dropout: dropout) }
+    ) -> Tensor {
+        self(
+            x, time: time, labels: conditions.labels, deepFeatures: conditions.deepFeatures, dropout: dropout)
+    }
 }
 
 extension AnnotatedUNet: NoiseNetwork {

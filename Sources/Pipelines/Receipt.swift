@@ -45,6 +45,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var guidanceRescale: Double?
     /// Layers of CLIP that were left out.
     public var clipSkip: Int?
+    /// The deep layers of the U-Net ran in every so many calls.
+    public var deepFeatureInterval: Int?
     /// The share of the steps that were taken from a reference on.
     public var strength: Double?
 
@@ -55,6 +57,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         case negativePrompt = "negative_prompt"
         case guidanceRescale = "guidance_rescale"
         case clipSkip = "clip_skip"
+        case deepFeatureInterval = "deep_feature_interval"
     }
 
     /// The receipt of a plan for the model of a folder.
@@ -95,6 +98,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         steps = sampler.grid.steps.count
         grid = (request.grid ?? scheduler.gridName).rawValue
         eta = request.eta ?? 0
+        deepFeatureInterval = request.deepFeatureInterval == 1 ? nil : request.deepFeatureInterval
         (dtype, self.device) = (elementType.name, device.description)
     }
 

@@ -193,6 +193,12 @@ struct MemoryFlags: ParsableArguments {
     @Flag(help: "Keep the matrices of text encoders in 8 bits; pictures change a little.")
     var textEncoderInt8 = false
 
+    @Flag(
+        help:
+            "Keep the matrices of the denoising network in 8 bits; pictures change a little, steps are slower."
+    )
+    var networkInt8 = false
+
     @Flag(help: "Let large pictures pass through the autoencoder piece by piece; they change a little.")
     var vaeTiling = false
 
@@ -202,6 +208,7 @@ struct MemoryFlags: ParsableArguments {
     var options: MemoryOptions {
         var options = MemoryOptions()
         options.textEncoders = textEncoderInt8 ? .int8 : .full
+        options.network = networkInt8 ? .int8 : .full
         options.tilesAutoencoder = vaeTiling
         options.attentionSlicing = attentionSlicing ?? .whole
         return options

@@ -81,12 +81,19 @@ struct PictureOptions: ParsableArguments {
     @Option(help: "The most pictures that pass through the network at once.")
     var batchSize: Int?
 
+    @Option(
+        help:
+            "Run the deep layers of a U-Net in every Nth call only, and reuse what they said: faster, and another picture."
+    )
+    var reuseDeep = 1
+
     /// A request that says what these and the shared options say.
     func request(_ sampling: SamplingOptions) throws -> SamplingRequest {
         var request = sampling.request(count: count)
         request.grid = grid
         (request.width, request.height) = (width, height)
         request.batchSize = batchSize.map { max(1, $0) }
+        request.deepFeatureInterval = reuseDeep
         if let initial { request.initial = try SafetensorsFile(path: initial).tensor(named: "latents") }
         return request
     }

@@ -106,7 +106,9 @@ import Testing
     @Test(arguments: types, 0..<12)
     func attentionIsTheFormula(type: ElementType, seed: Int) throws {
         let draw = RandomGenerator(seed: UInt64(seed))
-        let (batch, heads, size) = (try whole(draw, 1..<3), try whole(draw, 1..<4), 2 * (try whole(draw, 1..<90)))
+        let (batch, heads, size) = (
+            try whole(draw, 1..<3), try whole(draw, 1..<4), 2 * (try whole(draw, 1..<90))
+        )
         let (queries, keys) = (try whole(draw, 1..<400), try whole(draw, 1..<700))
         func tokens(_ count: Int, times factor: Double) -> Tensor {
             (numbers(draw, [batch, count, heads * size], type) * factor)
@@ -181,7 +183,10 @@ import Testing
     @Test func gradientsPassThroughPreparedLayers() throws {
         let draw = RandomGenerator(seed: 9)
         let (prepared, exact) = try pair(.float32, seed: 9) {
-            (Convolution2D(inputs: 4, outputs: 6, kernel: 3, padding: 1, $0["a"]), Linear(inputs: 6, outputs: 8, $0["b"]))
+            (
+                Convolution2D(inputs: 4, outputs: 6, kernel: 3, padding: 1, $0["a"]),
+                Linear(inputs: 6, outputs: 8, $0["b"])
+            )
         }
         let x = draw.normal([1, 4, 5, 5])
         func value(_ layers: (Convolution2D, Linear), _ x: Tensor) -> Tensor {

@@ -14,9 +14,7 @@ public struct UNet2D {
     let timeEmbedding: TimestepEmbedding
     let classEmbedding: ClassEmbedding?
     let inputConvolution: Convolution2D
-    let downBlocks: [DownBlock]
-    let middleBlock: MiddleBlock?
-    let upBlocks: [UpBlock]
+    let body: UNetBody
     let outputNorm: GroupNorm
     let outputConvolution: Convolution2D
 
@@ -32,9 +30,10 @@ public struct UNet2D {
         classEmbedding = ClassEmbedding(configuration, weights["class_embedding"])
         inputConvolution = Convolution2D(
             inputs: configuration.inChannels, outputs: first, kernel: 3, padding: 1, weights["conv_in"])
-        downBlocks = configuration.downBlocks(weights["down_blocks"])
-        middleBlock = configuration.middleBlock(weights["mid_block"])
-        upBlocks = configuration.upBlocks(weights["up_blocks"])
+        body = UNetBody(
+            down: configuration.downBlocks(weights["down_blocks"]),
+            middle: configuration.middleBlock(weights["mid_block"]),
+            up: configuration.upBlocks(weights["up_blocks"]))
         outputNorm = GroupNorm(
             groups: configuration.normNumGroups, channels: first, epsilon: configuration.normEps,
             weights["conv_norm_out"])
@@ -50,17 +49,17 @@ public struct UNet2D {
     ///   - time: `[batch]`, or `[1]` for all alike.
     ///   - labels: `[batch]`, where the configuration has a class embedding, and only there
     ///     (`[batch, timeWidth]` for the class embedding `identity`).
+    ///   - deepFeatures: what the deep layers said in earlier calls, where they are to be reused.
     ///   - dropout: decides what dropout drops; `nil` outside training.
     /// - Returns: `[batch, outChannels, height, width]`
     public func callAsFunction(
-        _ x: Tensor, time: Tensor, labels: Tensor? = nil, dropout: RandomGenerator? = nil
+        _ x: Tensor, time: Tensor, labels: Tensor? = nil, deepFeatures: DeepFeatures? = nil,
+        dropout: RandomGenerator? = nil
     ) -> Tensor {
         let told = configuration.actFn(embedding(time, labels, as: x.elementType))
-        var hidden = inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x)
-        var skips = [hidden]
-        for block in downBlocks { hidden = block(hidden, time: told, skips: &skips, dropout: dropout) }
-        if let middleBlock { hidden = middleBlock(hidden, time: told, dropout: dropout) }
-        for block in upBlocks { hidden = block(hidden, time: told, skips: &skips, dropout: dropout) }
+        let hidden = body(
+            inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x), time: told, deep: deepFeatures,
+            dropout: dropout)
         let output = outputConvolution(hidden, after: outputNorm, .silu)
         guard case .fourier = timeProjection else { return output }
         return output / time.to(x.elementType).broadcast(toRank: 4)

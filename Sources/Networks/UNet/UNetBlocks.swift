@@ -104,15 +104,24 @@ struct DownBlock {
         _ x: Tensor, time: Tensor, attention: AttentionInputs = AttentionInputs(), skips: inout [Tensor],
         dropout: RandomGenerator?
     ) -> Tensor {
+        let kept = kept(x, time: time, attention: attention, skips: &skips, dropout: dropout)
+        guard let downsampler else { return kept }
+        let halved = downsampler(kept, time: time, dropout: dropout)
+        skips.append(halved)
+        return halved
+    }
+
+    /// The same without halving.
+    func kept(
+        _ x: Tensor, time: Tensor, attention: AttentionInputs, skips: inout [Tensor],
+        dropout: RandomGenerator?
+    ) -> Tensor {
         var x = x
         for (index, residual) in residuals.enumerated() {
             let attended = attentions.isEmpty ? nil : attentions[index]
             x = stage(residual, attended, [x], time: time, attention, dropout)
             skips.append(x)
         }
-        guard let downsampler else { return x }
-        x = downsampler(x, time: time, dropout: dropout)
-        skips.append(x)
         return x
     }
 }

@@ -18,9 +18,7 @@ public struct UNet2DCondition {
     let classEmbedding: ClassEmbedding?
     let additionEmbedding: TimestepEmbedding?
     let inputConvolution: Convolution2D
-    let downBlocks: [DownBlock]
-    let middleBlock: MiddleBlock?
-    let upBlocks: [UpBlock]
+    let body: UNetBody
     let outputNorm: GroupNorm
     let outputConvolution: Convolution2D
 
@@ -44,9 +42,10 @@ public struct UNet2DCondition {
         inputConvolution = Convolution2D(
             inputs: configuration.inChannels, outputs: first, kernel: configuration.convInKernel,
             padding: configuration.convInKernel / 2, weights["conv_in"])
-        downBlocks = configuration.downBlocks(weights["down_blocks"])
-        middleBlock = configuration.middleBlock(weights["mid_block"])
-        upBlocks = configuration.upBlocks(weights["up_blocks"])
+        body = UNetBody(
+            down: configuration.downBlocks(weights["down_blocks"]),
+            middle: configuration.middleBlock(weights["mid_block"]),
+            up: configuration.upBlocks(weights["up_blocks"]))
         outputNorm = GroupNorm(
             groups: configuration.normNumGroups, channels: first, epsilon: configuration.normEps,
             weights["conv_norm_out"])
@@ -68,30 +67,19 @@ public struct UNet2DCondition {
     ) -> Tensor {
         let told = configuration.actFn(embedding(time, conditions, as: x.elementType))
         let attention = attentionInputs(conditions, for: x)
-        var hidden = inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x)
-        var skips = [hidden]
-        for block in downBlocks {
-            hidden = block(hidden, time: told, attention: attention, skips: &skips, dropout: dropout)
-        }
-        skips = conditions.control?.added(to: skips) ?? skips
-        if let middleBlock {
-            hidden = middleBlock(hidden, time: told, attention: attention, dropout: dropout)
-        }
-        if let control = conditions.control { hidden = hidden + control.middle }
-        for block in upBlocks {
-            hidden = block(hidden, time: told, attention: attention, skips: &skips, dropout: dropout)
-        }
+        let hidden = body(
+            inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x), time: told,
+            attention: attention,
+            control: conditions.control, deep: conditions.deepFeatures, dropout: dropout)
         return outputConvolution(hidden, after: outputNorm, configuration.actFn)
     }
 
     /// The same conditions with the keys and values that the layers read of the context.
     public func preparing(_ conditions: Conditions) -> Conditions {
         guard let context = conditions.context else { return conditions }
-        let blocks = downBlocks.flatMap(\.attentions) + [middleBlock?.attention].compactMap(\.self)
-        let layers = (blocks + upBlocks.flatMap(\.attentions)).flatMap(\.contextLayers)
         var prepared = conditions
         prepared.projections = Dictionary(
-            uniqueKeysWithValues: layers.map { ($0.name, $0.projection(of: context)) })
+            uniqueKeysWithValues: body.contextLayers.map { ($0.name, $0.projection(of: context)) })
         return prepared
     }
 

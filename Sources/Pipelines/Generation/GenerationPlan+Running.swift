@@ -48,8 +48,9 @@ extension GenerationPlan {
             conditions.rows(of: pictures, among: request.sampling.count).to(type)
         }
         // The unwanted branch comes first.
-        let conditions = network.preparing(
+        var conditions = network.preparing(
             told.unwanted.map { rows($0).followed(by: rows(told.wanted)) } ?? rows(told.wanted))
+        conditions.deepFeatures = request.sampling.deepFeatures
         let plain = Denoiser(own.prediction, preconditioning: own.preconditioning(sampledAs: scheduler)) {
             x, time in
             let input =

@@ -54,6 +54,7 @@ public struct GenerationPlan {
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     public init(_ model: GenerationModel, _ request: GenerationRequest) throws {
         try SamplingPlan.check(request.sampling)
+        try SamplingPlan.checkDeepFeatures(request.sampling, model.network)
         self.model = model
         self.request = request
         task = try Self.task(model, request)

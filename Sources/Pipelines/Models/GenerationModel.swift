@@ -8,6 +8,8 @@ import Tensors
 public struct MemoryOptions: Sendable, Equatable {
     /// How the matrices of text encoders are kept; 8 bits change the picture a little.
     public var textEncoders = MatrixFormat.full
+    /// How those of the denoising network are kept; 8 bits change the picture a little, and make steps slower.
+    public var network = MatrixFormat.full
     /// How many heads of attention the U-Net computes at once.
     public var attentionSlicing = AttentionSlicing.whole
     /// Whether large pictures pass through the autoencoder piece by piece, which changes them a little.
@@ -132,7 +134,9 @@ public struct GenerationModel: Sendable {
 
     private func loadedNetwork() throws -> any NoiseNetwork {
         func build<Network: ConfiguredNetwork>(_ type: Network.Type) throws -> Network {
-            try source.build(type, source.kind.networkComponent, elementType: elementType, on: device)
+            try source.build(
+                type, source.kind.networkComponent, elementType: elementType, on: device,
+                matrices: memory.network)
         }
         switch network {
         case .unet2DCondition:

@@ -30,10 +30,12 @@ extension SamplingPlan {
         }
         let labels = told.map { Tensor($0).to(model.device) }
         let (network, elementType) = (model.network, model.elementType)
+        var conditions = Conditions(labels: labels)
+        conditions.deepFeatures = request.deepFeatures
         let plain = Denoiser(
             model.scheduler.prediction, preconditioning: model.scheduler.preconditioning(sampledAs: scheduler)
         ) { x, time in
-            network(x.to(elementType), time: time, Conditions(labels: labels), dropout: nil)
+            network(x.to(elementType), time: time, conditions, dropout: nil)
                 .to(x.elementType)
         }
         return guided.needsUnconditional ? guided.denoiser(batched: plain) : plain

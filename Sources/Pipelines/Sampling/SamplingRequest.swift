@@ -1,4 +1,5 @@
 import Diffusion
+import Networks
 import Tensors
 
 /// What is asked of a model. Whatever is left out is the model's own.
@@ -33,11 +34,21 @@ public struct SamplingRequest: Sendable {
     public var height: Int?
     /// Width of pictures in pixels.
     public var width: Int?
+    /// The deep layers of a U-Net run in the first of so many calls, and their answer is reused in the others; 1 runs
+    /// them in all.
+    public var deepFeatureInterval = 1
     /// The most pictures that pass through the network at once; the pictures do not depend on it.
     public var batchSize: Int?
 
     /// One picture with everything else the model's own.
     public init() {}
+}
+
+extension SamplingRequest {
+    /// A place for deep features, one for each batch; none where all calls run all layers.
+    var deepFeatures: DeepFeatures? {
+        deepFeatureInterval > 1 ? DeepFeatures(every: deepFeatureInterval) : nil
+    }
 }
 
 /// A request that has been checked against a model and resolved: nothing is left to default.
@@ -61,6 +72,7 @@ public struct SamplingPlan {
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     public init(_ model: PictureModel, _ request: SamplingRequest) throws {
         try Self.check(request)
+        try Self.checkDeepFeatures(request, model.configuration)
         self.model = model
         self.request = request
         let own = try model.scheduler.forNetwork(of: model.name, in: model.elementType)
@@ -103,7 +115,24 @@ public struct SamplingPlan {
         guard (1...1_000_000).contains(request.count) else {
             throw PipelineError("\(request.count) pictures were asked for: --count is 1 to 1000000")
         }
+        guard (1...1_000_000).contains(request.deepFeatureInterval) else {
+            throw PipelineError(
+                "--reuse-deep is \(request.deepFeatureInterval): give a number from 1 (all calls run all layers)"
+            )
+        }
         try check(eta: request.eta)
+    }
+
+    /// Throws where deep layers are to be reused and a network has no such.
+    static func checkDeepFeatures(_ request: SamplingRequest, _ network: NetworkConfiguration) throws {
+        guard request.deepFeatureInterval > 1 else { return }
+        switch network {
+        case .unet2D, .unet2DCondition: break
+        case .annotated, .dit, .mmdit:
+            throw PipelineError(
+                "--reuse-deep: a \(network.className) has no deep layers apart from the others, only U-Nets have: leave it out"
+            )
+        }
     }
 
     static func check(steps: Int) throws {

@@ -143,7 +143,8 @@ struct TextEncoding {
     private func build<Network: ConfiguredNetwork>(_ type: Network.Type, _ component: ModelComponent) throws
         -> Network
     {
-        try source.build(type, component, elementType: elementType, on: device, matrices: matrices, prepares: false)
+        try source.build(
+            type, component, elementType: elementType, on: device, matrices: matrices, prepares: false)
     }
 
     private func skipped(_ prompt: Prompt, of output: CLIPTextOutput, leaving least: Int) throws -> Int {

@@ -32,6 +32,9 @@ struct Bench: ParsableCommand {
     @Option(help: "A safetensors file for what the work leaves, as the tensor 'output' in float32.")
     var output: String?
 
+    @Flag(help: "Keep the matrices of the network's linear layers in 8 bits.")
+    var int8 = false
+
     @Option(help: "How often the work is done and timed.")
     var rounds = 5
 
@@ -92,6 +95,7 @@ struct Bench: ParsableCommand {
             throw PipelineError("--output \(output): give the name of a .safetensors file")
         }
         var materials = BenchMaterials(dtype)
+        materials.matrices = int8 ? .int8 : .full
         materials.weights = weights.map { ModelFolder($0) }
         materials.inputs = try inputs.map { try SafetensorsFile(path: $0) }
         return materials

@@ -8,6 +8,8 @@ import Tensors
 struct BenchMaterials {
     /// What weights and inputs are.
     let elementType: ElementType
+    /// How the matrices of a network that is only used are kept.
+    var matrices = MatrixFormat.full
     /// A network in the layout of diffusers, in place of the work's own.
     var weights: ModelFolder?
     /// Tensors in place of drawn ones.
@@ -30,6 +32,7 @@ struct BenchMaterials {
         let source = try weights.map { try Network.weights(of: $0) } ?? random(Network.self, own, type)
         let store = ParameterStore(
             .loaded(source), purpose: purpose, elementType: type,
+            matrices: purpose == .training ? .full : matrices,
             memoryFormat: purpose == .training ? .channelsLast : .contiguous)
         return (try store.build { try Network(configuration, $0) }, store)
     }
