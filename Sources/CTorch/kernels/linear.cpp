@@ -77,9 +77,10 @@ struct LinearLayer {
     void run() const {
         // A task's rows stay in the second cache while the weights pass by. Few rows are shared by several tasks,
         // each with its part of the weights.
-        const int64_t fitting = (1 << 20) / (inputs * static_cast<int64_t>(sizeof(T)));
-        const int64_t chunk = std::clamp(fitting / rowsAtOnce * rowsAtOnce, rowsAtOnce, 8 * rowsAtOnce);
-        const int64_t rowTasks = (rows + chunk - 1) / chunk, wanted = 4 * thread_count();
+        const int64_t fitting = (5 << 18) / (inputs * static_cast<int64_t>(sizeof(T)));
+        const int64_t most = std::clamp(fitting / rowsAtOnce * rowsAtOnce, rowsAtOnce, 8 * rowsAtOnce);
+        const int64_t rowTasks = (rows + most - 1) / most, wanted = 4 * thread_count();
+        const int64_t chunk = rounded((rows + rowTasks - 1) / std::max<int64_t>(1, rowTasks), rowsAtOnce);
         const int64_t parts = std::min(blocks(outputs), rowTasks < wanted ? (wanted + rowTasks - 1) / rowTasks : 1);
         const int64_t share = (blocks(outputs) + parts - 1) / parts;
         parallel(rowTasks * parts, [&](int64_t task) {
