@@ -20,7 +20,7 @@ public struct Conditions {
     /// What the deep layers of a U-Net said in earlier calls, where they are to be reused; other networks have none.
     public var deepFeatures: DeepFeatures?
     /// What layers of attention make of the context, once a run: `NoiseNetwork.preparing(_:)`.
-    var projections: [String: ContextProjection] = [:]
+    package var projections: [String: ContextProjection] = [:]
 
     /// The given conditions, none where nothing is said.
     public init(

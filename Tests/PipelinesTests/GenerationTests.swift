@@ -33,7 +33,7 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
             ("guidance", { $0.sampling.guidance = 3 }), ("negative prompt", { $0.negativePrompt = "a dog" }),
             ("rescale", { $0.guidanceRescale = 0.7 }), ("clip skip", { $0.clipSkip = 1 }),
             ("steps", { $0.sampling.steps = 5 }), ("solver", { $0.sampling.solver = .euler }),
-            ("end", { $0.denoisingEnd = 0.5 }),
+            ("end", { $0.denoisingEnd = 0.5 }), ("deep features", { $0.sampling.deepFeatureInterval = 2 }),
             (
                 "weights",
                 {
@@ -239,6 +239,7 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
                 { $0.sampling.initial = .zeros([1, 4, 8, 8]) }
             ),
             ("--eta", { $0.sampling.eta = 2 }),
+            ("--reuse-deep is 0", { $0.sampling.deepFeatureInterval = 0 }),
         ]
         for (text, change) in wrong {
             #expect {

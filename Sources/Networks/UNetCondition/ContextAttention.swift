@@ -22,9 +22,9 @@ public enum AttentionSlicing: Equatable, Sendable {
 }
 
 /// The keys and values of a context, `[batch, tokens, heads · head size]` each.
-struct ContextProjection {
-    let key: Tensor
-    let value: Tensor
+package struct ContextProjection {
+    package let key: Tensor
+    package let value: Tensor
 }
 
 /// What the attention of every block is given in one call of a network.
