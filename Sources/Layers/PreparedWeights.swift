@@ -33,7 +33,7 @@ package final class PreparedWeights: Sendable {
     /// Whether weights of a shape can be packed at all: kernels take inputs in pairs.
     static func canPack(_ shape: Shape) -> Bool { shape[1] % 2 == 0 && shape.elementCount > 0 }
 
-    /// The weights as they came. Memory-mapped weights that were packed are unpacked.
+    /// The weights as they came; those that were packed are unpacked again.
     var plain: Tensor { kept.withLock { Self.plain($0, shape) } }
 
     /// The packed weights.

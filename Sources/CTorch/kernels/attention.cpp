@@ -1,5 +1,5 @@
-// softmax(Q·Kᵀ·scale)·V without the matrix of scores ever being in memory: for some queries at a time, some keys at a
-// time, the sums so far rescaled where a larger score turns up.
+// softmax(Q·Kᵀ·scale)·V without the matrix of scores ever being in memory: for some queries at a time, some keys at
+// a time, the sums so far rescaled where a larger score turns up.
 // Source: Milakov and Gimelshein 2018 (arXiv:1805.02867), algorithm 3; Dao et al. 2022 (arXiv:2205.14135), algorithm 1.
 #include <cmath>
 #include <vector>

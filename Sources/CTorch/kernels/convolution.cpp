@@ -69,6 +69,7 @@ struct Convolution {
     int64_t lineWidth() const { return isNarrow() ? width * height : width; }
     int64_t lineCount() const { return isNarrow() ? 1 : height; }
     int64_t segment() const { return std::min(rowsAtOnce, lineWidth()); }
+    int64_t across() const { return (lineWidth() + segment() - 1) / segment(); }
     int64_t linesAtOnce() const { return std::max<int64_t>(1, rowsAtOnce / lineWidth()); }
 
     void finish(const float *sums, int64_t picture, int64_t pixel, int64_t count, int64_t block) const {
@@ -114,7 +115,7 @@ struct Convolution {
         // As in a linear layer: tasks are some lines by some blocks of weights, those that share weights in turn.
         const int64_t pixels = segment() * linesAtOnce();
         const int64_t fitting = (1 << 20) / (inputs * static_cast<int64_t>(sizeof(T)) * pixels);
-        const int64_t units = (lineCount() + linesAtOnce() - 1) / linesAtOnce() * ((lineWidth() + segment() - 1) / segment());
+        const int64_t units = (lineCount() + linesAtOnce() - 1) / linesAtOnce() * across();
         const int64_t chunk = std::clamp<int64_t>(fitting, 1, 8);
         const int64_t chunks = (units + chunk - 1) / chunk, wanted = 4 * thread_count();
         const int64_t parts =
@@ -132,8 +133,7 @@ struct Convolution {
     }
 
     void take(const T *frame, int64_t picture, int64_t unit, int64_t block) const {
-        const int64_t across = (lineWidth() + segment() - 1) / segment();
-        const int64_t line = unit / across * linesAtOnce(), column = unit % across * segment();
+        const int64_t line = unit / across() * linesAtOnce(), column = unit % across() * segment();
         const int64_t lines = std::min(linesAtOnce(), lineCount() - line);
         sum(frame, picture, line, lines, column, std::min(segment(), lineWidth() - column), block);
     }

@@ -1,6 +1,7 @@
-// Kernels of our own for inference on processors, where a profile showed libtorch far from what the machine can do.
+// Kernels of our own for processors, where a profile showed libtorch far from what the machine can do.
 //
-// Each is an operator `langevin::…` of libtorch's dispatcher (library.cpp), so Swift calls it as it calls every other.
+// Each is an operator `langevin::…` of libtorch's dispatcher (library.cpp), so Swift calls it as it calls every
+// other.
 // Arguments are checked there; here tensors are float32 or bfloat16, all of one type, pictures channels-last.
 #pragma once
 #include <ATen/ATen.h>
@@ -27,8 +28,10 @@ at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, const Opti
 
 /// The same in float32 by fewer products; weights take four times the memory.
 at::Tensor pack_winograd(const at::Tensor &weight, bool isBackward);
-/// Whether that is faster: where transformed weights are small beside the picture. It does not look at the batch, so that
-/// a picture of a batch is that picture alone.
+/// The gradient of the weights, `[outputs, inputs, 3, 3]`; both pictures have their channels innermost.
+at::Tensor winograd_weight_gradient(const at::Tensor &x, const at::Tensor &gradient);
+/// Whether that is faster: where transformed weights are small beside the picture. It does not look at the batch, so
+/// that a picture of a batch is that picture alone.
 bool winograd_pays(const at::Tensor &x, int64_t outputs);
 at::Tensor winograd(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
                     const Optional &norm, bool silu, const Optional &addend, const Optional &residual);
@@ -36,8 +39,8 @@ at::Tensor winograd(const at::Tensor &x, const at::Tensor &packed, const Optiona
 at::Tensor attention(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
                      std::optional<double> scale);
 
-/// The a and b with which a·x + b is the group norm, `[2, batch, channels]` in float32. Weights are 1 and biases 0 where
-/// there are none.
+/// The a and b with which a·x + b is the group norm, `[2, batch, channels]` in float32. Weights are 1 and biases 0
+/// where there are none.
 at::Tensor group_norm_factors(const at::Tensor &x, int64_t groups, const Optional &weight, const Optional &bias,
                               double epsilon, const Optional &scale, const Optional &shift);
 at::Tensor group_norm(const at::Tensor &x, int64_t groups, const at::Tensor &weight, const at::Tensor &bias,

@@ -138,16 +138,19 @@ struct RecordedConvolution : torch::autograd::Function<RecordedConvolution> {
         const auto saved = context->get_saved_variables();
         const auto &x = saved[0], &weight = saved[1], &bias = saved[2];
         const auto dy = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
-        const auto sizes = bias.defined() ? at::OptionalIntArrayRef(bias.sizes()) : std::nullopt;
-        // Gradients of gradients are libtorch's own.
-        const bool isOwn = !at::GradMode::is_enabled() && winograd_pays(dy, weight.size(1));
-        auto [dx, dw, db] = at::convolution_backward(dy, x, weight, sizes, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1,
-                                                     {!isOwn && context->needs_input_grad(0),
-                                                      context->needs_input_grad(1), bias.defined()});
-        if (isOwn && context->needs_input_grad(0)) {
-            dx = winograd(dy, pack_winograd(weight, true), {}, weight.size(1), {}, false, {}, {});
+        const bool needsPicture = context->needs_input_grad(0), needsWeight = context->needs_input_grad(1);
+        if (at::GradMode::is_enabled() || dy.scalar_type() != at::kFloat) {
+            // Gradients of gradients are libtorch's own.
+            const auto sizes = bias.defined() ? at::OptionalIntArrayRef(bias.sizes()) : std::nullopt;
+            auto [dx, dw, db] = at::convolution_backward(dy, x, weight, sizes, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1,
+                                                         {needsPicture, needsWeight, bias.defined()});
+            return {dx, dw, db};
         }
-        return {dx, dw, db};
+        torch::autograd::variable_list result(3);
+        if (needsPicture) result[0] = winograd(dy, pack_winograd(weight, true), {}, weight.size(1), {}, false, {}, {});
+        if (needsWeight) result[1] = winograd_weight_gradient(x, dy);
+        if (bias.defined()) result[2] = dy.sum({0, 2, 3});
+        return result;
     }
 };
 #endif

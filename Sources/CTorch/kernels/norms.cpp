@@ -1,5 +1,5 @@
-// Norms of pictures whose channels lie innermost, and of tokens, in two passes over memory: one that looks, and one that
-// applies, with what comes after.
+// Norms of pictures whose channels lie innermost, and of tokens, in two passes over memory: one that looks, and one
+// that applies, with what comes after.
 #include <cmath>
 #include <vector>
 
@@ -62,7 +62,8 @@ struct Numbers {
     const float *data;
 
     explicit Numbers(const Optional &tensor)
-        : kept(tensor.has_value() ? Optional(tensor->to(at::kFloat).contiguous()) : tensor), data(elements<float>(kept)) {}
+        : kept(tensor.has_value() ? Optional(tensor->to(at::kFloat).contiguous()) : tensor),
+          data(elements<float>(kept)) {}
 
     double at(int64_t place, double otherwise) const { return data == nullptr ? otherwise : data[place]; }
 };
@@ -146,7 +147,8 @@ at::Tensor scale_channels(const at::Tensor &own, const at::Tensor &factors, bool
     return typed(own, [&](auto element) {
         using T = decltype(element);
         auto result = at::empty_like(own, own.options(), at::MemoryFormat::ChannelsLast);
-        const int64_t batch = own.size(0), channels = own.size(1), pixels = own.numel() / std::max<int64_t>(1, batch * channels);
+        const int64_t batch = own.size(0), channels = own.size(1);
+        const int64_t pixels = own.numel() / std::max<int64_t>(1, batch * channels);
         const float *a = elements<float>(factors), *b = a + batch * channels;
         const T *from = elements<T>(own);
         T *to = result.template mutable_data_ptr<T>();

@@ -1,6 +1,7 @@
-// Convolutions of kernel 3 in float32 by Winograd's minimal filtering F(4×4, 3×3): of a square of 6×6 pixels, 36 products
-// give 4×4 sums, where the plain way takes 144. Pictures, weights and sums are transformed, and in between there are 36
-// products of matrices. It is exact but for rounding, which is some ten times that of the plain way (1e-6 of the largest).
+// Convolutions of kernel 3 in float32 by Winograd's minimal filtering F(4×4, 3×3): of a square of 6×6 pixels, 36
+// products give 4×4 sums, where the plain way takes 144. Pictures, weights and sums are transformed, and in between
+// there are 36 products of matrices. It is exact but for rounding, some ten times that of the plain way: 1e-6 of the
+// largest.
 // Source: Lavin and Gray 2016 (arXiv:1509.09308), sections 4.1 to 4.3.
 #include <vector>
 
@@ -37,6 +38,18 @@ inline void backward(const Vector m[6], Vector y[4]) {
     y[1] = fma(all(2), d2, d1);
     y[2] = fma(all(4), s2, s1);
     y[3] = fma(all(8), d2, d1) + m[5];
+}
+
+/// A·y for four vectors.
+inline void spread(const Vector y[given], Vector z[read]) {
+    const Vector even = y[0] + y[2], odd = y[1] + y[3];
+    const Vector far = fma(all(4), y[2], y[0]), wide = fma(all(8), y[3], all(2) * y[1]);
+    z[0] = y[0];
+    z[1] = even + odd;
+    z[2] = even - odd;
+    z[3] = far + wide;
+    z[4] = far - wide;
+    z[5] = y[3];
 }
 
 struct Winograd {
@@ -115,6 +128,31 @@ struct Winograd {
         }
     }
 
+    /// A·dy·Aᵀ of a tile of the gradient at the result.
+    void transformGradient(const float *gradient, const Tile &tile, float *to, int64_t stride) const {
+        for (int64_t c = 0; c < outputs; c += lanes) {
+            const Mask m = first(outputs - c);
+            Vector half[read][given];
+            for (int64_t column = 0; column < given; column++) {
+                Vector d[given], z[read];
+                for (int64_t row = 0; row < given; row++) {
+                    const int64_t line = tile.top + row, place = tile.left + column;
+                    const int64_t pixel = (tile.picture * height + line) * width + place;
+                    d[row] = line < height && place < width ? load(gradient + pixel * outputs + c, m) : zero();
+                }
+                spread(d, z);
+                for (int64_t row = 0; row < read; row++) half[row][column] = z[row];
+            }
+            for (int64_t row = 0; row < read; row++) {
+                Vector z[read];
+                spread(half[row], z);
+                for (int64_t column = 0; column < read; column++) {
+                    store(to + (row * read + column) * stride + c, z[column], m);
+                }
+            }
+        }
+    }
+
     /// The 36 products, for `count` tiles: tasks are a point and some blocks of outputs.
     void multiplyPoints(int64_t count, const float *pictures, float *sums) const {
         const int64_t parts = std::min<int64_t>(blocks(outputs), 4), share = (blocks(outputs) + parts - 1) / parts;
@@ -136,21 +174,44 @@ struct Winograd {
         });
     }
 
+    /// Calls a body for each of some tiles, on all threads.
+    template <typename Body>
+    static void every(int64_t count, const Body &body) {
+        constexpr int64_t some = 8;
+        parallel((count + some - 1) / some, [&](int64_t task) {
+            for (int64_t i = task * some; i < std::min(count, (task + 1) * some); i++) body(i);
+        });
+    }
+
     void run() const {
-        const int64_t most = std::min(tiles(), tilesAtOnce), some = 8;
+        const int64_t most = std::min(tiles(), tilesAtOnce);
         auto buffer = at::empty({points * most * (inputs + outputs)}, at::kFloat);
         float *pictures = buffer.mutable_data_ptr<float>(), *sums = pictures + points * most * inputs;
         for (int64_t from = 0; from < tiles(); from += most) {
             const int64_t count = std::min(most, tiles() - from);
-            const auto every = [&](const auto &body) {
-                parallel((count + some - 1) / some, [&](int64_t task) {
-                    for (int64_t i = task * some; i < std::min(count, (task + 1) * some); i++) body(i);
-                });
-            };
-            every([&](int64_t i) { transformPicture(tile(from + i), pictures + i * inputs, count * inputs); });
+            every(count, [&](int64_t i) {
+                transformPicture(tile(from + i), pictures + i * inputs, count * inputs);
+            });
             multiplyPoints(count, pictures, sums);
-            every([&](int64_t i) { transformSums(tile(from + i), sums + i * outputs, count * outputs); });
+            every(count, [&](int64_t i) { transformSums(tile(from + i), sums + i * outputs, count * outputs); });
         }
+    }
+
+    /// Of the transformed weights, `[36, inputs, outputs]`, from the gradient at the result.
+    at::Tensor weightGradient(const float *gradient) const {
+        auto total = at::zeros({points, inputs, outputs}, at::kFloat);
+        for (int64_t from = 0; from < tiles(); from += tilesAtOnce) {
+            const int64_t count = std::min(tilesAtOnce, tiles() - from);
+            auto pictures = at::empty({points, count, inputs}, at::kFloat);
+            auto gradients = at::empty({points, count, outputs}, at::kFloat);
+            float *v = pictures.mutable_data_ptr<float>(), *z = gradients.mutable_data_ptr<float>();
+            every(count, [&](int64_t i) {
+                transformPicture(tile(from + i), v + i * inputs, count * inputs);
+                transformGradient(gradient, tile(from + i), z + i * outputs, count * outputs);
+            });
+            total.baddbmm_(pictures.transpose(1, 2), gradients);
+        }
+        return total;
     }
 };
 
@@ -165,15 +226,16 @@ inline void stretch(const Vector g[3], Vector u[read]) {
     u[5] = g[2];
 }
 
-/// G·g·Gᵀ of every kernel, packed by point and block. A backward convolution reads kernels turned around, and inputs as
-/// outputs.
+/// G·g·Gᵀ of every kernel, packed by point and block. A backward convolution reads kernels turned around, and inputs
+/// as outputs.
 void pack(const float *from, float *to, int64_t outputs, int64_t inputs, bool isBackward) {
     parallel(blocks(outputs), [&](int64_t block) {
         const int64_t start = block * columns, count = std::min(columns, outputs - start);
         alignas(64) float own[9][columns] = {};
         for (int64_t input = 0; input < inputs; input++) {
             for (int64_t c = 0; c < count; c++) {
-                const float *kernel = from + (isBackward ? input * outputs + start + c : (start + c) * inputs + input) * 9;
+                const int64_t place = isBackward ? input * outputs + start + c : (start + c) * inputs + input;
+                const float *kernel = from + place * 9;
                 for (int64_t tap = 0; tap < 9; tap++) own[isBackward ? 8 - tap : tap][c] = kernel[tap];
             }
             for (int64_t c = 0; c < columns; c += lanes) {
@@ -205,6 +267,20 @@ at::Tensor pack_winograd(const at::Tensor &weight, bool isBackward) {
     auto packed = at::empty({points, blocks(outputs), inputs, columns}, source.options());
     pack(elements<float>(source), packed.mutable_data_ptr<float>(), outputs, inputs, isBackward);
     return packed;
+}
+
+at::Tensor winograd_weight_gradient(const at::Tensor &x, const at::Tensor &gradient) {
+    const int64_t inputs = x.size(1), outputs = gradient.size(1);
+    const Winograd layer{elements<float>(x), nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, false,
+                         x.size(0), x.size(2), x.size(3), inputs, outputs};
+    const auto total = layer.weightGradient(elements<float>(gradient));
+    // Gᵀ·dU·G, the two products with G as one.
+    const auto transform = at::tensor({1. / 4, 0., 0., -1. / 6, -1. / 6, -1. / 6, -1. / 6, 1. / 6, -1. / 6,
+                                       1. / 24, 1. / 12, 1. / 6, 1. / 24, -1. / 12, 1. / 6, 0., 0., 1.})
+                               .to(at::kDouble)
+                               .view({read, 3});
+    const auto taps = at::mm(at::kron(transform, transform).t().to(at::kFloat), total.view({points, inputs * outputs}));
+    return taps.view({3, 3, inputs, outputs}).permute({3, 2, 0, 1});
 }
 
 bool winograd_pays(const at::Tensor &x, int64_t outputs) {
