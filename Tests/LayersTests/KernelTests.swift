@@ -198,6 +198,36 @@ import Testing
         expectClose(actual.to(.float64), expected, ofLargest: 1e-5)
     }
 
+    /// Where channels lie innermost, training has kernels of its own, forward and back.
+    @Test(arguments: 0..<8) func gradientsOfTrainingAreThoseOfTheFormula(seed: Int) throws {
+        let draw = RandomGenerator(seed: UInt64(seed))
+        let groups = try whole(draw, 1..<4)
+        let (inputs, outputs) = (16 * groups * (try whole(draw, 1..<3)), try whole(draw, 16..<70))
+        let shape: Shape = [try whole(draw, 1..<4), inputs, try whole(draw, 5..<20), try whole(draw, 5..<20)]
+        let drawn = ParameterStore(.initialized(RandomGenerator(seed: UInt64(seed))))
+        func make(_ weights: Weights) -> (GroupNorm, Convolution2D) {
+            (
+                GroupNorm(groups: groups, channels: inputs, weights["norm"]),
+                Convolution2D(inputs: inputs, outputs: outputs, kernel: 3, padding: 1, weights["convolution"])
+            )
+        }
+        _ = try drawn.build(make)
+        let (x, wanted) = (draw.normal(shape), draw.normal([shape[0], outputs, shape[2], shape[3]]))
+        func gradients(_ type: ElementType, _ format: MemoryFormat) throws -> [Tensor] {
+            let store = ParameterStore(
+                .loaded(drawn.source), purpose: .training, elementType: type, memoryFormat: format)
+            let (norm, convolution) = try store.build(make)
+            let picture = x.to(type).contiguous(format).requiringGradient()
+            let answer = convolution(picture, after: norm, .silu)
+            try (answer * wanted.to(type)).sum().backward()
+            return try (store.parameters + [picture]).map { try #require($0.gradient).to(.float64) }
+        }
+        let exact = try gradients(.float64, .contiguous)
+        for (actual, expected) in zip(try gradients(.float32, .channelsLast), exact) {
+            expectClose(actual, expected, ofLargest: 5e-5, "\(shape) to \(outputs)")
+        }
+    }
+
     /// Under a watch nothing is fused, so that the layer that is named is the one.
     @Test func aWatchFindsTheLayerInsideWhatIsFused() throws {
         let store = ParameterStore(.initialized(RandomGenerator(seed: 1)))
