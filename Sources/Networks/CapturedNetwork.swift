@@ -7,7 +7,7 @@ import Tensors
 ///
 /// A recording is good for inputs of one shape and element type: it is made when such inputs come for the
 /// second time in a row, and replayed for as long as they come. Whatever a recording cannot stand for runs
-/// plainly: other shapes, training, a watch over layers, control. Pictures are laid out with channels
+/// plainly: other shapes, training, a watch over layers, control, reused deep features. Pictures are laid out with channels
 /// innermost either way.
 public final class CapturedNetwork: NoiseNetwork {
     /// Records what a body does; `replay` does it again and fills the tensor that the body gave.
@@ -34,7 +34,8 @@ public final class CapturedNetwork: NoiseNetwork {
     ) -> Tensor {
         let inputs = Inputs(x: x.contiguous(.channelsLast), time: time, conditions: conditions)
         let isPlain =
-            hasGivenUp || dropout != nil || conditions.control != nil || isRecordingGradients
+            hasGivenUp || dropout != nil || conditions.control != nil
+            || conditions.deepFeatures != nil || isRecordingGradients
             || LayerWatch.isWatching || inputs.tensors.contains { $0?.failure != nil }
         if isPlain { return inputs.passed(through: network, dropout) }
         let kind = inputs.tensors.map(Kind.init)
