@@ -99,14 +99,10 @@ public struct Convolution2D {
         _ residual: Tensor?
     ) -> Tensor {
         let (outputs, told) = (weights.shape[0], told?.expanded(toRows: x.shape[0]))
-        if x.isForWinograd(outputs: outputs) {
-            return x.convolved(
-                byWinograd: weights.packed(.winograd), bias: bias, outputs: outputs, norm: norm, silu: silu,
-                told: told, residual: residual)
-        }
+        let byWinograd = x.isForWinograd(outputs: outputs)
         return x.convolved(
-            packed: weights.packed(.convolution), bias: bias, outputs: outputs, norm: norm, silu: silu,
-            told: told, residual: residual)
+            packed: weights.packed(byWinograd ? .winograd : .convolution), byWinograd: byWinograd, bias: bias,
+            outputs: outputs, norm: norm, silu: silu, told: told, residual: residual)
     }
 
     private func convolved(_ x: Tensor) -> Tensor {

@@ -70,7 +70,7 @@ extension Tensor {
     /// Weights `[outputs, inputs, 3, 3]`, inputs even in number, as `convolved(packed:)` wants them.
     package func packedConvolution() -> Tensor { packConvolution(.tensor(self)) }
 
-    /// Weights as `convolved(byWinograd:)` wants them: four times as many numbers.
+    /// The same for Winograd's way: four times as many numbers.
     package func packedForWinograd() -> Tensor { packWinograd(.tensor(self), .bool(false)) }
 
     /// The weights that were packed.
@@ -85,21 +85,13 @@ extension Tensor {
     ///   - norm: a and b, `[2, batch, inputs]` in float32.
     ///   - told: `[batch, outputs]`
     ///   - residual: `[batch, outputs, height, width]`
+    ///   - byWinograd: whether the weights are packed for Winograd's way, which takes a third of the products.
     package func convolved(
-        packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool, told: Tensor?,
+        packed: Tensor, byWinograd: Bool, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool,
+        told: Tensor?,
         residual: Tensor?
     ) -> Tensor {
-        convolutionLayer(
-            .tensor(self), .tensor(packed), .optional(bias), .int(outputs), .optional(norm), .bool(silu),
-            .optional(told?.contiguous()), .optional(residual))
-    }
-
-    /// The same in float32 by a third of the products.
-    package func convolved(
-        byWinograd packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool, told: Tensor?,
-        residual: Tensor?
-    ) -> Tensor {
-        winogradLayer(
+        (byWinograd ? winogradLayer : convolutionLayer)(
             .tensor(self), .tensor(packed), .optional(bias), .int(outputs), .optional(norm), .bool(silu),
             .optional(told?.contiguous()), .optional(residual))
     }
@@ -112,9 +104,9 @@ extension Tensor {
     /// Whether Winograd's way pays: in float32, where transformed weights are small beside the picture. The batch does
     /// not matter, so that a picture of a batch is that picture alone.
     package func isForWinograd(outputs: Int) -> Bool {
-        guard elementType == .float32 else { return false }
-        let shape = shape
-        return Swift.min(shape[1], outputs) >= 16 && shape[1] * outputs <= 2048 * shape[2] * shape[3]
+        guard let pointer = handle.pointer else { return false }
+        defer { withExtendedLifetime(handle) {} }
+        return ct_winograd_pays(pointer, Int64(outputs))
     }
 
     // MARK: Norms

@@ -173,6 +173,8 @@ CTStatus ct_device_count(int32_t device_type, int32_t *_Nonnull count);
 CTStatus ct_synchronize(int32_t device_type);
 /// Whether this processor has what the kernels `langevin::…` for an element type need.
 bool ct_has_kernels(int32_t element_type);
+/// Whether a convolution of kernel 3 of a picture `[batch, channels, height, width]` is faster by Winograd's way.
+bool ct_winograd_pays(const CTTensor *_Nonnull x, int64_t outputs);
 /// Bytes of resident memory of this process, and the most it has had. 0 where unknown.
 int64_t ct_resident_bytes(void);
 int64_t ct_peak_resident_bytes(void);

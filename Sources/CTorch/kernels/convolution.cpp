@@ -5,7 +5,7 @@
 // zeros first; a norm and a non-linearity before the convolution are applied in that copy and cost no pass over memory.
 #include "kernels.hpp"
 #include "parallel.hpp"
-#include "products.hpp"
+#include "pictures.hpp"
 
 #if CT_KERNELS
 CT_VECTORS_BEGIN
@@ -38,8 +38,7 @@ struct Convolution {
         const float *a = factors + picture * inputs, *b = shifts + picture * inputs;
         for (int64_t c = 0; c < inputs; c += lanes) {
             const Mask m = first(inputs - c);
-            const Vector v = fma(load(from + c, m), load(a + c, m), load(b + c, m));
-            store(to + c, activates ? silu(v) : v, m);
+            store(to + c, normed(load(from + c, m), load(a + c, m), load(b + c, m), activates), m);
         }
     }
 
@@ -117,9 +116,7 @@ struct Convolution {
         const int64_t fitting = (1 << 20) / (inputs * static_cast<int64_t>(sizeof(T)) * pixels);
         const int64_t units = (lineCount() + linesAtOnce() - 1) / linesAtOnce() * across();
         const int64_t chunk = std::clamp<int64_t>(fitting, 1, 8);
-        const int64_t chunks = (units + chunk - 1) / chunk, wanted = 4 * thread_count();
-        const int64_t parts =
-            std::min(blocks(outputs), batch * chunks < wanted ? (wanted + batch * chunks - 1) / (batch * chunks) : 1);
+        const int64_t chunks = (units + chunk - 1) / chunk, parts = partsOfTask(batch * chunks, outputs);
         const int64_t share = (blocks(outputs) + parts - 1) / parts;
         parallel(parts * batch * chunks, [&](int64_t task) {
             const int64_t picture = task / chunks % batch, part = task / (chunks * batch);
@@ -193,25 +190,9 @@ at::Tensor unpack_convolution(const at::Tensor &packed, int64_t outputs, int64_t
 
 at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
                        const Optional &norm, bool silu, const Optional &addend, const Optional &residual) {
-    const auto own = x.contiguous(at::MemoryFormat::ChannelsLast);
-    const auto added = residual.has_value() ? Optional(residual->contiguous(at::MemoryFormat::ChannelsLast)) : residual;
-    return typed(own, [&](auto element) {
+    return typed(x, [&](auto element) {
         using T = decltype(element);
-        Convolution<T> layer{elements<T>(own), elements<T>(packed), elements<T>(bias),
-                             elements<T>(addend), elements<T>(added)};
-        layer.batch = own.size(0);
-        layer.inputs = own.size(1);
-        layer.height = own.size(2);
-        layer.width = own.size(3);
-        layer.outputs = outputs;
-        layer.factors = elements<float>(norm);
-        layer.shifts = norm.has_value() ? layer.factors + layer.batch * layer.inputs : nullptr;
-        layer.activates = silu;
-        auto y = at::empty({layer.batch, outputs, layer.height, layer.width},
-                           own.options().memory_format(at::MemoryFormat::ChannelsLast));
-        layer.y = y.template mutable_data_ptr<T>();
-        layer.run();
-        return y;
+        return convolve<Convolution<T>, T>(x, packed, bias, outputs, norm, silu, addend, residual);
     });
 }
 

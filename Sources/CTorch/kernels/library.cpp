@@ -88,7 +88,8 @@ template <auto formula, typename Schema, typename... Arguments>
 at::Tensor recorded(const char *name, const Arguments &...arguments) {
     if (at::GradMode::is_enabled()) return formula(arguments...);
     at::AutoDispatchBelowADInplaceOrView below;
-    return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Schema>().call(arguments...);
+    static const auto operation = c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Schema>();
+    return operation.call(arguments...);
 }
 
 #if CT_KERNELS
@@ -203,6 +204,14 @@ at::Tensor gated_add_recorded(const at::Tensor &x, const at::Tensor &gate, const
 
 }  // namespace
 }  // namespace ct
+
+extern "C" bool ct_winograd_pays(const CTTensor *x, int64_t outputs) {
+#if CT_KERNELS
+    return ct::winograd_pays(ct::borrow(x), outputs);
+#else
+    return false;
+#endif
+}
 
 extern "C" bool ct_has_kernels(int32_t element_type) {
     return ct::has_kernels(static_cast<at::ScalarType>(element_type));

@@ -79,9 +79,9 @@ struct LinearLayer {
         // each with its part of the weights.
         const int64_t fitting = (5 << 18) / (inputs * static_cast<int64_t>(sizeof(T)));
         const int64_t most = std::clamp(fitting / rowsAtOnce * rowsAtOnce, rowsAtOnce, 8 * rowsAtOnce);
-        const int64_t rowTasks = (rows + most - 1) / most, wanted = 4 * thread_count();
-        const int64_t chunk = rounded((rows + rowTasks - 1) / std::max<int64_t>(1, rowTasks), rowsAtOnce);
-        const int64_t parts = std::min(blocks(outputs), rowTasks < wanted ? (wanted + rowTasks - 1) / rowTasks : 1);
+        const int64_t rowTasks = (rows + most - 1) / most;
+        const int64_t chunk = rounded((rows + rowTasks - 1) / rowTasks, rowsAtOnce);
+        const int64_t parts = partsOfTask(rowTasks, outputs);
         const int64_t share = (blocks(outputs) + parts - 1) / parts;
         parallel(rowTasks * parts, [&](int64_t task) {
             const int64_t from = task / parts * chunk, to = std::min(rows, from + chunk);
@@ -162,7 +162,7 @@ at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, const Optional 
         sizes.back() = layer.width();
         auto y = at::empty(sizes, own.options());
         layer.y = y.template mutable_data_ptr<T>();
-        layer.run();
+        if (y.numel() > 0) layer.run();
         return y;
     });
 }

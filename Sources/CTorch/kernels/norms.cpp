@@ -160,8 +160,8 @@ at::Tensor scale_channels(const at::Tensor &own, const at::Tensor &factors, bool
                 for (int64_t c = 0; c < channels; c += lanes) {
                     const Mask m = first(channels - c);
                     const int64_t told = picture * channels + c;
-                    const Vector v = fma(load(from + place + c, m), load(a + told, m), load(b + told, m));
-                    store(to + place + c, activates ? silu(v) : v, m);
+                    const Vector v = load(from + place + c, m);
+                    store(to + place + c, normed(v, load(a + told, m), load(b + told, m), activates), m);
                 }
             }
         });

@@ -3,6 +3,7 @@
 #pragma once
 #include <ATen/native/CPUBlas.h>
 
+#include "parallel.hpp"
 #include "vectors.hpp"
 
 namespace ct {
@@ -19,6 +20,12 @@ constexpr int64_t depthAtOnce = 1920;
 
 constexpr int64_t rounded(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }
 constexpr int64_t blocks(int64_t outputs) { return (outputs + columns - 1) / columns; }
+
+/// Into how many parts tasks are cut along the blocks of weights, so that every thread has several.
+inline int64_t partsOfTask(int64_t tasks, int64_t outputs) {
+    const int64_t wanted = 4 * thread_count();
+    return std::min(blocks(outputs), tasks < wanted ? (wanted + tasks - 1) / tasks : 1);
+}
 
 /// Where a weight is in a packed matrix of `width` columns.
 template <typename T>

@@ -85,6 +85,12 @@ inline Vector sigmoid(Vector x) { return reciprocal(all(1) + exp(_mm512_min_ps(a
 
 inline Vector silu(Vector x) { return x * sigmoid(x); }
 
+/// silu(a·x + b), or without SiLU.
+inline Vector normed(Vector x, Vector a, Vector b, bool activates) {
+    const Vector v = fma(x, a, b);
+    return activates ? silu(v) : v;
+}
+
 /// erf to 1.5e-7. Source: Abramowitz and Stegun 1964, formula 7.1.26.
 inline Vector erf(Vector x) {
     // Beyond 9 nothing changes, and the square of an infinity is no use.

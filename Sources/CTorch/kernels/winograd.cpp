@@ -3,11 +3,9 @@
 // there are 36 products of matrices. It is exact but for rounding, some ten times that of the plain way: 1e-6 of the
 // largest.
 // Source: Lavin and Gray 2016 (arXiv:1509.09308), sections 4.1 to 4.3.
-#include <vector>
-
 #include "kernels.hpp"
 #include "parallel.hpp"
-#include "products.hpp"
+#include "pictures.hpp"
 
 #if CT_KERNELS
 CT_VECTORS_BEGIN
@@ -20,7 +18,7 @@ constexpr int64_t given = 4, read = 6, points = read * read;
 constexpr int64_t tilesAtOnce = 512;
 
 /// Bᵀ·d for six vectors.
-inline void forward(const Vector d[6], Vector v[6]) {
+inline void forward(const Vector *d, Vector *v) {
     const Vector even = fma(all(-4), d[2], d[4]), odd = fma(all(-4), d[1], d[3]);
     const Vector near = d[4] - d[2], far = all(2) * (d[3] - d[1]);
     v[0] = fma(all(4), d[0], fma(all(-5), d[2], d[4]));
@@ -32,7 +30,7 @@ inline void forward(const Vector d[6], Vector v[6]) {
 }
 
 /// Aᵀ·m for six vectors.
-inline void backward(const Vector m[6], Vector y[4]) {
+inline void backward(const Vector *m, Vector *y) {
     const Vector s1 = m[1] + m[2], d1 = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4];
     y[0] = m[0] + s1 + s2;
     y[1] = fma(all(2), d2, d1);
@@ -41,7 +39,7 @@ inline void backward(const Vector m[6], Vector y[4]) {
 }
 
 /// A·y for four vectors.
-inline void spread(const Vector y[given], Vector z[read]) {
+inline void spread(const Vector *y, Vector *z) {
     const Vector even = y[0] + y[2], odd = y[1] + y[3];
     const Vector far = fma(all(4), y[2], y[0]), wide = fma(all(8), y[3], all(2) * y[1]);
     z[0] = y[0];
@@ -50,6 +48,23 @@ inline void spread(const Vector y[given], Vector z[read]) {
     z[3] = far + wide;
     z[4] = far - wide;
     z[5] = y[3];
+}
+
+/// T·a·Tᵀ for a transform T that is applied to `in` vectors and gives `out`: first down the columns, then along the rows.
+template <int64_t in, int64_t out, void (*transform)(const Vector *, Vector *), typename Get, typename Put>
+__attribute__((always_inline)) inline void bothSides(const Get &get, const Put &put) {
+    Vector half[out][in];
+    for (int64_t column = 0; column < in; column++) {
+        Vector before[in], after[out];
+        for (int64_t row = 0; row < in; row++) before[row] = get(row, column);
+        transform(before, after);
+        for (int64_t row = 0; row < out; row++) half[row][column] = after[row];
+    }
+    for (int64_t row = 0; row < out; row++) {
+        Vector after[out];
+        transform(half[row], after);
+        for (int64_t column = 0; column < out; column++) put(row, column, after[column]);
+    }
 }
 
 struct Winograd {
@@ -76,28 +91,16 @@ struct Winograd {
         const Vector v = load(x + ((tile.picture * height + line) * width + place) * inputs + c, m);
         if (factors == nullptr) return v;
         const int64_t own = tile.picture * inputs + c;
-        const Vector normed = fma(v, load(factors + own, m), load(shifts + own, m));
-        return activates ? silu(normed) : normed;
+        return normed(v, load(factors + own, m), load(shifts + own, m), activates);
     }
 
     /// Bᵀ·d·B of a tile: point p of channel c goes to `to[p·stride + c]`.
     void transformPicture(const Tile &tile, float *to, int64_t stride) const {
         for (int64_t c = 0; c < inputs; c += lanes) {
             const Mask m = first(inputs - c);
-            Vector half[read][read];
-            for (int64_t column = 0; column < read; column++) {
-                Vector d[read], v[read];
-                for (int64_t row = 0; row < read; row++) d[row] = pixel(tile, row, column, c, m);
-                forward(d, v);
-                for (int64_t row = 0; row < read; row++) half[row][column] = v[row];
-            }
-            for (int64_t row = 0; row < read; row++) {
-                Vector v[read];
-                forward(half[row], v);
-                for (int64_t column = 0; column < read; column++) {
-                    store(to + (row * read + column) * stride + c, v[column], m);
-                }
-            }
+            bothSides<read, read, forward>(
+                [&](int64_t row, int64_t column) { return pixel(tile, row, column, c, m); },
+                [&](int64_t row, int64_t column, Vector v) { store(to + (row * read + column) * stride + c, v, m); });
         }
     }
 
@@ -106,25 +109,19 @@ struct Winograd {
         const float *told = addend == nullptr ? nullptr : addend + tile.picture * outputs;
         for (int64_t c = 0; c < outputs; c += lanes) {
             const Mask m = first(outputs - c);
-            Vector half[given][read], added = zero();
+            Vector added = zero();
             if (bias != nullptr) added = load(bias + c, m);
             if (told != nullptr) added = added + load(told + c, m);
-            for (int64_t column = 0; column < read; column++) {
-                Vector sums[read], part[given];
-                for (int64_t row = 0; row < read; row++) sums[row] = load(from + (row * read + column) * stride + c, m);
-                backward(sums, part);
-                for (int64_t row = 0; row < given; row++) half[row][column] = part[row];
-            }
-            for (int64_t row = 0; row < std::min(given, height - tile.top); row++) {
-                Vector line[given];
-                backward(half[row], line);
-                const int64_t start = ((tile.picture * height + tile.top + row) * width + tile.left) * outputs + c;
-                for (int64_t column = 0; column < std::min(given, width - tile.left); column++) {
-                    Vector v = line[column] + added;
-                    if (residual != nullptr) v = v + load(residual + start + column * outputs, m);
-                    store(y + start + column * outputs, v, m);
-                }
-            }
+            bothSides<read, given, backward>(
+                [&](int64_t row, int64_t column) { return load(from + (row * read + column) * stride + c, m); },
+                [&](int64_t row, int64_t column, Vector v) {
+                    const int64_t line = tile.top + row, place = tile.left + column;
+                    if (line >= height || place >= width) return;
+                    const int64_t own = ((tile.picture * height + line) * width + place) * outputs + c;
+                    v = v + added;
+                    if (residual != nullptr) v = v + load(residual + own, m);
+                    store(y + own, v, m);
+                });
         }
     }
 
@@ -132,24 +129,13 @@ struct Winograd {
     void transformGradient(const float *gradient, const Tile &tile, float *to, int64_t stride) const {
         for (int64_t c = 0; c < outputs; c += lanes) {
             const Mask m = first(outputs - c);
-            Vector half[read][given];
-            for (int64_t column = 0; column < given; column++) {
-                Vector d[given], z[read];
-                for (int64_t row = 0; row < given; row++) {
+            bothSides<given, read, spread>(
+                [&](int64_t row, int64_t column) {
                     const int64_t line = tile.top + row, place = tile.left + column;
-                    const int64_t pixel = (tile.picture * height + line) * width + place;
-                    d[row] = line < height && place < width ? load(gradient + pixel * outputs + c, m) : zero();
-                }
-                spread(d, z);
-                for (int64_t row = 0; row < read; row++) half[row][column] = z[row];
-            }
-            for (int64_t row = 0; row < read; row++) {
-                Vector z[read];
-                spread(half[row], z);
-                for (int64_t column = 0; column < read; column++) {
-                    store(to + (row * read + column) * stride + c, z[column], m);
-                }
-            }
+                    const int64_t own = ((tile.picture * height + line) * width + place) * outputs + c;
+                    return line < height && place < width ? load(gradient + own, m) : zero();
+                },
+                [&](int64_t row, int64_t column, Vector v) { store(to + (row * read + column) * stride + c, v, m); });
         }
     }
 
@@ -216,7 +202,7 @@ struct Winograd {
 };
 
 /// G·g for three vectors.
-inline void stretch(const Vector g[3], Vector u[read]) {
+inline void stretch(const Vector *g, Vector *u) {
     const Vector ends = g[0] + g[2], far = fma(all(4), g[2], g[0]);
     u[0] = g[0] * all(1.f / 4);
     u[1] = (ends + g[1]) * all(-1.f / 6);
@@ -239,21 +225,12 @@ void pack(const float *from, float *to, int64_t outputs, int64_t inputs, bool is
                 for (int64_t tap = 0; tap < 9; tap++) own[isBackward ? 8 - tap : tap][c] = kernel[tap];
             }
             for (int64_t c = 0; c < columns; c += lanes) {
-                Vector half[read][3];
-                for (int64_t column = 0; column < 3; column++) {
-                    const Vector g[3] = {load(own[column] + c), load(own[3 + column] + c), load(own[6 + column] + c)};
-                    Vector u[read];
-                    stretch(g, u);
-                    for (int64_t row = 0; row < read; row++) half[row][column] = u[row];
-                }
-                for (int64_t row = 0; row < read; row++) {
-                    Vector u[read];
-                    stretch(half[row], u);
-                    for (int64_t column = 0; column < read; column++) {
+                bothSides<3, read, stretch>(
+                    [&](int64_t row, int64_t column) { return load(own[row * 3 + column] + c); },
+                    [&](int64_t row, int64_t column, Vector v) {
                         const int64_t point = row * read + column;
-                        store(to + ((point * blocks(outputs) + block) * inputs + input) * columns + c, u[column]);
-                    }
-                }
+                        store(to + ((point * blocks(outputs) + block) * inputs + input) * columns + c, v);
+                    });
             }
         }
     });
@@ -271,8 +248,13 @@ at::Tensor pack_winograd(const at::Tensor &weight, bool isBackward) {
 
 at::Tensor winograd_weight_gradient(const at::Tensor &x, const at::Tensor &gradient) {
     const int64_t inputs = x.size(1), outputs = gradient.size(1);
-    const Winograd layer{elements<float>(x), nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, false,
-                         x.size(0), x.size(2), x.size(3), inputs, outputs};
+    Winograd layer{};
+    layer.x = elements<float>(x);
+    layer.batch = x.size(0);
+    layer.inputs = inputs;
+    layer.height = x.size(2);
+    layer.width = x.size(3);
+    layer.outputs = outputs;
     const auto total = layer.weightGradient(elements<float>(gradient));
     // Gᵀ·dU·G, the two products with G as one.
     const auto transform = at::tensor({1. / 4, 0., 0., -1. / 6, -1. / 6, -1. / 6, -1. / 6, 1. / 6, -1. / 6,
@@ -291,16 +273,7 @@ bool winograd_pays(const at::Tensor &x, int64_t outputs) {
 
 at::Tensor winograd(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
                     const Optional &norm, bool silu, const Optional &addend, const Optional &residual) {
-    const auto own = x.contiguous(at::MemoryFormat::ChannelsLast);
-    const auto added = residual.has_value() ? Optional(residual->contiguous(at::MemoryFormat::ChannelsLast)) : residual;
-    auto y = at::empty({own.size(0), outputs, own.size(2), own.size(3)},
-                       own.options().memory_format(at::MemoryFormat::ChannelsLast));
-    const float *factors = elements<float>(norm);
-    Winograd{elements<float>(own), elements<float>(packed), elements<float>(bias), elements<float>(addend),
-             elements<float>(added), factors, factors == nullptr ? nullptr : factors + own.size(0) * own.size(1),
-             y.mutable_data_ptr<float>(), silu, own.size(0), own.size(2), own.size(3), own.size(1), outputs}
-        .run();
-    return y;
+    return convolve<Winograd, float>(x, packed, bias, outputs, norm, silu, addend, residual);
 }
 
 }  // namespace ct
