@@ -65,7 +65,7 @@ public final class AdamW {
     /// - Throws: `TensorError` where a gradient carries an error.
     public func step(learningRate: Double) throws {
         steps = steps + 1
-        try move(parameters.map(\.gradient), learningRate: learningRate)
+        try move(learningRate: learningRate)
     }
 
     /// Moves every parameter that has a gradient, unless some gradient is not finite: then nothing moves and
@@ -77,26 +77,25 @@ public final class AdamW {
     /// - Returns: the length of the gradients as they were, a scalar; it is not finite where nothing moved.
     /// - Throws: `TensorError` where a gradient carries an error.
     public func step(learningRate: Double, clippingTo limit: Double) throws -> Tensor {
-        let gradients = parameters.map(\.gradient)
-        let norm = ManyTensors.norm(gradients.compactMap { $0 })
+        let norm = gradientNorm()
         let isFinite = norm.isFinite().to(.float32)
         // The kernel divides by it.
         let scale = limit > 0 ? ((norm + 1e-6) / limit).clamped(from: 1).to(.float32) : nil
         if waitsForGradient {
             guard try isFinite.item() == 1 else { return norm }
-            if let scale { try ManyTensors.multiply(gradients.compactMap { $0 }, by: 1 / scale.item()) }
-            steps = steps + 1
-            try move(gradients, learningRate: learningRate)
+            if let scale { try scaleGradients(by: 1 / scale.item()) }
+            try step(learningRate: learningRate)
         } else {
             steps = steps + isFinite
-            try move(gradients, learningRate: learningRate, scale: scale, isSkipped: 1 - isFinite)
+            try move(learningRate: learningRate, scale: scale, isSkipped: 1 - isFinite)
         }
         return norm
     }
 
     private func move(
-        _ gradients: [Tensor?], learningRate: Double, scale: Tensor? = nil, isSkipped: Tensor? = nil
+        learningRate: Double, scale: Tensor? = nil, isSkipped: Tensor? = nil
     ) throws {
+        let gradients = parameters.map(\.gradient)
         let moving = parameters.indices.filter { gradients[$0] != nil }
         try ManyTensors.adamW(
             parameters: moving.map { parameters[$0] }, gradients: moving.map { gradients[$0]! },

@@ -25,6 +25,15 @@ public struct SelfAttention {
     /// `[batch, tokens, width]`, the shape stays.
     public func callAsFunction(_ tokens: Tensor) -> Tensor { self(tokens, adding: nil) }
 
+    /// picture + attention among the pixels of `normed`: `[batch, width, height, columns]` each, the shape stays.
+    package func amongPixels(of normed: Tensor, adding picture: Tensor) -> Tensor {
+        // Where channels lie innermost, all of these are views.
+        func tokens(_ x: Tensor) -> Tensor { x.flattened(from: 2).transposed(1, 2) }
+        let shape = picture.shape
+        return self(tokens(normed), adding: tokens(picture))
+            .reshaped([shape[0], shape[2], shape[3], shape[1]]).permuted(0, 3, 1, 2)
+    }
+
     /// residual + gate · attention(tokens).
     /// - Parameters:
     ///   - tokens: `[batch, tokens, width]`, the shape stays.

@@ -25,11 +25,7 @@ struct PictureAttention {
 
     /// `[batch, channels, height, width]`, the shape stays.
     func callAsFunction(_ x: Tensor) -> Tensor {
-        let shape = x.shape
-        // Where channels lie innermost, all of these are views.
-        func tokens(_ x: Tensor) -> Tensor { x.flattened(from: 2).transposed(1, 2) }
-        let sum = attention(tokens(norm?(x) ?? x), adding: tokens(x))
-            .reshaped([shape[0], shape[2], shape[3], shape[1]]).permuted(0, 3, 1, 2)
+        let sum = attention.amongPixels(of: norm?(x) ?? x, adding: x)
         return outputScale == 1 ? sum : sum / outputScale
     }
 }

@@ -100,11 +100,7 @@ struct CoderAttention {
 
     /// `[batch, channels, height, width]`, the shape stays.
     func callAsFunction(_ x: Tensor, code: Tensor?) -> Tensor {
-        let shape = x.shape
-        func tokens(_ x: Tensor) -> Tensor { x.flattened(from: 2).transposed(1, 2) }
-        return attention(tokens(norm(x, code: code)), adding: tokens(x)).reshaped([
-            shape[0], shape[2], shape[3], shape[1],
-        ]).permuted(0, 3, 1, 2)
+        attention.amongPixels(of: norm(x, code: code), adding: x)
     }
 }
 

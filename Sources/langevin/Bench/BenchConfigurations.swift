@@ -1,25 +1,11 @@
+import Checkpoints
+import Layers
 import Networks
 
-extension UNet2DConditionConfiguration {
-    /// The U-Net of Stable Diffusion 1.5.
-    static var stableDiffusion: UNet2DConditionConfiguration {
-        var configuration = UNet2DConditionConfiguration()
-        configuration.sampleSize = .square(64)
-        configuration.crossAttentionDim = .same(768)
-        return configuration
-    }
-}
-
-extension AutoencoderKLConfiguration {
-    /// The autoencoder of Stable Diffusion.
-    static var stableDiffusion: AutoencoderKLConfiguration {
-        var configuration = AutoencoderKLConfiguration()
-        configuration.coder.blockOutChannels = [128, 256, 512, 512]
-        configuration.coder.downBlockTypes = Array(repeating: .plain, count: 4)
-        configuration.coder.upBlockTypes = Array(repeating: .plain, count: 4)
-        configuration.coder.layersPerBlock = 2
-        configuration.coder.sampleSize = .square(512)
-        return configuration
+extension ConfiguredNetwork {
+    /// The network's configuration in Stable Diffusion 1.5.
+    static func stableDiffusion(_ component: ModelComponent) throws -> Configuration {
+        try configuration(CheckpointFamily.stableDiffusion1.configurations(TensorDictionary([:]))[component]!)
     }
 }
 

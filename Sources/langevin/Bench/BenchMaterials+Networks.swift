@@ -6,7 +6,7 @@ import Tensors
 /// Networks, once through. Sizes of inputs are those that the configuration names.
 extension BenchMaterials {
     func textUNet() throws -> BenchWork.Repetition {
-        let (network, _): (UNet2DCondition, _) = try network(.stableDiffusion)
+        let (network, _): (UNet2DCondition, _) = try network(UNet2DCondition.stableDiffusion(.unet))
         let configuration = network.configuration
         guard !configuration.isConditional, configuration.additionEmbedType == nil,
             case .same(let width) = configuration.crossAttentionDim
@@ -30,7 +30,7 @@ extension BenchMaterials {
     }
 
     func decoder() throws -> BenchWork.Repetition {
-        let (network, _): (AutoencoderKL, _) = try network(.stableDiffusion)
+        let (network, _): (AutoencoderKL, _) = try network(AutoencoderKL.stableDiffusion(.vae))
         let coder = network.configuration.coder
         let (height, width) = (
             coder.sampleSize.height / coder.pixelsPerLatent, coder.sampleSize.width / coder.pixelsPerLatent
