@@ -164,6 +164,22 @@ import Testing
         }
     }
 
+    /// A batch of nothing gives a batch of nothing.
+    @Test(arguments: types) func emptyBatchesStayEmpty(type: ElementType) throws {
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 1)), elementType: type)
+        let (linear, convolution) = try store.build {
+            (
+                Linear(inputs: 4, outputs: 8, $0["linear"]),
+                Convolution2D(inputs: 4, outputs: 6, kernel: 3, padding: 1, $0["convolution"])
+            )
+        }
+        let (rows, pictures) = inference {
+            (linear(.zeros([0, 4], type)), convolution(.zeros([0, 4, 8, 8], type)))
+        }
+        #expect(rows.failure == nil && rows.shape == [0, 8])
+        #expect(pictures.failure == nil && pictures.shape == [0, 6, 8, 8])
+    }
+
     // MARK: What prepared weights are
 
     @Test(arguments: types) func packedWeightsAreUnpackedBitForBit(type: ElementType) throws {

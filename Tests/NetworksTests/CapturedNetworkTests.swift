@@ -65,6 +65,19 @@ import Testing
         #expect(fake.recordings == 0 && fake.plainCalls == 9)
     }
 
+    /// A recording knows nothing of what was kept from the call before.
+    @Test func reusedDeepFeaturesRunPlainly() {
+        let fake = Fake()
+        var conditions = Conditions()
+        conditions.deepFeatures = DeepFeatures(every: 2)
+        inference {
+            for _ in 0..<4 {
+                _ = fake.network(.ones([1, 3, 4, 4]), time: .ones([1]), conditions, dropout: nil)
+            }
+        }
+        #expect(fake.recordings == 0 && fake.plainCalls == 4)
+    }
+
     @Test func aRecordingOutlivesTheScopeThatMadeIt() throws {
         let fake = Fake()
         inference { for _ in 0..<2 { _ = fake.answer(1, batch: 1) } }

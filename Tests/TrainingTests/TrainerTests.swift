@@ -18,17 +18,7 @@ import Training
         let yaml = """
             data: {kind: digits, path: \(fixturePath("../../data/digits/digits.csv.gz")), split: all}
             model:
-              kind: unet2d
-              class_conditional: true
-              in_channels: 1
-              out_channels: 1
-              block_out_channels: [8, 8]
-              layers_per_block: 1
-              norm_num_groups: 4
-              attention_head_dim: 4
-              dropout: 0.1
-              down_block_types: [DownBlock2D, AttnDownBlock2D]
-              up_block_types: [AttnUpBlock2D, UpBlock2D]
+              \(smallUNet)
             diffusion: {train_steps: 50}
             training:
               {steps: 10, batch_size: 8, warmup_steps: 3, checkpoint_every: 0, sample_every: 0, log_every: 3,

@@ -13,19 +13,6 @@ import Training
 
     init() throws { folder = try TemporaryFolder() }
 
-    private static let unet = """
-        kind: unet2d
-          class_conditional: true
-          in_channels: 1
-          out_channels: 1
-          block_out_channels: [8, 8]
-          layers_per_block: 1
-          norm_num_groups: 4
-          attention_head_dim: 4
-          dropout: 0.1
-          down_block_types: [DownBlock2D, AttnDownBlock2D]
-          up_block_types: [AttnUpBlock2D, UpBlock2D]
-        """
     private static let annotated = """
         kind: annotated
           dim: 8
@@ -35,7 +22,7 @@ import Training
 
     /// A trainer of six steps that has run, its folder and its metrics.
     private func run(
-        _ changes: [String], model: String = unet, readsEveryStep: Bool = true
+        _ changes: [String], model: String = smallUNet, readsEveryStep: Bool = true
     ) throws -> (trainer: Trainer, path: String, metrics: [[String: Double]]) {
         let yaml = """
             data: {kind: digits, path: \(fixturePath("../../data/digits/digits.csv.gz")), split: all, flip: true}
@@ -80,7 +67,7 @@ import Training
         try expectSame(plain, ahead)
     }
 
-    @Test(arguments: [unet, annotated], ["float32", "bfloat16"])
+    @Test(arguments: [smallUNet, annotated], ["float32", "bfloat16"])
     func activationsComputedAgainChangeTheLastBitsAtMost(model: String, precision: String) throws {
         let changes = ["training.precision=\(precision)", "training.gradient_accumulation=2"]
         let metrics = try run(changes, model: model).metrics
