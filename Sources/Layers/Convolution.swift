@@ -30,7 +30,7 @@ public struct Convolution2D {
         self.padding = padding
         self.groups = groups
         name = weights.path
-        let isPrepared = weights.isPrepared && PreparedWeights.canPack(weight.shape)
+        let isPrepared = weights.isPrepared && PreparedWeights.canPack(weight.shape, weight.elementType)
         switch (kernel, stride, padding, groups) {
         case (3, 1, 1, 1) where isPrepared: self.kernel = .around(PreparedWeights(weight))
         case (1, 1, 0, 1) where isPrepared:
@@ -59,7 +59,11 @@ public struct Convolution2D {
                 packed: weights.packed(.matrix(isGated: false)), bias: bias, outputs: weights.shape[0],
                 then: .nothing, residual: residual.map(rows), gate: nil
             ).permuted(0, 3, 1, 2)
-        default: return sum(watched(convolved(x), name), told, residual)
+        default:
+            // A convolution of a picture that lies otherwise gives one: turned around here once, and not by every
+            // kernel that reads it.
+            let y = watched(convolved(x), name)
+            return sum(kernelsServe(y) ? y.contiguous(.channelsLast) : y, told, residual)
         }
     }
 

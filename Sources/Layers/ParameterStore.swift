@@ -123,7 +123,7 @@ public final class ParameterStore {
     func matrix(_ name: String, _ shape: Shape, _ initializer: Initializer, as type: ElementType?) -> Matrix {
         guard matrices == .int8 else {
             let tensor = parameter(name, shape, initializer, as: type)
-            let isPrepared = isPrepared(as: type) && PreparedWeights.canPack(shape)
+            let isPrepared = isPrepared(as: type) && PreparedWeights.canPack(shape, type ?? elementType)
             return isPrepared ? .prepared(PreparedWeights(tensor)) : .plain(tensor)
         }
         let type = type ?? elementType

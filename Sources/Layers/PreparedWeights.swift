@@ -30,8 +30,10 @@ package final class PreparedWeights: Sendable {
         kept = Mutex(.plain(weights))
     }
 
-    /// Whether weights of a shape can be packed at all: kernels take inputs in pairs.
-    static func canPack(_ shape: Shape) -> Bool { shape[1] % 2 == 0 && shape.elementCount > 0 }
+    /// Whether weights of a shape can be packed at all: kernels take inputs in bfloat16 in pairs.
+    static func canPack(_ shape: Shape, _ type: ElementType) -> Bool {
+        (type == .float32 || shape[1] % 2 == 0) && shape.elementCount > 0
+    }
 
     /// The weights as they came; those that were packed are unpacked again.
     var plain: Tensor { kept.withLock { Self.plain($0, shape) } }

@@ -46,7 +46,7 @@ package enum Kernels {
 extension Tensor {
     // MARK: Linear layers
 
-    /// A matrix `[outputs, inputs]`, its inputs even in number, as `linear(packed:)` wants it.
+    /// A matrix `[outputs, inputs]`, its inputs even in number in bfloat16, as `linear(packed:)` wants it.
     package func packedMatrix(isGated: Bool) -> Tensor { packMatrix(.tensor(self), .bool(isGated)) }
 
     /// The matrix that was packed.
@@ -67,7 +67,7 @@ extension Tensor {
 
     // MARK: Convolutions
 
-    /// Weights `[outputs, inputs, 3, 3]`, inputs even in number, as `convolved(packed:)` wants them.
+    /// Weights `[outputs, inputs, 3, 3]`, inputs even in number in bfloat16, as `convolved(packed:)` wants them.
     package func packedConvolution() -> Tensor { packConvolution(.tensor(self)) }
 
     /// The same for Winograd's way: four times as many numbers.

@@ -2,7 +2,6 @@
 // a time, the sums so far rescaled where a larger score turns up.
 // Source: Milakov and Gimelshein 2018 (arXiv:1805.02867), algorithm 3; Dao et al. 2022 (arXiv:2205.14135), algorithm 1.
 #include <cmath>
-#include <vector>
 
 #include "kernels.hpp"
 #include "parallel.hpp"
@@ -77,17 +76,17 @@ struct Attention {
         }
     }
 
-    /// What one thread needs beside the keys and values.
+    /// What one task needs beside the keys and values.
     struct Scratch {
-        std::vector<float> scores, sums, totals, largest;
-        std::vector<T> weights;
+        Buffer<float> scores, sums, totals, largest;
+        Buffer<T> weights;
 
-        explicit Scratch(int64_t width)
-            : scores(queriesAtOnce * keysAtOnce),
-              sums(queriesAtOnce * width),
-              totals(queriesAtOnce),
-              largest(queriesAtOnce),
-              weights(isBrain<T> ? queriesAtOnce * keysAtOnce : 0) {}
+        Scratch(int64_t queries, int64_t keys, int64_t size)
+            : scores(queries * keys),
+              sums(queries * size),
+              totals(queries),
+              largest(queries),
+              weights(isBrain<T> ? queries * keys : 0) {}
     };
 
     static float largestOf(const float *row, int64_t count) {
@@ -103,7 +102,7 @@ struct Attention {
     /// Scores of one query become weights 2^(factor·score − largest); what was summed before is rescaled.
     void weigh(float *row, T *weights, int64_t seen, int64_t count, int64_t i, bool isFirst, Scratch &scratch) const {
         if (seen < count) store(row + count - lanes, all(unseen), static_cast<Mask>(~first(seen - count + lanes)));
-        const float before = scratch.largest[i], now = std::max(before, largestOf(row, count) * factor);
+        const float before = scratch.largest.data[i], now = std::max(before, largestOf(row, count) * factor);
         Vector added = zero();
         for (int64_t j = 0; j < count; j += lanes) {
             const Vector weight =
@@ -112,29 +111,29 @@ struct Attention {
             store(weights + j, weight);
         }
         const float total = _mm512_reduce_add_ps(added);
-        scratch.largest[i] = now;
+        scratch.largest.data[i] = now;
         if (isFirst) {
-            scratch.totals[i] = total;
+            scratch.totals.data[i] = total;
             return;
         }
         const float kept = std::exp2(before - now);
-        scratch.totals[i] = scratch.totals[i] * kept + total;
+        scratch.totals.data[i] = scratch.totals.data[i] * kept + total;
         if (kept == 1) return;
-        float *sums = scratch.sums.data() + i * paddedSize();
+        float *sums = scratch.sums.data + i * paddedSize();
         for (int64_t c = 0; c < paddedSize(); c += lanes) store(sums + c, load(sums + c) * all(kept));
     }
 
     void attend(int64_t batch, int64_t head, int64_t start, const T *ownKeys, const T *ownValues,
                 Scratch &scratch) const {
         const int64_t count = std::min(queriesAtOnce, queries - start), width = paddedSize();
-        float *scores = scratch.scores.data(), *sums = scratch.sums.data();
-        std::fill(scratch.largest.begin(), scratch.largest.end(), unseen);
+        float *scores = scratch.scores.data, *sums = scratch.sums.data;
+        std::fill(scratch.largest.data, scratch.largest.data + count, unseen);
         const T *own = query.of(batch, head) + start * query.tokenStride;
         for (int64_t from = 0; from < keys; from += keysAtOnce) {
             const int64_t seen = std::min(keysAtOnce, keys - from), padded = rounded(seen, lanes);
             multiply(count, padded, size, own, query.tokenStride, ownKeys + from * (isBrain<T> ? 2 : 1), paddedKeys(),
                      scores, padded, false);
-            T *weights = isBrain<T> ? scratch.weights.data() : reinterpret_cast<T *>(scores);
+            T *weights = isBrain<T> ? scratch.weights.data : reinterpret_cast<T *>(scores);
             for (int64_t i = 0; i < count; i++) {
                 weigh(scores + i * padded, weights + i * padded, seen, padded, i, from == 0, scratch);
             }
@@ -142,7 +141,7 @@ struct Attention {
         }
         for (int64_t i = 0; i < count; i++) {
             T *to = output + (((batch * queries) + start + i) * heads + head) * valueSize;
-            const Vector share = all(1 / scratch.totals[i]);
+            const Vector share = all(1 / scratch.totals.data[i]);
             for (int64_t c = 0; c < valueSize; c += lanes) {
                 store(to + c, load(sums + i * width + c) * share, first(valueSize - c));
             }
@@ -153,8 +152,8 @@ struct Attention {
         const int64_t pairs = batches * heads, steps = (queries + queriesAtOnce - 1) / queriesAtOnce;
         const int64_t tasks = (steps + stepsOfTask - 1) / stepsOfTask;
         const int64_t length = rounded(packedKeys() + packedValues(), 32);
-        auto buffer = at::empty({pairs * length}, at::CppTypeToScalarType<T>::value);
-        T *packed = buffer.template mutable_data_ptr<T>();
+        Buffer<T> buffer(pairs * length);
+        T *packed = buffer.data;
         parallel(pairs, [&](int64_t pair) {
             packKeys(pair / heads, pair % heads, packed + pair * length);
             packValues(pair / heads, pair % heads, packed + pair * length + packedKeys());
@@ -162,7 +161,7 @@ struct Attention {
         parallel(pairs * tasks, [&](int64_t task) {
             const int64_t pair = task / tasks, begin = task % tasks * stepsOfTask;
             const T *ownKeys = packed + pair * length;
-            Scratch scratch(paddedSize());
+            Scratch scratch(std::min(queriesAtOnce, queries), std::min(keysAtOnce, paddedKeys()), paddedSize());
             for (int64_t step = begin; step < std::min(steps, begin + stepsOfTask); step++) {
                 attend(pair / heads, pair % heads, step * queriesAtOnce, ownKeys, ownKeys + packedKeys(), scratch);
             }

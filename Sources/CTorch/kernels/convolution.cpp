@@ -106,8 +106,8 @@ struct Convolution {
     }
 
     void run() const {
-        auto buffer = at::empty({batch * pictureLength() + 2 * inputs}, at::CppTypeToScalarType<T>::value);
-        T *frame = buffer.template mutable_data_ptr<T>();
+        Buffer<T> buffer(batch * pictureLength() + 2 * inputs);
+        T *frame = buffer.data;
         parallel(batch * (height + 2), [&](int64_t task) {
             copyLine(task / (height + 2), task % (height + 2) - 1, frame);
         });

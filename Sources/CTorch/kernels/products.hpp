@@ -58,6 +58,16 @@ const T *elements(const std::optional<at::Tensor> &tensor) {
     return tensor.has_value() ? elements<T>(*tensor) : nullptr;
 }
 
+/// Memory of a kernel's own, with nothing in it yet, that begins with a line of the caches.
+template <typename T>
+struct Buffer {
+    at::Tensor kept;
+    T *data;
+
+    explicit Buffer(int64_t count)
+        : kept(at::empty({count}, at::CppTypeToScalarType<T>::value)), data(kept.mutable_data_ptr<T>()) {}
+};
+
 /// Calls a body with a value of the C++ type of a tensor's elements.
 template <typename Body>
 auto typed(const at::Tensor &x, const Body &body) {

@@ -14,8 +14,12 @@ namespace {
 
 /// Pixels along a side of what a tile gives, and of what it reads.
 constexpr int64_t given = 4, read = 6, points = read * read;
-/// Tiles that go through all three stages together: what lies between stays in the last cache.
+/// Tiles that go through all three stages together, by all threads: what lies between stays in the last cache.
 constexpr int64_t tilesAtOnce = 512;
+/// Tiles that go through all three stages in one task, where weights are small enough to stay in the second cache.
+constexpr int64_t tilesOfTask = 64, weightsOfTask = 320 << 10;
+/// Pixels of a patch with its border, and vectors of channels: so much is copied at once, and stays in the second cache.
+constexpr int64_t pixelsAtOnce = 448, vectorsAtOnce = 8;
 
 /// Bᵀ·d for six vectors.
 inline void forward(const Vector *d, Vector *v) {
@@ -73,83 +77,148 @@ struct Winograd {
     bool activates;
     int64_t batch, height, width, inputs, outputs;
 
+    // MARK: Tiles and patches
+
+    // Pictures are cut into patches of neighbouring tiles, all of one size; those at the edges reach over it.
+
     int64_t tileRows() const { return (height + given - 1) / given; }
     int64_t tileColumns() const { return (width + given - 1) / given; }
-    int64_t tiles() const { return batch * tileRows() * tileColumns(); }
+    /// Patches beside each other, each of at most 16 tiles.
+    int64_t across() const { return (tileColumns() + 15) / 16; }
+    int64_t patchColumns() const { return (tileColumns() + across() - 1) / across(); }
+    int64_t lineLength() const { return patchColumns() * given + 2; }
+    int64_t patchRows() const {
+        return std::clamp<int64_t>((pixelsAtOnce / lineLength() - 2) / given, 1, tileRows());
+    }
+    int64_t lineCount() const { return patchRows() * given + 2; }
+    int64_t down() const { return (tileRows() + patchRows() - 1) / patchRows(); }
+    int64_t patches() const { return batch * down() * across(); }
+    int64_t tilesOfPatch() const { return patchRows() * patchColumns(); }
 
-    struct Tile {
+    /// A square of pixels: its picture, and its upper left corner there.
+    struct Place {
         int64_t picture, top, left;
     };
-    Tile tile(int64_t index) const {
-        const int64_t inPicture = tileRows() * tileColumns();
-        return {index / inPicture, index % inPicture / tileColumns() * given, index % tileColumns() * given};
+    Place patch(int64_t index) const {
+        const int64_t inPicture = down() * across();
+        return {index / inPicture, index % inPicture / across() * patchRows() * given,
+                index % across() * patchColumns() * given};
+    }
+    Place tile(const Place &patch, int64_t index) const {
+        return {patch.picture, patch.top + index / patchColumns() * given,
+                patch.left + index % patchColumns() * given};
     }
 
-    Vector pixel(const Tile &tile, int64_t row, int64_t column, int64_t c, Mask m) const {
-        const int64_t line = tile.top + row - 1, place = tile.left + column - 1;
-        if (line < 0 || line >= height || place < 0 || place >= width) return zero();
-        const Vector v = load(x + ((tile.picture * height + line) * width + place) * inputs + c, m);
-        if (factors == nullptr) return v;
-        const int64_t own = tile.picture * inputs + c;
-        return normed(v, load(factors + own, m), load(shifts + own, m), activates);
+    bool isInside(int64_t line, int64_t column) const {
+        return line >= 0 && line < height && column >= 0 && column < width;
+    }
+    int64_t pixel(int64_t picture, int64_t line, int64_t column) const {
+        return (picture * height + line) * width + column;
     }
 
-    /// Bᵀ·d·B of a tile: point p of channel c goes to `to[p·stride + c]`.
-    void transformPicture(const Tile &tile, float *to, int64_t stride) const {
-        for (int64_t c = 0; c < inputs; c += lanes) {
-            const Mask m = first(inputs - c);
-            bothSides<read, read, forward>(
-                [&](int64_t row, int64_t column) { return pixel(tile, row, column, c, m); },
-                [&](int64_t row, int64_t column, Vector v) { store(to + (row * read + column) * stride + c, v, m); });
+    // MARK: Transforms
+
+    // Between the stages, point p of channel c of tile t is at p·stride + t·channels + c.
+
+    /// A little more than the channels of the tiles: points a power of 2 apart would share few lines of the caches.
+    static int64_t stride(int64_t tiles, int64_t channels) { return rounded(tiles * channels, lanes) + lanes; }
+
+    /// Some channels of a patch and its border, with the norm and the non-linearity: each pixel once. Neighbouring
+    /// channels are read one after the other, as memory likes it.
+    void copyPatch(const Place &patch, int64_t from, int64_t to, float *copy) const {
+        const float *a = factors + patch.picture * inputs, *b = shifts + patch.picture * inputs;
+        const int64_t wide = rounded(to - from, lanes);
+        for (int64_t line = patch.top - 1; line < patch.top + lineCount() - 1; line++) {
+            for (int64_t column = patch.left - 1; column < patch.left + lineLength() - 1; column++, copy += wide) {
+                if (!isInside(line, column)) {
+                    std::memset(copy, 0, wide * sizeof(float));
+                    continue;
+                }
+                const float *own = x + pixel(patch.picture, line, column) * inputs;
+                for (int64_t c = from; c < to; c += lanes) {
+                    const Mask m = first(to - c);
+                    Vector v = load(own + c, m);
+                    if (factors != nullptr) v = normed(v, load(a + c, m), load(b + c, m), activates);
+                    store(copy + c - from, v);
+                }
+            }
         }
     }
 
-    /// Aᵀ·m·A of a tile, and what is added to it.
-    void transformSums(const Tile &tile, const float *from, int64_t stride) const {
-        const float *told = addend == nullptr ? nullptr : addend + tile.picture * outputs;
-        for (int64_t c = 0; c < outputs; c += lanes) {
-            const Mask m = first(outputs - c);
-            Vector added = zero();
-            if (bias != nullptr) added = load(bias + c, m);
-            if (told != nullptr) added = added + load(told + c, m);
-            bothSides<read, given, backward>(
-                [&](int64_t row, int64_t column) { return load(from + (row * read + column) * stride + c, m); },
-                [&](int64_t row, int64_t column, Vector v) {
-                    const int64_t line = tile.top + row, place = tile.left + column;
-                    if (line >= height || place >= width) return;
-                    const int64_t own = ((tile.picture * height + line) * width + place) * outputs + c;
-                    v = v + added;
-                    if (residual != nullptr) v = v + load(residual + own, m);
-                    store(y + own, v, m);
-                });
+    /// Bᵀ·d·B of the tiles of a patch.
+    void transformPicture(const Place &patch, float *to, int64_t stride) const {
+        const Buffer<float> copy(lineCount() * lineLength() * vectorsAtOnce * lanes);
+        for (int64_t from = 0; from < inputs; from += vectorsAtOnce * lanes) {
+            const int64_t end = std::min(inputs, from + vectorsAtOnce * lanes), wide = rounded(end - from, lanes);
+            copyPatch(patch, from, end, copy.data);
+            for (int64_t t = 0; t < tilesOfPatch(); t++) {
+                const int64_t corner = (t / patchColumns() * lineLength() + t % patchColumns()) * given;
+                for (int64_t c = from; c < end; c += lanes) {
+                    const Mask m = first(end - c);
+                    const float *own = copy.data + corner * wide + c - from;
+                    float *target = to + t * inputs + c;
+                    bothSides<read, read, forward>(
+                        [&](int64_t row, int64_t column) { return load(own + (row * lineLength() + column) * wide); },
+                        [&](int64_t row, int64_t column, Vector v) {
+                            store(target + (row * read + column) * stride, v, m);
+                        });
+                }
+            }
         }
     }
 
-    /// A·dy·Aᵀ of a tile of the gradient at the result.
-    void transformGradient(const float *gradient, const Tile &tile, float *to, int64_t stride) const {
-        for (int64_t c = 0; c < outputs; c += lanes) {
-            const Mask m = first(outputs - c);
-            bothSides<given, read, spread>(
-                [&](int64_t row, int64_t column) {
-                    const int64_t line = tile.top + row, place = tile.left + column;
-                    const int64_t own = ((tile.picture * height + line) * width + place) * outputs + c;
-                    return line < height && place < width ? load(gradient + own, m) : zero();
-                },
-                [&](int64_t row, int64_t column, Vector v) { store(to + (row * read + column) * stride + c, v, m); });
+    /// Aᵀ·m·A of the tiles of a patch, and what is added to it.
+    void transformSums(const Place &patch, const float *from, int64_t stride) const {
+        const float *told = addend == nullptr ? nullptr : addend + patch.picture * outputs;
+        for (int64_t t = 0; t < tilesOfPatch(); t++, from += outputs) {
+            const Place place = tile(patch, t);
+            for (int64_t c = 0; c < outputs; c += lanes) {
+                const Mask m = first(outputs - c);
+                Vector added = zero();
+                if (bias != nullptr) added = load(bias + c, m);
+                if (told != nullptr) added = added + load(told + c, m);
+                bothSides<read, given, backward>(
+                    [&](int64_t row, int64_t column) { return load(from + (row * read + column) * stride + c, m); },
+                    [&](int64_t row, int64_t column, Vector v) {
+                        if (!isInside(place.top + row, place.left + column)) return;
+                        const int64_t own = pixel(place.picture, place.top + row, place.left + column) * outputs + c;
+                        v = v + added;
+                        if (residual != nullptr) v = v + load(residual + own, m);
+                        store(y + own, v, m);
+                    });
+            }
         }
     }
+
+    /// A·dy·Aᵀ of the tiles of a patch of the gradient at the result.
+    void transformGradient(const float *gradient, const Place &patch, float *to, int64_t stride) const {
+        for (int64_t t = 0; t < tilesOfPatch(); t++, to += outputs) {
+            const Place place = tile(patch, t);
+            for (int64_t c = 0; c < outputs; c += lanes) {
+                const Mask m = first(outputs - c);
+                bothSides<given, read, spread>(
+                    [&](int64_t row, int64_t column) {
+                        if (!isInside(place.top + row, place.left + column)) return zero();
+                        return load(gradient + pixel(place.picture, place.top + row, place.left + column) * outputs + c, m);
+                    },
+                    [&](int64_t row, int64_t column, Vector v) { store(to + (row * read + column) * stride + c, v, m); });
+            }
+        }
+    }
+
+    // MARK: The whole
 
     /// The 36 products, for `count` tiles: tasks are a point and some blocks of outputs.
     void multiplyPoints(int64_t count, const float *pictures, float *sums) const {
         const int64_t parts = std::min<int64_t>(blocks(outputs), 4), share = (blocks(outputs) + parts - 1) / parts;
         parallel(points * parts, [&](int64_t task) {
             const int64_t point = task / parts, end = std::min(blocks(outputs), (task % parts + 1) * share);
-            const float *a = pictures + point * count * inputs;
+            const float *a = pictures + point * stride(count, inputs);
             for (int64_t block = task % parts * share; block < end; block++) {
                 const float *own = weight + (point * blocks(outputs) + block) * inputs * columns;
                 const int64_t wide = std::min(columns, outputs - block * columns);
                 for (int64_t row = 0; row < count; row += rowsAtOnce) {
-                    float *to = sums + (point * count + row) * outputs + block * columns;
+                    float *to = sums + point * stride(count, outputs) + row * outputs + block * columns;
                     for (int64_t d = 0; d < inputs; d += depthAtOnce) {
                         multiply(std::min(rowsAtOnce, count - row), wide, std::min(depthAtOnce, inputs - d),
                                  a + row * inputs + d, inputs, own + d * columns, columns, to, outputs, d > 0);
@@ -160,40 +229,50 @@ struct Winograd {
         });
     }
 
-    /// Calls a body for each of some tiles, on all threads.
-    template <typename Body>
-    static void every(int64_t count, const Body &body) {
-        constexpr int64_t some = 8;
-        parallel((count + some - 1) / some, [&](int64_t task) {
-            for (int64_t i = task * some; i < std::min(count, (task + 1) * some); i++) body(i);
+    /// Some patches through all three stages, on all threads where the caller is not one of them already.
+    void take(int64_t from, int64_t to, float *buffer) const {
+        const int64_t own = tilesOfPatch(), count = (to - from) * own;
+        float *pictures = buffer, *sums = buffer + points * stride(count, inputs);
+        parallel(to - from, [&](int64_t i) {
+            transformPicture(patch(from + i), pictures + i * own * inputs, stride(count, inputs));
+        });
+        multiplyPoints(count, pictures, sums);
+        parallel(to - from, [&](int64_t i) {
+            transformSums(patch(from + i), sums + i * own * outputs, stride(count, outputs));
         });
     }
 
     void run() const {
-        const int64_t most = std::min(tiles(), tilesAtOnce);
-        auto buffer = at::empty({points * most * (inputs + outputs)}, at::kFloat);
-        float *pictures = buffer.mutable_data_ptr<float>(), *sums = pictures + points * most * inputs;
-        for (int64_t from = 0; from < tiles(); from += most) {
-            const int64_t count = std::min(most, tiles() - from);
-            every(count, [&](int64_t i) {
-                transformPicture(tile(from + i), pictures + i * inputs, count * inputs);
-            });
-            multiplyPoints(count, pictures, sums);
-            every(count, [&](int64_t i) { transformSums(tile(from + i), sums + i * outputs, count * outputs); });
+        const bool isSmall = inputs * outputs * points <= weightsOfTask;
+        int64_t tiles = isSmall ? std::min(tilesOfTask, patches() * tilesOfPatch() / thread_count()) : tilesAtOnce;
+        const int64_t some = std::clamp<int64_t>(tiles / tilesOfPatch(), 1, patches());
+        const int64_t tasks = (patches() + some - 1) / some;
+        const int64_t length = points * (stride(some * tilesOfPatch(), inputs) + stride(some * tilesOfPatch(), outputs));
+        const auto all = [&](int64_t task, float *buffer) {
+            take(task * some, std::min(patches(), (task + 1) * some), buffer);
+        };
+        if (isSmall) {
+            parallel(tasks, [&](int64_t task) { all(task, Buffer<float>(length).data); });
+        } else {
+            Buffer<float> buffer(length);
+            for (int64_t task = 0; task < tasks; task++) all(task, buffer.data);
         }
     }
 
     /// Of the transformed weights, `[36, inputs, outputs]`, from the gradient at the result.
     at::Tensor weightGradient(const float *gradient) const {
         auto total = at::zeros({points, inputs, outputs}, at::kFloat);
-        for (int64_t from = 0; from < tiles(); from += tilesAtOnce) {
-            const int64_t count = std::min(tilesAtOnce, tiles() - from);
-            auto pictures = at::empty({points, count, inputs}, at::kFloat);
-            auto gradients = at::empty({points, count, outputs}, at::kFloat);
+        const int64_t own = tilesOfPatch(), some = std::clamp<int64_t>(tilesAtOnce / own, 1, patches());
+        for (int64_t from = 0; from < patches(); from += some) {
+            const int64_t count = std::min(some, patches() - from), tiles = count * own;
+            const auto between = [&](int64_t channels) {
+                return at::empty_strided({points, tiles, channels}, {stride(tiles, channels), channels, 1}, at::kFloat);
+            };
+            auto pictures = between(inputs), gradients = between(outputs);
             float *v = pictures.mutable_data_ptr<float>(), *z = gradients.mutable_data_ptr<float>();
-            every(count, [&](int64_t i) {
-                transformPicture(tile(from + i), v + i * inputs, count * inputs);
-                transformGradient(gradient, tile(from + i), z + i * outputs, count * outputs);
+            parallel(count, [&](int64_t i) {
+                transformPicture(patch(from + i), v + i * own * inputs, stride(tiles, inputs));
+                transformGradient(gradient, patch(from + i), z + i * own * outputs, stride(tiles, outputs));
             });
             total.baddbmm_(pictures.transpose(1, 2), gradients);
         }
