@@ -50,7 +50,7 @@ class Bench:
         command += ["--weights", os.path.join(folder, "weights")] if folder else []
         inputs = os.path.join(folder, "inputs.safetensors") if folder else ""
         # The tiny network is sampled from seeds, and opening takes a folder alone.
-        takes_inputs = os.path.exists(inputs) and work != "tiny-1000"
+        takes_inputs = os.path.exists(inputs) and work not in ("tiny-1000", "sd15-open")
         command += ["--inputs", inputs] if takes_inputs else []
         return command + (["--output", output] if output else [])
 
