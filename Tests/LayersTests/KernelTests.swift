@@ -48,7 +48,7 @@ import Testing
     func convolutionsWithAllThatIsFusedAreTheFormula(type: ElementType, seed: Int) throws {
         let draw = RandomGenerator(seed: UInt64(seed))
         let groups = try whole(draw, 1..<5)
-        let inputs = 2 * groups * (try whole(draw, 1..<40))
+        let inputs = groups * (try whole(draw, 1..<80))
         let (outputs, batch) = (try whole(draw, 1..<140), try whole(draw, 1..<4))
         // Narrow pictures and wide ones are computed in two ways.
         let (height, width) = (try whole(draw, 1..<24), try whole(draw, 1..<150))
@@ -85,7 +85,7 @@ import Testing
     @Test(arguments: types, 0..<12)
     func linearLayersWithAllThatFollowsAreTheFormula(type: ElementType, seed: Int) throws {
         let draw = RandomGenerator(seed: UInt64(seed))
-        let (inputs, outputs) = (2 * (try whole(draw, 1..<1200)), 2 * (try whole(draw, 1..<200)))
+        let (inputs, outputs) = (try whole(draw, 1..<2400), 2 * (try whole(draw, 1..<200)))
         let (batch, tokens) = (try whole(draw, 1..<4), try whole(draw, 1..<300))
         let (prepared, exact) = try pair(type, seed: UInt64(seed)) {
             Linear(inputs: inputs, outputs: outputs, bias: seed % 3 > 0, $0)
