@@ -30,18 +30,6 @@ struct Convolution {
 
     // MARK: The copy
 
-    void copyPixel(const T *from, T *to, int64_t picture) const {
-        if (factors == nullptr) {
-            std::memcpy(to, from, inputs * sizeof(T));
-            return;
-        }
-        const float *a = factors + picture * inputs, *b = shifts + picture * inputs;
-        for (int64_t c = 0; c < inputs; c += lanes) {
-            const Mask m = first(inputs - c);
-            store(to + c, normed(load(from + c, m), load(a + c, m), load(b + c, m), activates), m);
-        }
-    }
-
     /// - line: −1 and `height` are the frame's.
     void copyLine(int64_t picture, int64_t line, T *frame) const {
         T *to = frame + picture * pictureLength() + (line + 1) * lineLength();
@@ -50,12 +38,14 @@ struct Convolution {
             return;
         }
         const T *from = x + (picture * height + line) * width * inputs;
+        const float *a = factors == nullptr ? nullptr : factors + picture * inputs;
+        const float *b = factors == nullptr ? nullptr : shifts + picture * inputs;
         const int64_t size = inputs * sizeof(T);
         std::memset(to, 0, size);
         std::memset(to + lineLength() - inputs, 0, size);
         for (int64_t column = 0; column < width; column++) {
             T *own = to + inputs + column * step();
-            copyPixel(from + column * inputs, own, picture);
+            copyPixel(from + column * inputs, own, inputs, a, b, activates);
             if (!isNarrow()) continue;
             if (column > 0) std::memcpy(own - 2 * inputs, own, size);
             if (column + 1 < width) std::memcpy(own + 2 * inputs, own, size);

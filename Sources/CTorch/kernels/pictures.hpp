@@ -3,7 +3,21 @@
 #include "products.hpp"
 
 #if CT_KERNELS
+CT_VECTORS_BEGIN
 namespace ct {
+
+/// silu(a·x + b), or without SiLU, of some channels of a pixel; x as it is where there is no a.
+template <typename T>
+void copyPixel(const T *from, T *to, int64_t channels, const float *a, const float *b, bool activates) {
+    if (a == nullptr) {
+        std::memcpy(to, from, channels * sizeof(T));
+        return;
+    }
+    for (int64_t c = 0; c < channels; c += lanes) {
+        const Mask m = first(channels - c);
+        store(to + c, normed(load(from + c, m), load(a + c, m), load(b + c, m), activates), m);
+    }
+}
 
 /// Runs a layer, a struct with pointers, sizes and `run()`, on pictures whose channels lie innermost.
 template <typename Layer, typename T>
@@ -34,4 +48,5 @@ at::Tensor convolve(const at::Tensor &x, const at::Tensor &packed, const std::op
 }
 
 }  // namespace ct
+CT_VECTORS_END
 #endif

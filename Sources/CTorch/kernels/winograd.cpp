@@ -109,11 +109,11 @@ struct Winograd {
                 patch.left + index % patchColumns() * given};
     }
 
-    bool isInside(int64_t line, int64_t column) const {
-        return line >= 0 && line < height && column >= 0 && column < width;
-    }
-    int64_t pixel(int64_t picture, int64_t line, int64_t column) const {
-        return (picture * height + line) * width + column;
+    /// A pixel below and right of a place, among those of all pictures; −1 outside of its picture.
+    int64_t pixel(const Place &place, int64_t row, int64_t column) const {
+        const int64_t line = place.top + row, own = place.left + column;
+        if (line < 0 || line >= height || own < 0 || own >= width) return -1;
+        return (place.picture * height + line) * width + own;
     }
 
     // MARK: Transforms
@@ -126,20 +126,16 @@ struct Winograd {
     /// Some channels of a patch and its border, with the norm and the non-linearity: each pixel once. Neighbouring
     /// channels are read one after the other, as memory likes it.
     void copyPatch(const Place &patch, int64_t from, int64_t to, float *copy) const {
-        const float *a = factors + patch.picture * inputs, *b = shifts + patch.picture * inputs;
-        const int64_t wide = rounded(to - from, lanes);
-        for (int64_t line = patch.top - 1; line < patch.top + lineCount() - 1; line++) {
-            for (int64_t column = patch.left - 1; column < patch.left + lineLength() - 1; column++, copy += wide) {
-                if (!isInside(line, column)) {
+        const int64_t told = patch.picture * inputs + from, wide = rounded(to - from, lanes);
+        const float *a = factors == nullptr ? nullptr : factors + told;
+        const float *b = factors == nullptr ? nullptr : shifts + told;
+        for (int64_t line = -1; line < lineCount() - 1; line++) {
+            for (int64_t column = -1; column < lineLength() - 1; column++, copy += wide) {
+                const int64_t own = pixel(patch, line, column);
+                if (own < 0) {
                     std::memset(copy, 0, wide * sizeof(float));
-                    continue;
-                }
-                const float *own = x + pixel(patch.picture, line, column) * inputs;
-                for (int64_t c = from; c < to; c += lanes) {
-                    const Mask m = first(to - c);
-                    Vector v = load(own + c, m);
-                    if (factors != nullptr) v = normed(v, load(a + c, m), load(b + c, m), activates);
-                    store(copy + c - from, v);
+                } else {
+                    copyPixel(x + own * inputs + from, copy, to - from, a, b, activates);
                 }
             }
         }
@@ -180,11 +176,11 @@ struct Winograd {
                 bothSides<read, given, backward>(
                     [&](int64_t row, int64_t column) { return load(from + (row * read + column) * stride + c, m); },
                     [&](int64_t row, int64_t column, Vector v) {
-                        if (!isInside(place.top + row, place.left + column)) return;
-                        const int64_t own = pixel(place.picture, place.top + row, place.left + column) * outputs + c;
+                        const int64_t own = pixel(place, row, column);
+                        if (own < 0) return;
                         v = v + added;
-                        if (residual != nullptr) v = v + load(residual + own, m);
-                        store(y + own, v, m);
+                        if (residual != nullptr) v = v + load(residual + own * outputs + c, m);
+                        store(y + own * outputs + c, v, m);
                     });
             }
         }
@@ -198,8 +194,8 @@ struct Winograd {
                 const Mask m = first(outputs - c);
                 bothSides<given, read, spread>(
                     [&](int64_t row, int64_t column) {
-                        if (!isInside(place.top + row, place.left + column)) return zero();
-                        return load(gradient + pixel(place.picture, place.top + row, place.left + column) * outputs + c, m);
+                        const int64_t own = pixel(place, row, column);
+                        return own < 0 ? zero() : load(gradient + own * outputs + c, m);
                     },
                     [&](int64_t row, int64_t column, Vector v) { store(to + (row * read + column) * stride + c, v, m); });
             }
@@ -230,9 +226,10 @@ struct Winograd {
     }
 
     /// Some patches through all three stages, on all threads where the caller is not one of them already.
-    void take(int64_t from, int64_t to, float *buffer) const {
+    void take(int64_t from, int64_t to) const {
         const int64_t own = tilesOfPatch(), count = (to - from) * own;
-        float *pictures = buffer, *sums = buffer + points * stride(count, inputs);
+        const Buffer<float> buffer(points * (stride(count, inputs) + stride(count, outputs)));
+        float *pictures = buffer.data, *sums = pictures + points * stride(count, inputs);
         parallel(to - from, [&](int64_t i) {
             transformPicture(patch(from + i), pictures + i * own * inputs, stride(count, inputs));
         });
@@ -244,19 +241,13 @@ struct Winograd {
 
     void run() const {
         const bool isSmall = inputs * outputs * points <= weightsOfTask;
-        int64_t tiles = isSmall ? std::min(tilesOfTask, patches() * tilesOfPatch() / thread_count()) : tilesAtOnce;
+        const int64_t share = patches() * tilesOfPatch() / thread_count();
+        const int64_t tiles = isSmall ? std::min(tilesOfTask, share) : tilesAtOnce;
         const int64_t some = std::clamp<int64_t>(tiles / tilesOfPatch(), 1, patches());
         const int64_t tasks = (patches() + some - 1) / some;
-        const int64_t length = points * (stride(some * tilesOfPatch(), inputs) + stride(some * tilesOfPatch(), outputs));
-        const auto all = [&](int64_t task, float *buffer) {
-            take(task * some, std::min(patches(), (task + 1) * some), buffer);
-        };
-        if (isSmall) {
-            parallel(tasks, [&](int64_t task) { all(task, Buffer<float>(length).data); });
-        } else {
-            Buffer<float> buffer(length);
-            for (int64_t task = 0; task < tasks; task++) all(task, buffer.data);
-        }
+        const auto take = [&](int64_t task) { this->take(task * some, std::min(patches(), (task + 1) * some)); };
+        if (isSmall) return parallel(tasks, take);
+        for (int64_t task = 0; task < tasks; task++) take(task);
     }
 
     /// Of the transformed weights, `[36, inputs, outputs]`, from the gradient at the result.
