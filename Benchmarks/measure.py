@@ -49,9 +49,7 @@ class Bench:
         command = [self.program, "bench", work, "--dtype", dtype, "--threads", str(self.threads)]
         command += ["--weights", os.path.join(folder, "weights")] if folder else []
         inputs = os.path.join(folder, "inputs.safetensors") if folder else ""
-        # The tiny network is sampled from seeds, and opening takes a folder alone.
-        takes_inputs = os.path.exists(inputs) and work not in ("tiny-1000", "sd15-open")
-        command += ["--inputs", inputs] if takes_inputs else []
+        command += ["--inputs", inputs] if WORKS[work].takes_inputs and os.path.exists(inputs) else []
         return command + (["--output", output] if output else [])
 
     def theirs(self, work, side, dtype, folder=None, output=None):

@@ -20,6 +20,8 @@ class Work:
     way: str = "turns"
     # The folder of weights and inputs by type, where it is not the work's own; None where there is none.
     folder: str | None = "own"
+    # Whether ours reads the inputs that lie in the folder.
+    takes_inputs: bool = True
     # The network whose process is measured.
     network: str | None = None
     unit: str = "ms"
@@ -39,12 +41,13 @@ WORKS = {
     "sd-vae-decoder": Work("SD VAE decoder, 512×512", sides=SIDES),
     "ddpm-cifar-forward": Work("CIFAR U-Net, forward, batch 64", sides=SIDES),
     "ddpm-cifar-train": Work("CIFAR U-Net, training step, batch 32", sides=TRAINING),
-    "tiny-1000": Work("tiny U-Net, 1,000 steps, batch 16", ("float32",), PIPELINE),
+    "tiny-1000": Work("tiny U-Net, 1,000 steps, batch 16", ("float32",), PIPELINE,
+                      takes_inputs=False),
     "start": Work("cold start to the first step, tiny model", ("float32",), ONE_WAY, "start", has_ceiling=False),
     "start-sd15": Work("cold start to the first step, Stable Diffusion 1.5", ("float16",), ONE_WAY, "start-sd15",
                        has_ceiling=False),
     "sd15-open": Work("opening the SD1.5 U-Net's checkpoint", ("bfloat16",), ONE_WAY, folder="sd15-unet-half",
-                      has_ceiling=False),
+                      takes_inputs=False, has_ceiling=False),
     "sd15-unet-memory": Work("SD1.5 U-Net, peak memory of a process", sides=SIDES, way="memory", network="sd15-unet",
                              unit="MiB", has_ceiling=False),
     "start-sd15-memory": Work("one picture of one step, Stable Diffusion 1.5, peak memory", ("float16",), ONE_WAY,
