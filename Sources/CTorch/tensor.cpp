@@ -1,4 +1,9 @@
 // What a tensor is made of: sizes, memory, element type, device.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <memory>
+
 #include "internal.hpp"
 
 void ct_free(void *pointer) { std::free(pointer); }
@@ -41,13 +46,49 @@ void *ct_tensor_data(const CTTensor *tensor) {
     return ct::borrow(tensor).data_ptr();
 }
 
-CTStatus ct_tensor_from_memory(void *data, const int64_t *sizes, int32_t rank, int32_t element_type,
+namespace {
+
+/// Memory of someone else's.
+struct Lent {
+    void *context;
+    void (*release)(void *);
+    /// Whether it is that of a file, of which the system can make it again.
+    bool isMapped;
+};
+
+void giveBack(void *lent) {
+    const std::unique_ptr<Lent> own(static_cast<Lent *>(lent));
+    if (own->release != nullptr) own->release(own->context);
+}
+
+}  // namespace
+
+CTStatus ct_tensor_from_memory(void *data, const int64_t *sizes, int32_t rank, int32_t element_type, bool is_mapped,
                                void *context, void (*release)(void *), CTTensor **result) {
     return ct::guarded([&] {
-        auto deleter = [context, release](void *) {
-            if (release != nullptr) release(context);
-        };
-        auto options = at::TensorOptions().dtype(static_cast<c10::ScalarType>(element_type));
-        *result = ct::give(at::from_blob(data, at::IntArrayRef(sizes, rank), deleter, options));
+        // On an error nothing was taken: the caller's context stays the caller's.
+        auto lent = std::make_unique<Lent>(Lent{context, nullptr, is_mapped});
+        const auto made = lent.get();
+        auto tensor = at::for_blob(data, at::IntArrayRef(sizes, rank))
+                          .context(lent.release(), giveBack)
+                          .options(at::TensorOptions().dtype(static_cast<c10::ScalarType>(element_type)))
+                          .make_tensor();
+        made->release = release;
+        *result = ct::give(std::move(tensor));
     });
+}
+
+void ct_tensor_forget_pages(const CTTensor *tensor) {
+#if !defined(_WIN32)
+    const auto &x = ct::borrow(tensor);
+    if (!x.is_cpu() || !x.has_storage() || !x.is_non_overlapping_and_dense()) return;
+    const auto &memory = x.storage().data_ptr();
+    if (memory.get_deleter() != giveBack || !static_cast<Lent *>(memory.get_context())->isMapped) return;
+    // What was written to a page is nowhere else.
+    if (x.is_inference() || x._version() != 0) return;
+    const auto size = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    const auto start = reinterpret_cast<uintptr_t>(x.const_data_ptr());
+    const auto from = (start + size - 1) / size * size, to = (start + x.nbytes()) / size * size;
+    if (from < to) madvise(reinterpret_cast<void *>(from), to - from, MADV_DONTNEED);
+#endif
 }

@@ -80,7 +80,7 @@ final class RegularFile {
         guard let base = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, descriptor, 0),
             base != MAP_FAILED
         else { throw CheckpointError(path, "it cannot be mapped into memory: \(reason(errno))") }
-        return FileBytes(base: base, byteCount: byteCount, offset: offset) { munmap($0, $1) }
+        return FileBytes(base: base, byteCount: byteCount, offset: offset, isMapped: true) { munmap($0, $1) }
     }
 
     /// The bytes of the file from `offset` to the end, read into memory of our own.
@@ -90,7 +90,7 @@ final class RegularFile {
         guard posix_memalign(&base, 64, max(count, 1)) == 0, let base else {
             throw CheckpointError(path, "there is no memory for its \(count) bytes; map it instead")
         }
-        let bytes = FileBytes(base: base, byteCount: count, offset: 0) { memory, _ in free(memory) }
+        let bytes = FileBytes(base: base, byteCount: count, offset: 0, isMapped: false) { memory, _ in free(memory) }
         try read(into: bytes.buffer, at: offset)
         return bytes
     }
@@ -101,13 +101,15 @@ final class RegularFile {
 /// Sendable because the memory is only lent as a whole to tensors, which answer for their own writes.
 final class FileBytes: @unchecked Sendable {
     let buffer: UnsafeMutableRawBufferPointer
+    let isMapped: Bool
     private let release: () -> Void
 
     init(
-        base: UnsafeMutableRawPointer, byteCount: Int, offset: Int,
+        base: UnsafeMutableRawPointer, byteCount: Int, offset: Int, isMapped: Bool,
         release: @escaping (UnsafeMutableRawPointer, Int) -> Void
     ) {
         buffer = UnsafeMutableRawBufferPointer(start: base + offset, count: byteCount - offset)
+        self.isMapped = isMapped
         self.release = { release(base, byteCount) }
     }
 

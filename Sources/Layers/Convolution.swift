@@ -34,7 +34,7 @@ public struct Convolution2D {
         switch (kernel, stride, padding, groups) {
         case (3, 1, 1, 1) where isPrepared: self.kernel = .around(PreparedWeights(weight))
         case (1, 1, 0, 1) where isPrepared:
-            self.kernel = .pixel(PreparedWeights(weight.reshaped([outputs, inputs])))
+            self.kernel = .pixel(PreparedWeights(weight.reshaped([outputs, inputs]), weights.matrices))
         default: self.kernel = .plain(weight)
         }
     }
@@ -51,12 +51,12 @@ public struct Convolution2D {
     package func callAsFunction(_ x: Tensor, told: Tensor? = nil, adding residual: Tensor? = nil) -> Tensor {
         switch kernel {
         case .around(let weights) where weights.serve(x):
-            return around(x, weights, norm: nil, silu: false, told, residual)
+            return around(x, weights, norm: nil, silu: false, told, residual, widens: false)
         case .pixel(let weights) where told == nil && weights.serve(x):
             // Channels innermost, a pixel is a row.
             func rows(_ x: Tensor) -> Tensor { x.permuted(0, 2, 3, 1) }
             return rows(x).linear(
-                packed: weights.packed(.matrix(isGated: false)), bias: bias, outputs: weights.shape[0],
+                packed: weights.packedMatrix(isGated: false), bias: bias, outputs: weights.shape[0],
                 then: .nothing, residual: residual.map(rows), gate: nil
             ).permuted(0, 3, 1, 2)
         default:
@@ -74,19 +74,20 @@ public struct Convolution2D {
     ///   - activation: what follows the norm.
     ///   - dropout: what follows the activation, in training.
     ///   - told, residual: as without a norm.
+    ///   - widens: whether a kernel with weights in bfloat16 gives float32, for one more layer that reads it.
     package func callAsFunction(
         _ x: Tensor, after norm: GroupNorm, modulation: (scale: Tensor, shift: Tensor)? = nil,
         _ activation: Activation, dropout: ((Tensor) -> Tensor)? = nil, told: Tensor? = nil,
-        adding residual: Tensor? = nil
+        adding residual: Tensor? = nil, widens: Bool = false
     ) -> Tensor {
         if case .around(let weights) = kernel, dropout == nil, activation == .silu || activation == .swish,
-            weights.serve(x)
+            weights.servePicture(x)
         {
             let factors = x.groupNormFactors(
                 groups: norm.groups, weight: norm.weight, bias: norm.bias, epsilon: norm.epsilon,
                 scale: modulation?.scale.expanded(toRows: x.shape[0]),
                 shift: modulation?.shift.expanded(toRows: x.shape[0]))
-            return around(x, weights, norm: factors, silu: true, told, residual)
+            return around(x, weights, norm: factors, silu: true, told, residual, widens: widens)
         }
         let hidden: Tensor
         if let (scale, shift) = modulation {
@@ -100,13 +101,16 @@ public struct Convolution2D {
 
     private func around(
         _ x: Tensor, _ weights: PreparedWeights, norm: Tensor?, silu: Bool, _ told: Tensor?,
-        _ residual: Tensor?
+        _ residual: Tensor?, widens: Bool
     ) -> Tensor {
         let (outputs, told) = (weights.shape[0], told?.expanded(toRows: x.shape[0]))
-        let byWinograd = x.isForWinograd(outputs: outputs)
-        return x.convolved(
-            packed: weights.packed(byWinograd ? .winograd : .convolution), byWinograd: byWinograd, bias: bias,
-            outputs: outputs, norm: norm, silu: silu, told: told, residual: residual)
+        return weights.isForWinograd(x)
+            ? x.convolved(
+                packedForWinograd: weights.packed(.winograd), bias: bias, outputs: outputs, norm: norm,
+                silu: silu, told: told, residual: residual)
+            : x.convolved(
+                packed: weights.packed(.convolution), bias: bias, outputs: outputs, norm: norm, silu: silu,
+                told: told, residual: residual, widens: widens)
     }
 
     private func convolved(_ x: Tensor) -> Tensor {

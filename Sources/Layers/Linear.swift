@@ -33,8 +33,7 @@ public struct Linear {
     ) -> Tensor {
         if case .prepared(let weights) = weight, weights.serve(x) {
             return x.linear(
-                packed: weights.packed(.matrix(isGated: after == .geglu)), bias: bias,
-                outputs: weights.shape[0],
+                packed: weights.packedMatrix(isGated: after == .geglu), bias: bias, outputs: weights.shape[0],
                 then: after, residual: residual, gate: gate)
         }
         let result = after(watched(weight.product(x, bias: bias), name))

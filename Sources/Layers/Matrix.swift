@@ -25,6 +25,9 @@ public enum MatrixFormat: String, Codable, Sendable, CaseIterable {
     /// As whole numbers of 8 bits and a scale for each row, to run networks in half the memory of
     /// `bfloat16`. They cannot be trained.
     case int8
+    /// In `float32`, for processors with matrix instructions for `bfloat16` (AMX): numbers are sums of two bfloat16
+    /// numbers in products, which are off by 3e-6 of their result and about twice as fast. Elsewhere the same as `full`.
+    case bfloat16x3 = "bf16x3"
 }
 
 /// A matrix in 8 bits: whole numbers from −127 to 127, and for each row a scale that multiplies them.

@@ -13,6 +13,9 @@ public struct GroupNorm {
     public init(groups: Int, channels: Int, epsilon: Double = 1e-5, _ weights: Weights) {
         precondition(
             channels % groups == 0, "\(weights.path): \(groups) groups do not divide \(channels) channels")
+        // Few numbers, and rounded to bfloat16 they cost a decoder as much precision as all its matrices: kernels
+        // take them in float32.
+        let weights = weights.isPrepared ? weights.inFloat32 : weights
         weight = weights.parameter("weight", [channels], .ones)
         bias = weights.parameter("bias", [channels], .zeros)
         self.groups = groups

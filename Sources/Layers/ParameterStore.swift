@@ -28,7 +28,7 @@ public final class ParameterStore {
     private let purpose: Purpose
     let elementType: ElementType
     private let device: Device
-    private let matrices: MatrixFormat
+    let matrices: MatrixFormat
     private let memoryFormat: MemoryFormat
     private let prepares: Bool
 
@@ -55,7 +55,7 @@ public final class ParameterStore {
         on device: Device = .cpu, matrices: MatrixFormat = .full, memoryFormat: MemoryFormat = .contiguous,
         prepares: Bool = true
     ) {
-        precondition(purpose == .inference || matrices == .full, "matrices of 8 bits cannot be trained")
+        precondition(purpose == .inference || matrices == .full, "matrices are trained in full")
         self.origin = origin
         self.purpose = purpose
         self.elementType = elementType
@@ -110,6 +110,8 @@ public final class ParameterStore {
         noting(name) {
             if let found = try found(name, shape, initializer) {
                 let cast = found.to(type).to(device)
+                // A file whose numbers were copied need not stay in memory.
+                if cast.elementType != found.elementType || cast.device != found.device { found.forgetMappedPages() }
                 // Training writes into its parameters: never into memory that a file or another store owns.
                 tensor = purpose == .training ? cast.copied() : cast.laidOutForInference
                 if purpose == .training && shape.rank == 4 { tensor = tensor.contiguous(memoryFormat) }
@@ -124,7 +126,7 @@ public final class ParameterStore {
         guard matrices == .int8 else {
             let tensor = parameter(name, shape, initializer, as: type)
             let isPrepared = isPrepared(as: type) && PreparedWeights.canPack(shape, type ?? elementType)
-            return isPrepared ? .prepared(PreparedWeights(tensor)) : .plain(tensor)
+            return isPrepared ? .prepared(PreparedWeights(tensor, matrices)) : .plain(tensor)
         }
         let type = type ?? elementType
         var matrix = QuantizedMatrix(shapeOnly: shape, for: type)
@@ -132,6 +134,7 @@ public final class ParameterStore {
             if let found = try found(name, shape, initializer) {
                 matrix = QuantizedMatrix(found, for: type).to(device)
                 try matrix.values.rethrow()
+                found.forgetMappedPages()
             }
         }
         quantized[name] = matrix
@@ -222,6 +225,12 @@ public struct Weights {
     public var avoidingFloat16: Weights {
         Weights(store: store, path: path, type: elementType == .float16 ? .float32 : type)
     }
+
+    /// How matrices are kept.
+    var matrices: MatrixFormat { store.matrices }
+
+    /// This scope with parameters in `float32`.
+    var inFloat32: Weights { Weights(store: store, path: path, type: .float32) }
 
     /// The scope of a part.
     public subscript(name: String) -> Weights { Weights(store: store, path: full(name), type: type) }

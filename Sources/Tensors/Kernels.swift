@@ -32,6 +32,9 @@ package enum AfterProduct: Int, Sendable {
 
 /// Kernels for inference on processors.
 package enum Kernels {
+    /// Whether products of float32 numbers as sums of two bfloat16 numbers are faster on this processor than plain ones.
+    package static var multipliesSplit: Bool { ct_multiplies_split() }
+
     /// Whether this processor has the instructions that the kernels for an element type need.
     package static func serve(_ type: ElementType) -> Bool { ct_has_kernels(type.rawValue) }
 
@@ -47,7 +50,10 @@ extension Tensor {
     // MARK: Linear layers
 
     /// A matrix `[outputs, inputs]`, its inputs even in number in bfloat16, as `linear(packed:)` wants it.
-    package func packedMatrix(isGated: Bool) -> Tensor { packMatrix(.tensor(self), .bool(isGated)) }
+    /// - Parameter splits: whether numbers of float32 become sums of two bfloat16 numbers.
+    package func packedMatrix(isGated: Bool, splits: Bool = false) -> Tensor {
+        packMatrix(.tensor(self), .bool(isGated), .bool(splits))
+    }
 
     /// The matrix that was packed.
     package func unpackedMatrix(_ shape: Shape, isGated: Bool) -> Tensor {
@@ -85,13 +91,22 @@ extension Tensor {
     ///   - norm: a and b, `[2, batch, inputs]` in float32.
     ///   - told: `[batch, outputs]`
     ///   - residual: `[batch, outputs, height, width]`
-    ///   - byWinograd: whether the weights are packed for Winograd's way, which takes a third of the products.
+    ///   - widens: whether the result is in float32 where the weights are bfloat16. The picture may be so in any case.
     package func convolved(
-        packed: Tensor, byWinograd: Bool, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool,
-        told: Tensor?,
+        packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool, told: Tensor?, residual: Tensor?,
+        widens: Bool = false
+    ) -> Tensor {
+        convolutionLayer(
+            .tensor(self), .tensor(packed), .optional(bias), .int(outputs), .optional(norm), .bool(silu),
+            .optional(told?.contiguous()), .optional(residual), .bool(widens))
+    }
+
+    /// The same in float32 by Winograd's way, which takes a third of the products.
+    package func convolved(
+        packedForWinograd packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool, told: Tensor?,
         residual: Tensor?
     ) -> Tensor {
-        (byWinograd ? winogradLayer : convolutionLayer)(
+        winogradLayer(
             .tensor(self), .tensor(packed), .optional(bias), .int(outputs), .optional(norm), .bool(silu),
             .optional(told?.contiguous()), .optional(residual))
     }

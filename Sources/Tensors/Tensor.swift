@@ -138,15 +138,17 @@ extension Tensor {
     ///
     /// The memory must not change while the tensor is in use, must be aligned for its element type,
     /// and must stay until `owner` goes; the tensor keeps `owner` alive.
+    /// - Parameter isMapped: whether it is a private mapping of a file.
     public init(
-        sharing memory: UnsafeMutableRawPointer, shape: Shape, elementType: ElementType, owner: AnyObject
+        sharing memory: UnsafeMutableRawPointer, shape: Shape, elementType: ElementType, isMapped: Bool = false,
+        owner: AnyObject
     ) {
         var result: OpaquePointer?
         let context = Unmanaged.passRetained(owner)
         do {
             try check(
                 ct_tensor_from_memory(
-                    memory, shape.map(Int64.init), Int32(shape.rank), elementType.rawValue,
+                    memory, shape.map(Int64.init), Int32(shape.rank), elementType.rawValue, isMapped,
                     context.toOpaque(),
                     { Unmanaged<AnyObject>.fromOpaque($0!).release() }, &result))
             self.init(owning: result!)
@@ -154,6 +156,13 @@ extension Tensor {
             context.release()
             self.init(failure: error)
         }
+    }
+
+    /// Gives the memory of a tensor that lies in a mapped file, and was never written to, back to the system, which
+    /// reads the file again where the tensor is used. Nothing happens to any other tensor.
+    package func forgetMappedPages() {
+        if let pointer = handle.pointer { ct_tensor_forget_pages(pointer) }
+        withExtendedLifetime(handle) {}
     }
 
     /// Memory that has not been written yet.

@@ -188,7 +188,7 @@ struct SizeOptions: ParsableArguments {
     }
 }
 
-/// How the model is kept small in memory.
+/// How the model is kept in memory.
 struct MemoryFlags: ParsableArguments {
     @Flag(help: "Keep the matrices of text encoders in 8 bits; pictures change a little.")
     var textEncoderInt8 = false
@@ -199,16 +199,28 @@ struct MemoryFlags: ParsableArguments {
     )
     var networkInt8 = false
 
+    @Flag(
+        help:
+            "Multiply the denoising network's float32 matrices as sums of two bfloat16 numbers, on processors with AMX; steps are faster, pictures change by some 1e-5."
+    )
+    var networkBf16x3 = false
+
     @Flag(help: "Let large pictures pass through the autoencoder piece by piece; they change a little.")
     var vaeTiling = false
 
     @Option(help: "Heads of attention that are computed at once: a number, auto (half of them) or max (one).")
     var attentionSlicing: AttentionSlicing?
 
+    func validate() throws {
+        if networkInt8 && networkBf16x3 {
+            throw ValidationError("--network-int8 and --network-bf16x3 exclude each other: give one of them")
+        }
+    }
+
     var options: MemoryOptions {
         var options = MemoryOptions()
         options.textEncoders = textEncoderInt8 ? .int8 : .full
-        options.network = networkInt8 ? .int8 : .full
+        options.network = networkInt8 ? .int8 : networkBf16x3 ? .bfloat16x3 : .full
         options.tilesAutoencoder = vaeTiling
         options.attentionSlicing = attentionSlicing ?? .whole
         return options

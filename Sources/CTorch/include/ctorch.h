@@ -88,11 +88,15 @@ void ct_tensor_device(const CTTensor *_Nonnull tensor, int32_t *_Nonnull type,
 bool ct_tensor_is_contiguous(const CTTensor *_Nonnull tensor);
 /// The first element in memory; NULL for an empty tensor or one without memory that can be read here.
 void *_Nullable ct_tensor_data(const CTTensor *_Nonnull tensor);
-/// A tensor over memory owned by someone else; `release(context)` is called when it is no longer used.
+/// A tensor over memory owned by someone else; `release(context)` is called when it is no longer used. `is_mapped`: it
+/// is a private mapping of a file.
 CTStatus ct_tensor_from_memory(void *_Nullable data, const int64_t *_Nonnull sizes, int32_t rank,
-                               int32_t element_type, void *_Nullable context,
+                               int32_t element_type, bool is_mapped, void *_Nullable context,
                                void (*_Nullable release)(void *_Nullable context),
                                CTTensor *_Nullable *_Nonnull result);
+/// Gives the memory of a tensor that lies in a mapped file, and was never written to, back to the system, which reads the
+/// file again where the tensor is used. Nothing happens to any other tensor.
+void ct_tensor_forget_pages(const CTTensor *_Nonnull tensor);
 
 // MARK: gradients
 
@@ -173,6 +177,8 @@ CTStatus ct_device_count(int32_t device_type, int32_t *_Nonnull count);
 CTStatus ct_synchronize(int32_t device_type);
 /// Whether this processor has what the kernels `langevin::…` for an element type need.
 bool ct_has_kernels(int32_t element_type);
+/// Whether products of float32 numbers as sums of two bfloat16 numbers are faster here than plain ones.
+bool ct_multiplies_split(void);
 /// Whether a convolution of kernel 3 of a picture `[batch, channels, height, width]` is faster by Winograd's way.
 bool ct_winograd_pays(const CTTensor *_Nonnull x, int64_t outputs);
 /// Bytes of resident memory of this process, and the most it has had. 0 where unknown.

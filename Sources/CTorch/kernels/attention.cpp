@@ -131,13 +131,13 @@ struct Attention {
         const T *own = query.of(batch, head) + start * query.tokenStride;
         for (int64_t from = 0; from < keys; from += keysAtOnce) {
             const int64_t seen = std::min(keysAtOnce, keys - from), padded = rounded(seen, lanes);
-            multiply(count, padded, size, own, query.tokenStride, ownKeys + from * (isBrain<T> ? 2 : 1), paddedKeys(),
-                     scores, padded, false);
+            multiply<T>(count, padded, size, {own, query.tokenStride},
+                        {ownKeys + packedPlace<T>(0, from, 0), paddedKeys()}, scores, padded, false);
             T *weights = isBrain<T> ? scratch.weights.data : reinterpret_cast<T *>(scores);
             for (int64_t i = 0; i < count; i++) {
                 weigh(scores + i * padded, weights + i * padded, seen, padded, i, from == 0, scratch);
             }
-            multiply(count, width, padded, weights, padded, ownValues + from * width, width, sums, width, from > 0);
+            multiply<T>(count, width, padded, {weights, padded}, {ownValues + from * width, width}, sums, width, from > 0);
         }
         for (int64_t i = 0; i < count; i++) {
             T *to = output + (((batch * queries) + start + i) * heads + head) * valueSize;

@@ -12,10 +12,12 @@ CT_VECTORS_BEGIN
 namespace ct {
 namespace {
 
-template <typename T>
+/// - T: what weights and whatever is added are. X and Y: what goes in and comes out.
+template <typename X, typename T, typename Y>
 struct Convolution {
-    const T *x, *weight, *bias, *addend, *residual;
-    T *y;
+    const X *x;
+    const T *weight, *bias, *addend, *residual;
+    Y *y;
     /// a and b of every channel of every picture, null where x is taken as it is.
     const float *factors, *shifts;
     bool activates;
@@ -37,7 +39,7 @@ struct Convolution {
             std::memset(to, 0, lineLength() * sizeof(T));
             return;
         }
-        const T *from = x + (picture * height + line) * width * inputs;
+        const X *from = x + (picture * height + line) * width * inputs;
         const float *a = factors == nullptr ? nullptr : factors + picture * inputs;
         const float *b = factors == nullptr ? nullptr : shifts + picture * inputs;
         const int64_t size = inputs * sizeof(T);
@@ -85,10 +87,11 @@ struct Convolution {
         for (int64_t tap = 0; tap < 3; tap++) {
             const T *from = frame + picture * pictureLength() + (line + tap) * lineLength() + column * step();
             for (int64_t d = 0; d < 3 * inputs; d += depthAtOnce) {
-                const T *own = weight + ((block * 3 + tap) * 3 * inputs + d) * columns;
+                const Factor<T> own{weight + ((block * 3 + tap) * 3 * inputs + d) * columns, columns};
                 for (int64_t i = 0; i < lines; i++) {
-                    multiply(count, wide, std::min(depthAtOnce, 3 * inputs - d), from + i * lineLength() + d, step(),
-                             own, columns, sums + i * count * columns, columns, tap + d > 0);
+                    multiply<T>(count, wide, std::min(depthAtOnce, 3 * inputs - d),
+                                {from + i * lineLength() + d, step()}, own, sums + i * count * columns, columns,
+                                tap + d > 0);
                 }
             }
         }
@@ -179,10 +182,17 @@ at::Tensor unpack_convolution(const at::Tensor &packed, int64_t outputs, int64_t
 }
 
 at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
-                       const Optional &norm, bool silu, const Optional &addend, const Optional &residual) {
-    return typed(x, [&](auto element) {
+                       const Optional &norm, bool silu, const Optional &addend, const Optional &residual,
+                       bool widens) {
+    const auto computed = [&](auto given, auto element, auto result) {
+        using X = decltype(given);
         using T = decltype(element);
-        return convolve<Convolution<T>, T>(x, packed, bias, outputs, norm, silu, addend, residual);
+        using Y = decltype(result);
+        return convolve<Convolution<X, T, Y>, X, T, Y>(x, packed, bias, outputs, norm, silu, addend, residual);
+    };
+    if (packed.scalar_type() == at::kFloat) return computed(float(), float(), float());
+    return typed(x, [&](auto given) {
+        return widens ? computed(given, at::BFloat16(), float()) : computed(given, at::BFloat16(), at::BFloat16());
     });
 }
 

@@ -16,15 +16,17 @@ using Optional = std::optional<at::Tensor>;
 /// What follows a product. The numbers are those that Swift passes.
 enum class After : int64_t { nothing = 0, silu = 1, gelu = 2, geluTanh = 3, geglu = 4 };
 
-at::Tensor pack_matrix(const at::Tensor &weight, bool isGated);
+/// - splits: whether products take float32 numbers as sums of two bfloat16 numbers.
+at::Tensor pack_matrix(const at::Tensor &weight, bool isGated, bool splits);
 at::Tensor unpack_matrix(const at::Tensor &packed, int64_t outputs, int64_t inputs, bool isGated);
 at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs, int64_t after,
                   const Optional &residual, const Optional &gate);
 
 at::Tensor pack_convolution(const at::Tensor &weight);
 at::Tensor unpack_convolution(const at::Tensor &packed, int64_t outputs, int64_t inputs);
+/// With weights in bfloat16 the picture may be float32, and with `widens` the result is.
 at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
-                       const Optional &norm, bool silu, const Optional &addend, const Optional &residual);
+                       const Optional &norm, bool silu, const Optional &addend, const Optional &residual, bool widens);
 
 /// The same in float32 by fewer products; weights take four times the memory.
 at::Tensor pack_winograd(const at::Tensor &weight, bool isBackward);

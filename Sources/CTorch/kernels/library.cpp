@@ -213,6 +213,15 @@ extern "C" bool ct_winograd_pays(const CTTensor *x, int64_t outputs) {
 #endif
 }
 
+extern "C" bool ct_multiplies_split(void) {
+#if CT_KERNELS
+    static const bool hasTiles = __builtin_cpu_supports("amx-bf16");
+    return hasTiles && ct::has_kernels(at::kBFloat16);
+#else
+    return false;
+#endif
+}
+
 extern "C" bool ct_has_kernels(int32_t element_type) {
     return ct::has_kernels(static_cast<at::ScalarType>(element_type));
 }
@@ -222,7 +231,7 @@ TORCH_LIBRARY(langevin, library) {
         "group_norm(Tensor x, int groups, Tensor weight, Tensor bias, float epsilon, bool silu) -> Tensor");
     library.def(
         "layer_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor? shift, Tensor? scale, float epsilon) -> Tensor");
-    library.def("pack_matrix(Tensor weight, bool is_gated) -> Tensor");
+    library.def("pack_matrix(Tensor weight, bool is_gated, bool splits) -> Tensor");
     library.def("unpack_matrix(Tensor packed, int outputs, int inputs, bool is_gated) -> Tensor");
     library.def(
         "linear(Tensor x, Tensor packed, Tensor? bias, int outputs, int after, Tensor? residual, Tensor? gate)"
@@ -231,7 +240,7 @@ TORCH_LIBRARY(langevin, library) {
     library.def("unpack_convolution(Tensor packed, int outputs, int inputs) -> Tensor");
     library.def(
         "convolution(Tensor x, Tensor packed, Tensor? bias, int outputs, Tensor? norm, bool silu, Tensor? addend,"
-        " Tensor? residual) -> Tensor");
+        " Tensor? residual, bool widens) -> Tensor");
     library.def("pack_winograd(Tensor weight, bool is_backward) -> Tensor");
     library.def("convolution_3x3(Tensor x, Tensor weight, Tensor? bias) -> Tensor");
     library.def(

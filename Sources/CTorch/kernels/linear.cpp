@@ -21,9 +21,11 @@ int64_t output(int64_t block, int64_t column, int64_t outputs, bool isGated) {
     return row < outputs / 2 ? row + (column < half ? 0 : outputs / 2) : -1;
 }
 
-template <typename T>
+/// - T: what goes in and comes out. P: in what products are computed.
+template <typename T, typename P>
 struct LinearLayer {
-    const T *x, *weight, *bias, *residual, *gate;
+    const T *x, *bias, *residual, *gate;
+    const Part<P> *weight;
     T *y;
     int64_t rows, inputs, outputs;
     /// Rows that share a gate.
@@ -74,10 +76,28 @@ struct LinearLayer {
         }
     }
 
+    /// Numbers of one block of packed weights, or of one part of them.
+    int64_t blockLength() const { return inputs * columns; }
+
     void run() const {
+        if constexpr (partCount<P> == 1) {
+            run({x, inputs});
+        } else {
+            const int64_t count = std::max<int64_t>(1, 16384 / inputs);
+            const Buffer<Part<P>> split(2 * rows * inputs);
+            parallel((rows + count - 1) / count, [&](int64_t task) {
+                for (int64_t row = task * count; row < std::min(rows, (task + 1) * count); row++) {
+                    splitRow(x + row * inputs, split.data + row * 2 * inputs, inputs, inputs);
+                }
+            });
+            run({split.data, 2 * inputs, inputs});
+        }
+    }
+
+    void run(Factor<P> factor) const {
         // A task's rows stay in the second cache while the weights pass by. Few rows are shared by several tasks,
         // each with its part of the weights.
-        const int64_t fitting = (5 << 18) / (inputs * static_cast<int64_t>(sizeof(T)));
+        const int64_t fitting = (5 << 18) / (factor.stride * static_cast<int64_t>(sizeof(Part<P>)));
         const int64_t most = std::clamp(fitting / rowsAtOnce * rowsAtOnce, rowsAtOnce, 8 * rowsAtOnce);
         const int64_t rowTasks = (rows + most - 1) / most;
         const int64_t chunk = rounded((rows + rowTasks - 1) / rowTasks, rowsAtOnce);
@@ -88,50 +108,78 @@ struct LinearLayer {
             const int64_t begin = task % parts * share, end = std::min(blocks(outputs), begin + share);
             for (int64_t block = begin; block < end; block++) {
                 for (int64_t row = from; row < to; row += rowsAtOnce) {
-                    sum(block, row, std::min(rowsAtOnce, to - row));
+                    sum(factor.from(row * factor.stride), block, row, std::min(rowsAtOnce, to - row));
                 }
             }
-            endProducts<T>();
+            endProducts<P>();
         });
     }
 
-    void sum(int64_t block, int64_t row, int64_t count) const {
+    void sum(Factor<P> factor, int64_t block, int64_t row, int64_t count) const {
         alignas(64) float sums[rowsAtOnce * columns];
-        const T *own = weight + block * inputs * columns;
+        const Factor<P> own{weight + partCount<P> * block * blockLength(), columns, blockLength()};
         for (int64_t d = 0; d < inputs; d += depthAtOnce) {
-            multiply(count, columns, std::min(depthAtOnce, inputs - d), x + row * inputs + d, inputs,
-                     own + d * columns, columns, sums, columns, d > 0);
+            multiply(count, columns, std::min(depthAtOnce, inputs - d), factor.from(d), own.from(d * columns), sums,
+                     columns, d > 0);
         }
         finish(sums, row, count, block);
     }
 };
 
 /// Calls a body with the place of every weight in the matrix and in its packed form.
-template <typename T, typename Body>
+template <typename P, typename Body>
 void everyWeight(int64_t outputs, int64_t inputs, bool isGated, const Body &body) {
     parallel(blocks(outputs), [&](int64_t block) {
         // Columns innermost: a row of the packed matrix is one after the other, and each row of W is read in order.
         for (int64_t i = 0; i < inputs; i++) {
             for (int64_t column = 0; column < columns; column++) {
                 const int64_t row = output(block, column, outputs, isGated);
-                if (row >= 0) body(row * inputs + i, block * inputs * columns + packedPlace<T>(i, column, columns));
+                if (row >= 0) {
+                    body(row * inputs + i,
+                         partCount<P> * block * inputs * columns + packedPlace<Part<P>>(i, column, columns));
+                }
             }
         }
     });
 }
 
+template <typename T, typename P>
+at::Tensor packed(const at::Tensor &weight, bool isGated) {
+    const int64_t outputs = weight.size(0), inputs = weight.size(1);
+    auto packed = at::zeros({blocks(outputs), partCount<P>, inputs, columns}, at::CppTypeToScalarType<Part<P>>::value);
+    const T *from = elements<T>(weight);
+    Part<P> *to = packed.template mutable_data_ptr<Part<P>>();
+    everyWeight<P>(outputs, inputs, isGated,
+                   [&](int64_t i, int64_t place) { put<P>(from[i], to + place, inputs * columns); });
+    return packed;
+}
+
+template <typename T, typename P>
+at::Tensor computed(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs, After after,
+                    const Optional &residual, const Optional &gate) {
+    LinearLayer<T, P> layer{elements<T>(x), elements<T>(bias), elements<T>(residual), elements<T>(gate),
+                            elements<Part<P>>(packed)};
+    layer.inputs = x.size(-1);
+    layer.rows = layer.inputs == 0 ? 0 : x.numel() / layer.inputs;
+    layer.outputs = outputs;
+    layer.after = after;
+    layer.rowsPerGate = gate.has_value() ? layer.rows / (gate->numel() / layer.width()) : layer.rows;
+    auto sizes = x.sizes().vec();
+    sizes.back() = layer.width();
+    auto y = at::empty(sizes, x.options());
+    layer.y = y.template mutable_data_ptr<T>();
+    if (y.numel() > 0) layer.run();
+    return y;
+}
+
 }  // namespace
 
-at::Tensor pack_matrix(const at::Tensor &weight, bool isGated) {
+at::Tensor pack_matrix(const at::Tensor &weight, bool isGated, bool splits) {
     const auto source = weight.contiguous();
+    if (splits) return packed<float, Split>(source, isGated);
     return typed(source, [&](auto element) {
         using T = decltype(element);
-        const int64_t outputs = weight.size(0), inputs = weight.size(1);
-        auto packed = at::zeros({blocks(outputs), inputs, columns}, source.options());
-        const T *from = elements<T>(source);
-        T *to = packed.template mutable_data_ptr<T>();
-        everyWeight<T>(outputs, inputs, isGated, [&](int64_t i, int64_t place) { to[place] = from[i]; });
-        return packed;
+        return packed<T, T>(source, isGated);
     });
 }
 
@@ -149,21 +197,12 @@ at::Tensor unpack_matrix(const at::Tensor &packed, int64_t outputs, int64_t inpu
 at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs, int64_t after,
                   const Optional &residual, const Optional &gate) {
     const auto own = x.contiguous();
+    const auto kind = static_cast<After>(after);
+    const bool isSplit = own.scalar_type() == at::kFloat && packed.scalar_type() == at::kBFloat16;
+    if (isSplit) return computed<float, Split>(own, packed, bias, outputs, kind, residual, gate);
     return typed(own, [&](auto element) {
         using T = decltype(element);
-        LinearLayer<T> layer{elements<T>(own), elements<T>(packed), elements<T>(bias),
-                             elements<T>(residual), elements<T>(gate)};
-        layer.inputs = own.size(-1);
-        layer.rows = layer.inputs == 0 ? 0 : own.numel() / layer.inputs;
-        layer.outputs = outputs;
-        layer.after = static_cast<After>(after);
-        layer.rowsPerGate = gate.has_value() ? layer.rows / (gate->numel() / layer.width()) : layer.rows;
-        auto sizes = own.sizes().vec();
-        sizes.back() = layer.width();
-        auto y = at::empty(sizes, own.options());
-        layer.y = y.template mutable_data_ptr<T>();
-        if (y.numel() > 0) layer.run();
-        return y;
+        return computed<T, T>(own, packed, bias, outputs, kind, residual, gate);
     });
 }
 

@@ -7,20 +7,22 @@ CT_VECTORS_BEGIN
 namespace ct {
 
 /// silu(a·x + b), or without SiLU, of some channels of a pixel; x as it is where there is no a.
-template <typename T>
-void copyPixel(const T *from, T *to, int64_t channels, const float *a, const float *b, bool activates) {
-    if (a == nullptr) {
+template <typename X, typename T>
+void copyPixel(const X *from, T *to, int64_t channels, const float *a, const float *b, bool activates) {
+    if (a == nullptr && std::is_same_v<X, T>) {
         std::memcpy(to, from, channels * sizeof(T));
         return;
     }
     for (int64_t c = 0; c < channels; c += lanes) {
         const Mask m = first(channels - c);
-        store(to + c, normed(load(from + c, m), load(a + c, m), load(b + c, m), activates), m);
+        const Vector v = load(from + c, m);
+        store(to + c, a == nullptr ? v : normed(v, load(a + c, m), load(b + c, m), activates), m);
     }
 }
 
-/// Runs a layer, a struct with pointers, sizes and `run()`, on pictures whose channels lie innermost.
-template <typename Layer, typename T>
+/// Runs a layer on pictures whose channels lie innermost: a struct with pointers, sizes and `run()`, of T, which reads
+/// pictures of X and gives one of Y.
+template <typename Layer, typename X, typename T, typename Y>
 at::Tensor convolve(const at::Tensor &x, const at::Tensor &packed, const std::optional<at::Tensor> &bias,
                     int64_t outputs, const std::optional<at::Tensor> &norm, bool silu,
                     const std::optional<at::Tensor> &addend, const std::optional<at::Tensor> &residual) {
@@ -28,7 +30,7 @@ at::Tensor convolve(const at::Tensor &x, const at::Tensor &packed, const std::op
     const auto own = x.contiguous(innermost);
     const auto added = residual.has_value() ? std::optional(residual->contiguous(innermost)) : residual;
     Layer layer{};
-    layer.x = elements<T>(own);
+    layer.x = elements<X>(own);
     layer.weight = elements<T>(packed);
     layer.bias = elements<T>(bias);
     layer.addend = elements<T>(addend);
@@ -41,8 +43,9 @@ at::Tensor convolve(const at::Tensor &x, const at::Tensor &packed, const std::op
     layer.factors = elements<float>(norm);
     layer.shifts = norm.has_value() ? layer.factors + layer.batch * layer.inputs : nullptr;
     layer.activates = silu;
-    auto y = at::empty({layer.batch, outputs, layer.height, layer.width}, own.options().memory_format(innermost));
-    layer.y = static_cast<T *>(y.mutable_data_ptr());
+    auto y = at::empty({layer.batch, outputs, layer.height, layer.width},
+                       own.options().dtype(at::CppTypeToScalarType<Y>::value).memory_format(innermost));
+    layer.y = y.template mutable_data_ptr<Y>();
     if (y.numel() > 0) layer.run();
     return y;
 }

@@ -48,6 +48,20 @@ inline void store(at::BFloat16 *p, Vector v) {
 }
 inline void store(at::BFloat16 *p, Vector v, Mask m) { _mm256_mask_storeu_epi16(p, m, narrowed(v)); }
 
+/// Numbers as sums of two, the second `apart` after the first.
+inline void storeSplit(at::BFloat16 *p, int64_t apart, Vector v, Mask m) {
+    const __m256i large = narrowed(v);
+    _mm256_mask_storeu_epi16(p, m, large);
+    store(p + apart, v - widened(large), m);
+}
+
+inline void splitRow(const float *from, at::BFloat16 *to, int64_t count, int64_t apart) {
+    for (int64_t c = 0; c < count; c += lanes) {
+        const Mask m = first(count - c);
+        storeSplit(to + c, apart, load(from + c, m), m);
+    }
+}
+
 inline Vector max(Vector a, Vector b) { return _mm512_max_ps(a, b); }
 /// a·b + c
 inline Vector fma(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }

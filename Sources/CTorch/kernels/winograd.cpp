@@ -216,8 +216,8 @@ struct Winograd {
                 for (int64_t row = 0; row < count; row += rowsAtOnce) {
                     float *to = sums + point * stride(count, outputs) + row * outputs + block * columns;
                     for (int64_t d = 0; d < inputs; d += depthAtOnce) {
-                        multiply(std::min(rowsAtOnce, count - row), wide, std::min(depthAtOnce, inputs - d),
-                                 a + row * inputs + d, inputs, own + d * columns, columns, to, outputs, d > 0);
+                        multiply<float>(std::min(rowsAtOnce, count - row), wide, std::min(depthAtOnce, inputs - d),
+                                        {a + row * inputs + d, inputs}, {own + d * columns, columns}, to, outputs, d > 0);
                     }
                 }
             }
@@ -343,7 +343,7 @@ bool winograd_pays(const at::Tensor &x, int64_t outputs) {
 
 at::Tensor winograd(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
                     const Optional &norm, bool silu, const Optional &addend, const Optional &residual) {
-    return convolve<Winograd, float>(x, packed, bias, outputs, norm, silu, addend, residual);
+    return convolve<Winograd, float, float, float>(x, packed, bias, outputs, norm, silu, addend, residual);
 }
 
 }  // namespace ct

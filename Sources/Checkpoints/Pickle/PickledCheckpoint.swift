@@ -144,7 +144,7 @@ public struct PickledCheckpoint: TensorSource {
         guard UInt(bitPattern: start) % UInt(type.byteCount) == 0 else {
             return Tensor(bytes: UnsafeRawBufferPointer(source), shape: shape, elementType: type)
         }
-        return Tensor(sharing: start, shape: shape, elementType: type, owner: bytes)
+        return Tensor(sharing: start, shape: shape, elementType: type, isMapped: bytes.isMapped, owner: bytes)
     }
 
     private func memory(_ offset: Int, _ count: Int) -> UnsafeMutableRawBufferPointer {

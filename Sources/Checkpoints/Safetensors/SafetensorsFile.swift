@@ -79,7 +79,7 @@ public struct SafetensorsFile: TensorSource {
         guard UInt(bitPattern: start) % UInt(type.byteCount) == 0 else {
             return Tensor(bytes: UnsafeRawBufferPointer(source), shape: shape, elementType: type)
         }
-        return Tensor(sharing: start, shape: shape, elementType: type, owner: bytes)
+        return Tensor(sharing: start, shape: shape, elementType: type, isMapped: bytes.isMapped, owner: bytes)
     }
 
     /// How many numbers of a tensor are infinite or NaN. Integers and unsupported types have none.

@@ -35,6 +35,9 @@ struct Bench: ParsableCommand {
     @Flag(help: "Keep the matrices of the network's linear layers in 8 bits.")
     var int8 = false
 
+    @Flag(help: "Multiply the network's float32 matrices as sums of two bfloat16 numbers, on processors with AMX.")
+    var bf16x3 = false
+
     @Option(help: "How often the work is done and timed.")
     var rounds = 5
 
@@ -56,6 +59,9 @@ struct Bench: ParsableCommand {
         }
         guard (1...1024).contains(threads) else {
             throw PipelineError("--threads is \(threads): give a number from 1 to 1024")
+        }
+        guard !(int8 && bf16x3) else {
+            throw PipelineError("--int8 and --bf16x3 exclude each other: give one of them")
         }
         let materials = try materials()
         try Machine.setThreadCount(threads)
@@ -95,7 +101,7 @@ struct Bench: ParsableCommand {
             throw PipelineError("--output \(output): give the name of a .safetensors file")
         }
         var materials = BenchMaterials(dtype)
-        materials.matrices = int8 ? .int8 : .full
+        materials.matrices = int8 ? .int8 : bf16x3 ? .bfloat16x3 : .full
         materials.weights = weights.map { ModelFolder($0) }
         materials.inputs = try inputs.map { try SafetensorsFile(path: $0) }
         return materials
