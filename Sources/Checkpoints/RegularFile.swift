@@ -90,7 +90,9 @@ final class RegularFile {
         guard posix_memalign(&base, 64, max(count, 1)) == 0, let base else {
             throw CheckpointError(path, "there is no memory for its \(count) bytes; map it instead")
         }
-        let bytes = FileBytes(base: base, byteCount: count, offset: 0, isMapped: false) { memory, _ in free(memory) }
+        let bytes = FileBytes(base: base, byteCount: count, offset: 0, isMapped: false) { memory, _ in
+            free(memory)
+        }
         try read(into: bytes.buffer, at: offset)
         return bytes
     }

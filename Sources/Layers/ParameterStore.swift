@@ -111,7 +111,9 @@ public final class ParameterStore {
             if let found = try found(name, shape, initializer) {
                 let cast = found.to(type).to(device)
                 // A file whose numbers were copied need not stay in memory.
-                if cast.elementType != found.elementType || cast.device != found.device { found.forgetMappedPages() }
+                if cast.elementType != found.elementType || cast.device != found.device {
+                    found.forgetMappedPages()
+                }
                 // Training writes into its parameters: never into memory that a file or another store owns.
                 tensor = purpose == .training ? cast.copied() : cast.laidOutForInference
                 if purpose == .training && shape.rank == 4 { tensor = tensor.contiguous(memoryFormat) }

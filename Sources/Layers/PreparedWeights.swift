@@ -90,7 +90,8 @@ package final class PreparedWeights: Sendable {
 
     /// Whether a convolution may: it also reads pictures that one before it left in float32.
     func servePicture(_ x: Tensor) -> Bool {
-        (x.elementType == elementType || x.elementType == .float32 && elementType == .bfloat16) && kernelsServe(x)
+        (x.elementType == elementType || x.elementType == .float32 && elementType == .bfloat16)
+            && kernelsServe(x)
     }
 }
 

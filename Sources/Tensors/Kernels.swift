@@ -16,6 +16,7 @@ private let attentionLayer = Operator("langevin::attention")
 private let normFactors = Operator("langevin::group_norm_factors")
 private let groupNormLayer = Operator("langevin::group_norm")
 private let layerNormLayer = Operator("langevin::layer_norm")
+private let joinChannels = Operator("langevin::join")
 private let gatedGELU = Operator("langevin::geglu")
 private let gatedSum = Operator("langevin::gated_add")
 
@@ -93,7 +94,8 @@ extension Tensor {
     ///   - residual: `[batch, outputs, height, width]`
     ///   - widens: whether the result is in float32 where the weights are bfloat16. The picture may be so in any case.
     package func convolved(
-        packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool, told: Tensor?, residual: Tensor?,
+        packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool, told: Tensor?,
+        residual: Tensor?,
         widens: Bool = false
     ) -> Tensor {
         convolutionLayer(
@@ -103,7 +105,8 @@ extension Tensor {
 
     /// The same in float32 by Winograd's way, which takes a third of the products.
     package func convolved(
-        packedForWinograd packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool, told: Tensor?,
+        packedForWinograd packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool,
+        told: Tensor?,
         residual: Tensor?
     ) -> Tensor {
         winogradLayer(
@@ -168,6 +171,9 @@ extension Tensor {
         gatedSum(.tensor(self), .tensor(gate), .tensor(y))
     }
 }
+
+/// Pictures side by side along their channels: `[batch, channels, height, width]` each, channels innermost in the result.
+package func joined(_ pictures: [Tensor]) -> Tensor { joinChannels(.tensors(pictures)) }
 
 /// softmax(Q·Kᵀ·scale)·V over `[batch, heads, tokens, head size]`, for head sizes that are even.
 package func kernelAttention(query: Tensor, key: Tensor, value: Tensor, scale: Double?) -> Tensor {

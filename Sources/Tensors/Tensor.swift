@@ -140,7 +140,8 @@ extension Tensor {
     /// and must stay until `owner` goes; the tensor keeps `owner` alive.
     /// - Parameter isMapped: whether it is a private mapping of a file.
     public init(
-        sharing memory: UnsafeMutableRawPointer, shape: Shape, elementType: ElementType, isMapped: Bool = false,
+        sharing memory: UnsafeMutableRawPointer, shape: Shape, elementType: ElementType,
+        isMapped: Bool = false,
         owner: AnyObject
     ) {
         var result: OpaquePointer?

@@ -13,16 +13,17 @@ import Testing
 
     /// A layer in a type with prepared weights, and the same in float64.
     private func pair<Layer>(
-        _ type: ElementType, seed: UInt64, _ make: (Weights) -> Layer
+        _ type: ElementType, _ matrices: MatrixFormat = .full, seed: UInt64, _ make: (Weights) -> Layer
     ) throws -> (prepared: Layer, exact: Layer) {
         let drawn = ParameterStore(.initialized(RandomGenerator(seed: seed)), prepares: false)
         _ = try drawn.build(make)
         // What both begin with is what the type can hold.
         let rounded = drawn.source.tensors.mapValues { $0.to(type) }
-        func layer(_ type: ElementType) throws -> Layer {
-            try ParameterStore(.loaded(TensorDictionary(rounded)), elementType: type).build(make)
+        func layer(_ type: ElementType, _ matrices: MatrixFormat) throws -> Layer {
+            try ParameterStore(.loaded(TensorDictionary(rounded)), elementType: type, matrices: matrices)
+                .build(make)
         }
-        return (try layer(type), try layer(.float64))
+        return (try layer(type, matrices), try layer(.float64, .full))
     }
 
     private func numbers(_ draw: RandomGenerator, _ shape: Shape, _ type: ElementType) -> Tensor {
@@ -101,6 +102,98 @@ import Testing
             let (actual, expected) = inference { (result(prepared, type), result(exact, .float64)) }
             check(actual, expected, type, "\([batch, tokens, inputs]) to \(outputs), \(after)")
         }
+    }
+
+    /// As sums of two bfloat16 numbers, numbers have 16 bits; those with an odd number of inputs keep all 24.
+    @Test(arguments: 0..<12) func matricesOfSplitNumbersAreTheFormula(seed: Int) throws {
+        let draw = RandomGenerator(seed: UInt64(seed))
+        let (inputs, outputs) = (try whole(draw, 1..<2400), 2 * (try whole(draw, 1..<200)))
+        func make(_ weights: Weights) -> (Linear, Convolution2D) {
+            (
+                Linear(inputs: inputs, outputs: outputs, weights["linear"]),
+                Convolution2D(inputs: inputs, outputs: outputs, kernel: 1, weights["convolution"])
+            )
+        }
+        let (prepared, exact) = try pair(.float32, .bfloat16x3, seed: UInt64(seed), make)
+        let (whole, _) = try pair(.float32, seed: UInt64(seed), make)
+        let tokens = draw.normal([2, try self.whole(draw, 1..<150), inputs])
+        let residual = draw.normal([2, tokens.shape[1], outputs / 2])
+        let picture = draw.normal([2, inputs, 3, 5])
+        func results(_ layers: (Linear, Convolution2D), _ t: ElementType) -> [Tensor] {
+            [
+                layers.0(tokens.to(t)), layers.0(tokens.to(t), then: .geglu, adding: residual.to(t)),
+                layers.1(picture.to(t)),
+            ]
+        }
+        let (actual, expected) = inference { (results(prepared, .float32), results(exact, .float64)) }
+        let unsplit = inference { results(whole, .float32) }
+        for ((actual, expected), unsplit) in zip(zip(actual, expected), unsplit) {
+            expectClose(actual.to(.float64), expected, ofLargest: 3e-5, "\(inputs) to \(outputs)")
+            let isSame = try (actual - unsplit).magnitude().max().item(Double.self) == 0
+            #expect(isSame == (inputs % 2 == 1 || !Kernels.multipliesSplit))
+        }
+    }
+
+    /// What one convolution leaves in float32 and the next reads so is rounded once less.
+    @Test(arguments: 0..<6) func widenedPicturesLoseLess(seed: Int) throws {
+        let draw = RandomGenerator(seed: UInt64(seed))
+        let channels = 2 * (try whole(draw, 8..<60))
+        struct Part {
+            let norms: [GroupNorm]
+            let convolutions: [Convolution2D]
+        }
+        let (prepared, exact) = try pair(.bfloat16, seed: UInt64(seed)) { weights in
+            Part(
+                norms: (0..<2).map { GroupNorm(groups: 2, channels: channels, weights["norm"][$0]) },
+                convolutions: (0..<2).map {
+                    Convolution2D(
+                        inputs: channels, outputs: channels, kernel: 3, padding: 1, weights["convolution"][$0]
+                    )
+                })
+        }
+        let x = numbers(draw, [2, channels, try whole(draw, 4..<20), try whole(draw, 4..<70)], .bfloat16)
+        func between(_ part: Part, _ t: ElementType, widens: Bool) -> Tensor {
+            part.convolutions[0](x.to(t), after: part.norms[0], .silu, widens: widens)
+        }
+        func result(_ part: Part, _ t: ElementType, widens: Bool) -> Tensor {
+            part.convolutions[1](
+                between(part, t, widens: widens), after: part.norms[1], .silu, adding: x.to(t))
+        }
+        let expected = inference {
+            (between(exact, .float64, widens: true), result(exact, .float64, widens: true))
+        }
+        let (middle, wide, narrow) = inference {
+            (
+                between(prepared, .bfloat16, widens: true), result(prepared, .bfloat16, widens: true),
+                result(prepared, .bfloat16, widens: false)
+            )
+        }
+        #expect(middle.elementType == (Kernels.serve(.bfloat16) ? .float32 : .bfloat16))
+        expectClose(middle.to(.float64), expected.0, ofLargest: Self.tolerance(.bfloat16))
+        check(wide, expected.1, .bfloat16, "\(x.shape)")
+        func error(_ x: Tensor) throws -> Double {
+            try (x.to(.float64) - expected.1).squared().mean().item(Double.self)
+        }
+        if Kernels.serve(.bfloat16) { #expect(try error(wide) < error(narrow)) }
+    }
+
+    @Test(arguments: types, 0..<6) func joinedPicturesAreThoseConcatenated(type: ElementType, seed: Int)
+        throws
+    {
+        let draw = RandomGenerator(seed: UInt64(seed))
+        let (batch, height, width) = (
+            try whole(draw, 0..<4), try whole(draw, 1..<30), try whole(draw, 1..<70)
+        )
+        let pictures = try (0..<(2 + seed % 2)).map {
+            numbers(draw, [batch, try whole(draw, 1..<90), height, width], type)
+                .contiguous(($0 + seed) % 2 == 0 ? .channelsLast : .contiguous)
+        }
+        let (actual, expected) = inference { (joined(pictures), concatenated(pictures, along: 1)) }
+        #expect(actual.shape == expected.shape)
+        #expect(try actual.array(of: Float.self) == expected.array(of: Float.self))
+        let x = pictures[0].to(.float64)
+        let gradient = valueAndGradient(of: { joined([$0, $0 * 2]).squared().sum() }, at: x).gradient
+        expectClose(gradient, x * 10, ofLargest: 1e-12)
     }
 
     @Test(arguments: types, 0..<12)

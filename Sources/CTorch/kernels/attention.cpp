@@ -2,6 +2,7 @@
 // a time, the sums so far rescaled where a larger score turns up.
 // Source: Milakov and Gimelshein 2018 (arXiv:1805.02867), algorithm 3; Dao et al. 2022 (arXiv:2205.14135), algorithm 1.
 #include <cmath>
+#include <vector>
 
 #include "kernels.hpp"
 #include "parallel.hpp"
@@ -76,7 +77,7 @@ struct Attention {
         }
     }
 
-    /// What one task needs beside the keys and values.
+    /// What one worker needs beside the keys and values.
     struct Scratch {
         Buffer<float> scores, sums, totals, largest;
         Buffer<T> weights;
@@ -158,12 +159,15 @@ struct Attention {
             packKeys(pair / heads, pair % heads, packed + pair * length);
             packValues(pair / heads, pair % heads, packed + pair * length + packedKeys());
         });
-        parallel(pairs * tasks, [&](int64_t task) {
+        std::vector<Scratch> scratches;
+        for (int64_t i = 0; i < thread_count(); i++) {
+            scratches.emplace_back(std::min(queriesAtOnce, queries), std::min(keysAtOnce, paddedKeys()), paddedSize());
+        }
+        parallel(pairs * tasks, [&](int64_t task, int64_t worker) {
             const int64_t pair = task / tasks, begin = task % tasks * stepsOfTask;
             const T *ownKeys = packed + pair * length;
-            Scratch scratch(std::min(queriesAtOnce, queries), std::min(keysAtOnce, paddedKeys()), paddedSize());
             for (int64_t step = begin; step < std::min(steps, begin + stepsOfTask); step++) {
-                attend(pair / heads, pair % heads, step * queriesAtOnce, ownKeys, ownKeys + packedKeys(), scratch);
+                attend(pair / heads, pair % heads, step * queriesAtOnce, ownKeys, ownKeys + packedKeys(), scratches[worker]);
             }
             endProducts<T>();
         });

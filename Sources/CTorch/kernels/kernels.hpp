@@ -38,6 +38,9 @@ bool winograd_pays(const at::Tensor &x, int64_t outputs);
 at::Tensor winograd(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
                     const Optional &norm, bool silu, const Optional &addend, const Optional &residual);
 
+/// Pictures of one type and size side by side along their channels.
+at::Tensor join_channels(at::TensorList pictures);
+
 at::Tensor attention(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
                      std::optional<double> scale);
 

@@ -82,6 +82,19 @@ at::Tensor gated_add(const at::Tensor &x, const at::Tensor &gate, const at::Tens
     return at::addcmul(x, gate, y);
 }
 
+at::Tensor join_formula(at::TensorList pictures) { return at::cat(pictures, 1); }
+
+at::Tensor join_cpu(at::TensorList pictures) {
+#if CT_KERNELS
+    const auto fits = [&](const at::Tensor &x) {
+        return isServed(x) && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == pictures[0].scalar_type() &&
+               x.sizes().slice(2) == pictures[0].sizes().slice(2) && x.size(0) == pictures[0].size(0);
+    };
+    if (!pictures.empty() && std::all_of(pictures.begin(), pictures.end(), fits)) return join_channels(pictures);
+#endif
+    return join_formula(pictures);
+}
+
 // MARK: In front of kernels, which record nothing: the formula where gradients are recorded
 
 template <auto formula, typename Schema, typename... Arguments>
@@ -202,6 +215,10 @@ at::Tensor gated_add_recorded(const at::Tensor &x, const at::Tensor &gate, const
     return recorded<gated_add, GatedAdd>("langevin::gated_add", x, gate, y);
 }
 
+at::Tensor join_recorded(at::TensorList pictures) {
+    return recorded<join_formula, at::Tensor(at::TensorList)>("langevin::join", pictures);
+}
+
 }  // namespace
 }  // namespace ct
 
@@ -250,11 +267,13 @@ TORCH_LIBRARY(langevin, library) {
         "group_norm_factors(Tensor x, int groups, Tensor? weight, Tensor? bias, float epsilon, Tensor? scale,"
         " Tensor? shift) -> Tensor");
     library.def("attention(Tensor query, Tensor key, Tensor value, float? scale) -> Tensor");
+    library.def("join(Tensor[] pictures) -> Tensor");
     library.def("geglu(Tensor x) -> Tensor");
     library.def("gated_add(Tensor x, Tensor gate, Tensor y) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(langevin, CompositeExplicitAutograd, library) {
+    library.impl("join", ct::join_formula);
     library.impl("convolution_3x3", ct::convolution_formula);
     library.impl("group_norm", ct::group_norm_formula);
     library.impl("layer_norm", ct::layer_norm_formula);
@@ -263,6 +282,7 @@ TORCH_LIBRARY_IMPL(langevin, CompositeExplicitAutograd, library) {
 }
 
 TORCH_LIBRARY_IMPL(langevin, Autograd, library) {
+    library.impl("join", ct::join_recorded);
     library.impl("convolution_3x3", ct::convolution_recorded);
     library.impl("group_norm", ct::group_norm_recorded);
     library.impl("layer_norm", ct::layer_norm_recorded);
@@ -272,6 +292,7 @@ TORCH_LIBRARY_IMPL(langevin, Autograd, library) {
 
 #if CT_KERNELS
 TORCH_LIBRARY_IMPL(langevin, CPU, library) {
+    library.impl("join", ct::join_cpu);
     library.impl("group_norm", ct::group_norm_cpu);
     library.impl("layer_norm", ct::layer_norm_cpu);
     library.impl("pack_matrix", ct::pack_matrix);

@@ -19,16 +19,17 @@ Region region() {
 }
 
 struct Work {
-    std::atomic<int64_t> next{0};
+    std::atomic<int64_t> next{0}, workers{0};
     int64_t tasks;
-    void (*body)(int64_t, const void *);
+    void (*body)(int64_t, int64_t, const void *);
     const void *context;
 };
 
 void take(void *data) {
     auto &work = *static_cast<Work *>(data);
+    const int64_t worker = work.workers.fetch_add(1, std::memory_order_relaxed);
     for (int64_t task; (task = work.next.fetch_add(1, std::memory_order_relaxed)) < work.tasks;) {
-        work.body(task, work.context);
+        work.body(task, worker, work.context);
     }
 }
 
@@ -36,7 +37,7 @@ void take(void *data) {
 
 int64_t thread_count() { return region() == nullptr || at::in_parallel_region() ? 1 : at::get_num_threads(); }
 
-void parallel(int64_t tasks, void (*body)(int64_t, const void *), const void *context) {
+void parallel(int64_t tasks, void (*body)(int64_t, int64_t, const void *), const void *context) {
     Work work;
     work.tasks = tasks;
     work.body = body;

@@ -141,17 +141,19 @@ struct Winograd {
         }
     }
 
-    /// Bᵀ·d·B of the tiles of a patch.
-    void transformPicture(const Place &patch, float *to, int64_t stride) const {
-        const Buffer<float> copy(lineCount() * lineLength() * vectorsAtOnce * lanes);
+    /// Numbers of the copy of a patch with its border.
+    int64_t copyLength() const { return lineCount() * lineLength() * vectorsAtOnce * lanes; }
+
+    /// Bᵀ·d·B of the tiles of a patch. `copy` is memory to work in.
+    void transformPicture(const Place &patch, float *copy, float *to, int64_t stride) const {
         for (int64_t from = 0; from < inputs; from += vectorsAtOnce * lanes) {
             const int64_t end = std::min(inputs, from + vectorsAtOnce * lanes), wide = rounded(end - from, lanes);
-            copyPatch(patch, from, end, copy.data);
+            copyPatch(patch, from, end, copy);
             for (int64_t t = 0; t < tilesOfPatch(); t++) {
                 const int64_t corner = (t / patchColumns() * lineLength() + t % patchColumns()) * given;
                 for (int64_t c = from; c < end; c += lanes) {
                     const Mask m = first(end - c);
-                    const float *own = copy.data + corner * wide + c - from;
+                    const float *own = copy + corner * wide + c - from;
                     float *target = to + t * inputs + c;
                     bothSides<read, read, forward>(
                         [&](int64_t row, int64_t column) { return load(own + (row * lineLength() + column) * wide); },
@@ -225,13 +227,14 @@ struct Winograd {
         });
     }
 
-    /// Some patches through all three stages, on all threads where the caller is not one of them already.
-    void take(int64_t from, int64_t to) const {
+    /// Some patches through all three stages, on all threads where the caller is not one of them already. Copies of each
+    /// worker and what lies between the stages have their memory from the caller.
+    void take(int64_t from, int64_t to, float *copies, float *between) const {
         const int64_t own = tilesOfPatch(), count = (to - from) * own;
-        const Buffer<float> buffer(points * (stride(count, inputs) + stride(count, outputs)));
-        float *pictures = buffer.data, *sums = pictures + points * stride(count, inputs);
-        parallel(to - from, [&](int64_t i) {
-            transformPicture(patch(from + i), pictures + i * own * inputs, stride(count, inputs));
+        float *pictures = between, *sums = pictures + points * stride(count, inputs);
+        parallel(to - from, [&](int64_t i, int64_t worker) {
+            transformPicture(patch(from + i), copies + worker * copyLength(), pictures + i * own * inputs,
+                             stride(count, inputs));
         });
         multiplyPoints(count, pictures, sums);
         parallel(to - from, [&](int64_t i) {
@@ -244,16 +247,23 @@ struct Winograd {
         const int64_t share = patches() * tilesOfPatch() / thread_count();
         const int64_t tiles = isSmall ? std::min(tilesOfTask, share) : tilesAtOnce;
         const int64_t some = std::clamp<int64_t>(tiles / tilesOfPatch(), 1, patches());
-        const int64_t tasks = (patches() + some - 1) / some;
-        const auto take = [&](int64_t task) { this->take(task * some, std::min(patches(), (task + 1) * some)); };
+        const int64_t tasks = (patches() + some - 1) / some, count = some * tilesOfPatch();
+        const int64_t copies = (isSmall ? 1 : thread_count()) * copyLength();
+        const int64_t length = copies + points * (stride(count, inputs) + stride(count, outputs));
+        const Buffer<float> buffer((isSmall ? thread_count() : 1) * length);
+        const auto take = [&](int64_t task, int64_t worker) {
+            float *own = buffer.data + worker * length;
+            this->take(task * some, std::min(patches(), (task + 1) * some), own, own + copies);
+        };
         if (isSmall) return parallel(tasks, take);
-        for (int64_t task = 0; task < tasks; task++) take(task);
+        for (int64_t task = 0; task < tasks; task++) take(task, 0);
     }
 
     /// Of the transformed weights, `[36, inputs, outputs]`, from the gradient at the result.
     at::Tensor weightGradient(const float *gradient) const {
         auto total = at::zeros({points, inputs, outputs}, at::kFloat);
         const int64_t own = tilesOfPatch(), some = std::clamp<int64_t>(tilesAtOnce / own, 1, patches());
+        const Buffer<float> copies(thread_count() * copyLength());
         for (int64_t from = 0; from < patches(); from += some) {
             const int64_t count = std::min(some, patches() - from), tiles = count * own;
             const auto between = [&](int64_t channels) {
@@ -261,8 +271,9 @@ struct Winograd {
             };
             auto pictures = between(inputs), gradients = between(outputs);
             float *v = pictures.mutable_data_ptr<float>(), *z = gradients.mutable_data_ptr<float>();
-            parallel(count, [&](int64_t i) {
-                transformPicture(patch(from + i), v + i * own * inputs, stride(tiles, inputs));
+            parallel(count, [&](int64_t i, int64_t worker) {
+                transformPicture(patch(from + i), copies.data + worker * copyLength(), v + i * own * inputs,
+                                 stride(tiles, inputs));
                 transformGradient(gradient, patch(from + i), z + i * own * outputs, stride(tiles, outputs));
             });
             total.baddbmm_(pictures.transpose(1, 2), gradients);

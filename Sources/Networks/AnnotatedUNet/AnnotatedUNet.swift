@@ -104,7 +104,7 @@ public struct AnnotatedUNet {
         }
         hidden = middle2(middleAttention(middle1(hidden, time: told)), time: told)
         for level in up {
-            hidden = level(concatenated([hidden, skips.removeLast()], along: 1), time: told)
+            hidden = level(joined([hidden, skips.removeLast()]), time: told)
             hidden = level.resampling?(hidden) ?? hidden
         }
         return outputConvolution(outputBlock(hidden))

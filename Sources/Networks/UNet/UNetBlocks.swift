@@ -83,7 +83,7 @@ private func stage(
     let context = inputs.context.map { [$0] } ?? []
     return recomputable([time] + context + pictures, dropout: dropout) { [count = pictures.count] given in
         let pictures = Array(given.suffix(count))
-        let x = count == 1 ? pictures[0] : concatenated(pictures, along: 1)
+        let x = count == 1 ? pictures[0] : joined(pictures)
         let hidden = residual(x, time: given[0], dropout: dropout)
         var inputs = inputs
         if inputs.context != nil { inputs.context = given[1] }

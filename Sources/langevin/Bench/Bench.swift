@@ -15,6 +15,9 @@ struct Bench: ParsableCommand {
     @Argument(help: "The work.")
     var work: BenchWork
 
+    @Option(help: "Where the arithmetic runs: cpu, cuda, cuda:N, mps.")
+    var device = "cpu"
+
     @Option(help: "How precisely: float32, bfloat16.")
     var dtype = ElementType.float32
 
@@ -35,7 +38,10 @@ struct Bench: ParsableCommand {
     @Flag(help: "Keep the matrices of the network's linear layers in 8 bits.")
     var int8 = false
 
-    @Flag(help: "Multiply the network's float32 matrices as sums of two bfloat16 numbers, on processors with AMX.")
+    @Flag(
+        help:
+            "Multiply the network's float32 matrices as sums of two bfloat16 numbers, on processors with AMX."
+    )
     var bf16x3 = false
 
     @Option(help: "How often the work is done and timed.")
@@ -65,7 +71,13 @@ struct Bench: ParsableCommand {
         }
         let materials = try materials()
         try Machine.setThreadCount(threads)
-        let repetition = try work.prepared(materials)
+        let work = try work.prepared(materials)
+        // What was started on a device is part of the work.
+        let repetition: BenchWork.Repetition = {
+            let left = try work()
+            try materials.device.synchronize()
+            return left
+        }
         let left = try repetition()
         if let output, let left { try SafetensorsWriter([("output", left.to(.float32))]).write(to: output) }
         if serve {
@@ -76,7 +88,8 @@ struct Bench: ParsableCommand {
         let pagesBefore = Machine.pageFaultCount
         let times = try (0..<rounds).map { _ in try milliseconds(repetition) }.sorted()
         let result = Result(
-            work: work.rawValue, dtype: dtype.name, threads: threads, rounds: rounds,
+            work: self.work.rawValue, dtype: dtype.name, threads: threads, rounds: rounds,
+            device: materials.device.description,
             median: times[times.count / 2], minimum: times[0], maximum: times[times.count - 1],
             peakMemory: Machine.peakResidentBytes,
             freshPages: (Machine.pageFaultCount - pagesBefore) / rounds)
@@ -85,8 +98,16 @@ struct Bench: ParsableCommand {
         } else {
             func rounded(_ value: Double) -> String { String((value * 100).rounded() / 100) }
             print(
-                "\(work.rawValue), \(dtype.name), \(threads) threads: median \(rounded(result.median)) ms of \(rounds) (\(rounded(result.minimum)) to \(rounded(result.maximum)))"
+                "\(self.work.rawValue), \(dtype.name), \(materials.device.kind == .cpu ? "\(threads) threads" : materials.device.description): median \(rounded(result.median)) ms of \(rounds) (\(rounded(result.minimum)) to \(rounded(result.maximum)))"
             )
+        }
+    }
+
+    private func openedDevice() throws -> Device {
+        do {
+            return try Device(available: device)
+        } catch {
+            throw PipelineError("--device: \(error)")
         }
     }
 
@@ -100,7 +121,7 @@ struct Bench: ParsableCommand {
         if let output, try SampleOutput(output, count: 1).isTensor == false {
             throw PipelineError("--output \(output): give the name of a .safetensors file")
         }
-        var materials = BenchMaterials(dtype)
+        var materials = try BenchMaterials(dtype, on: openedDevice())
         materials.matrices = int8 ? .int8 : bf16x3 ? .bfloat16x3 : .full
         materials.weights = weights.map { ModelFolder($0) }
         materials.inputs = try inputs.map { try SafetensorsFile(path: $0) }
@@ -124,6 +145,7 @@ struct Bench: ParsableCommand {
         let dtype: String
         let threads: Int
         let rounds: Int
+        let device: String
         let median: Double
         let minimum: Double
         let maximum: Double
@@ -132,7 +154,7 @@ struct Bench: ParsableCommand {
         let freshPages: Int
 
         enum CodingKeys: String, CodingKey {
-            case work, dtype, threads, rounds
+            case work, dtype, threads, rounds, device
             case median = "median_ms"
             case minimum = "minimum_ms"
             case maximum = "maximum_ms"

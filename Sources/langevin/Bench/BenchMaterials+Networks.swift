@@ -15,7 +15,8 @@ extension BenchMaterials {
         let x = try numbers("x", [2, configuration.inChannels, size.height, size.width])
         let time = try integers("time", [500, 500])
         let conditions = Conditions(context: try numbers("context", [2, 77, width]))
-        return { try inference { try network(x, time: time, conditions).checked() } }
+        let called = network.replayed(on: device)
+        return { try inference { try called(x, time: time, conditions, dropout: nil).checked() } }
     }
 
     func transformer() throws -> BenchWork.Repetition {
@@ -26,7 +27,10 @@ extension BenchMaterials {
         let time = try integers("time", [500, 500])
         let classes = [min(207, configuration.nullClass), configuration.nullClass]
         let labels = try integers("labels", classes.map { Int64($0) })
-        return { try inference { try network(x, time: time, labels: labels).checked() } }
+        let called = network.replayed(on: device)
+        return {
+            try inference { try called(x, time: time, Conditions(labels: labels), dropout: nil).checked() }
+        }
     }
 
     func decoder() throws -> BenchWork.Repetition {
@@ -42,7 +46,8 @@ extension BenchMaterials {
     func pictureUNet() throws -> BenchWork.Repetition {
         let (network, _): (UNet2D, _) = try network(.ddpmCifar)
         let (x, time) = try pictures(64, network.configuration)
-        return { try inference { try network(x, time: time).checked() } }
+        let called = network.replayed(on: device)
+        return { try inference { try called(x, time: time, Conditions(), dropout: nil).checked() } }
     }
 
     /// Noisy pictures for a network, and their times.
@@ -56,7 +61,7 @@ extension BenchMaterials {
     func opening() throws -> BenchWork.Repetition {
         guard let weights else { throw PipelineError("this work opens a folder: give it by --weights") }
         return {
-            _ = try UNet2DCondition.load(weights, elementType: elementType)
+            _ = try UNet2DCondition.load(weights, elementType: elementType, on: device)
             return nil
         }
     }

@@ -11,7 +11,8 @@ extension BenchMaterials {
         let model = PictureModel(
             name: "tiny", configuration: .unet2D(network.configuration),
             scheduler: SchedulerConfiguration(.ddpm),
-            card: ModelCard(), network: network, elementType: elementType)
+            card: ModelCard(), network: network.replayed(on: device), elementType: elementType, device: device
+        )
         var request = SamplingRequest()
         request.count = 16
         request.steps = 1000
@@ -24,7 +25,7 @@ extension BenchMaterials {
         let sampler = try process.sampler(solver, steps: 100)
         let (start, data) = (try numbers("start", [64, 3, 32, 32]), try numbers("data", [64, 3, 32, 32]))
         let denoiser = Denoiser { x, level in Prediction.data.estimate(data, sample: x, at: level) }
-        let noise = NoiseSource(seed: 0, count: 64, elementType: elementType)
+        let noise = NoiseSource(seed: 0, count: 64, elementType: elementType, on: device)
         return {
             try inference {
                 for progress in sampler.sampling(start, denoiser: denoiser, source: noise) {

@@ -8,6 +8,8 @@ import Tensors
 struct BenchMaterials {
     /// What weights and inputs are.
     let elementType: ElementType
+    /// Where the work is done.
+    let device: Device
     /// How the matrices of a network that is only used are kept.
     var matrices = MatrixFormat.full
     /// A network in the layout of diffusers, in place of the work's own.
@@ -18,7 +20,10 @@ struct BenchMaterials {
     private let draw = RandomGenerator(seed: 1)
 
     /// Materials without a folder or a file.
-    init(_ elementType: ElementType) { self.elementType = elementType }
+    init(_ elementType: ElementType, on device: Device) {
+        self.elementType = elementType
+        self.device = device
+    }
 
     /// The network of the folder, or one of the work's own configuration with random weights.
     ///
@@ -31,7 +36,7 @@ struct BenchMaterials {
         let configuration = try weights.map { try Network.configuration(of: $0) } ?? own
         let source = try weights.map { try Network.weights(of: $0) } ?? random(Network.self, own, type)
         let store = ParameterStore(
-            .loaded(source), purpose: purpose, elementType: type,
+            .loaded(source), purpose: purpose, elementType: type, on: device,
             matrices: purpose == .training ? .full : matrices,
             memoryFormat: purpose == .training ? .channelsLast : .contiguous)
         return (try store.build { try Network(configuration, $0) }, store)
@@ -67,7 +72,7 @@ struct BenchMaterials {
     }
 
     private func given(_ name: String, like own: Tensor) throws -> Tensor {
-        guard let inputs else { return own }
+        guard let inputs else { return own.to(device) }
         guard let shape = inputs.shape(of: name) else {
             throw PipelineError(
                 "--inputs \(inputs.path): there is no tensor '\(name)', which this work reads")
@@ -76,6 +81,6 @@ struct BenchMaterials {
             throw PipelineError(
                 "--inputs \(inputs.path): '\(name)' has the shape \(shape), this work needs \(own.shape)")
         }
-        return try inputs.tensor(named: name).to(own.elementType)
+        return try inputs.tensor(named: name).to(own.elementType).to(device)
     }
 }
