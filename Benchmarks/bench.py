@@ -1,6 +1,6 @@
 """Ours against every peer, in turns within one run: prints one table.
 
-    python bench.py [WORK ...] [--dtype float32|bfloat16] [--peers eager,compiled,openvino] [--rounds 5]
+    python bench.py [WORK ...] [--dtype float32|bfloat16|bf16x3] [--peers eager,compiled,openvino] [--rounds 5]
                     [--markdown FILE] [--json FILE] [--program .build/release/langevin] [--python PYTHON]
 
 Without a WORK every usual one is measured. Of each work and type, `langevin bench WORK --serve` lives through the whole

@@ -307,6 +307,20 @@ import Testing
         expectClose(actual.to(.float64), expected, ofLargest: 1e-5)
     }
 
+    /// A norm's numbers are float32 beside pictures in bfloat16, also where a gradient is wanted.
+    @Test(arguments: [MemoryFormat.contiguous, .channelsLast])
+    func gradientsPassThroughNormsInBfloat16(format: MemoryFormat) throws {
+        let draw = RandomGenerator(seed: 11)
+        let (prepared, exact) = try pair(.bfloat16, seed: 11) { GroupNorm(groups: 2, channels: 16, $0) }
+        let (x, wanted) = (numbers(draw, [2, 16, 5, 7], .bfloat16), numbers(draw, [2, 16, 5, 7], .bfloat16))
+        func gradient(_ norm: GroupNorm, _ t: ElementType) throws -> Tensor {
+            let x = x.to(t).contiguous(format)
+            return valueAndGradient(of: { (norm($0, then: .silu) * wanted.to(t)).sum() }, at: x).gradient
+        }
+        let actual = try gradient(prepared, .bfloat16)
+        expectClose(actual.to(.float64), try gradient(exact, .float64), ofLargest: 2.5e-2)
+    }
+
     /// Where channels lie innermost, training has kernels of its own, forward and back.
     @Test(arguments: 0..<8) func gradientsOfTrainingAreThoseOfTheFormula(seed: Int) throws {
         let draw = RandomGenerator(seed: UInt64(seed))

@@ -27,6 +27,10 @@ at::Tensor convolve(const at::Tensor &x, const at::Tensor &packed, const std::op
                     int64_t outputs, const std::optional<at::Tensor> &norm, bool silu,
                     const std::optional<at::Tensor> &addend, const std::optional<at::Tensor> &residual) {
     constexpr auto innermost = at::MemoryFormat::ChannelsLast;
+    for (const auto &added : {addend, residual}) {
+        TORCH_CHECK(!added.has_value() || added->scalar_type() == packed.scalar_type(), "what is added to a convolution of ",
+                    packed.scalar_type(), " is ", added->scalar_type());
+    }
     const auto own = x.contiguous(innermost);
     const auto added = residual.has_value() ? std::optional(residual->contiguous(innermost)) : residual;
     Layer layer{};
