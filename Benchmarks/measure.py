@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 from workers import Missing, Worker, peak, until, whole
-from works import SPLIT, WORKS, theirs
+from works import SPLIT, WORKS, element_type
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -46,7 +46,7 @@ class Bench:
         return path
 
     def ours(self, work, dtype, folder=None, output=None):
-        command = [self.program, "bench", work, "--dtype", theirs(dtype), "--threads", str(self.threads)]
+        command = [self.program, "bench", work, "--dtype", element_type(dtype), "--threads", str(self.threads)]
         command += ["--bf16x3"] if dtype == SPLIT else []
         command += ["--weights", os.path.join(folder, "weights")] if folder else []
         inputs = os.path.join(folder, "inputs.safetensors") if folder else ""
@@ -54,7 +54,7 @@ class Bench:
         return command + (["--output", output] if output else [])
 
     def theirs(self, work, side, dtype, folder=None, output=None):
-        arguments = [work, side, "--dtype", theirs(dtype)] + (["--folder", folder] if folder else [])
+        arguments = [work, side, "--dtype", element_type(dtype)] + (["--folder", folder] if folder else [])
         return self.script("peers.py", *arguments, *(["--output", output] if output else []))
 
     def sides(self, work):
@@ -116,7 +116,7 @@ def turns(bench, row):
         if spec.has_ceiling:
             with open(os.path.join(folder, "facts.json")) as file:
                 row.tflop = json.load(file)["tflop"]
-            commands["ceiling"] = bench.script("ceiling.py", theirs(row.dtype))
+            commands["ceiling"] = bench.script("ceiling.py", element_type(row.dtype))
         try:
             ours = Worker(bench.ours(work, row.dtype, folder, name("ours")) + ["--serve"], bench.environment,
                           bench.log("ours"))

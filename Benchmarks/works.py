@@ -59,6 +59,6 @@ WORKS = {
 LIMITS = {"float32": 1e-3, SPLIT: 1e-3, "bfloat16": 2e-2}
 
 
-def theirs(dtype):
-    """The peers' type in a row of ours."""
+def element_type(dtype):
+    """What numbers are on both sides of a row of a type."""
     return "float32" if dtype == SPLIT else dtype

@@ -79,7 +79,6 @@ CTStatus ct_tensor_from_memory(void *data, const int64_t *sizes, int32_t rank, i
 }
 
 void ct_tensor_forget_pages(const CTTensor *tensor) {
-#if !defined(_WIN32)
     const auto &x = ct::borrow(tensor);
     if (!x.is_cpu() || !x.has_storage() || !x.is_non_overlapping_and_dense()) return;
     const auto &memory = x.storage().data_ptr();
@@ -90,5 +89,4 @@ void ct_tensor_forget_pages(const CTTensor *tensor) {
     const auto start = reinterpret_cast<uintptr_t>(x.const_data_ptr());
     const auto from = (start + size - 1) / size * size, to = (start + x.nbytes()) / size * size;
     if (from < to) madvise(reinterpret_cast<void *>(from), to - from, MADV_DONTNEED);
-#endif
 }

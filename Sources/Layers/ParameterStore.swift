@@ -225,7 +225,7 @@ public struct Weights {
     /// This scope with parameters in `float32` where the store's are `float16`, whose numbers end at
     /// 65,504: for layers whose results do not.
     public var avoidingFloat16: Weights {
-        Weights(store: store, path: path, type: elementType == .float16 ? .float32 : type)
+        elementType == .float16 ? inFloat32 : self
     }
 
     /// How matrices are kept.

@@ -23,11 +23,16 @@ struct ComputeOptions: ParsableArguments {
             }
             try Machine.setThreadCount(threads)
         }
-        do {
-            return try Device(available: device)
-        } catch {
-            throw PipelineError("--device: \(error)")
-        }
+        return try openedDevice(device)
+    }
+}
+
+/// The device that `--device` names.
+func openedDevice(_ name: String) throws -> Device {
+    do {
+        return try Device(available: name)
+    } catch {
+        throw PipelineError("--device: \(error)")
     }
 }
 

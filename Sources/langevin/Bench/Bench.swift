@@ -103,14 +103,6 @@ struct Bench: ParsableCommand {
         }
     }
 
-    private func openedDevice() throws -> Device {
-        do {
-            return try Device(available: device)
-        } catch {
-            throw PipelineError("--device: \(error)")
-        }
-    }
-
     /// The files of the options, opened and looked at.
     private func materials() throws -> BenchMaterials {
         let given: [(BenchWork.File, String?)] = [(.weights, weights), (.inputs, inputs), (.output, output)]
@@ -121,7 +113,7 @@ struct Bench: ParsableCommand {
         if let output, try SampleOutput(output, count: 1).isTensor == false {
             throw PipelineError("--output \(output): give the name of a .safetensors file")
         }
-        var materials = try BenchMaterials(dtype, on: openedDevice())
+        var materials = try BenchMaterials(dtype, on: openedDevice(device))
         materials.matrices = int8 ? .int8 : bf16x3 ? .bfloat16x3 : .full
         materials.weights = weights.map { ModelFolder($0) }
         materials.inputs = try inputs.map { try SafetensorsFile(path: $0) }
