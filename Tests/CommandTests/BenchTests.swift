@@ -77,7 +77,7 @@ import Testing
         _ = try written(UNet2DCondition.self, Self.unet, to: folder("net"))
         for dtype in ["float32", "bfloat16"] {
             let outcome = try Program.run(
-                "bench", "sd15-unet", "--weights", folder("net"), "--rounds", "200", "--dtype", dtype,
+                "bench", "sd15-unet", "--weights", folder("net"), "--rounds", "50", "--dtype", dtype,
                 "--json")
             let pages = try #require(try outcome.json()["fresh_pages"] as? Int)
             #expect(pages <= 2, "\(dtype): \(pages) fresh pages a step")

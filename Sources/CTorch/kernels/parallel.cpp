@@ -19,7 +19,8 @@ Region region() {
 }
 
 struct Work {
-    std::atomic<int64_t> next{0}, workers{0};
+    /// Workers so far; the next task that none of them has.
+    std::atomic<int64_t> workers{0}, next{0};
     int64_t tasks;
     void (*body)(int64_t, int64_t, const void *);
     const void *context;
@@ -28,7 +29,7 @@ struct Work {
 void take(void *data) {
     auto &work = *static_cast<Work *>(data);
     const int64_t worker = work.workers.fetch_add(1, std::memory_order_relaxed);
-    for (int64_t task; (task = work.next.fetch_add(1, std::memory_order_relaxed)) < work.tasks;) {
+    for (int64_t task = worker; task < work.tasks; task = work.next.fetch_add(1, std::memory_order_relaxed)) {
         work.body(task, worker, work.context);
     }
 }
@@ -42,8 +43,9 @@ void parallel(int64_t tasks, void (*body)(int64_t, int64_t, const void *), const
     work.tasks = tasks;
     work.body = body;
     work.context = context;
-    const auto threads = std::min(thread_count(), tasks);
-    if (threads <= 1) return take(&work);
+    const auto threads = std::max<int64_t>(1, std::min(thread_count(), tasks));
+    work.next = threads;
+    if (threads == 1) return take(&work);
     region()(take, &work, static_cast<unsigned>(threads), 0);
 }
 
