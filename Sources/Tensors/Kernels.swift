@@ -75,7 +75,7 @@ extension Tensor {
     // MARK: Convolutions
 
     /// Weights `[outputs, inputs, 3, 3]`, inputs even in number in bfloat16, as `convolved(packed:)` wants them.
-    package func packedConvolution() -> Tensor { packConvolution(.tensor(self)) }
+    package func packedConvolution() -> Tensor { packConvolution(.tensor(self), .bool(false)) }
 
     /// The same for Winograd's way: four times as many numbers.
     package func packedForWinograd() -> Tensor { packWinograd(.tensor(self), .bool(false)) }
@@ -119,12 +119,13 @@ extension Tensor {
         convolutionAround(.tensor(self), .tensor(weight), .optional(bias))
     }
 
-    /// Whether Winograd's way pays: in float32, where transformed weights are small beside the picture. The batch does
-    /// not matter, so that a picture of a batch is that picture alone.
+    /// Whether weights are to be kept for Winograd's way: in float32, where they are few. Where they are many,
+    /// `convolved(packed:)` goes that way by itself. The batch does not matter, so that a picture of a batch is that
+    /// picture alone.
     package func isForWinograd(outputs: Int) -> Bool {
         guard let pointer = handle.pointer else { return false }
         defer { withExtendedLifetime(handle) {} }
-        return ct_winograd_pays(pointer, Int64(outputs))
+        return ct_keeps_winograd(pointer, Int64(outputs))
     }
 
     // MARK: Norms

@@ -179,8 +179,9 @@ CTStatus ct_synchronize(int32_t device_type);
 bool ct_has_kernels(int32_t element_type);
 /// Whether products of float32 numbers as sums of two bfloat16 numbers are faster here than plain ones.
 bool ct_multiplies_split(void);
-/// Whether a convolution of kernel 3 of a picture `[batch, channels, height, width]` is faster by Winograd's way.
-bool ct_winograd_pays(const CTTensor *_Nonnull x, int64_t outputs);
+/// Whether a convolution of kernel 3 of a picture `[batch, channels, height, width]` is faster by Winograd's way, and its
+/// weights few enough to be kept in that form.
+bool ct_keeps_winograd(const CTTensor *_Nonnull x, int64_t outputs);
 /// Bytes of resident memory of this process, and the most it has had. 0 where unknown.
 int64_t ct_resident_bytes(void);
 int64_t ct_peak_resident_bytes(void);

@@ -137,14 +137,17 @@ int64_t place(int64_t output, int64_t input, int64_t line, int64_t column, int64
            packedPlace<T>(column * inputs + input, output % columns, columns);
 }
 
+/// - isBackward: of the convolution that takes a gradient back, the weights being the forward one's: its kernels are
+///   turned around, and its outputs were inputs.
 template <typename Body>
-void everyWeight(int64_t outputs, int64_t inputs, const Body &body) {
+void everyWeight(int64_t outputs, int64_t inputs, bool isBackward, const Body &body) {
     parallel(blocks(outputs), [&](int64_t block) {
         const int64_t end = std::min(outputs, (block + 1) * columns);
         for (int64_t input = 0; input < inputs; input++) {
             for (int64_t tap = 0; tap < 9; tap++) {
                 for (int64_t output = block * columns; output < end; output++) {
-                    body((output * inputs + input) * 9 + tap, output, input, tap / 3, tap % 3);
+                    const int64_t kernel = isBackward ? input * outputs + output : output * inputs + input;
+                    body(kernel * 9 + (isBackward ? 8 - tap : tap), output, input, tap / 3, tap % 3);
                 }
             }
         }
@@ -153,15 +156,15 @@ void everyWeight(int64_t outputs, int64_t inputs, const Body &body) {
 
 }  // namespace
 
-at::Tensor pack_convolution(const at::Tensor &weight) {
+at::Tensor pack_convolution(const at::Tensor &weight, bool isBackward) {
     const auto source = weight.contiguous();
     return typed(source, [&](auto element) {
         using T = decltype(element);
-        const int64_t outputs = weight.size(0), inputs = weight.size(1);
+        const int64_t outputs = weight.size(isBackward ? 1 : 0), inputs = weight.size(isBackward ? 0 : 1);
         auto packed = at::zeros({blocks(outputs), 3, 3 * inputs, columns}, source.options());
         const T *from = elements<T>(source);
         T *to = packed.template mutable_data_ptr<T>();
-        everyWeight(outputs, inputs, [&](int64_t i, int64_t output, int64_t input, int64_t line, int64_t column) {
+        everyWeight(outputs, inputs, isBackward, [&](int64_t i, int64_t output, int64_t input, int64_t line, int64_t column) {
             to[place<T>(output, input, line, column, inputs)] = from[i];
         });
         return packed;
@@ -174,7 +177,7 @@ at::Tensor unpack_convolution(const at::Tensor &packed, int64_t outputs, int64_t
         auto weight = at::empty({outputs, inputs, 3, 3}, packed.options());
         const T *from = elements<T>(packed);
         T *to = weight.template mutable_data_ptr<T>();
-        everyWeight(outputs, inputs, [&](int64_t i, int64_t output, int64_t input, int64_t line, int64_t column) {
+        everyWeight(outputs, inputs, false, [&](int64_t i, int64_t output, int64_t input, int64_t line, int64_t column) {
             to[i] = from[place<T>(output, input, line, column, inputs)];
         });
         return weight;
@@ -190,7 +193,11 @@ at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, const Opti
         using Y = decltype(result);
         return convolve<Convolution<X, T, Y>, X, T, Y>(x, packed, bias, outputs, norm, silu, addend, residual);
     };
-    if (packed.scalar_type() == at::kFloat) return computed(float(), float(), float());
+    if (packed.scalar_type() == at::kFloat) {
+        return winograd_pays(x, outputs)
+                   ? transforming_winograd(x, packed, bias, outputs, norm, silu, addend, residual)
+                   : computed(float(), float(), float());
+    }
     return typed(x, [&](auto given) {
         return widens ? computed(given, at::BFloat16(), float()) : computed(given, at::BFloat16(), at::BFloat16());
     });

@@ -22,21 +22,28 @@ at::Tensor unpack_matrix(const at::Tensor &packed, int64_t outputs, int64_t inpu
 at::Tensor linear(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs, int64_t after,
                   const Optional &residual, const Optional &gate);
 
-at::Tensor pack_convolution(const at::Tensor &weight);
+/// - isBackward: for the convolution that takes a gradient back from the outputs of `weight` to its inputs.
+at::Tensor pack_convolution(const at::Tensor &weight, bool isBackward);
 at::Tensor unpack_convolution(const at::Tensor &packed, int64_t outputs, int64_t inputs);
-/// With weights in bfloat16 the picture may be float32, and with `widens` the result is.
+/// With weights in bfloat16 the picture may be float32, and with `widens` the result is. In float32 it goes Winograd's
+/// way where that pays.
 at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
                        const Optional &norm, bool silu, const Optional &addend, const Optional &residual, bool widens);
 
 /// The same in float32 by fewer products; weights take four times the memory.
 at::Tensor pack_winograd(const at::Tensor &weight, bool isBackward);
-/// The gradient of the weights, `[outputs, inputs, 3, 3]`; both pictures have their channels innermost.
-at::Tensor winograd_weight_gradient(const at::Tensor &x, const at::Tensor &gradient);
-/// Whether that is faster: where transformed weights are small beside the picture. It does not look at the batch, so
-/// that a picture of a batch is that picture alone.
-bool winograd_pays(const at::Tensor &x, int64_t outputs);
 at::Tensor winograd(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
                     const Optional &norm, bool silu, const Optional &addend, const Optional &residual);
+/// The same with weights as `pack_convolution` gives them.
+at::Tensor transforming_winograd(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
+                                 const Optional &norm, bool silu, const Optional &addend, const Optional &residual);
+/// Whether that is faster: where there are tiles enough for the weights that have to be transformed or read. It does not
+/// look at the batch, so that a picture of a batch is that picture alone.
+bool winograd_pays(const at::Tensor &x, int64_t outputs);
+/// Whether transformed weights are few enough to be kept.
+bool winograd_keeps_weights(int64_t inputs, int64_t outputs);
+/// The gradient of the weights, `[outputs, inputs, 3, 3]`; both pictures have their channels innermost.
+at::Tensor winograd_weight_gradient(const at::Tensor &x, const at::Tensor &gradient);
 
 /// Pictures of one type and size side by side along their channels.
 at::Tensor join_channels(at::TensorList pictures);

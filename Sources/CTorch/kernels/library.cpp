@@ -222,9 +222,10 @@ at::Tensor join_recorded(at::TensorList pictures) {
 }  // namespace
 }  // namespace ct
 
-extern "C" bool ct_winograd_pays(const CTTensor *x, int64_t outputs) {
+extern "C" bool ct_keeps_winograd(const CTTensor *x, int64_t outputs) {
 #if CT_KERNELS
-    return ct::winograd_pays(ct::borrow(x), outputs);
+    const auto &picture = ct::borrow(x);
+    return ct::winograd_pays(picture, outputs) && ct::winograd_keeps_weights(picture.size(1), outputs);
 #else
     return false;
 #endif
@@ -253,7 +254,7 @@ TORCH_LIBRARY(langevin, library) {
     library.def(
         "linear(Tensor x, Tensor packed, Tensor? bias, int outputs, int after, Tensor? residual, Tensor? gate)"
         " -> Tensor");
-    library.def("pack_convolution(Tensor weight) -> Tensor");
+    library.def("pack_convolution(Tensor weight, bool is_backward) -> Tensor");
     library.def("unpack_convolution(Tensor packed, int outputs, int inputs) -> Tensor");
     library.def(
         "convolution(Tensor x, Tensor packed, Tensor? bias, int outputs, Tensor? norm, bool silu, Tensor? addend,"

@@ -14,8 +14,11 @@ namespace {
 
 /// Pixels along a side of what a tile gives, and of what it reads.
 constexpr int64_t given = 4, read = 6, points = read * read;
-/// Tiles that go through all three stages together, by all threads: what lies between stays in the last cache.
-constexpr int64_t tilesAtOnce = 512;
+/// Tiles that go through all three stages together, by all threads, and transformed weights that they meet at once: what
+/// lies between stays in the last cache.
+constexpr int64_t tilesAtOnce = 512, weightsAtOnce = 12 << 20;
+/// Transformed weights that are kept, and not made anew whenever the layer runs.
+constexpr int64_t weightsKept = 12 << 20;
 /// Tiles that go through all three stages in one task, where weights are small enough to stay in the second cache.
 constexpr int64_t tilesOfTask = 64, weightsOfTask = 320 << 10;
 /// Pixels of a patch with its border, and vectors of channels: so much is copied at once, and stays in the second cache.
@@ -42,6 +45,17 @@ inline void backward(const Vector *m, Vector *y) {
     y[3] = fma(all(8), d2, d1) + m[5];
 }
 
+/// G·g for three vectors.
+inline void stretch(const Vector *g, Vector *u) {
+    const Vector ends = g[0] + g[2], far = fma(all(4), g[2], g[0]);
+    u[0] = g[0] * all(1.f / 4);
+    u[1] = (ends + g[1]) * all(-1.f / 6);
+    u[2] = (ends - g[1]) * all(-1.f / 6);
+    u[3] = fma(all(2), g[1], far) * all(1.f / 24);
+    u[4] = fma(all(-2), g[1], far) * all(1.f / 24);
+    u[5] = g[2];
+}
+
 /// A·y for four vectors.
 inline void spread(const Vector *y, Vector *z) {
     const Vector even = y[0] + y[2], odd = y[1] + y[3];
@@ -58,12 +72,14 @@ inline void spread(const Vector *y, Vector *z) {
 template <int64_t in, int64_t out, void (*transform)(const Vector *, Vector *), typename Get, typename Put>
 __attribute__((always_inline)) inline void bothSides(const Get &get, const Put &put) {
     Vector half[out][in];
+#pragma unroll
     for (int64_t column = 0; column < in; column++) {
         Vector before[in], after[out];
         for (int64_t row = 0; row < in; row++) before[row] = get(row, column);
         transform(before, after);
         for (int64_t row = 0; row < out; row++) half[row][column] = after[row];
     }
+#pragma unroll
     for (int64_t row = 0; row < out; row++) {
         Vector after[out];
         transform(half[row], after);
@@ -204,22 +220,33 @@ struct Winograd {
         }
     }
 
+    // MARK: Weights
+
+    /// Blocks of outputs whose transformed weights, `[36, blocks, inputs, columns]`, lie side by side.
+    struct Blocks {
+        int64_t from, to;
+        int64_t count() const { return to - from; }
+    };
+
+    /// Between the points of transformed weights, as between those of tiles.
+    int64_t weightStride(int64_t blocks) const { return blocks * inputs * columns + lanes; }
+
     // MARK: The whole
 
-    /// The 36 products, for `count` tiles: tasks are a point and some blocks of outputs.
-    void multiplyPoints(int64_t count, const float *pictures, float *sums) const {
-        const int64_t parts = std::min<int64_t>(blocks(outputs), 4), share = (blocks(outputs) + parts - 1) / parts;
+    /// The 36 products, for `count` tiles and some blocks of outputs: tasks are a point and some of the blocks.
+    void multiplyPoints(int64_t count, const float *pictures, Blocks own, const float *weights, float *sums) const {
+        const int64_t parts = std::min<int64_t>(own.count(), 4), share = (own.count() + parts - 1) / parts;
         parallel(points * parts, [&](int64_t task) {
-            const int64_t point = task / parts, end = std::min(blocks(outputs), (task % parts + 1) * share);
+            const int64_t point = task / parts, end = std::min(own.count(), (task % parts + 1) * share);
             const float *a = pictures + point * stride(count, inputs);
             for (int64_t block = task % parts * share; block < end; block++) {
-                const float *own = weight + (point * blocks(outputs) + block) * inputs * columns;
-                const int64_t wide = std::min(columns, outputs - block * columns);
+                const float *b = weights + point * weightStride(own.count()) + block * inputs * columns;
+                const int64_t start = (own.from + block) * columns, wide = std::min(columns, outputs - start);
                 for (int64_t row = 0; row < count; row += rowsAtOnce) {
-                    float *to = sums + point * stride(count, outputs) + row * outputs + block * columns;
+                    float *to = sums + point * stride(count, outputs) + row * outputs + start;
                     for (int64_t d = 0; d < inputs; d += depthAtOnce) {
                         multiply<float>(std::min(rowsAtOnce, count - row), wide, std::min(depthAtOnce, inputs - d),
-                                        {a + row * inputs + d, inputs}, {own + d * columns, columns}, to, outputs, d > 0);
+                                        {a + row * inputs + d, inputs}, {b + d * columns, columns}, to, outputs, d > 0);
                     }
                 }
             }
@@ -229,20 +256,23 @@ struct Winograd {
 
     /// Some patches through all three stages, on all threads where the caller is not one of them already. Copies of each
     /// worker and what lies between the stages have their memory from the caller.
-    void take(int64_t from, int64_t to, float *copies, float *between) const {
+    template <typename Multiply>
+    void take(int64_t from, int64_t to, float *copies, float *between, const Multiply &multiply) const {
         const int64_t own = tilesOfPatch(), count = (to - from) * own;
         float *pictures = between, *sums = pictures + points * stride(count, inputs);
         parallel(to - from, [&](int64_t i, int64_t worker) {
             transformPicture(patch(from + i), copies + worker * copyLength(), pictures + i * own * inputs,
                              stride(count, inputs));
         });
-        multiplyPoints(count, pictures, sums);
+        multiply(count, pictures, sums);
         parallel(to - from, [&](int64_t i) {
             transformSums(patch(from + i), sums + i * own * outputs, stride(count, outputs));
         });
     }
 
-    void run() const {
+    /// - multiply: the second stage, given how many tiles there are, their pictures, and where their sums go.
+    template <typename Multiply>
+    void run(const Multiply &multiply) const {
         const bool isSmall = inputs * outputs * points <= weightsOfTask;
         const int64_t share = patches() * tilesOfPatch() / thread_count();
         const int64_t tiles = isSmall ? std::min(tilesOfTask, share) : tilesAtOnce;
@@ -253,10 +283,17 @@ struct Winograd {
         const Buffer<float> buffer((isSmall ? thread_count() : 1) * length);
         const auto take = [&](int64_t task, int64_t worker) {
             float *own = buffer.data + worker * length;
-            this->take(task * some, std::min(patches(), (task + 1) * some), own, own + copies);
+            this->take(task * some, std::min(patches(), (task + 1) * some), own, own + copies, multiply);
         };
         if (isSmall) return parallel(tasks, take);
         for (int64_t task = 0; task < tasks; task++) take(task, 0);
+    }
+
+    /// With weights that are transformed.
+    void run() const {
+        run([&](int64_t count, const float *pictures, float *sums) {
+            multiplyPoints(count, pictures, {0, blocks(outputs)}, weight, sums);
+        });
     }
 
     /// Of the transformed weights, `[36, inputs, outputs]`, from the gradient at the result.
@@ -282,48 +319,55 @@ struct Winograd {
     }
 };
 
-/// G·g for three vectors.
-inline void stretch(const Vector *g, Vector *u) {
-    const Vector ends = g[0] + g[2], far = fma(all(4), g[2], g[0]);
-    u[0] = g[0] * all(1.f / 4);
-    u[1] = (ends + g[1]) * all(-1.f / 6);
-    u[2] = (ends - g[1]) * all(-1.f / 6);
-    u[3] = fma(all(2), g[1], far) * all(1.f / 24);
-    u[4] = fma(all(-2), g[1], far) * all(1.f / 24);
-    u[5] = g[2];
-}
-
-/// G·g·Gᵀ of every kernel, packed by point and block. A backward convolution reads kernels turned around, and inputs
-/// as outputs.
-void pack(const float *from, float *to, int64_t outputs, int64_t inputs, bool isBackward) {
-    parallel(blocks(outputs), [&](int64_t block) {
-        const int64_t start = block * columns, count = std::min(columns, outputs - start);
-        alignas(64) float own[9][columns] = {};
-        for (int64_t input = 0; input < inputs; input++) {
-            for (int64_t c = 0; c < count; c++) {
-                const int64_t place = isBackward ? input * outputs + start + c : (start + c) * inputs + input;
-                const float *kernel = from + place * 9;
-                for (int64_t tap = 0; tap < 9; tap++) own[isBackward ? 8 - tap : tap][c] = kernel[tap];
-            }
-            for (int64_t c = 0; c < columns; c += lanes) {
+/// The same with weights as the plain way packs them: transformed ones are four times as many, and to transform them
+/// whenever the layer runs takes no longer than to read so much from memory.
+struct TransformingWinograd : Winograd {
+    /// G·g·Gᵀ of the kernels of some blocks.
+    void transformWeights(Blocks own, float *to) const {
+        constexpr int64_t some = 32;
+        const int64_t slices = (inputs + some - 1) / some, stride = weightStride(own.count());
+        parallel(own.count() * slices, [&](int64_t task) {
+            const int64_t block = task / slices, start = task % slices * some, end = std::min(inputs, start + some);
+            const float *kernels = weight + (own.from + block) * 9 * inputs * columns;
+            float *target = to + block * inputs * columns;
+            for (int64_t place = start * columns; place < end * columns; place += lanes) {
                 bothSides<3, read, stretch>(
-                    [&](int64_t row, int64_t column) { return load(own[row * 3 + column] + c); },
-                    [&](int64_t row, int64_t column, Vector v) {
-                        const int64_t point = row * read + column;
-                        store(to + ((point * blocks(outputs) + block) * inputs + input) * columns + c, v);
+                    [=, own = kernels + place, apart = inputs * columns](int64_t row, int64_t column) {
+                        return load(own + (row * 3 + column) * apart);
+                    },
+                    [=, own = target + place](int64_t row, int64_t column, Vector v) {
+                        store(own + (row * read + column) * stride, v);
                     });
             }
-        }
-    });
-}
+        });
+    }
+
+    void run() const {
+        const int64_t all = blocks(outputs);
+        const int64_t some = std::clamp<int64_t>(weightsAtOnce / (points * weightStride(1)), 1, all);
+        const Buffer<float> weights(points * weightStride(some));
+        if (some == all) transformWeights({0, all}, weights.data);
+        Winograd::run([&](int64_t count, const float *pictures, float *sums) {
+            for (int64_t from = 0; from < all; from += some) {
+                const Blocks own{from, std::min(all, from + some)};
+                if (some < all) transformWeights(own, weights.data);
+                multiplyPoints(count, pictures, own, weights.data, sums);
+            }
+        });
+    }
+};
 
 }  // namespace
 
 at::Tensor pack_winograd(const at::Tensor &weight, bool isBackward) {
-    const auto source = weight.contiguous();
-    const int64_t outputs = weight.size(isBackward ? 1 : 0), inputs = weight.size(isBackward ? 0 : 1);
-    auto packed = at::empty({points, blocks(outputs), inputs, columns}, source.options());
-    pack(elements<float>(source), packed.mutable_data_ptr<float>(), outputs, inputs, isBackward);
+    const auto plain = pack_convolution(weight, isBackward);
+    TransformingWinograd layer{};
+    layer.weight = elements<float>(plain);
+    layer.outputs = weight.size(isBackward ? 1 : 0);
+    layer.inputs = weight.size(isBackward ? 0 : 1);
+    const Winograd::Blocks all{0, blocks(layer.outputs)};
+    auto packed = at::empty({points, layer.weightStride(all.count())}, plain.options());
+    layer.transformWeights(all, packed.mutable_data_ptr<float>());
     return packed;
 }
 
@@ -349,12 +393,19 @@ at::Tensor winograd_weight_gradient(const at::Tensor &x, const at::Tensor &gradi
 bool winograd_pays(const at::Tensor &x, int64_t outputs) {
     const int64_t inputs = x.size(1);
     return x.scalar_type() == at::kFloat && std::min(inputs, outputs) >= lanes &&
-           inputs * outputs <= 2048 * x.size(2) * x.size(3);
+           inputs * outputs <= 16384 * x.size(2) * x.size(3);
 }
+
+bool winograd_keeps_weights(int64_t inputs, int64_t outputs) { return points * inputs * outputs <= weightsKept; }
 
 at::Tensor winograd(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
                     const Optional &norm, bool silu, const Optional &addend, const Optional &residual) {
     return convolve<Winograd, float, float, float>(x, packed, bias, outputs, norm, silu, addend, residual);
+}
+
+at::Tensor transforming_winograd(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
+                                 const Optional &norm, bool silu, const Optional &addend, const Optional &residual) {
+    return convolve<TransformingWinograd, float, float, float>(x, packed, bias, outputs, norm, silu, addend, residual);
 }
 
 }  // namespace ct
