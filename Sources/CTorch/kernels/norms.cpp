@@ -26,32 +26,65 @@ struct Moments {
     }
 };
 
-/// The moments of each group over some pixels. Sums are of distances from the first pixel, so that a large mean does
-/// not drown the variance.
+/// Sums and sums of squares, over some pixels, of the distances of `vectors` · 16 channels from one number each.
+template <int64_t vectors, typename T>
+void sum(const T *x, int64_t pixels, int64_t channels, Mask m, const float *shifts, float *sums, float *squares) {
+    // Sums of some pixels are summed, and not pixels: that rounds less.
+    constexpr int64_t some = 64;
+    Vector shift[vectors], sum[vectors], square[vectors];
+    for (int64_t v = 0; v < vectors; v++) {
+        shift[v] = load(shifts + v * lanes);
+        sum[v] = square[v] = zero();
+    }
+    for (int64_t from = 0; from < pixels; from += some) {
+        Vector ownSum[vectors], ownSquare[vectors];
+        for (int64_t v = 0; v < vectors; v++) ownSum[v] = ownSquare[v] = zero();
+        for (int64_t pixel = from; pixel < std::min(pixels, from + some); pixel++, x += channels) {
+            for (int64_t v = 0; v < vectors; v++) {
+                const Vector d = load(x + v * lanes, m) - shift[v];
+                ownSum[v] = ownSum[v] + d;
+                ownSquare[v] = fma(d, d, ownSquare[v]);
+            }
+        }
+        for (int64_t v = 0; v < vectors; v++) {
+            sum[v] = sum[v] + ownSum[v];
+            square[v] = square[v] + ownSquare[v];
+        }
+    }
+    for (int64_t v = 0; v < vectors; v++) {
+        store(sums + v * lanes, sum[v]);
+        store(squares + v * lanes, square[v]);
+    }
+}
+
+/// The moments of each group over some pixels. Sums are of distances from one number of the group, so that a large mean
+/// does not drown the variance.
 template <typename T>
 void look(const T *x, int64_t pixels, int64_t channels, int64_t perGroup, Moments *groups) {
-    alignas(64) float sums[lanes], squares[lanes], shifts[lanes];
-    for (int64_t c = 0; c < channels; c += lanes) {
-        const Mask m = first(channels - c);
-        const Vector shift = load(x + c, m);
-        Vector sum[2] = {zero(), zero()}, square[2] = {zero(), zero()};
-        const auto add = [&](int64_t pixel, int64_t u) {
-            const Vector d = load(x + pixel * channels + c, m) - shift;
-            sum[u] = sum[u] + d;
-            square[u] = fma(d, d, square[u]);
-        };
-        int64_t pixel = 0;
-        for (; pixel + 1 < pixels; pixel += 2) {
-            add(pixel, 0);
-            add(pixel + 1, 1);
+    constexpr int64_t vectors = 4;
+    alignas(64) float shifts[vectors * lanes], sums[vectors * lanes], squares[vectors * lanes];
+    const double all = static_cast<double>(pixels * perGroup);
+    Moments own;
+    float shift = 0;
+    // Channels of the group so far whose shifts are there, and whose sums are.
+    int64_t shifted = 0, summed = 0;
+    for (int64_t c = 0, count; c < channels; c += count) {
+        const bool isWide = channels - c >= vectors * lanes;
+        count = isWide ? vectors * lanes : std::min(lanes, channels - c);
+        for (int64_t i = 0; i < count; i++) {
+            if (shifted == 0) shift = static_cast<float>(x[c + i]);
+            shifts[i] = shift;
+            if (++shifted == perGroup) shifted = 0;
         }
-        if (pixel < pixels) add(pixel, 0);
-        store(sums, sum[0] + sum[1]);
-        store(squares, square[0] + square[1]);
-        store(shifts, shift);
-        for (int64_t i = 0; i < std::min(lanes, channels - c); i++) {
-            const double count = static_cast<double>(pixels), s = sums[i];
-            groups[(c + i) / perGroup].join({count, shifts[i] + s / count, squares[i] - s * s / count});
+        (isWide ? sum<vectors, T> : sum<1, T>)(x + c, pixels, channels, first(count), shifts, sums, squares);
+        for (int64_t i = 0; i < count; i++) {
+            own.mean += sums[i];
+            own.squares += squares[i];
+            if (++summed < perGroup) continue;
+            const double mean = own.mean / all;
+            *groups++ = {all, shifts[i] + mean, own.squares - own.mean * mean};
+            own = {};
+            summed = 0;
         }
     }
 }
@@ -73,21 +106,15 @@ at::Tensor factors(const at::Tensor &x, int64_t groups, const Numbers &weight, c
                    const Numbers &scale, const Numbers &shift) {
     const int64_t batch = x.size(0), channels = x.size(1), pixels = x.numel() / std::max<int64_t>(1, batch * channels);
     const int64_t perGroup = channels / groups;
-    // Some 32 kB a task, all in the first cache when channels are taken by 16.
-    const int64_t chunk = std::max<int64_t>(16, 8192 / channels), chunks = (pixels + chunk - 1) / chunk;
+    const int64_t chunk = std::max<int64_t>(16, 65536 / channels), chunks = (pixels + chunk - 1) / chunk;
     std::vector<Moments> found(batch * chunks * groups);
     const T *data = elements<T>(x);
-    parallel(batch * chunks, [&](int64_t task) {
-        const int64_t picture = task / chunks, from = task % chunks * chunk;
-        look(data + (picture * pixels + from) * channels, std::min(chunk, pixels - from), channels, perGroup,
-             found.data() + task * groups);
-    });
     auto result = at::empty({2, batch, channels}, x.options().dtype(at::kFloat));
     float *a = result.mutable_data_ptr<float>(), *b = a + batch * channels;
-    for (int64_t picture = 0; picture < batch; picture++) {
+    const auto finish = [&](int64_t picture) {
         for (int64_t group = 0; group < groups; group++) {
-            Moments all;
-            for (int64_t i = 0; i < chunks; i++) all.join(found[(picture * chunks + i) * groups + group]);
+            Moments all = found[picture * chunks * groups + group];
+            for (int64_t i = 1; i < chunks; i++) all.join(found[(picture * chunks + i) * groups + group]);
             const double inverse = 1 / std::sqrt(all.squares / all.count + epsilon);
             for (int64_t c = group * perGroup; c < (group + 1) * perGroup; c++) {
                 const int64_t place = picture * channels + c;
@@ -96,7 +123,14 @@ at::Tensor factors(const at::Tensor &x, int64_t groups, const Numbers &weight, c
                 b[place] = static_cast<float>((bias.at(c, 0) - all.mean * factor) * own + shift.at(place, 0));
             }
         }
-    }
+    };
+    parallel(batch * chunks, [&](int64_t task) {
+        const int64_t picture = task / chunks, from = task % chunks * chunk;
+        look(data + (picture * pixels + from) * channels, std::min(chunk, pixels - from), channels, perGroup,
+             found.data() + task * groups);
+        if (chunks == 1) finish(picture);
+    });
+    if (chunks > 1) parallel(batch, finish);
     return result;
 }
 

@@ -20,7 +20,7 @@ constexpr int64_t tilesAtOnce = 512, weightsAtOnce = 12 << 20;
 /// Transformed weights that are kept, and not made anew whenever the layer runs.
 constexpr int64_t weightsKept = 12 << 20;
 /// Tiles that go through all three stages in one task, where weights are small enough to stay in the second cache.
-constexpr int64_t tilesOfTask = 64, weightsOfTask = 320 << 10;
+constexpr int64_t tilesOfTask = 32, weightsOfTask = 320 << 10;
 /// Pixels of a patch with its border, and vectors of channels: so much is copied at once, and stays in the second cache.
 constexpr int64_t pixelsAtOnce = 448, vectorsAtOnce = 8;
 
