@@ -103,7 +103,7 @@ public struct Convolution2D {
         _ x: Tensor, _ weights: PreparedWeights, norm: Tensor?, silu: Bool, _ told: Tensor?,
         _ residual: Tensor?, widens: Bool
     ) -> Tensor {
-        let (outputs, told) = (weights.shape[0], told?.expanded(toRows: x.shape[0]))
+        let outputs = weights.shape[0]
         return weights.isForWinograd(x)
             ? x.convolved(
                 packedForWinograd: weights.packed(.winograd), bias: bias, outputs: outputs, norm: norm,

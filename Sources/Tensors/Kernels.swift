@@ -90,7 +90,7 @@ extension Tensor {
     ///
     /// - Parameters:
     ///   - norm: a and b, `[2, batch, inputs]` in float32.
-    ///   - told: `[batch, outputs]`
+    ///   - told: `[batch, outputs]` or `[1, outputs]`
     ///   - residual: `[batch, outputs, height, width]`
     ///   - widens: whether the result is in float32 where the weights are bfloat16. The picture may be so in any case.
     package func convolved(

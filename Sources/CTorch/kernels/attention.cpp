@@ -15,8 +15,8 @@ namespace {
 
 /// Queries and keys of one step: their scores stay in the second cache.
 constexpr int64_t queriesAtOnce = 128, keysAtOnce = 256;
-/// Steps of one task, so that a task is worth its start.
-constexpr int64_t stepsOfTask = 4;
+/// Steps of one task, and scores of tasks that are taken together.
+constexpr int64_t stepsOfTask = 4, scoresAtOnce = 1 << 16;
 /// The score of a key that is not there: its weight is 0, and it is finite.
 constexpr float unseen = -1e30f;
 
@@ -54,9 +54,15 @@ struct Attention {
         for (int64_t start = 0; start < keys; start += lanes) {
             const int64_t end = std::min(start + lanes, keys);
             for (int64_t c = 0; c < size; c += unit) {
+                const bool isHalf = size - c < unit;
                 for (int64_t token = start; token < end; token++) {
-                    std::memcpy(to + c * width + token * unit, from + token * key.tokenStride + c,
-                                std::min(unit, size - c) * sizeof(T));
+                    T *own = to + c * width + token * unit;
+                    const T *features = from + token * key.tokenStride + c;
+                    if (isHalf) {
+                        *own = *features;
+                    } else {
+                        std::memcpy(own, features, unit * sizeof(T));
+                    }
                 }
             }
         }
@@ -67,12 +73,17 @@ struct Attention {
         const T *from = value.of(batch, head);
         const int64_t width = paddedSize();
         std::memset(to, 0, packedValues() * sizeof(T));
-        for (int64_t token = 0; token < keys; token++) {
+        constexpr int64_t unit = 4 / sizeof(T);
+        for (int64_t token = 0; token < keys; token += unit) {
             const T *row = from + token * value.tokenStride;
-            if constexpr (isBrain<T>) {
-                for (int64_t c = 0; c < valueSize; c++) to[packedPlace<T>(token, c, width)] = row[c];
-            } else {
-                std::memcpy(to + token * width, row, valueSize * sizeof(T));
+            for (int64_t c = 0; c < valueSize; c += lanes) {
+                const Mask m = first(valueSize - c);
+                T *own = to + packedPlace<T>(token, c, width);
+                if constexpr (isBrain<T>) {
+                    storePairs(own, row + c, m, row + value.tokenStride + c, token + 1 < keys ? m : Mask(0));
+                } else {
+                    store(own, load(row + c, m), m);
+                }
             }
         }
     }
@@ -155,7 +166,9 @@ struct Attention {
         const int64_t length = rounded(packedKeys() + packedValues(), 32);
         Buffer<T> buffer(pairs * length);
         T *packed = buffer.data;
-        parallel(pairs, [&](int64_t pair) {
+        // Pairs of few keys and queries are taken some together.
+        const int64_t together = std::max<int64_t>(1, scoresAtOnce / (queries * paddedKeys()));
+        parallel(pairs, together, [&](int64_t pair) {
             packKeys(pair / heads, pair % heads, packed + pair * length);
             packValues(pair / heads, pair % heads, packed + pair * length + packedKeys());
         });
@@ -163,7 +176,7 @@ struct Attention {
         for (int64_t i = 0; i < thread_count(); i++) {
             scratches.emplace_back(std::min(queriesAtOnce, queries), std::min(keysAtOnce, paddedKeys()), paddedSize());
         }
-        parallel(pairs * tasks, [&](int64_t task, int64_t worker) {
+        parallel(pairs * tasks, together, [&](int64_t task, int64_t worker) {
             const int64_t pair = task / tasks, begin = task % tasks * stepsOfTask;
             const T *ownKeys = packed + pair * length;
             for (int64_t step = begin; step < std::min(steps, begin + stepsOfTask); step++) {

@@ -12,6 +12,9 @@ CT_VECTORS_BEGIN
 namespace ct {
 namespace {
 
+/// Numbers that are worth being taken.
+constexpr int64_t numbersAtOnce = 16384;
+
 /// - T: what weights and whatever is added are. X and Y: what goes in and comes out.
 template <typename X, typename T, typename Y>
 struct Convolution {
@@ -21,6 +24,8 @@ struct Convolution {
     /// a and b of every channel of every picture, null where x is taken as it is.
     const float *factors, *shifts;
     bool activates;
+    /// Between what is added to a picture and to the next; 0 where all are told the same.
+    int64_t addendStride;
     int64_t batch, height, width, inputs, outputs;
 
     // Narrow pictures: each pixel of the copy holds its neighbours, too, so that pixels of many lines are the rows of
@@ -65,7 +70,7 @@ struct Convolution {
 
     void finish(const float *sums, int64_t picture, int64_t pixel, int64_t count, int64_t block) const {
         const int64_t start = block * columns, end = std::min(start + columns, outputs);
-        const T *told = addend == nullptr ? nullptr : addend + picture * outputs;
+        const T *told = addend == nullptr ? nullptr : addend + picture * addendStride;
         for (int64_t i = 0; i < count; i++, sums += columns) {
             const int64_t place = (picture * height * width + pixel + i) * outputs;
             for (int64_t j = start; j < end; j += lanes) {
@@ -101,8 +106,8 @@ struct Convolution {
     void run() const {
         Buffer<T> buffer(batch * pictureLength() + 2 * inputs);
         T *frame = buffer.data;
-        parallel(batch * (height + 2), [&](int64_t task) {
-            copyLine(task / (height + 2), task % (height + 2) - 1, frame);
+        parallel(batch * (height + 2), std::max<int64_t>(1, numbersAtOnce / (width * inputs)), [&](int64_t line) {
+            copyLine(line / (height + 2), line % (height + 2) - 1, frame);
         });
         // As in a linear layer: tasks are some lines by some blocks of weights, those that share weights in turn.
         const int64_t pixels = segment() * linesAtOnce();

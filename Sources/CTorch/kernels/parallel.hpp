@@ -9,13 +9,15 @@ namespace ct {
 int64_t thread_count();
 
 /// Calls a body for every task from 0, in any order, on all threads. Tasks are taken one after the other, so that a
-/// thread whose core is busy elsewhere takes fewer. Workers, below `thread_count()`, are numbered, so that each can have
-/// memory of its own; each has at least one task, so that all of that memory has been touched once a region ran.
-void parallel(int64_t tasks, void (*body)(int64_t task, int64_t worker, const void *context), const void *context);
+/// thread whose core is busy elsewhere takes fewer; small ones up to so many together, because to take them costs something, too.
+/// Workers, below `thread_count()`, are numbered, so that each can have memory of its own; each has at least one task, so
+/// that all of that memory has been touched once a region ran.
+void parallel(int64_t tasks, int64_t together, void (*body)(int64_t task, int64_t worker, const void *context),
+              const void *context);
 
 /// The same for a body that takes a task, or a task and its worker.
 template <typename Body>
-void parallel(int64_t tasks, const Body &body) {
+void parallel(int64_t tasks, int64_t together, const Body &body) {
     const auto call = [](int64_t task, int64_t worker, const void *context) {
         const Body &body = *static_cast<const Body *>(context);
         if constexpr (std::is_invocable_v<Body, int64_t, int64_t>) {
@@ -24,7 +26,12 @@ void parallel(int64_t tasks, const Body &body) {
             body(task);
         }
     };
-    parallel(tasks, call, &body);
+    parallel(tasks, together, call, &body);
+}
+
+template <typename Body>
+void parallel(int64_t tasks, const Body &body) {
+    parallel(tasks, 1, body);
 }
 
 }  // namespace ct

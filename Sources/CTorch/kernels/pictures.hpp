@@ -38,6 +38,7 @@ at::Tensor convolve(const at::Tensor &x, const at::Tensor &packed, const std::op
     layer.weight = elements<T>(packed);
     layer.bias = elements<T>(bias);
     layer.addend = elements<T>(addend);
+    layer.addendStride = addend.has_value() && addend->size(0) > 1 ? outputs : 0;
     layer.residual = elements<T>(added);
     layer.batch = own.size(0);
     layer.inputs = own.size(1);

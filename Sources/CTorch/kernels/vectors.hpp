@@ -48,6 +48,14 @@ inline void store(at::BFloat16 *p, Vector v) {
 }
 inline void store(at::BFloat16 *p, Vector v, Mask m) { _mm256_mask_storeu_epi16(p, m, narrowed(v)); }
 
+/// Two rows of numbers as pairs of one of each.
+inline void storePairs(at::BFloat16 *p, const at::BFloat16 *even, Mask m, const at::BFloat16 *odd, Mask n) {
+    const auto words = [](const at::BFloat16 *from, Mask m) {
+        return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(m, from));
+    };
+    _mm512_mask_storeu_epi32(p, m, _mm512_or_si512(words(even, m), _mm512_slli_epi32(words(odd, n), 16)));
+}
+
 /// Numbers as sums of two, the second `apart` after the first.
 inline void storeSplit(at::BFloat16 *p, int64_t apart, Vector v, Mask m) {
     const __m256i large = narrowed(v);

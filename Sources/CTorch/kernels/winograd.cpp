@@ -91,6 +91,7 @@ struct Winograd {
     const float *x, *weight, *bias, *addend, *residual, *factors, *shifts;
     float *y;
     bool activates;
+    int64_t addendStride;
     int64_t batch, height, width, inputs, outputs;
 
     // MARK: Tiles and patches
@@ -183,7 +184,7 @@ struct Winograd {
 
     /// Aᵀ·m·A of the tiles of a patch, and what is added to it.
     void transformSums(const Place &patch, const float *from, int64_t stride) const {
-        const float *told = addend == nullptr ? nullptr : addend + patch.picture * outputs;
+        const float *told = addend == nullptr ? nullptr : addend + patch.picture * addendStride;
         for (int64_t t = 0; t < tilesOfPatch(); t++, from += outputs) {
             const Place place = tile(patch, t);
             for (int64_t c = 0; c < outputs; c += lanes) {
