@@ -50,10 +50,10 @@ struct Convolution {
         const int64_t size = inputs * sizeof(T);
         std::memset(to, 0, size);
         std::memset(to + lineLength() - inputs, 0, size);
+        copyPixels<X, T>({from, inputs}, {to + inputs, step()}, width, inputs, a, b, activates);
+        if (!isNarrow()) return;
         for (int64_t column = 0; column < width; column++) {
             T *own = to + inputs + column * step();
-            copyPixel(from + column * inputs, own, inputs, a, b, activates);
-            if (!isNarrow()) continue;
             if (column > 0) std::memcpy(own - 2 * inputs, own, size);
             if (column + 1 < width) std::memcpy(own + 2 * inputs, own, size);
         }

@@ -6,17 +6,37 @@
 CT_VECTORS_BEGIN
 namespace ct {
 
-/// silu(a·x + b), or without SiLU, of some channels of a pixel; x as it is where there is no a.
+/// Pixels side by side: the first of them, and how far apart they are.
+template <typename T>
+struct Pixels {
+    T *data;
+    int64_t stride;
+};
+
+/// silu(a·x + b), or without SiLU, of some channels of some pixels; x as it is where there is no a.
 template <typename X, typename T>
-void copyPixel(const X *from, T *to, int64_t channels, const float *a, const float *b, bool activates) {
+void copyPixels(Pixels<const X> from, Pixels<T> to, int64_t count, int64_t channels, const float *a, const float *b,
+                bool activates) {
     if (a == nullptr && std::is_same_v<X, T>) {
-        std::memcpy(to, from, channels * sizeof(T));
+        for (int64_t i = 0; i < count; i++) {
+            std::memcpy(to.data + i * to.stride, from.data + i * from.stride, channels * sizeof(T));
+        }
         return;
     }
     for (int64_t c = 0; c < channels; c += lanes) {
         const Mask m = first(channels - c);
-        const Vector v = load(from + c, m);
-        store(to + c, a == nullptr ? v : normed(v, load(a + c, m), load(b + c, m), activates), m);
+        const Vector factor = a == nullptr ? all(1) : load(a + c, m), shift = a == nullptr ? zero() : load(b + c, m);
+        const auto copy = [=](auto activated) {
+            for (int64_t i = 0; i < count; i++) {
+                const Vector v = load(from.data + i * from.stride + c, m);
+                store(to.data + i * to.stride + c, activated(fma(v, factor, shift)), m);
+            }
+        };
+        if (activates) {
+            copy([](Vector v) { return silu(v); });
+        } else {
+            copy([](Vector v) { return v; });
+        }
     }
 }
 

@@ -121,17 +121,6 @@ struct Winograd {
         return {index / inPicture, index % inPicture / across() * patchRows() * given,
                 index % across() * patchColumns() * given};
     }
-    Place tile(const Place &patch, int64_t index) const {
-        return {patch.picture, patch.top + index / patchColumns() * given,
-                patch.left + index % patchColumns() * given};
-    }
-
-    /// A pixel below and right of a place, among those of all pictures; −1 outside of its picture.
-    int64_t pixel(const Place &place, int64_t row, int64_t column) const {
-        const int64_t line = place.top + row, own = place.left + column;
-        if (line < 0 || line >= height || own < 0 || own >= width) return -1;
-        return (place.picture * height + line) * width + own;
-    }
 
     // MARK: Transforms
 
@@ -146,15 +135,20 @@ struct Winograd {
         const int64_t told = patch.picture * inputs + from, wide = rounded(to - from, lanes);
         const float *a = factors == nullptr ? nullptr : factors + told;
         const float *b = factors == nullptr ? nullptr : shifts + told;
-        for (int64_t line = -1; line < lineCount() - 1; line++) {
-            for (int64_t column = -1; column < lineLength() - 1; column++, copy += wide) {
-                const int64_t own = pixel(patch, line, column);
-                if (own < 0) {
-                    std::memset(copy, 0, wide * sizeof(float));
-                } else {
-                    copyPixel(x + own * inputs + from, copy, to - from, a, b, activates);
-                }
+        const int64_t length = lineLength(), lines = lineCount();
+        // The columns of the patch that are in the picture.
+        const int64_t start = patch.left == 0 ? 0 : -1, end = std::min(length - 1, width - patch.left);
+        for (int64_t line = -1; line < lines - 1; line++, copy += length * wide) {
+            const int64_t row = patch.top + line;
+            if (row < 0 || row >= height) {
+                std::memset(copy, 0, length * wide * sizeof(float));
+                continue;
             }
+            std::memset(copy, 0, (start + 1) * wide * sizeof(float));
+            std::memset(copy + (end + 1) * wide, 0, (length - 1 - end) * wide * sizeof(float));
+            const int64_t own = (patch.picture * height + row) * width + patch.left + start;
+            copyPixels<float, float>({x + own * inputs + from, inputs}, {copy + (start + 1) * wide, wide}, end - start,
+                                     to - from, a, b, activates);
         }
     }
 
@@ -163,21 +157,35 @@ struct Winograd {
 
     /// Bᵀ·d·B of the tiles of a patch. `copy` is memory to work in.
     void transformPicture(const Place &patch, float *copy, float *to, int64_t stride) const {
+        const int64_t rows = patchRows(), columns = patchColumns(), length = lineLength();
         for (int64_t from = 0; from < inputs; from += vectorsAtOnce * lanes) {
             const int64_t end = std::min(inputs, from + vectorsAtOnce * lanes), wide = rounded(end - from, lanes);
             copyPatch(patch, from, end, copy);
-            for (int64_t t = 0; t < tilesOfPatch(); t++) {
-                const int64_t corner = (t / patchColumns() * lineLength() + t % patchColumns()) * given;
-                for (int64_t c = from; c < end; c += lanes) {
-                    const Mask m = first(end - c);
-                    const float *own = copy + corner * wide + c - from;
-                    float *target = to + t * inputs + c;
-                    bothSides<read, read, forward>(
-                        [&](int64_t row, int64_t column) { return load(own + (row * lineLength() + column) * wide); },
-                        [&](int64_t row, int64_t column, Vector v) {
-                            store(target + (row * read + column) * stride, v, m);
-                        });
+            float *target = to + from;
+            for (int64_t row = 0; row < rows; row++) {
+                for (int64_t column = 0; column < columns; column++, target += inputs) {
+                    const float *corner = copy + (row * length + column) * given * wide;
+                    for (int64_t c = 0; c < end - from; c += lanes) {
+                        const Mask m = first(end - from - c);
+                        bothSides<read, read, forward>(
+                            [=](int64_t row, int64_t column) { return load(corner + (row * length + column) * wide + c); },
+                            [=](int64_t row, int64_t column, Vector v) {
+                                store(target + (row * read + column) * stride + c, v, m);
+                            });
+                    }
                 }
+            }
+        }
+    }
+
+    /// Calls a body with every tile of a patch: where its upper left pixel is among those of all pictures, and how many
+    /// of its rows and columns are in the picture. None where it lies beyond.
+    template <typename Body>
+    void everyTile(const Place &patch, const Body &body) const {
+        const int64_t rows = patchRows(), columns = patchColumns();
+        for (int64_t top = patch.top; top < patch.top + rows * given; top += given) {
+            for (int64_t left = patch.left; left < patch.left + columns * given; left += given) {
+                body((patch.picture * height + top) * width + left, height - top, width - left);
             }
         }
     }
@@ -185,40 +193,47 @@ struct Winograd {
     /// Aᵀ·m·A of the tiles of a patch, and what is added to it.
     void transformSums(const Place &patch, const float *from, int64_t stride) const {
         const float *told = addend == nullptr ? nullptr : addend + patch.picture * addendStride;
-        for (int64_t t = 0; t < tilesOfPatch(); t++, from += outputs) {
-            const Place place = tile(patch, t);
+        everyTile(patch, [&](int64_t corner, int64_t rows, int64_t columns) {
             for (int64_t c = 0; c < outputs; c += lanes) {
                 const Mask m = first(outputs - c);
                 Vector added = zero();
                 if (bias != nullptr) added = load(bias + c, m);
                 if (told != nullptr) added = added + load(told + c, m);
+                const int64_t place = corner * outputs + c;
                 bothSides<read, given, backward>(
-                    [&](int64_t row, int64_t column) { return load(from + (row * read + column) * stride + c, m); },
-                    [&](int64_t row, int64_t column, Vector v) {
-                        const int64_t own = pixel(place, row, column);
-                        if (own < 0) return;
+                    [=, from = from + c](int64_t row, int64_t column) {
+                        return load(from + (row * read + column) * stride, m);
+                    },
+                    [=, width = width, outputs = outputs, y = y, residual = residual](int64_t row, int64_t column,
+                                                                                      Vector v) {
+                        if (row >= rows || column >= columns) return;
+                        const int64_t own = place + (row * width + column) * outputs;
                         v = v + added;
-                        if (residual != nullptr) v = v + load(residual + own * outputs + c, m);
-                        store(y + own * outputs + c, v, m);
+                        if (residual != nullptr) v = v + load(residual + own, m);
+                        store(y + own, v, m);
                     });
             }
-        }
+            from += outputs;
+        });
     }
 
     /// A·dy·Aᵀ of the tiles of a patch of the gradient at the result.
     void transformGradient(const float *gradient, const Place &patch, float *to, int64_t stride) const {
-        for (int64_t t = 0; t < tilesOfPatch(); t++, to += outputs) {
-            const Place place = tile(patch, t);
+        everyTile(patch, [&](int64_t corner, int64_t rows, int64_t columns) {
             for (int64_t c = 0; c < outputs; c += lanes) {
                 const Mask m = first(outputs - c);
+                const float *own = gradient + corner * outputs + c;
                 bothSides<given, read, spread>(
-                    [&](int64_t row, int64_t column) {
-                        const int64_t own = pixel(place, row, column);
-                        return own < 0 ? zero() : load(gradient + own * outputs + c, m);
+                    [=, width = width, outputs = outputs](int64_t row, int64_t column) {
+                        const bool isIn = row < rows && column < columns;
+                        return isIn ? load(own + (row * width + column) * outputs, m) : zero();
                     },
-                    [&](int64_t row, int64_t column, Vector v) { store(to + (row * read + column) * stride + c, v, m); });
+                    [=, to = to + c](int64_t row, int64_t column, Vector v) {
+                        store(to + (row * read + column) * stride, v, m);
+                    });
             }
-        }
+            to += outputs;
+        });
     }
 
     // MARK: Weights
