@@ -13,10 +13,12 @@ CT_VECTORS_BEGIN
 namespace ct {
 namespace {
 
-/// Queries and keys of one step: their scores stay in the second cache.
-constexpr int64_t queriesAtOnce = 128, keysAtOnce = 256;
+/// Queries of one step; the keys are as many that they and their values stay in the second cache.
+constexpr int64_t queriesAtOnce = 128, bytesAtOnce = 2 << 20;
 /// Steps of one task, and scores of tasks that are taken together.
 constexpr int64_t stepsOfTask = 4, scoresAtOnce = 1 << 16;
+/// What weights may add up to.
+constexpr float largestTotal = 1e20f;
 /// The score of a key that is not there: its weight is 0, and it is finite.
 constexpr float unseen = -1e30f;
 
@@ -42,6 +44,10 @@ struct Attention {
 
     int64_t paddedKeys() const { return rounded(keys, lanes); }
     int64_t paddedSize() const { return rounded(valueSize, lanes); }
+    int64_t keysAtOnce() const {
+        const int64_t fitting = bytesAtOnce / ((size + valueSize) * static_cast<int64_t>(sizeof(T)));
+        return std::min(paddedKeys(), std::clamp<int64_t>(fitting / lanes * lanes, 256, 1024));
+    }
     int64_t packedKeys() const { return paddedKeys() * size; }
     int64_t packedValues() const { return paddedKeys() * paddedSize(); }
 
@@ -111,18 +117,33 @@ struct Attention {
         return _mm512_reduce_max_ps(max(max(top[0], top[1]), max(top[2], top[3])));
     }
 
-    /// Scores of one query become weights 2^(factor·score − largest); what was summed before is rescaled.
-    void weigh(float *row, T *weights, int64_t seen, int64_t count, int64_t i, bool isFirst, Scratch &scratch) const {
-        if (seen < count) store(row + count - lanes, all(unseen), static_cast<Mask>(~first(seen - count + lanes)));
-        const float before = scratch.largest.data[i], now = std::max(before, largestOf(row, count) * factor);
-        Vector added = zero();
+    /// Scores of one query become weights 2^(factor·score − largest), and their sum. The largest may be any number that
+    /// keeps weights finite.
+    Vector weigh(const float *row, T *weights, int64_t count, float largest) const {
+        Vector total = zero();
         for (int64_t j = 0; j < count; j += lanes) {
-            const Vector weight =
-                exp2<!isBrain<T>>(_mm512_fmsub_ps(load(row + j), all(factor), all(now)));
-            added = added + weight;
+            const Vector weight = exp2<!isBrain<T>>(_mm512_fmsub_ps(load(row + j), all(factor), all(largest)));
+            total = total + weight;
             store(weights + j, weight);
         }
-        const float total = _mm512_reduce_add_ps(added);
+        return total;
+    }
+
+    /// The same, with the largest score so far; what was summed before is rescaled where that is a new one.
+    void weigh(float *row, T *weights, int64_t seen, int64_t count, int64_t i, bool isFirst, Scratch &scratch) const {
+        if (seen < count) store(row + count - lanes, all(unseen), static_cast<Mask>(~first(seen - count + lanes)));
+        const float before = scratch.largest.data[i];
+        if (isBrain<T> && !isFirst) {
+            // Weights have the exponents of float32, so the largest score before will do unless some are far larger:
+            // then these weights are written again below. So scores need not be searched.
+            const float total = _mm512_reduce_add_ps(weigh(row, weights, count, before));
+            if (total < largestTotal) {
+                scratch.totals.data[i] += total;
+                return;
+            }
+        }
+        const float now = std::max(before, largestOf(row, count) * factor);
+        const float total = _mm512_reduce_add_ps(weigh(row, weights, count, now));
         scratch.largest.data[i] = now;
         if (isFirst) {
             scratch.totals.data[i] = total;
@@ -137,12 +158,12 @@ struct Attention {
 
     void attend(int64_t batch, int64_t head, int64_t start, const T *ownKeys, const T *ownValues,
                 Scratch &scratch) const {
-        const int64_t count = std::min(queriesAtOnce, queries - start), width = paddedSize();
+        const int64_t count = std::min(queriesAtOnce, queries - start), width = paddedSize(), some = keysAtOnce();
         float *scores = scratch.scores.data, *sums = scratch.sums.data;
         std::fill(scratch.largest.data, scratch.largest.data + count, unseen);
         const T *own = query.of(batch, head) + start * query.tokenStride;
-        for (int64_t from = 0; from < keys; from += keysAtOnce) {
-            const int64_t seen = std::min(keysAtOnce, keys - from), padded = rounded(seen, lanes);
+        for (int64_t from = 0; from < keys; from += some) {
+            const int64_t seen = std::min(some, keys - from), padded = rounded(seen, lanes);
             multiply<T>(count, padded, size, {own, query.tokenStride},
                         {ownKeys + packedPlace<T>(0, from, 0), paddedKeys()}, scores, padded, false);
             T *weights = isBrain<T> ? scratch.weights.data : reinterpret_cast<T *>(scores);
@@ -174,7 +195,7 @@ struct Attention {
         });
         std::vector<Scratch> scratches;
         for (int64_t i = 0; i < thread_count(); i++) {
-            scratches.emplace_back(std::min(queriesAtOnce, queries), std::min(keysAtOnce, paddedKeys()), paddedSize());
+            scratches.emplace_back(std::min(queriesAtOnce, queries), keysAtOnce(), paddedSize());
         }
         parallel(pairs * tasks, together, [&](int64_t task, int64_t worker) {
             const int64_t pair = task / tasks, begin = task % tasks * stepsOfTask;
