@@ -213,7 +213,8 @@ import Testing
         text.removeLast()
         let bytes = RawFile(text + "}").bytes
         var times: [Double] = []
-        for _ in 0..<3 {
+        // Again where the machine was busy with something else.
+        while times.count < 3 || times.count < 10 && times.min()! >= 1 {
             let start = processorSeconds()
             let header = try parse(bytes)
             times.append(processorSeconds() - start)
