@@ -117,16 +117,16 @@ struct Attention {
         return _mm512_reduce_max_ps(max(max(top[0], top[1]), max(top[2], top[3])));
     }
 
-    /// Scores of one query become weights 2^(factor·score − largest), and their sum. The largest may be any number that
-    /// keeps weights finite.
-    Vector weigh(const float *row, T *weights, int64_t count, float largest) const {
+    /// Scores of one query become weights 2^(factor·score − largest), whose sum it gives. The largest may be any number
+    /// that keeps weights finite.
+    float weigh(const float *row, T *weights, int64_t count, float largest) const {
         Vector total = zero();
         for (int64_t j = 0; j < count; j += lanes) {
             const Vector weight = exp2<!isBrain<T>>(_mm512_fmsub_ps(load(row + j), all(factor), all(largest)));
             total = total + weight;
             store(weights + j, weight);
         }
-        return total;
+        return _mm512_reduce_add_ps(total);
     }
 
     /// The same, with the largest score so far; what was summed before is rescaled where that is a new one.
@@ -136,14 +136,14 @@ struct Attention {
         if (isBrain<T> && !isFirst) {
             // Weights have the exponents of float32, so the largest score before will do unless some are far larger:
             // then these weights are written again below. So scores need not be searched.
-            const float total = _mm512_reduce_add_ps(weigh(row, weights, count, before));
+            const float total = weigh(row, weights, count, before);
             if (total < largestTotal) {
                 scratch.totals.data[i] += total;
                 return;
             }
         }
         const float now = std::max(before, largestOf(row, count) * factor);
-        const float total = _mm512_reduce_add_ps(weigh(row, weights, count, now));
+        const float total = weigh(row, weights, count, now);
         scratch.largest.data[i] = now;
         if (isFirst) {
             scratch.totals.data[i] = total;

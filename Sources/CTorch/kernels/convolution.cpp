@@ -12,7 +12,7 @@ CT_VECTORS_BEGIN
 namespace ct {
 namespace {
 
-/// Numbers that are worth being taken.
+/// Numbers to copy that are worth being taken by a thread.
 constexpr int64_t numbersAtOnce = 16384;
 
 /// - T: what weights and whatever is added are. X and Y: what goes in and comes out.
@@ -169,9 +169,10 @@ at::Tensor pack_convolution(const at::Tensor &weight, bool isBackward) {
         auto packed = at::zeros({blocks(outputs), 3, 3 * inputs, columns}, source.options());
         const T *from = elements<T>(source);
         T *to = packed.template mutable_data_ptr<T>();
-        everyWeight(outputs, inputs, isBackward, [&](int64_t i, int64_t output, int64_t input, int64_t line, int64_t column) {
-            to[place<T>(output, input, line, column, inputs)] = from[i];
-        });
+        everyWeight(outputs, inputs, isBackward,
+                    [&](int64_t i, int64_t output, int64_t input, int64_t line, int64_t column) {
+                        to[place<T>(output, input, line, column, inputs)] = from[i];
+                    });
         return packed;
     });
 }

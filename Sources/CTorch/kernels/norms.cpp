@@ -64,7 +64,7 @@ void look(const T *x, int64_t pixels, int64_t channels, int64_t perGroup, Moment
     constexpr int64_t vectors = 4;
     alignas(64) float shifts[vectors * lanes], sums[vectors * lanes], squares[vectors * lanes];
     const double all = static_cast<double>(pixels * perGroup);
-    Moments own;
+    double sumOfGroup = 0, squareOfGroup = 0;
     float shift = 0;
     // Channels of the group so far whose shifts are there, and whose sums are.
     int64_t shifted = 0, summed = 0;
@@ -78,12 +78,12 @@ void look(const T *x, int64_t pixels, int64_t channels, int64_t perGroup, Moment
         }
         (isWide ? sum<vectors, T> : sum<1, T>)(x + c, pixels, channels, first(count), shifts, sums, squares);
         for (int64_t i = 0; i < count; i++) {
-            own.mean += sums[i];
-            own.squares += squares[i];
+            sumOfGroup += sums[i];
+            squareOfGroup += squares[i];
             if (++summed < perGroup) continue;
-            const double mean = own.mean / all;
-            *groups++ = {all, shifts[i] + mean, own.squares - own.mean * mean};
-            own = {};
+            const double mean = sumOfGroup / all;
+            *groups++ = {all, shifts[i] + mean, squareOfGroup - sumOfGroup * mean};
+            sumOfGroup = squareOfGroup = 0;
             summed = 0;
         }
     }

@@ -51,6 +51,8 @@ at::Tensor convolve(const at::Tensor &x, const at::Tensor &packed, const std::op
         TORCH_CHECK(!added.has_value() || added->scalar_type() == packed.scalar_type(), "what is added to a convolution of ",
                     packed.scalar_type(), " is ", added->scalar_type());
     }
+    const bool isFitting = !addend.has_value() || addend->size(0) == 1 || addend->size(0) == x.size(0);
+    TORCH_CHECK(isFitting, "what is added to ", x.size(0), " pictures is for ", addend->size(0));
     const auto own = x.contiguous(innermost);
     const auto added = residual.has_value() ? std::optional(residual->contiguous(innermost)) : residual;
     Layer layer{};

@@ -179,7 +179,7 @@ struct Winograd {
     }
 
     /// Calls a body with every tile of a patch: where its upper left pixel is among those of all pictures, and how many
-    /// of its rows and columns are in the picture. None where it lies beyond.
+    /// rows and columns the picture has from there on.
     template <typename Body>
     void everyTile(const Place &patch, const Body &body) const {
         const int64_t rows = patchRows(), columns = patchColumns();
