@@ -188,7 +188,7 @@ struct Attention {
         Buffer<T> buffer(pairs * length);
         T *packed = buffer.data;
         // Pairs of few keys and queries are taken some together.
-        const int64_t together = std::max<int64_t>(1, scoresAtOnce / (queries * paddedKeys()));
+        const int64_t together = scoresAtOnce / std::max<int64_t>(1, queries * paddedKeys());
         parallel(pairs, together, [&](int64_t pair) {
             packKeys(pair / heads, pair % heads, packed + pair * length);
             packValues(pair / heads, pair % heads, packed + pair * length + packedKeys());

@@ -106,7 +106,7 @@ struct Convolution {
     void run() const {
         Buffer<T> buffer(batch * pictureLength() + 2 * inputs);
         T *frame = buffer.data;
-        parallel(batch * (height + 2), std::max<int64_t>(1, numbersAtOnce / (width * inputs)), [&](int64_t line) {
+        parallel(batch * (height + 2), numbersAtOnce / (width * inputs), [&](int64_t line) {
             copyLine(line / (height + 2), line % (height + 2) - 1, frame);
         });
         // As in a linear layer: tasks are some lines by some blocks of weights, those that share weights in turn.

@@ -217,13 +217,10 @@ at::Tensor layer_norm(const at::Tensor &x, const Optional &weight, const Optiona
         const T *from = elements<T>(own), *w = elements<T>(weight), *b = elements<T>(bias);
         const T *s = elements<T>(scales), *t = elements<T>(shifts);
         T *to = y.template mutable_data_ptr<T>();
-        const int64_t chunk = std::max<int64_t>(1, 16384 / width);
-        parallel((rows + chunk - 1) / chunk, [&](int64_t task) {
-            for (int64_t row = task * chunk; row < std::min(rows, (task + 1) * chunk); row++) {
-                const int64_t place = row / rowsPerExample * width;
-                normalize(from + row * width, to + row * width, width, w, b, s == nullptr ? s : s + place,
-                          t == nullptr ? t : t + place, static_cast<float>(epsilon));
-            }
+        parallel(rows, 16384 / width, [&](int64_t row) {
+            const int64_t place = row / rowsPerExample * width;
+            normalize(from + row * width, to + row * width, width, w, b, s == nullptr ? s : s + place,
+                      t == nullptr ? t : t + place, static_cast<float>(epsilon));
         });
         return y;
     });

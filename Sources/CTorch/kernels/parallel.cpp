@@ -44,7 +44,7 @@ void parallel(int64_t tasks, int64_t together, void (*body)(int64_t, int64_t, co
     const auto threads = std::max<int64_t>(1, std::min(thread_count(), tasks));
     Work work;
     work.tasks = tasks;
-    work.together = std::clamp<int64_t>(tasks / (4 * threads), 1, together);
+    work.together = std::max<int64_t>(1, std::min(tasks / (4 * threads), together));
     work.body = body;
     work.context = context;
     work.next = threads * work.together;

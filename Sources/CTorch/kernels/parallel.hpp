@@ -11,7 +11,8 @@ int64_t thread_count();
 /// Calls a body for every task from 0, in any order, on all threads. Tasks are taken one after the other, so that a
 /// thread whose core is busy elsewhere takes fewer. Workers, below `thread_count()`, are numbered, so that each can have
 /// memory of its own; each has at least one task, so that all of that memory has been touched once a region ran.
-/// - together: how many tasks may be taken at once where there are enough: to take a small one costs as much as it does.
+/// - together: how many tasks may be taken at once where there are enough, one at least: to take a small one costs as
+///   much as it does.
 void parallel(int64_t tasks, int64_t together, void (*body)(int64_t task, int64_t worker, const void *context),
               const void *context);
 

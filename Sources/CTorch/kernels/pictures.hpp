@@ -26,16 +26,16 @@ void copyPixels(Pixels<const X> from, Pixels<T> to, int64_t count, int64_t chann
     for (int64_t c = 0; c < channels; c += lanes) {
         const Mask m = first(channels - c);
         const Vector factor = a == nullptr ? all(1) : load(a + c, m), shift = a == nullptr ? zero() : load(b + c, m);
-        const auto copy = [=](auto activated) {
+        const auto copy = [=](auto isActivated) {
             for (int64_t i = 0; i < count; i++) {
                 const Vector v = load(from.data + i * from.stride + c, m);
-                store(to.data + i * to.stride + c, activated(fma(v, factor, shift)), m);
+                store(to.data + i * to.stride + c, normed(v, factor, shift, isActivated()), m);
             }
         };
-        if (activates) {
-            copy([](Vector v) { return silu(v); });
+        if (activates && a != nullptr) {
+            copy(std::true_type());
         } else {
-            copy([](Vector v) { return v; });
+            copy(std::false_type());
         }
     }
 }
