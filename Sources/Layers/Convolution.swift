@@ -120,7 +120,9 @@ public struct Convolution2D {
             case .around(let weights): weights.plain
             case .pixel(let weights): weights.plain.reshaped(Shape(weights.shape.extents + [1, 1]))
             }
-        if case (3, 1, 1, 1) = (weight.shape[3], stride, padding, groups), x.elementType == .float32 {
+        if case (3, 1, 1, 1) = (weight.shape[3], stride, padding, groups),
+            x.elementType == .float32 || x.elementType == .bfloat16
+        {
             return x.convolvedAround(weight, bias: bias)
         }
         return x.computedWide { x in

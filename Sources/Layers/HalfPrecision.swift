@@ -20,12 +20,8 @@ package func attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor? = nil, isCausal: Bool = false,
     scale: Double? = nil
 ) -> Tensor {
-    // Kernels take the features of a head in pairs.
-    if mask == nil, !isCausal, query.shape[3] % 2 == 0, value.shape[2] > 0, kernelsServe(query),
-        Kernels.serve(key),
-        Kernels.serve(value)
-    {
-        return kernelAttention(query: query, key: key, value: value, scale: scale)
+    if mask == nil, !isCausal, query.elementType != .float16 {
+        return fusedAttention(query: query, key: key, value: value, scale: scale)
     }
     return query.computedWide { query in
         scaledDotProductAttention(

@@ -176,7 +176,7 @@ extension Tensor {
 /// Pictures side by side along their channels: `[batch, channels, height, width]` each, channels innermost in the result.
 package func joined(_ pictures: [Tensor]) -> Tensor { joinChannels(.tensors(pictures)) }
 
-/// softmax(Q·Kᵀ·scale)·V over `[batch, heads, tokens, head size]`, for head sizes that are even.
-package func kernelAttention(query: Tensor, key: Tensor, value: Tensor, scale: Double?) -> Tensor {
+/// softmax(Q·Kᵀ·scale)·V over `[batch, heads, tokens, head size]`.
+package func fusedAttention(query: Tensor, key: Tensor, value: Tensor, scale: Double?) -> Tensor {
     attentionLayer(.tensor(query), .tensor(key), .tensor(value), scale.map { .double($0) } ?? .none)
 }

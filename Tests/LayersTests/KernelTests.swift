@@ -343,12 +343,16 @@ import Testing
         expectClose(actual.to(.float64), try gradient(exact, .float64), ofLargest: 2.5e-2)
     }
 
-    /// Where channels lie innermost, training has kernels of its own, forward and back.
-    @Test(arguments: 0..<8) func gradientsOfTrainingAreThoseOfTheFormula(seed: Int) throws {
+    /// Where channels lie innermost, training has kernels of its own, forward and back; in bfloat16 what is trained stays
+    /// in float32.
+    @Test(arguments: types, 0..<12)
+    func gradientsOfTrainingAreThoseOfTheFormula(type: ElementType, seed: Int) throws {
         let draw = RandomGenerator(seed: UInt64(seed))
         let groups = try whole(draw, 1..<4)
-        let (inputs, outputs) = (16 * groups * (try whole(draw, 1..<3)), try whole(draw, 16..<70))
-        let shape: Shape = [try whole(draw, 1..<4), inputs, try whole(draw, 5..<20), try whole(draw, 5..<20)]
+        let (inputs, outputs) = (16 * groups * (try whole(draw, 1..<3)), try whole(draw, 16..<300))
+        // Some are small beside what a kernel takes at once, some large, some of odd width.
+        let (height, width) = (try whole(draw, 1..<40), try whole(draw, 1..<(seed % 4 == 0 ? 600 : 40)))
+        let shape: Shape = [try whole(draw, 1..<5), inputs, height, width]
         let drawn = ParameterStore(.initialized(RandomGenerator(seed: UInt64(seed))))
         func make(_ weights: Weights) -> (GroupNorm, Convolution2D) {
             (
@@ -357,20 +361,76 @@ import Testing
             )
         }
         _ = try drawn.build(make)
-        let (x, wanted) = (draw.normal(shape), draw.normal([shape[0], outputs, shape[2], shape[3]]))
-        func gradients(_ type: ElementType, _ format: MemoryFormat) throws -> [Tensor] {
+        let (x, wanted) = (draw.normal(shape), draw.normal([shape[0], outputs, height, width]))
+        func gradients(_ type: ElementType, _ format: MemoryFormat, _ weightFormat: MemoryFormat) throws
+            -> [Tensor]
+        {
+            let isCast = type == .bfloat16
+            let own: ElementType = isCast ? .float32 : type
             let store = ParameterStore(
-                .loaded(drawn.source), purpose: .training, elementType: type, memoryFormat: format)
+                .loaded(drawn.source), purpose: .training, elementType: own, memoryFormat: weightFormat)
             let (norm, convolution) = try store.build(make)
-            let picture = x.to(type).contiguous(format).requiringGradient()
-            let answer = convolution(picture, after: norm, .silu)
-            try (answer * wanted.to(type)).sum().backward()
+            let picture = x.to(own).contiguous(format).requiringGradient()
+            func answer() -> Tensor { convolution(picture, after: norm, .silu) }
+            let given = isCast ? autocast(to: .bfloat16, on: .cpu, answer) : answer()
+            #expect(given.elementType == type)
+            try (given.to(own) * wanted.to(own)).sum().backward()
             return try (store.parameters + [picture]).map { try #require($0.gradient).to(.float64) }
         }
-        let exact = try gradients(.float64, .contiguous)
-        for (actual, expected) in zip(try gradients(.float32, .channelsLast), exact) {
-            expectClose(actual, expected, ofLargest: 5e-5, "\(shape) to \(outputs)")
+        let exact = try gradients(.float64, .contiguous, .contiguous)
+        for format in [MemoryFormat.contiguous, .channelsLast] {
+            for (actual, expected) in zip(try gradients(type, .channelsLast, format), exact) {
+                expectClose(
+                    actual, expected, ofLargest: type == .float32 ? 5e-5 : 2.5e-2, "\(shape) to \(outputs)")
+            }
         }
+    }
+
+    @Test(arguments: types, 0..<12)
+    func gradientsOfAttentionAreThoseOfTheFormula(type: ElementType, seed: Int) throws {
+        let draw = RandomGenerator(seed: UInt64(seed))
+        let (batch, heads) = (try whole(draw, 1..<3), try whole(draw, 1..<4))
+        let size = 2 * (try whole(draw, 1..<90))
+        // Kernels leave odd sizes to libtorch.
+        let valueSize = seed < 9 ? 2 * (try whole(draw, 1..<90)) : try whole(draw, 1..<180)
+        let (queries, keys) = (try whole(draw, 1..<700), try whole(draw, 1..<700))
+        func tokens(_ count: Int, _ size: Int) -> Tensor {
+            numbers(draw, [batch, count, heads, size], type).transposed(1, 2)
+        }
+        let given = [tokens(queries, size), tokens(keys, size), tokens(keys, valueSize)]
+        let wanted = tokens(queries, valueSize)
+        func gradients(_ t: ElementType, _ attention: (Tensor, Tensor, Tensor) -> Tensor) throws -> [Tensor] {
+            let leaves = try given.map { try $0.to(t).requiringGradient() }
+            let answer = attention(leaves[0], leaves[1], leaves[2])
+            try (answer * wanted.to(t)).sum().backward()
+            return try leaves.map { try #require($0.gradient) }
+        }
+        let actual = try gradients(type) { Layers.attention(query: $0, key: $1, value: $2) }
+        let exact = try gradients(.float64) { scaledDotProductAttention(query: $0, key: $1, value: $2) }
+        for (actual, expected) in zip(actual, exact) {
+            check(actual, expected, type, "\([batch, heads, queries, size]) to \([keys, valueSize])")
+        }
+    }
+
+    /// Gradients of gradients, which a penalty on a gradient needs, are the formula's.
+    @Test func secondGradientsOfAttentionAreThoseOfTheFormula() throws {
+        let draw = RandomGenerator(seed: 5)
+        let (x, key, value) = (
+            draw.normal([2, 3, 9, 8]), draw.normal([2, 3, 7, 8]), draw.normal([2, 3, 7, 6])
+        )
+        func second(_ t: ElementType, _ attention: (Tensor, Tensor, Tensor) -> Tensor) throws -> Tensor {
+            let query = try x.to(t).requiringGradient()
+            let answer = attention(query, key.to(t), value.to(t)).squared().sum()
+            let slope = try #require(
+                try gradients(of: [answer], withRespectTo: [query], differentiable: true)[0])
+            return try #require(try gradients(of: [slope.squared().sum()], withRespectTo: [query])[0])
+        }
+        let actual = try second(.float32) { Layers.attention(query: $0, key: $1, value: $2) }
+        // libtorch's fast attention has none, so its formula stands here.
+        let expected = try second(.float64) { query, key, value in
+            (query.matmul(key.transposed(2, 3)) / 8.0.squareRoot()).softmax().matmul(value)
+        }
+        check(actual, expected, .float32, "second gradient")
     }
 
     /// Under a watch nothing is fused, so that the layer that is named is the one.

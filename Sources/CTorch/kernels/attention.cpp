@@ -4,9 +4,9 @@
 #include <cmath>
 #include <vector>
 
+#include "attention.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
-#include "products.hpp"
 
 #if CT_KERNELS
 CT_VECTORS_BEGIN
@@ -22,22 +22,12 @@ constexpr float largestTotal = 1e20f;
 /// The score of a key that is not there: its weight is 0, and it is finite.
 constexpr float unseen = -1e30f;
 
-/// One of queries, keys and values, `[batch, heads, tokens, size]` at any strides but that of the last.
-template <typename T>
-struct Heads {
-    const T *data;
-    int64_t batchStride, headStride, tokenStride;
-
-    explicit Heads(const at::Tensor &x)
-        : data(elements<T>(x)), batchStride(x.stride(0)), headStride(x.stride(1)), tokenStride(x.stride(2)) {}
-
-    const T *of(int64_t batch, int64_t head) const { return data + batch * batchStride + head * headStride; }
-};
-
 template <typename T>
 struct Attention {
     Heads<T> query, key, value;
     T *output;  // [batch, queries, heads, size]
+    /// log₂Σ2^(factor·score) of every query, `[batch, heads, queries]`, null where it is not asked for.
+    float *logarithms;
     int64_t heads, queries, keys, size, valueSize;
     /// Of scores, for a softmax in powers of 2.
     float factor;
@@ -48,51 +38,8 @@ struct Attention {
         const int64_t fitting = bytesAtOnce / ((size + valueSize) * static_cast<int64_t>(sizeof(T)));
         return std::min(paddedKeys(), std::clamp<int64_t>(fitting / lanes * lanes, 256, 1024));
     }
-    int64_t packedKeys() const { return paddedKeys() * size; }
+    int64_t packedKeys() const { return paddedKeys() * rounded(size, 2); }
     int64_t packedValues() const { return paddedKeys() * paddedSize(); }
-
-    /// Kᵀ as a second factor. Its rows are features, in bfloat16 pairs of features: numbers of 32 bits either way.
-    void packKeys(int64_t batch, int64_t head, T *to) const {
-        const T *from = key.of(batch, head);
-        const int64_t width = paddedKeys();
-        std::memset(to, 0, packedKeys() * sizeof(T));
-        constexpr int64_t unit = 4 / sizeof(T);
-        for (int64_t start = 0; start < keys; start += lanes) {
-            const int64_t end = std::min(start + lanes, keys);
-            for (int64_t c = 0; c < size; c += unit) {
-                const bool isHalf = size - c < unit;
-                for (int64_t token = start; token < end; token++) {
-                    T *own = to + c * width + token * unit;
-                    const T *features = from + token * key.tokenStride + c;
-                    if (isHalf) {
-                        *own = *features;
-                    } else {
-                        std::memcpy(own, features, unit * sizeof(T));
-                    }
-                }
-            }
-        }
-    }
-
-    /// V as a second factor.
-    void packValues(int64_t batch, int64_t head, T *to) const {
-        const T *from = value.of(batch, head);
-        const int64_t width = paddedSize();
-        std::memset(to, 0, packedValues() * sizeof(T));
-        constexpr int64_t unit = 4 / sizeof(T);
-        for (int64_t token = 0; token < keys; token += unit) {
-            const T *row = from + token * value.tokenStride;
-            for (int64_t c = 0; c < valueSize; c += lanes) {
-                const Mask m = first(valueSize - c);
-                T *own = to + packedPlace<T>(token, c, width);
-                if constexpr (isBrain<T>) {
-                    storePairs(own, row + c, m, row + value.tokenStride + c, token + 1 < keys ? m : Mask(0));
-                } else {
-                    store(own, load(row + c, m), m);
-                }
-            }
-        }
-    }
 
     /// What one worker needs beside the keys and values.
     struct Scratch {
@@ -156,15 +103,14 @@ struct Attention {
         for (int64_t c = 0; c < paddedSize(); c += lanes) store(sums + c, load(sums + c) * all(kept));
     }
 
-    void attend(int64_t batch, int64_t head, int64_t start, const T *ownKeys, const T *ownValues,
-                Scratch &scratch) const {
+    void attend(int64_t head, int64_t start, const T *ownKeys, const T *ownValues, Scratch &scratch) const {
         const int64_t count = std::min(queriesAtOnce, queries - start), width = paddedSize(), some = keysAtOnce();
         float *scores = scratch.scores.data, *sums = scratch.sums.data;
         std::fill(scratch.largest.data, scratch.largest.data + count, unseen);
-        const T *own = query.of(batch, head) + start * query.tokenStride;
+        const Tokens<T> own = query[head].some(start, count);
         for (int64_t from = 0; from < keys; from += some) {
             const int64_t seen = std::min(some, keys - from), padded = rounded(seen, lanes);
-            multiply<T>(count, padded, size, {own, query.tokenStride},
+            multiply<T>(count, padded, size, {own.data, own.stride},
                         {ownKeys + packedPlace<T>(0, from, 0), paddedKeys()}, scores, padded, false);
             T *weights = isBrain<T> ? scratch.weights.data : reinterpret_cast<T *>(scores);
             for (int64_t i = 0; i < count; i++) {
@@ -173,7 +119,11 @@ struct Attention {
             multiply<T>(count, width, padded, {weights, padded}, {ownValues + from * width, width}, sums, width, from > 0);
         }
         for (int64_t i = 0; i < count; i++) {
-            T *to = output + (((batch * queries) + start + i) * heads + head) * valueSize;
+            const int64_t batch = head / heads, place = batch * queries + start + i;
+            T *to = output + (place * heads + head % heads) * valueSize;
+            if (logarithms != nullptr) {
+                logarithms[head * queries + start + i] = scratch.largest.data[i] + std::log2(scratch.totals.data[i]);
+            }
             const Vector share = all(1 / scratch.totals.data[i]);
             for (int64_t c = 0; c < valueSize; c += lanes) {
                 store(to + c, load(sums + i * width + c) * share, first(valueSize - c));
@@ -190,8 +140,9 @@ struct Attention {
         // Pairs of few keys and queries are taken some together.
         const int64_t together = scoresAtOnce / std::max<int64_t>(1, queries * paddedKeys());
         parallel(pairs, together, [&](int64_t pair) {
-            packKeys(pair / heads, pair % heads, packed + pair * length);
-            packValues(pair / heads, pair % heads, packed + pair * length + packedKeys());
+            T *own = packed + pair * length;
+            key[pair].packTransposed(own, paddedKeys());
+            value[pair].pack(own + packedKeys(), paddedKeys(), paddedSize());
         });
         std::vector<Scratch> scratches;
         for (int64_t i = 0; i < thread_count(); i++) {
@@ -201,7 +152,7 @@ struct Attention {
             const int64_t pair = task / tasks, begin = task % tasks * stepsOfTask;
             const T *ownKeys = packed + pair * length;
             for (int64_t step = begin; step < std::min(steps, begin + stepsOfTask); step++) {
-                attend(pair / heads, pair % heads, step * queriesAtOnce, ownKeys, ownKeys + packedKeys(), scratches[worker]);
+                attend(pair, step * queriesAtOnce, ownKeys, ownKeys + packedKeys(), scratches[worker]);
             }
             endProducts<T>();
         });
@@ -212,18 +163,26 @@ struct Attention {
 
 at::Tensor attention(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
                      std::optional<double> scale) {
-    const auto dense = [](const at::Tensor &x) { return x.stride(-1) == 1 ? x : x.contiguous(); };
+    return attention_with_logarithms(query, key, value, scale, nullptr);
+}
+
+at::Tensor attention_with_logarithms(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
+                                     std::optional<double> scale, at::Tensor *logarithms) {
     const auto q = dense(query), k = dense(key), v = dense(value);
     return typed(q, [&](auto element) {
         using T = decltype(element);
         auto output = at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options());
         Attention<T> layer{Heads<T>(q), Heads<T>(k), Heads<T>(v), output.template mutable_data_ptr<T>()};
+        if (logarithms != nullptr) {
+            *logarithms = at::empty({q.size(0), q.size(1), q.size(2)}, at::kFloat);
+            layer.logarithms = logarithms->mutable_data_ptr<float>();
+        }
         layer.heads = q.size(1);
         layer.queries = q.size(2);
         layer.keys = k.size(2);
         layer.size = q.size(3);
         layer.valueSize = v.size(3);
-        layer.factor = static_cast<float>(scale.value_or(1 / std::sqrt(static_cast<double>(layer.size))) * M_LOG2E);
+        layer.factor = scoreFactor(scale, layer.size);
         layer.run(q.size(0));
         return output.transpose(1, 2);
     });

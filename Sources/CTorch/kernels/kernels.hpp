@@ -30,6 +30,11 @@ at::Tensor unpack_convolution(const at::Tensor &packed, int64_t outputs, int64_t
 at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
                        const Optional &norm, bool silu, const Optional &addend, const Optional &residual, bool widens);
 
+/// The gradients of weight and bias in float32, of pictures in bfloat16 whose channels lie innermost. That of the weight
+/// lies in memory as the weight does.
+std::tuple<at::Tensor, at::Tensor> convolution_weight_gradient(const at::Tensor &x, const at::Tensor &gradient,
+                                                               const at::Tensor &weight);
+
 /// The same in float32 by fewer products; weights take four times the memory.
 at::Tensor pack_winograd(const at::Tensor &weight, bool isBackward);
 at::Tensor winograd(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
@@ -50,6 +55,16 @@ at::Tensor join_channels(at::TensorList pictures);
 
 at::Tensor attention(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
                      std::optional<double> scale);
+/// The same, for `attention_gradient`.
+/// - logarithms: of what the softmax divides by, if asked for: the base is 2, `[batch, heads, queries]`.
+at::Tensor attention_with_logarithms(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
+                                     std::optional<double> scale, at::Tensor *logarithms);
+/// From the gradient at the output, those of queries, keys and values.
+std::tuple<at::Tensor, at::Tensor, at::Tensor> attention_gradient(const at::Tensor &query, const at::Tensor &key,
+                                                                  const at::Tensor &value, const at::Tensor &output,
+                                                                  const at::Tensor &logarithms,
+                                                                  const at::Tensor &gradient,
+                                                                  std::optional<double> scale);
 
 /// The a and b with which a·x + b is the group norm, `[2, batch, channels]` in float32. Weights are 1 and biases 0
 /// where there are none.

@@ -1,13 +1,16 @@
 // The operators `langevin::…`: their signatures, their kernels, and what they mean where there is no kernel.
 //
-// An operator that is a formula of libtorch's own operators means that formula on every device and wherever gradients
-// are recorded; on a processor with the instructions a kernel serves it in inference. An operator on packed weights
-// has the kernel only, and layers ask for it only where there is one (`ct_has_kernels`).
+// An operator that is a formula of libtorch's own operators means that formula on every device. On a processor with the
+// instructions a kernel serves it in inference; where gradients are recorded it is the formula still, but for the few
+// that have a kernel for the way back. An operator on packed weights has the kernel only, and layers ask for it only
+// where there is one (`ct_has_kernels`).
 #include <ATen/autocast_mode.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
+
+#include <cmath>
 
 #include "../internal.hpp"
 #include "kernels.hpp"
@@ -68,8 +71,10 @@ at::Tensor layer_norm_cpu(const at::Tensor &x, const Optional &weight, const Opt
     return layer_norm_formula(x, weight, bias, shift, scale, epsilon);
 }
 
+/// In the picture's type.
 at::Tensor convolution_formula(const at::Tensor &x, const at::Tensor &weight, const Optional &bias) {
-    return at::conv2d(x, weight, bias, 1, 1);
+    const auto type = x.scalar_type();
+    return at::conv2d(x, weight.to(type), bias.has_value() ? bias->to(type) : bias, 1, 1);
 }
 
 /// x[…, :n] · gelu(x[…, n:])
@@ -95,6 +100,29 @@ at::Tensor join_cpu(at::TensorList pictures) {
     return join_formula(pictures);
 }
 
+at::Tensor attention_formula(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
+                             std::optional<double> scale) {
+    return at::scaled_dot_product_attention(query, key, value, {}, 0, false, scale);
+}
+
+/// Whether the kernels of attention take these. They want the features of a head in pairs.
+bool attends(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value) {
+    const auto fits = [&](const at::Tensor &x) {
+        return isServed(x) && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == query.scalar_type();
+    };
+    const bool isCast = at::autocast::is_autocast_enabled(at::kCPU) &&
+                        at::autocast::get_autocast_dtype(at::kCPU) != query.scalar_type();
+    return !isCast && fits(query) && fits(key) && fits(value) && query.size(3) % 2 == 0 && value.size(3) % 2 == 0;
+}
+
+at::Tensor attention_cpu(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
+                         std::optional<double> scale) {
+#if CT_KERNELS
+    if (attends(query, key, value)) return attention(query, key, value, scale);
+#endif
+    return attention_formula(query, key, value, scale);
+}
+
 // MARK: In front of kernels, which record nothing: the formula where gradients are recorded
 
 template <auto formula, typename Schema, typename... Arguments>
@@ -106,6 +134,20 @@ at::Tensor recorded(const char *name, const Arguments &...arguments) {
 }
 
 #if CT_KERNELS
+/// Gradients of gradients are the formula's: from what comes back from y, that of each input that wants one.
+torch::autograd::variable_list formula_gradients(const at::Tensor &y, const torch::autograd::variable_list &inputs,
+                                                 const torch::autograd::variable_list &gradients) {
+    torch::autograd::variable_list wanting, result(inputs.size());
+    for (const auto &input : inputs) {
+        if (input.requires_grad()) wanting.push_back(input);
+    }
+    const auto found = torch::autograd::grad({y}, wanting, gradients, true, true, true);
+    for (size_t i = 0, next = 0; i < inputs.size(); i++) {
+        if (inputs[i].requires_grad()) result[i] = found[next++];
+    }
+    return result;
+}
+
 /// The group norm of training, where channels lie innermost.
 struct RecordedGroupNorm : torch::autograd::Function<RecordedGroupNorm> {
     static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &x, int64_t groups,
@@ -128,9 +170,8 @@ struct RecordedGroupNorm : torch::autograd::Function<RecordedGroupNorm> {
         const auto epsilon = context->saved_data["epsilon"].toDouble();
         const auto silu = context->saved_data["silu"].toBool();
         if (at::GradMode::is_enabled()) {
-            // Gradients of gradients are the formula's.
             const auto y = group_norm_formula(x, groups, weight, bias, epsilon, silu);
-            auto found = torch::autograd::grad({y}, {x, weight, bias}, gradients, true, true, true);
+            const auto found = formula_gradients(y, {x, weight, bias}, gradients);
             return {found[0], {}, found[1], found[2], {}, {}};
         }
         auto [dx, dw, db] = group_norm_gradient(x, gradients[0], saved[3], groups, weight, bias, silu);
@@ -138,32 +179,77 @@ struct RecordedGroupNorm : torch::autograd::Function<RecordedGroupNorm> {
     }
 };
 
-/// The convolution of training by fewer products, forward and back to the picture.
+/// The attention of training.
+struct RecordedAttention : torch::autograd::Function<RecordedAttention> {
+    static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &query, const at::Tensor &key,
+                              const at::Tensor &value, std::optional<double> scale) {
+        at::AutoDispatchBelowADInplaceOrView below;
+        at::Tensor logarithms;
+        const auto output = attention_with_logarithms(query, key, value, scale, &logarithms);
+        context->save_for_backward({query, key, value, output, logarithms});
+        context->saved_data["scale"] = scale;
+        return output;
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context,
+                                                   torch::autograd::variable_list gradients) {
+        const auto saved = context->get_saved_variables();
+        const auto &query = saved[0], &key = saved[1], &value = saved[2];
+        const auto scale = context->saved_data["scale"].toOptional<double>();
+        if (at::GradMode::is_enabled()) {
+            // As products: libtorch's fast attention has no second gradients.
+            const double factor = scale.value_or(1 / std::sqrt(static_cast<double>(query.size(3))));
+            const auto weights = at::softmax(at::matmul(query * factor, key.transpose(-1, -2)), -1);
+            const auto found = formula_gradients(at::matmul(weights, value), {query, key, value}, gradients);
+            return {found[0], found[1], found[2], {}};
+        }
+        auto [dQ, dK, dV] = attention_gradient(query, key, value, saved[3], saved[4], gradients[0], scale);
+        return {dQ, dK, dV, {}};
+    }
+};
+
+/// The convolution of training. In float32 by fewer products, forward and back to the picture; in bfloat16, where weights
+/// stay in float32, libtorch's own, and its gradient at the weights by a kernel of ours.
 struct RecordedConvolution : torch::autograd::Function<RecordedConvolution> {
     static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &x, const at::Tensor &weight,
                               const Optional &bias) {
         at::AutoDispatchBelowADInplaceOrView below;
         context->save_for_backward({x, weight, bias.value_or(at::Tensor())});
+        if (x.scalar_type() != at::kFloat) return convolution_formula(x, weight, bias);
         return winograd(x, pack_winograd(weight, false), bias, weight.size(0), {}, false, {}, {});
     }
 
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context,
                                                    torch::autograd::variable_list gradients) {
         const auto saved = context->get_saved_variables();
-        const auto &x = saved[0], &weight = saved[1], &bias = saved[2];
+        const auto x = saved[0], weight = saved[1].to(x.scalar_type()), bias = saved[2];
         const auto dy = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
         const bool needsPicture = context->needs_input_grad(0), needsWeight = context->needs_input_grad(1);
-        if (at::GradMode::is_enabled() || dy.scalar_type() != at::kFloat) {
-            // Gradients of gradients are libtorch's own.
+        const auto general = [&](std::array<bool, 3> needed) {
             const auto sizes = bias.defined() ? at::OptionalIntArrayRef(bias.sizes()) : std::nullopt;
-            auto [dx, dw, db] = at::convolution_backward(dy, x, weight, sizes, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1,
-                                                         {needsPicture, needsWeight, bias.defined()});
+            return at::convolution_backward(dy, x, weight, sizes, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1, needed);
+        };
+        if (at::GradMode::is_enabled() || dy.scalar_type() != x.scalar_type()) {
+            // Gradients of gradients are libtorch's own.
+            auto [dx, dw, db] = general({needsPicture, needsWeight, bias.defined()});
             return {dx, dw, db};
         }
         torch::autograd::variable_list result(3);
-        if (needsPicture) result[0] = winograd(dy, pack_winograd(weight, true), {}, weight.size(1), {}, false, {}, {});
-        if (needsWeight) result[1] = winograd_weight_gradient(x, dy);
-        if (bias.defined()) result[2] = dy.sum({0, 2, 3});
+        const bool isFloat = x.scalar_type() == at::kFloat;
+        if (needsPicture) {
+            result[0] = isFloat ? winograd(dy, pack_winograd(weight, true), {}, weight.size(1), {}, false, {}, {})
+                                : std::get<0>(general({true, false, false}));
+        }
+        if (needsWeight && !isFloat) {
+            std::tie(result[1], result[2]) = convolution_weight_gradient(x, dy, weight);
+        } else if (needsWeight) {
+            result[1] = winograd_weight_gradient(x, dy);
+        }
+        if (!bias.defined()) {
+            result[2] = at::Tensor();
+        } else if (!result[2].defined()) {
+            result[2] = dy.sum({0, 2, 3});
+        }
         return result;
     }
 };
@@ -189,13 +275,27 @@ at::Tensor group_norm_recorded(const at::Tensor &x, int64_t groups, const at::Te
 
 at::Tensor convolution_recorded(const at::Tensor &x, const at::Tensor &weight, const Optional &bias) {
 #if CT_KERNELS
-    const bool isCast = at::autocast::is_autocast_enabled(at::kCPU);
-    if (at::GradMode::is_enabled() && !isCast && isLaidOut(x) && weight.scalar_type() == at::kFloat &&
-        winograd_pays(x, weight.size(0))) {
-        return RecordedConvolution::apply(x, weight, bias);
+    if (at::GradMode::is_enabled() && isLaidOut(x) && weight.scalar_type() == at::kFloat) {
+        const bool isCast = at::autocast::is_autocast_enabled(at::kCPU);
+        const auto own = isCast ? x.to(at::autocast::get_autocast_dtype(at::kCPU)) : x;
+        const bool isBrain = own.scalar_type() == at::kBFloat16 && isServed(own);
+        if (isBrain ? std::min(x.size(1), weight.size(0)) >= lanes : winograd_pays(own, weight.size(0))) {
+            return RecordedConvolution::apply(own, weight, bias);
+        }
     }
 #endif
     return convolution_formula(x, weight, bias);
+}
+
+at::Tensor attention_recorded(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
+                              std::optional<double> scale) {
+#if CT_KERNELS
+    if (at::GradMode::is_enabled() && attends(query, key, value)) {
+        return RecordedAttention::apply(query, key, value, scale);
+    }
+#endif
+    using Attention = at::Tensor(const at::Tensor &, const at::Tensor &, const at::Tensor &, std::optional<double>);
+    return recorded<attention_formula, Attention>("langevin::attention", query, key, value, scale);
 }
 
 using LayerNorm = at::Tensor(const at::Tensor &, const Optional &, const Optional &, const Optional &,
@@ -274,6 +374,7 @@ TORCH_LIBRARY(langevin, library) {
 }
 
 TORCH_LIBRARY_IMPL(langevin, CompositeExplicitAutograd, library) {
+    library.impl("attention", ct::attention_formula);
     library.impl("join", ct::join_formula);
     library.impl("convolution_3x3", ct::convolution_formula);
     library.impl("group_norm", ct::group_norm_formula);
@@ -283,6 +384,7 @@ TORCH_LIBRARY_IMPL(langevin, CompositeExplicitAutograd, library) {
 }
 
 TORCH_LIBRARY_IMPL(langevin, Autograd, library) {
+    library.impl("attention", ct::attention_recorded);
     library.impl("join", ct::join_recorded);
     library.impl("convolution_3x3", ct::convolution_recorded);
     library.impl("group_norm", ct::group_norm_recorded);
@@ -305,6 +407,6 @@ TORCH_LIBRARY_IMPL(langevin, CPU, library) {
     library.impl("pack_winograd", ct::pack_winograd);
     library.impl("winograd", ct::winograd);
     library.impl("group_norm_factors", ct::group_norm_factors);
-    library.impl("attention", ct::attention);
+    library.impl("attention", ct::attention_cpu);
 }
 #endif

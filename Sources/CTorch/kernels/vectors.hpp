@@ -34,10 +34,16 @@ inline Vector load(const float *p) { return _mm512_loadu_ps(p); }
 inline Vector load(const float *p, Mask m) { return _mm512_maskz_loadu_ps(m, p); }
 inline void store(float *p, Vector v) { _mm512_storeu_ps(p, v); }
 inline void store(float *p, Vector v, Mask m) { _mm512_mask_storeu_ps(p, m, v); }
-
-inline Vector widened(__m256i v) {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16));
+/// Numbers that are `apart` from each other.
+inline void scatter(float *p, int64_t apart, Vector v, Mask m) {
+    if (apart == 1) return store(p, v, m);
+    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    _mm512_mask_i32scatter_ps(p, m, _mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int>(apart))), v, 4);
 }
+
+/// Numbers of bfloat16, in the lower halves of 32 bits or one after the other, in float32.
+inline Vector widened(__m512i words) { return _mm512_castsi512_ps(_mm512_slli_epi32(words, 16)); }
+inline Vector widened(__m256i v) { return widened(_mm512_cvtepu16_epi32(v)); }
 inline __m256i narrowed(Vector v) { return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(v)); }
 inline Vector load(const at::BFloat16 *p) {
     return widened(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)));
@@ -48,12 +54,32 @@ inline void store(at::BFloat16 *p, Vector v) {
 }
 inline void store(at::BFloat16 *p, Vector v, Mask m) { _mm256_mask_storeu_epi16(p, m, narrowed(v)); }
 
+/// Numbers as the lower halves of 32 bits, and two of such as pairs of one of each.
+inline __m512i words(const at::BFloat16 *p, Mask m) { return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(m, p)); }
+inline __m512i paired(__m512i even, __m512i odd) { return _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)); }
+
 /// Two rows of numbers as pairs of one of each.
 inline void storePairs(at::BFloat16 *p, const at::BFloat16 *even, Mask m, const at::BFloat16 *odd, Mask n) {
-    const auto words = [](const at::BFloat16 *from, Mask m) {
-        return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(m, from));
-    };
-    _mm512_mask_storeu_epi32(p, m, _mm512_or_si512(words(even, m), _mm512_slli_epi32(words(odd, n), 16)));
+    _mm512_mask_storeu_epi32(p, m, paired(words(even, m), words(odd, n)));
+}
+
+/// 16 rows of 16 numbers of 32 bits become columns: one after the other, each of the four bits of the row and of the
+/// lane change places.
+inline void transpose(__m512i *rows) {
+    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    for (int bit = 1; bit < lanes; bit *= 2) {
+        // Indices from 16 are the second row's.
+        const Mask upper = _mm512_test_epi32_mask(lane, _mm512_set1_epi32(bit));
+        const __m512i second = _mm512_set1_epi32(lanes);
+        const __m512i low = _mm512_mask_add_epi32(lane, upper, lane, _mm512_set1_epi32(lanes - bit));
+        const __m512i high = _mm512_mask_add_epi32(_mm512_add_epi32(lane, _mm512_set1_epi32(bit)), upper, lane, second);
+        for (int i = 0; i < lanes; i++) {
+            if ((i & bit) != 0) continue;
+            const __m512i a = rows[i], b = rows[i + bit];
+            rows[i] = _mm512_permutex2var_epi32(a, low, b);
+            rows[i + bit] = _mm512_permutex2var_epi32(a, high, b);
+        }
+    }
 }
 
 /// Numbers as sums of two, the second `apart` after the first.
