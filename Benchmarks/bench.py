@@ -1,7 +1,7 @@
 """Ours against every peer, in turns within one run: prints one table.
 
     python bench.py [WORK ...] [--dtype float32|bfloat16|bf16x3] [--peers eager,compiled,openvino] [--rounds 5]
-                    [--markdown FILE] [--json FILE] [--program .build/release/langevin] [--python PYTHON]
+                    [--seconds 20] [--markdown FILE] [--json FILE] [--program .build/release/langevin] [--python PYTHON]
 
 Without a WORK every usual one is measured. Of each work and type, `langevin bench WORK --serve` lives through the whole
 row, and the peers' ways of doing it (`peers.py`) live beside it one after the other: a round is one repetition of ours
@@ -27,6 +27,7 @@ def arguments():
     parser.add_argument("--dtype", help="one of the works' types; each of them where not given")
     parser.add_argument("--peers", default=",".join(PEERS), help="which peers, by commas")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=20, help="how long ours and a side take turns at least")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--markdown", help="file that receives what is printed")
     parser.add_argument("--json", help="file that receives every sample")

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 from workers import Missing, Worker, peak, until, whole
 from works import SPLIT, WORKS, element_type
@@ -24,7 +25,8 @@ class Bench:
 
     def __init__(self, options, versions):
         self.program, self.python = options.program, options.python
-        self.rounds, self.threads, self.peers = options.rounds, options.threads, options.peers
+        self.rounds, self.seconds = options.rounds, options.seconds
+        self.threads, self.peers = options.threads, options.peers
         # What other versions wrote is not read.
         self.cache = os.path.join(options.cache, "-".join(
             ["1", "torch", versions["torch"].split("+")[0], "diffusers", versions["diffusers"]]))
@@ -133,7 +135,8 @@ def turns(bench, row):
 
 
 def alternate(bench, row, side, ours, command):
-    """Rounds of ours and one side; the first warms both up and is not counted."""
+    """Rounds of ours and one side; the first warms both up and is not counted. Short ones are more, because the machine's
+    speed wanders in seconds."""
     say(f"{row.work} {row.dtype}: {side} is made ready")
     try:
         theirs = Worker(command, bench.environment, bench.log(side))
@@ -142,10 +145,12 @@ def alternate(bench, row, side, ours, command):
         return say(f"{row.work} {row.dtype}: {side}: {reason}")
     rounds = []
     try:
-        for number in range(bench.rounds + 1):
+        while len(rounds) <= bench.rounds or time.monotonic() - warm < bench.seconds:
             rounds.append((ours.repetition(), theirs.repetition()))
-            say(f"{row.work} {row.dtype} round {number or 'warm-up'}: ours {rounds[-1][0]:.1f} ms, "
+            say(f"{row.work} {row.dtype} round {len(rounds) - 1 or 'warm-up'}: ours {rounds[-1][0]:.1f} ms, "
                 f"{side} {rounds[-1][1]:.1f} ms")
+            if len(rounds) == 1:
+                warm = time.monotonic()
         row.add(side, [pair[1] for pair in rounds[1:]], [pair[0] for pair in rounds[1:]])
     except Missing as reason:
         row.missing[side] = str(reason)

@@ -80,7 +80,7 @@ def report(rows, options, found):
     ours = subprocess.run([options.program, "--version"], capture_output=True, text=True).stdout.strip()
     lines = [
         f"{now:%Y-%m-%d}: {host['processor']} ({host['cores']} cores, {', '.join(host['features'])}), {host['memory']}; "
-        f"{options.threads} threads, medians of {options.rounds} rounds. Ours: {ours}. Theirs: "
+        f"{options.threads} threads, medians of {options.rounds} rounds or {options.seconds:g} s of them. Ours: {ours}. Theirs: "
         + ", ".join(f"{name} {version or '(not installed)'}" for name, version in found.items()) + ".",
         "", table(rows), "",
         "Ratios above 1: ours is faster, or holds less. The ceiling is the work's arithmetic at the speed of the best of a "
@@ -95,4 +95,4 @@ def document(rows, options, found):
     """The run with every sample, for a JSON file."""
     now = datetime.datetime.now(datetime.timezone.utc)
     return {"date": now.isoformat(timespec="seconds"), "machine": machine(), "threads": options.threads,
-            "rounds": options.rounds, "versions": found, "rows": [row.json() for row in rows]}
+            "rounds": options.rounds, "seconds": options.seconds, "versions": found, "rows": [row.json() for row in rows]}

@@ -28,9 +28,9 @@ struct Attention {
     T *output;  // [batch, queries, heads, size]
     /// log₂Σ2^(factor·score) of every query, `[batch, heads, queries]`, null where it is not asked for.
     float *logarithms;
-    int64_t heads, queries, keys, size, valueSize;
     /// Of scores, for a softmax in powers of 2.
     float factor;
+    int64_t heads = query.heads, queries = query.tokens, keys = key.tokens, size = query.size, valueSize = value.size;
 
     int64_t paddedKeys() const { return rounded(keys, lanes); }
     int64_t paddedSize() const { return rounded(valueSize, lanes); }
@@ -172,18 +172,14 @@ at::Tensor attention_with_logarithms(const at::Tensor &query, const at::Tensor &
     return typed(q, [&](auto element) {
         using T = decltype(element);
         auto output = at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options());
-        Attention<T> layer{Heads<T>(q), Heads<T>(k), Heads<T>(v), output.template mutable_data_ptr<T>()};
+        float *sums = nullptr;
         if (logarithms != nullptr) {
             *logarithms = at::empty({q.size(0), q.size(1), q.size(2)}, at::kFloat);
-            layer.logarithms = logarithms->mutable_data_ptr<float>();
+            sums = logarithms->mutable_data_ptr<float>();
         }
-        layer.heads = q.size(1);
-        layer.queries = q.size(2);
-        layer.keys = k.size(2);
-        layer.size = q.size(3);
-        layer.valueSize = v.size(3);
-        layer.factor = scoreFactor(scale, layer.size);
-        layer.run(q.size(0));
+        Attention<T>{Heads<T>(q), Heads<T>(k), Heads<T>(v), output.template mutable_data_ptr<T>(), sums,
+                     scoreFactor(scale, q.size(3))}
+            .run(q.size(0));
         return output.transpose(1, 2);
     });
 }
