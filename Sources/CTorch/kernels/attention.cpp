@@ -38,7 +38,7 @@ struct Attention {
         const int64_t fitting = bytesAtOnce / ((size + valueSize) * static_cast<int64_t>(sizeof(T)));
         return std::min(paddedKeys(), std::clamp<int64_t>(fitting / lanes * lanes, 256, 1024));
     }
-    int64_t packedKeys() const { return paddedKeys() * rounded(size, 2); }
+    int64_t packedKeys() const { return paddedKeys() * size; }
     int64_t packedValues() const { return paddedKeys() * paddedSize(); }
 
     /// What one worker needs beside the keys and values.

@@ -8,7 +8,7 @@
 CT_VECTORS_BEGIN
 namespace ct {
 
-/// Tokens of one head: `count` rows of `size` numbers each, so far apart.
+/// Tokens of one head: `count` rows of `size` numbers each, an even number, so far apart.
 template <typename T>
 struct Tokens {
     const T *data;
@@ -17,20 +17,13 @@ struct Tokens {
     /// Their transpose as a second factor of `width` columns, the last of them zeros. Its rows are features, in bfloat16
     /// pairs of features: numbers of 32 bits either way.
     void packTransposed(T *to, int64_t width) const {
-        std::memset(to, 0, rounded(size, 2) * width * sizeof(T));
+        std::memset(to, 0, size * width * sizeof(T));
         constexpr int64_t unit = 4 / sizeof(T);
         for (int64_t start = 0; start < count; start += lanes) {
             const int64_t end = std::min(start + lanes, count);
             for (int64_t c = 0; c < size; c += unit) {
-                const bool isHalf = size - c < unit;
                 for (int64_t token = start; token < end; token++) {
-                    T *own = to + c * width + token * unit;
-                    const T *features = data + token * stride + c;
-                    if (isHalf) {
-                        *own = *features;
-                    } else {
-                        std::memcpy(own, features, unit * sizeof(T));
-                    }
+                    std::memcpy(to + c * width + token * unit, data + token * stride + c, unit * sizeof(T));
                 }
             }
         }

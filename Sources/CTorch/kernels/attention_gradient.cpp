@@ -40,8 +40,8 @@ struct AttentionGradient {
         Buffer<T> P, dS, transposedDS;
 
         explicit Scratch(const AttentionGradient &a)
-            : transposedQ(rounded(a.size, 2) * a.paddedQueries),
-              transposedDO(rounded(a.valueSize, 2) * a.paddedQueries),
+            : transposedQ(a.size * a.paddedQueries),
+              transposedDO(a.valueSize * a.paddedQueries),
               packedQ(a.paddedQueries * a.width),
               packedDO(a.paddedQueries * a.valueWidth),
               packedK(a.keysAtOnce * a.width),

@@ -55,18 +55,18 @@ struct WeightGradient {
     }
 
     /// Some channels of the pixels of a line, as lower halves of 32 bits; zeros outside.
-    struct Pixels {
-        const Brain *line;
+    struct Line {
+        const Brain *data;
         int64_t width, channels;
         Mask mask;
 
         __m512i operator[](int64_t column) const {
-            if (line == nullptr || column >= width) return _mm512_setzero_si512();
-            return words(line + column * channels, mask);
+            if (data == nullptr || column >= width) return _mm512_setzero_si512();
+            return words(data + column * channels, mask);
         }
     };
 
-    Pixels pixels(const Brain *pictures, int64_t index, int64_t channels, int64_t channel) const {
+    Line pixels(const Brain *pictures, int64_t index, int64_t channels, int64_t channel) const {
         const Brain *own = line(pictures, index, channels);
         return {own == nullptr ? nullptr : own + channel, width, channels, first(channels - channel)};
     }
@@ -79,7 +79,7 @@ struct WeightGradient {
             Vector sum = zero();
             Brain *target = to + channel * stride;
             for (int64_t i = 0; i < linesAtOnce; i++) {
-                const Pixels own = pixels(gradient, chunk * linesAtOnce + i, outputs, channel);
+                const Line own = pixels(gradient, chunk * linesAtOnce + i, outputs, channel);
                 for (int64_t column = 0; column < lineLength; column += 2) {
                     const __m512i even = own[column], odd = own[column + 1];
                     sum = sum + widened(even) + widened(odd);
@@ -102,7 +102,7 @@ struct WeightGradient {
         const int64_t start = block * columns, end = std::min(inputs, start + columns);
         for (int64_t i = 0; i < linesAtOnce + 2; i++) {
             for (int64_t channel = start; channel < end; channel += lanes) {
-                const Pixels own = pixels(x, chunk * linesAtOnce + i - 1, inputs, channel);
+                const Line own = pixels(x, chunk * linesAtOnce + i - 1, inputs, channel);
                 Brain *target = to + i * lineLength * columns + (channel - start) * 2;
                 __m512i before = _mm512_setzero_si512(), even = own[0];
                 for (int64_t column = 0; column < lineLength; column += 2, target += 2 * columns) {

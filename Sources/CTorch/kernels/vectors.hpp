@@ -34,11 +34,13 @@ inline Vector load(const float *p) { return _mm512_loadu_ps(p); }
 inline Vector load(const float *p, Mask m) { return _mm512_maskz_loadu_ps(m, p); }
 inline void store(float *p, Vector v) { _mm512_storeu_ps(p, v); }
 inline void store(float *p, Vector v, Mask m) { _mm512_mask_storeu_ps(p, m, v); }
+/// The number of each lane.
+inline __m512i lane_numbers() { return _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0); }
+
 /// Numbers that are `apart` from each other.
 inline void scatter(float *p, int64_t apart, Vector v, Mask m) {
     if (apart == 1) return store(p, v, m);
-    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-    _mm512_mask_i32scatter_ps(p, m, _mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int>(apart))), v, 4);
+    _mm512_mask_i32scatter_ps(p, m, _mm512_mullo_epi32(lane_numbers(), _mm512_set1_epi32(static_cast<int>(apart))), v, 4);
 }
 
 /// Numbers of bfloat16, in the lower halves of 32 bits or one after the other, in float32.
@@ -66,11 +68,10 @@ inline void storePairs(at::BFloat16 *p, const at::BFloat16 *even, Mask m, const 
 /// 16 rows of 16 numbers of 32 bits become columns: one after the other, each of the four bits of the row and of the
 /// lane change places.
 inline void transpose(__m512i *rows) {
-    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const __m512i lane = lane_numbers(), second = _mm512_set1_epi32(lanes);
     for (int bit = 1; bit < lanes; bit *= 2) {
         // Indices from 16 are the second row's.
         const Mask upper = _mm512_test_epi32_mask(lane, _mm512_set1_epi32(bit));
-        const __m512i second = _mm512_set1_epi32(lanes);
         const __m512i low = _mm512_mask_add_epi32(lane, upper, lane, _mm512_set1_epi32(lanes - bit));
         const __m512i high = _mm512_mask_add_epi32(_mm512_add_epi32(lane, _mm512_set1_epi32(bit)), upper, lane, second);
         for (int i = 0; i < lanes; i++) {
