@@ -52,11 +52,11 @@ let package = Package(
         room("Storage", ["CLibCrypto", "CZlib"]),
         .target(name: "CTorch", dependencies: ["CLibTorch"]),
         room("Tensors", ["CTorch"]),
-        room("Layers", ["Tensors"]),
+        room("Layers", ["Storage", "Tensors"]),
         room("Checkpoints", ["Storage", "Tensors", "Layers"]),
-        room("Diffusion", ["Tensors"]),
+        room("Diffusion", ["Storage", "Tensors"]),
         room("MonteCarlo", ["Tensors"]),
-        room("Networks", ["Tensors", "Layers", "Checkpoints"]),
+        room("Networks", ["Storage", "Tensors", "Layers", "Checkpoints"]),
         // The vocabulary of CLIP, put into the program by the compiler.
         .target(name: "CCLIPVocabulary", exclude: ["LICENSE", "merges.txt.gz"]),
         room("Tokenizers", ["Storage", "Checkpoints", "CCLIPVocabulary"]),
@@ -71,7 +71,7 @@ let package = Package(
             ]),
         room(
             "Evaluation",
-            ["Tensors", "Layers", "Diffusion", "Datasets"]),
+            ["Storage", "Tensors", "Layers", "Diffusion", "Datasets"]),
         room(
             "Pipelines",
             [

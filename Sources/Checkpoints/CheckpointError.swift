@@ -18,32 +18,3 @@ public struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertib
         place.isEmpty ? problem : "\(place): \(problem)"
     }
 }
-
-/// A name from a file as it may stand in a message: quoted, without control characters, and cut
-/// where it is long, because names in files from others can hold anything.
-package func quoted(_ name: String) -> String {
-    let limit = 100
-    var text = "\""
-    var count = 0
-    for scalar in name.unicodeScalars {
-        if count == limit {
-            text += "…"
-            break
-        }
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate:
-            text += "\\u{\(String(scalar.value, radix: 16))}"
-        default:
-            text.unicodeScalars.append(scalar)
-        }
-        count += 1
-    }
-    return text + "\""
-}
-
-/// The first twenty names of a list, and how many more there are.
-package func listed(_ names: some Collection<String>) -> String {
-    let limit = 20
-    let shown = names.prefix(limit).map(quoted).joined(separator: ", ")
-    return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
-}

@@ -1,4 +1,5 @@
 import Layers
+import Storage
 import Tensors
 
 /// An explicit table between the names of a foreign layout and the native ones, read in both directions.

@@ -1,3 +1,5 @@
+import Storage
+
 #if canImport(Darwin)
     import Darwin
 #elseif canImport(Musl)

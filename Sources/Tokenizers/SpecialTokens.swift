@@ -1,4 +1,5 @@
 import Checkpoints
+import Storage
 
 /// The tokens that a folder names or adds, gathered from its files as transformers 5 does it: what
 /// `tokenizer_config.json` lists under `added_tokens_decoder`, or else the older files.

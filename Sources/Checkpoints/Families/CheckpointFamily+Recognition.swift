@@ -1,4 +1,5 @@
 import Layers
+import Storage
 import Tensors
 
 /// What a file is, told by the names and shapes of its tensors alone.

@@ -1,4 +1,5 @@
 import Layers
+import Storage
 import Tensors
 
 /// A whole model in one file of its original layout, taken apart into the networks of diffusers.

@@ -1,4 +1,5 @@
 import Layers
+import Storage
 import Tensors
 
 /// A checkpoint in several safetensors files with an index, as one source of tensors.

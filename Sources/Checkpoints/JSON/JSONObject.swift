@@ -1,3 +1,5 @@
+import Storage
+
 /// The members of a JSON object, with typed access whose errors name the file and the key.
 public struct JSONObject: Sendable {
     /// The members in the order of the file.

@@ -1,3 +1,5 @@
+import Storage
+
 /// Reads JSON (RFC 8259) byte by byte and nothing more lenient: no repeated keys, no trailing commas, no
 /// byte-order mark, no other encoding than UTF-8, no lone surrogates, no leading zeros.
 ///

@@ -1,3 +1,5 @@
+import Storage
+
 /// A value of a JSON file.
 public enum JSONValue: Sendable, Equatable {
     case null

@@ -1,4 +1,5 @@
 import Layers
+import Storage
 import Tensors
 
 /// Where each tensor of a network stands in a checkpoint of another layout: explicit tables of names, one for

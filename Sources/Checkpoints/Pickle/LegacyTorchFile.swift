@@ -1,3 +1,5 @@
+import Storage
+
 /// A file as PyTorch wrote it before 1.6: pickles of a magic number, a version, facts about the machine,
 /// the value and the keys of its storages, then every storage as a count (8 bytes) and its elements.
 struct LegacyTorchFile {

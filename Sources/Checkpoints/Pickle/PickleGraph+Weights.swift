@@ -1,3 +1,5 @@
+import Storage
+
 extension PickleGraph {
     /// The tensors that a checkpoint is about, and what else it holds.
     ///

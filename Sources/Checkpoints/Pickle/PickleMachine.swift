@@ -1,3 +1,4 @@
+import Storage
 import Tensors
 
 /// Reads what a pickle describes without running anything of it.

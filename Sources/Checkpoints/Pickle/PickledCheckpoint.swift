@@ -1,4 +1,5 @@
 import Layers
+import Storage
 import Tensors
 
 /// The tensors of a file that PyTorch wrote (`.ckpt`, `.pt`, `.pth`, `.bin`), read without running the

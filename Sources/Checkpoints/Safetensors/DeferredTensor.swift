@@ -1,4 +1,5 @@
 import Layers
+import Storage
 import Tensors
 
 /// A tensor that is made when its values are needed, so that a model can be written that no memory holds whole.

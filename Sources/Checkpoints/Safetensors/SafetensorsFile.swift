@@ -1,4 +1,5 @@
 import Layers
+import Storage
 import Tensors
 
 /// A safetensors file, its header checked and its tensors ready to be taken.

@@ -1,3 +1,5 @@
+import Storage
+
 /// What a safetensors file says about itself: names, types, shapes, byte ranges and metadata.
 ///
 /// Layout of the file (format definition of safetensors 0.8): 8 bytes with the length of the header,

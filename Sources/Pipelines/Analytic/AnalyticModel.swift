@@ -1,6 +1,7 @@
 import Checkpoints
 import Diffusion
 import Foundation
+import Storage
 import Tensors
 
 /// An exactly solvable model: Gaussian mixtures under any process. Its denoiser is known in closed form, so

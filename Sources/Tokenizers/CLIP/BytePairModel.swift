@@ -1,4 +1,5 @@
 import Checkpoints
+import Storage
 
 /// Byte-pair encoding (Sennrich, Haddow and Birch 2016, arXiv:1508.07909) of words: a word begins as its
 /// bytes, the last of which is marked as the word's end, and neighbours are joined in the order of a list.

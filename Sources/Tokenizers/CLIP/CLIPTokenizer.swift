@@ -1,4 +1,5 @@
 import Checkpoints
+import Storage
 
 /// CLIP's tokenizer: cleaned text to byte pairs, between a token for the start and one for the end
 /// (Radford et al. 2021, arXiv:2103.00020), equal to `CLIPTokenizer` of transformers 5.

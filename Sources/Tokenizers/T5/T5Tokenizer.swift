@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Storage
 
 /// T5's tokenizer: text through a map of characters, cut at white space, to the pieces of a unigram model,
 /// and a token for the end (Raffel et al. 2019, arXiv:1910.10683), equal to `T5Tokenizer` of transformers 5.

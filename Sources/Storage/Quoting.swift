@@ -1,0 +1,47 @@
+/// Text from outside (a name in a file, a value of a setting) as it may stand in a message: quoted, without
+/// control characters, and cut where it is long, because files from others can hold anything.
+package func quoted(_ text: some StringProtocol) -> String {
+    let limit = 100
+    var shown = "\""
+    var count = 0
+    for scalar in text.unicodeScalars {
+        let letters = printable(scalar)
+        count += letters.unicodeScalars.count
+        guard count <= limit else {
+            shown += "…"
+            break
+        }
+        shown += letters
+    }
+    return shown + "\""
+}
+
+/// The first names of a list, quoted, and how many more there are: at most twenty, and a few hundred letters.
+package func listed(_ names: some Collection<String>) -> String {
+    listed(names) { quoted($0) }
+}
+
+/// The first items of a list, each as `text` writes it, and how many more there are.
+package func listed<Items: Collection>(_ items: Items, _ text: (Items.Element) -> String) -> String {
+    let (mostItems, mostLetters) = (20, 300)
+    var shown: [String] = []
+    var count = 0
+    for item in items.prefix(mostItems) {
+        let text = text(item)
+        count += text.count + 2
+        if count > mostLetters, !shown.isEmpty { break }
+        shown.append(text)
+    }
+    let rest = items.count - shown.count
+    return shown.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+}
+
+/// A character as a terminal may be given it: what moves the cursor, ends the line or turns the text around is
+/// written by its number.
+private func printable(_ scalar: Unicode.Scalar) -> String {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate:
+        "\\u{\(String(scalar.value, radix: 16))}"
+    default: String(scalar)
+    }
+}
