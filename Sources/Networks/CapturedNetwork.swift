@@ -1,5 +1,6 @@
 import Foundation
 import Layers
+import Storage
 import Tensors
 
 /// A network on a CUDA device whose calls are recorded once and replayed, so that a step costs one call of
@@ -124,7 +125,9 @@ extension NoiseNetwork {
     /// This network as it is best called on a device: on CUDA recorded and replayed, elsewhere as it is.
     public func replayed(on device: Device) -> any NoiseNetwork {
         guard device.kind == .cuda else { return self }
-        let say = { (text: String) in FileHandle.standardError.write(Data((text + "\n").utf8)) }
+        let say = { (text: String) -> Void in
+            try? Files.write((text + "\n").utf8, to: STDERR_FILENO, "standard error")
+        }
         return CapturedNetwork(self, say: say) { body in
             var result = Tensor.zeros([])
             let work = try RecordedWork(on: device) { result = body() }

@@ -1,4 +1,8 @@
-import Foundation
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 /// A file that takes its name when it is whole and on the disk; until then, and where that fails, the name
 /// holds what it held before, and nothing else stays behind.
@@ -16,8 +20,9 @@ package final class AtomicFile {
 
     /// Starts a file that is to be at `path`.
     package init(_ path: String) throws(FileError) {
+        guard !path.isEmpty else { throw FileError(action: "writing", path: path, reason: Files.emptyName) }
         self.path = path
-        target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        target = Files.target(of: path)
         var status = stat()
         let kind = stat(target, &status) == 0 ? status.st_mode & S_IFMT : S_IFREG
         guard kind != S_IFDIR else { throw FileError(action: "writing", path: path, code: EISDIR) }

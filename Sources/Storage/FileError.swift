@@ -23,7 +23,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// One sentence: the path, what went wrong and what to do.
-    public var description: String { "\(path): \(action) failed: \(reason)" }
+    public var description: String { "\(path.isEmpty ? "\"\"" : path): \(action) failed: \(reason)" }
 
     private static func reason(_ code: Int32) -> String {
         switch code {
@@ -34,6 +34,10 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         case ENOTDIR: "a part of the path is a file, not a folder; take another place"
         case EISDIR: "it is a folder; give a file"
         case ENAMETOOLONG: "the name is too long; give a shorter one"
+        case EFBIG: "files may not become so large here; raise the limit or take another place"
+        case EPIPE: "whoever read it is gone"
+        case EBADF: "it is closed"
+        case ELOOP: "its links lead in a circle; take another place"
         default: "the system says: \(String(cString: strerror(code)))"
         }
     }

@@ -58,7 +58,23 @@ package enum Files {
         }
     }
 
-    /// Writes all bytes to an open file, going on after short writes and interruptions.
+    /// Adds bytes at the end of an open file: all of them, or none where that fails.
+    package static func append(
+        _ bytes: some Collection<UInt8>, to file: Int32, _ path: String
+    ) throws(FileError) {
+        var status = stat()
+        guard fstat(file, &status) == 0 else { throw FileError(action: "writing", path: path) }
+        do {
+            try write(bytes, to: file, path)
+        } catch {
+            // Half a record would spoil the one that comes after it.
+            _ = ftruncate(file, status.st_size)
+            throw error
+        }
+    }
+
+    /// Writes all bytes to an open file, going on after short writes and interruptions, and waiting for whoever reads
+    /// a pipe.
     package static func write(
         _ bytes: UnsafeRawBufferPointer, to file: Int32, _ path: String
     ) throws(FileError) {
@@ -67,12 +83,16 @@ package enum Files {
             // Some systems refuse to write 2 GiB or more at once.
             let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(1 << 30))
             let written = retried { systemWrite(file, piece.baseAddress, piece.count) }
+            if written < 0, errno == EAGAIN {
+                var wanted = pollfd(fd: file, events: Int16(POLLOUT), revents: 0)
+                poll(&wanted, 1, -1)
+                continue
+            }
             guard written > 0 else { throw FileError(action: "writing", path: path) }
             rest = rest.dropFirst(written)
         }
     }
 
-    /// Opens a file, which is the caller's to close.
     /// Throws where no file can be made in a folder. Permissions alone do not say it: some file systems take
     /// no files from anybody.
     package static func probe(folder: String) throws(FileError) {
@@ -81,6 +101,7 @@ package enum Files {
         unlink(path)
     }
 
+    /// Opens a file, which is the caller's to close.
     package static func open(_ path: String, _ flags: Int32, _ action: String) throws(FileError) -> Int32 {
         let file = systemOpen(path, flags | O_CLOEXEC)
         guard file >= 0 else { throw FileError(action: action, path: path) }
@@ -113,6 +134,11 @@ package enum Files {
 
     /// Creates a folder and those above it where they are not there.
     package static func createFolder(_ path: String) throws(FileError) {
+        guard !path.isEmpty else { throw FileError(action: "creating", path: path, reason: emptyName) }
+        // Before those above it are made.
+        guard path.utf8.split(separator: slash).allSatisfy({ $0.count <= NAME_MAX }) else {
+            throw FileError(action: "creating", path: path, code: ENAMETOOLONG)
+        }
         guard mkdir(path, 0o777) != 0, errno != EEXIST || !isFolder(path) else { return }
         let code = errno
         let above = parent(of: path)
@@ -171,8 +197,8 @@ package enum Files {
 
     /// The folder that holds `path`.
     package static func parent(of path: String) -> String {
-        let trimmed = path.hasSuffix("/") && path != "/" ? String(path.dropLast()) : path
-        guard let slash = trimmed.lastIndex(of: "/") else { return "." }
+        let trimmed = path.hasSuffix("/") && path != "/" ? path.dropLast() : path[...]
+        guard let slash = trimmed.utf8.lastIndex(of: slash) else { return "." }
         return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
     }
 
@@ -183,6 +209,8 @@ package enum Files {
         return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
+
+private let slash = UInt8(ascii: "/")
 
 /// Repeats a call that a signal cut short.
 private func retried(_ call: () -> Int) -> Int {

@@ -159,9 +159,9 @@ public struct ModelFolder: Sendable {
 
     private func makeFolder() throws {
         do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            try Files.createFolder(path)
         } catch {
-            throw CheckpointError(path, "the folder cannot be made: \(error.localizedDescription)")
+            throw CheckpointError(path, "the folder cannot be made: \(error.reason)")
         }
     }
 

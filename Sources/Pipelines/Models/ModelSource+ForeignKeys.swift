@@ -1,6 +1,7 @@
 import Checkpoints
 import Diffusion
 import Networks
+import Storage
 
 extension ModelSource {
     /// What the configurations of the model's parts say that nothing reads, a sentence a part.
