@@ -38,19 +38,21 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
     public init(available name: String) throws {
         let parts = name.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         let index = parts.count == 2 ? Int(parts[1]) : 0
-        switch parts[0] {
-        case "cpu" where parts.count == 1: self = .cpu
-        case "cuda" where parts.count <= 2: self.init(.cuda, index: index ?? -1)
-        case "mps" where parts.count == 1: self = .mps
+        switch (parts[0], index) {
+        case ("cpu", _) where parts.count == 1: self = .cpu
+        case ("cuda", .some(0...)) where parts.count <= 2: self.init(.cuda, index: index!)
+        case ("mps", _) where parts.count == 1: self = .mps
         default: throw TensorError(.unavailable, "there is no device '\(name)': use cpu, cuda, cuda:N or mps")
         }
         var count: Int32 = 0
         do {
             try check(ct_device_count(kind.rawValue, &count))
         } catch let error as TensorError {
+            let reason = error.message.prefix { $0 != "\n" }
             throw TensorError(
                 .unavailable,
-                "the device '\(name)' is not available here (\(error.message)): use cpu")
+                "the device '\(name)' cannot be used on this machine: use cpu, or another of cuda, cuda:N and mps (libtorch says: \(reason))"
+            )
         }
         guard (0..<Int(count)).contains(self.index) else {
             throw TensorError(

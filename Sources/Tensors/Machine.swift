@@ -1,4 +1,5 @@
 import CTorch
+import Foundation
 
 /// What the machine under libtorch is, and how much of it is used.
 public enum Machine {
@@ -7,6 +8,9 @@ public enum Machine {
 
     /// The number of threads that one operation may use.
     public static var threadCount: Int { Int(ct_thread_count()) }
+
+    /// The number of processors that this process may use.
+    public static var processorCount: Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
 
     /// Sets the number of threads that one operation may use.
     public static func setThreadCount(_ count: Int) throws {

@@ -25,7 +25,7 @@ extension Trainer {
         let isLogged = isDue(training.logEvery, at: number) || number == training.steps
         if isLogged || mustBeRead(number) { try readSteps() }
         state.step = number
-        if isLogged { try log(journal, learningRate: learningRate) }
+        if isLogged { log(journal, learningRate: learningRate) }
     }
 
     /// Backward passes of all batches of a step.
@@ -100,14 +100,14 @@ extension Trainer {
         }
     }
 
-    private func log(_ journal: TrainingJournal, learningRate: Double) throws {
+    private func log(_ journal: TrainingJournal, learningRate: Double) {
         let mean = state.pendingLosses.reduce(0, +) / Double(state.pendingLosses.count)
         state.pendingLosses = []
-        try journal.log(
-            step: state.step,
-            [
-                ("loss", mean), ("learning_rate", learningRate),
-                ("gradient_norm", latest?.gradientNorm ?? .nan),
-            ])
+        let values = [
+            (name: "loss", value: mean), (name: "learning_rate", value: learningRate),
+            (name: "gradient_norm", value: latest?.gradientNorm ?? .nan),
+        ]
+        unwritten.attempt(.metrics, warn: warn) { try journal.log(step: state.step, values) }
+        unwritten.attempt(.events, warn: warn) { try journal.event(step: state.step, values) }
     }
 }

@@ -51,6 +51,8 @@ public final class Trainer {
     var unread = UnreadSteps()
     /// The latest step that was looked at.
     var latest: UnreadSteps.Step?
+    /// What could not be written, on a full disk above all.
+    var unwritten = UnwrittenFiles()
 
     /// A run that starts, or goes on where its newest whole checkpoint stands.
     ///
@@ -66,7 +68,14 @@ public final class Trainer {
         self.warn = warn
         device = try Device(available: recipe.training.device)
         readsEveryStep = device.kind == .cpu
-        if recipe.training.threads > 0 { try Machine.setThreadCount(recipe.training.threads) }
+        // More threads than processors would only wait for each other.
+        let threads = min(recipe.training.threads, Machine.processorCount)
+        if threads < recipe.training.threads {
+            warn(
+                "training.threads is \(recipe.training.threads): there are \(threads) processors, and as many are used."
+            )
+        }
+        if threads > 0 { try Machine.setThreadCount(threads) }
         do {
             dataset = try recipe.data.open()
         } catch let error as DatasetError {
@@ -110,13 +119,18 @@ public final class Trainer {
     /// - Parameters:
     ///   - isInterrupted: asked between steps; `true` saves and ends.
     ///   - report: told of every step.
-    /// - Throws: `RunError` where the last checkpoint could not be saved or ten steps in a row had no
-    ///   finite gradient; `TensorError` where arithmetic failed.
+    /// - Throws: `IncompleteRunError` where not everything could be written: that ends no training, but is said at its
+    ///   end; `RunError` where ten steps in a row had no finite gradient; `TensorError` where arithmetic failed.
     public func train(
         isInterrupted: () -> Bool = { false }, report: (Progress) -> Void = { _ in }
     ) throws -> Outcome {
         let training = recipe.training
-        if state.step >= training.steps { return .complete }
+        if state.step >= training.steps {
+            // The disk may have been full when the last checkpoint had just been saved.
+            unwritten.attempt(.model, warn: warn, writeModel)
+            try unwritten.check(of: run.path, after: state.step)
+            return .complete
+        }
         let journal = try TrainingJournal(run, after: run.isContinued ? state.step : nil)
         defer { loader.stop() }
         while state.step < training.steps {
@@ -124,15 +138,17 @@ public final class Trainer {
             report(Progress(step: state.step, stepCount: training.steps, loss: latest?.loss ?? .nan))
             let isLast = state.step == training.steps
             if isDue(training.sampleEvery) || isLast { try drawSheet(journal) }
-            if isDue(training.checkpointEvery) && !isLast { saveOrWarn(journal) }
+            if isDue(training.checkpointEvery) && !isLast { save(journal) }
             if !isLast && isInterrupted() {
                 try readSteps()
-                try save(journal)
+                save(journal)
+                try unwritten.check([.checkpoint], of: run.path, after: state.step)
                 return .interrupted
             }
         }
-        try save(journal)
-        try journal.plotLoss(to: run.path + "/loss.png")
+        save(journal)
+        unwritten.attempt(.plot, warn: warn) { try journal.plotLoss(to: run.path + "/loss.png") }
+        try unwritten.check(of: run.path, after: state.step)
         return .complete
     }
 
@@ -143,24 +159,21 @@ public final class Trainer {
 
     // MARK: What a run keeps
 
-    private func save(_ journal: TrainingJournal) throws {
-        try journal.synchronize()
-        let metadata = ["format": "pt", "config": JSONValue.object(try configuration.json()).text]
-        try run.checkpoints(keep: recipe.training.keepCheckpoints)
-            .save(step: state.step, parts: state.parts(metadata: metadata))
+    /// A save that fails (a full disk) leaves the checkpoint before it.
+    private func save(_ journal: TrainingJournal) {
+        unwritten.attempt(.metrics, warn: warn, journal.synchronize)
+        unwritten.attempt(.checkpoint, warn: warn) {
+            let metadata = ["format": "pt", "config": JSONValue.object(try configuration.json()).text]
+            try run.checkpoints(keep: recipe.training.keepCheckpoints)
+                .save(step: state.step, parts: state.parts(metadata: metadata))
+        }
+        unwritten.attempt(.model, warn: warn, writeModel)
+    }
+
+    private func writeModel() throws {
         try ModelLayout.replacing(run.modelPath) { path in
             try ModelLayout(path).write(
                 configuration, scheduler: scheduler, card: card, parameters: sampledParameters)
-        }
-    }
-
-    /// A save that fails in the middle of a run (a full disk) leaves the checkpoint before it, and training
-    /// goes on; the last save must succeed.
-    private func saveOrWarn(_ journal: TrainingJournal) {
-        do {
-            try save(journal)
-        } catch {
-            warn("\(error) Training goes on; the checkpoint before it is kept.")
         }
     }
 
@@ -186,6 +199,10 @@ public final class Trainer {
         request.seed = UInt64(truncatingIfNeeded: recipe.seed)
         request.classes = card.nullClass == nil ? nil : .all
         let samples = try SamplingPlan(model, request).run()
-        try journal.keep(sheet: samples, at: run.samplePath(step: state.step), step: state.step)
+        let sheet = try Picture.sheet(of: samples)
+        unwritten.attempt(.samples, warn: warn) {
+            try sheet.write(to: URL(fileURLWithPath: run.samplePath(step: state.step)))
+        }
+        unwritten.attempt(.events, warn: warn) { try journal.event(sheet: sheet, step: state.step) }
     }
 }

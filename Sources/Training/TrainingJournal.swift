@@ -1,8 +1,7 @@
 import Foundation
 import Pictures
-import Tensors
 
-/// What a run writes down as it goes: metrics as JSON lines and for TensorBoard, and sheets of samples.
+/// What a run writes down as it goes: metrics as JSON lines, and events for TensorBoard.
 final class TrainingJournal {
     private let metrics: MetricsLog
     private let events: EventFile
@@ -15,15 +14,16 @@ final class TrainingJournal {
 
     func log(step: Int, _ values: [(name: String, value: Double)]) throws {
         try metrics.append(step: step, values)
+    }
+
+    func event(step: Int, _ values: [(name: String, value: Double)]) throws {
         try events.write(values.map { (tag: "train/" + $0.name, value: $0.value) }, step: step)
     }
 
     func synchronize() throws { try metrics.synchronize() }
 
-    /// - Parameter samples: `[count, channels, height, width]`
-    func keep(sheet samples: Tensor, at path: String, step: Int) throws {
-        let sheet = try Picture.sheet(of: samples)
-        try sheet.write(to: URL(fileURLWithPath: path))
+    /// A sheet of samples.
+    func event(sheet: Picture, step: Int) throws {
         let png = try sheet.encoded(as: .png)
         try events.write(
             image: [UInt8](png), width: sheet.width, height: sheet.height, channels: sheet.channels,

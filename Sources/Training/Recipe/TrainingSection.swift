@@ -44,7 +44,7 @@ extension Recipe {
         public var logEvery = 10
         /// Where the arithmetic runs: `cpu`, `cuda`, `cuda:1`, `mps`.
         public var device = "cpu"
-        /// Processor threads; 0 leaves the number to libtorch.
+        /// Processor threads, at most as many as there are processors; 0 leaves the number to libtorch.
         public var threads = 0
 
         /// An element type for the network's arithmetic.

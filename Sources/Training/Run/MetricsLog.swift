@@ -71,7 +71,7 @@ public final class MetricsLog {
         close(file)
     }
 
-    /// Adds a line. Throws `RunError` where it cannot be written.
+    /// Adds a line. Throws `RunError` where it cannot be written; nothing of it is in the file then.
     ///
     /// - Parameters:
     ///   - step: the step.
@@ -84,7 +84,7 @@ public final class MetricsLog {
         for (name, value) in values { line += ",\(Self.quoted(name)):\(Self.text(of: value))" }
         line += "}\n"
         do {
-            try Files.write(line.utf8, to: file, path)
+            try Files.append(line.utf8, to: file, path)
         } catch {
             throw RunError("The metrics of step \(step) were not written", error)
         }

@@ -11,7 +11,7 @@ import SwiftProtobuf
 /// A file that TensorBoard reads: numbers and pictures over the steps of a run.
 ///
 /// The file is a TFRecord file: each record is an event as protobuf between its length and checksums.
-/// Every event is handed to the system before the call returns.
+/// Every event is handed to the system before the call returns; one that cannot be written leaves nothing behind.
 public final class EventFile {
     /// The file's path; its name begins with `events.out.tfevents.`.
     public let path: String
@@ -98,7 +98,7 @@ public final class EventFile {
         }
         let bytes: [UInt8] = try event.serializedBytes()
         do {
-            try Files.write(Self.record(bytes), to: file, path)
+            try Files.append(Self.record(bytes), to: file, path)
         } catch {
             throw RunError("An event for TensorBoard was not written", error)
         }
