@@ -115,50 +115,72 @@ public struct AnalyticReceipt: Codable, Sendable, Equatable {
     public var dtype: String
     /// Where they were.
     public var device: String
+
+    /// What one sample of several was made with.
+    func sample(_ index: Int) -> AnalyticReceipt {
+        var one = self
+        (one.seed, one.count) = (seed &+ UInt64(index), 1)
+        return one
+    }
+
+    func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
 }
 
 /// Where the samples of an analytic model go, by the form of the name that a user gave.
 public struct AnalyticOutput: Sendable {
-    private let path: String
-    private let isPlot: Bool
+    /// The names of the files.
+    public let names: OutputNames
 
     /// Looks at a name before anything is computed.
-    /// - Parameter dimension: D, the number of elements of a sample.
-    /// - Throws: `PipelineError` where nothing can be written there.
-    public init(_ path: String, dimension: Int) throws {
-        let url = URL(fileURLWithPath: path)
-        self.path = path
-        isPlot = PictureFormat(fileExtension: url.pathExtension) != nil
-        guard isPlot || url.pathExtension.lowercased() == "safetensors" else {
-            throw PipelineError("-o \(path): samples of an analytic model go into a .safetensors file")
+    /// - Parameters:
+    ///   - dimension: D, the number of elements of a sample.
+    ///   - count: the number of samples.
+    /// - Throws: `PipelineError` or `FileError` where nothing can be written there.
+    public init(_ path: String, dimension: Int, count: Int) throws {
+        names = try OutputNames(path, count: count)
+        guard names.form != .folder else {
+            throw PipelineError("\(path): samples of an analytic model go into a .safetensors file")
         }
-        guard !isPlot || dimension == 2 else {
+        guard names.isTensor || dimension == 2 else {
             throw PipelineError(
-                "-o \(path): samples of \(dimension) numbers are no picture (those of 2 are drawn as a cloud): use .safetensors"
+                "\(path): samples of \(dimension) numbers are no picture (those of 2 are drawn as a cloud): use .safetensors"
             )
         }
-        guard !FileManager.default.isFolder(path) else {
-            throw PipelineError("-o \(path): there is a folder of that name")
+        guard names.isTensor || names.form == .one else {
+            throw PipelineError("\(path): the cloud of all samples is one picture: leave out the number")
         }
-        try SampleOutput.checkWritable(parent: url)
     }
 
     /// Writes samples `[count, D]`: the tensor `samples`, or a cloud of dots where D is 2.
+    /// - Returns: the files.
     /// - Throws: an error that names the file.
-    public func write(_ samples: Tensor, receipt: AnalyticReceipt) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let text = String(decoding: try encoder.encode(receipt), as: UTF8.self)
-        guard isPlot else {
+    public func write(_ samples: Tensor, receipt: AnalyticReceipt) throws -> [String] {
+        if names.isTensor {
             let values = samples.to(.cpu)
-            try SafetensorsWriter([("samples", values)], metadata: ["langevin": text]).write(to: path)
-            return
+            guard names.form != .one else {
+                try write(values, receipt, to: names.path)
+                return [names.path]
+            }
+            for index in 0..<names.count {
+                try write(
+                    values.slice(index..<(index + 1), of: 0), receipt.sample(index), to: names.name(index))
+            }
+            return names.all
         }
         let wide = samples.to(.cpu).to(.float64)
         let cloud = try Plot.Series(
             x: wide.select(0, of: 1).array(), y: wide.select(1, of: 1).array(), style: .dots, opacity: 0.6)
         let plot = Plot([cloud], title: "\(receipt.count) samples of \(receipt.model)", hasEqualSteps: true)
         try plot.picture(width: 720, height: 720)
-            .write(to: URL(fileURLWithPath: path), texts: [PictureText("langevin", text)])
+            .write(to: URL(fileURLWithPath: names.path), texts: [PictureText("langevin", receipt.json())])
+        return [names.path]
+    }
+
+    private func write(_ samples: Tensor, _ receipt: AnalyticReceipt, to path: String) throws {
+        try SafetensorsWriter([("samples", samples)], metadata: ["langevin": receipt.json()]).write(to: path)
     }
 }

@@ -38,6 +38,7 @@ public struct Conversion: Sendable {
             throw PipelineError("'\(output)' is there already: give another name")
         }
         let wantsFile = output.lowercased().hasSuffix(".safetensors")
+        try wantsFile ? Files.checkPlace(ofFile: output) : Files.checkPlace(ofFolder: output)
         guard Files.isFolder(input) else {
             let (source, left) = try tensors(of: input)
             return wantsFile

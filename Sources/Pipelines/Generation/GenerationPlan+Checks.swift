@@ -94,6 +94,11 @@ extension GenerationPlan {
         if task == .imageToImage, model.source.kind != .stableDiffusion3,
             case .picture(let picture) = request.reference
         {
+            guard min(picture.height, picture.width) >= factor else {
+                throw PipelineError(
+                    "--image has \(picture.width)×\(picture.height) pixels, and \(model.source.name) needs \(factor) a side at least: enlarge it"
+                )
+            }
             size = .init(height: picture.height / factor * factor, width: picture.width / factor * factor)
         }
         let isPictures =
@@ -101,8 +106,9 @@ extension GenerationPlan {
         size.height = request.sampling.height ?? size.height
         size.width = request.sampling.width ?? size.width
         try SamplingPlan.check(
-            height: size.height, width: size.width, multiple: isPictures ? factor : multiple(of: model),
-            of: "model")
+            height: size.height, width: size.width, in: request.sampling,
+            from: isPictures ? "--image" : model.source.name,
+            multiple: isPictures ? factor : multiple(of: model), of: "model")
         try checkPlaces(model, size)
         return size
     }

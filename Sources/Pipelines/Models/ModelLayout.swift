@@ -111,7 +111,7 @@ public struct ModelLayout: Sendable {
         _ configuration: NetworkConfiguration, scheduler: SchedulerConfiguration, card: ModelCard,
         parameters: [(String, Tensor)]
     ) throws {
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try Files.createFolder(path)
         try configuration.write(parameters, to: network)
         try ModelFolder(path + "/scheduler").write(
             JSONObject(encoding: scheduler), to: "scheduler_config.json")
@@ -138,7 +138,8 @@ extension ModelLayout {
         guard manager.isFolder(parent) else {
             throw PipelineError("\(path): there is no folder \(parent): make it first")
         }
-        let aside = "\(path).tmp-\(UUID().uuidString)"
+        // The name is not made of the folder's own, which may be as long as names can be.
+        let aside = "\(parent)/.langevin.tmp-\(Files.uniqueName())"
         do {
             try write(aside)
             if manager.fileExists(atPath: path) { try manager.removeItem(atPath: path) }

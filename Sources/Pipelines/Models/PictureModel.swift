@@ -59,6 +59,8 @@ public struct PictureModel {
     public func pictureSize() throws -> (height: Int, width: Int) {
         if let size = configuration.pictureSize { return size }
         if let height = card.height, let width = card.width { return (height, width) }
-        throw PipelineError("\(name) does not say how large its pictures are: give --width and --height")
+        throw PipelineError(
+            "\(name) does not say how large its pictures are: set 'sample_size' in its config.json, or give 'sample' --width and --height"
+        )
     }
 }

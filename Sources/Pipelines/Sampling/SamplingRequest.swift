@@ -142,12 +142,18 @@ public struct SamplingPlan {
     }
 
     /// Throws where a side of pictures cannot be; the sentence names the nearest one that can.
-    static func check(height: Int, width: Int, multiple: Int, of noun: String) throws {
-        for (name, extent) in [("height", height), ("width", width)] {
+    /// - Parameter origin: where a side is from that the request does not say.
+    static func check(
+        height: Int, width: Int, in request: SamplingRequest, from origin: String, multiple: Int,
+        of noun: String
+    ) throws {
+        let sides = [("height", height, request.height), ("width", width, request.width)]
+        for (name, extent, asked) in sides {
             guard (1...16_384).contains(extent), extent % multiple == 0 else {
                 let nearest = max(multiple, (min(extent, 16_384) + multiple / 2) / multiple * multiple)
+                let side = asked == nil ? "the \(name) of \(origin)" : "--\(name)"
                 throw PipelineError(
-                    "--\(name) is \(extent): it must be a multiple of \(multiple) for this \(noun), such as \(min(nearest, 16_384 / multiple * multiple))"
+                    "\(side) is \(extent): it must be a multiple of \(multiple) for this \(noun), such as \(min(nearest, 16_384 / multiple * multiple))"
                 )
             }
         }
@@ -185,7 +191,9 @@ public struct SamplingPlan {
         let own = isGiven ? given : try model.pictureSize()
         let height = request.height ?? own?.height ?? 0
         let width = request.width ?? own?.width ?? 0
-        try check(height: height, width: width, multiple: model.configuration.sizeMultiple, of: "network")
+        try check(
+            height: height, width: width, in: request, from: given == nil ? "\(model.name)" : "--initial",
+            multiple: model.configuration.sizeMultiple, of: "network")
         if let given, given != (height, width) {
             throw PipelineError(
                 "--initial is \(given.height)×\(given.width) and --height, --width say \(height)×\(width)")
@@ -234,7 +242,9 @@ public struct SamplingPlan {
             return Array(repeating: label, count: count)
         case .all:
             guard count >= classes else {
-                throw PipelineError("--class all needs --count \(classes) at least, one picture a class")
+                throw PipelineError(
+                    "\(count) pictures are fewer than one of each of the \(classes) classes of \(model): ask for \(classes) at least"
+                )
             }
             return (0..<count).map { $0 * classes / count }
         case nil:
