@@ -13,12 +13,13 @@ struct Convert: ParsableCommand {
 
     @Argument(
         help:
-            "A run folder, a folder in the diffusers layout, one network's folder, or a checkpoint in one file."
-    )
+            "A run folder, a folder in the diffusers layout, one network's folder, or a checkpoint in one file.",
+        transform: pathArgument)
     var input: String
 
     @Argument(
-        help: "What to write, which must not be there yet: a folder, or a file that ends in .safetensors.")
+        help: "What to write, which must not be there yet: a folder, or a file that ends in .safetensors.",
+        transform: pathArgument)
     var output: String
 
     @Option(
@@ -32,8 +33,8 @@ struct Convert: ParsableCommand {
 
     @Option(
         help:
-            "For one file: a folder whose configurations and tokenizers describe it, where its sizes are its own."
-    )
+            "For one file: a folder whose configurations and tokenizers describe it, where its sizes are its own.",
+        transform: pathArgument)
     var config: String?
 
     @Flag(help: "For one file: take the moving average of its network.")

@@ -15,10 +15,12 @@ struct Evaluate: ParsableCommand {
             of noise, and the classifier's accuracy on the samples.
             """)
 
-    @Argument(help: "A run folder, or a folder in the diffusers layout.")
+    @Argument(help: "A run folder, or a folder in the diffusers layout.", transform: pathArgument)
     var model: String
 
-    @Option(help: "The data: 'digits', a folder of idx files, or a folder with a folder for each class.")
+    @Option(
+        help: "The data: 'digits', a folder of idx files, or a folder with a folder for each class.",
+        transform: pathArgument)
     var against = "digits"
 
     @Option(help: "The number of samples.")
@@ -54,7 +56,7 @@ struct Evaluate: ParsableCommand {
         if json {
             try printJSON(report)
         } else {
-            print(report.text)
+            try printResult(report.text)
         }
     }
 }

@@ -21,15 +21,15 @@ struct Generate: ParsableCommand {
 
     @Option(
         help:
-            "A folder in the diffusers layout, or a .safetensors file in the original layout of Stable Diffusion."
-    )
+            "A folder in the diffusers layout, or a .safetensors file in the original layout of Stable Diffusion.",
+        transform: pathArgument)
     var model: String?
 
     @Option(
         name: [.short, .long],
         help:
-            "A picture (.png .jpg .webp; a sheet where there are several and no %d), .safetensors for the raw latents 'samples', or a folder."
-    )
+            "A picture (.png .jpg .webp; a sheet where there are several and no %d), .safetensors for the raw latents 'samples', or a folder.",
+        transform: pathArgument)
     var output: String
 
     @Option(help: "What the pictures shall not show; takes the place of the unconditional branch.")
@@ -51,16 +51,23 @@ struct Generate: ParsableCommand {
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var memory: MemoryFlags
 
-    @Option(help: "For a file: a folder in the diffusers layout with its configurations and tokenizers.")
+    @Option(
+        help: "For a file: a folder in the diffusers layout with its configurations and tokenizers.",
+        transform: pathArgument)
     var config: String?
 
     @Option(help: "The set of weights in the model's folder, such as fp16.")
     var variant: String?
 
-    @Option(help: "A picture that shows, after every step, what is coming; needs --preview-model.")
+    @Option(
+        help: "A picture that shows, after every step, what is coming; needs --preview-model.",
+        transform: pathArgument)
     var preview: String?
 
-    @Option(help: "The tiny autoencoder that makes previews (TAESD), a folder with its config.json.")
+    @Option(
+        help: "The tiny autoencoder that makes previews (TAESD), a folder with its config.json.",
+        transform: pathArgument
+    )
     var previewModel: String?
 
     @Flag(help: "Print one JSON object at the end.")
@@ -72,6 +79,10 @@ struct Generate: ParsableCommand {
         let start = ContinuousClock().now
         let device = try compute.open()
         let output = try SampleOutput(output, count: pictures.count)
+        if let preview {
+            try SampleOutput.checkPicture(preview)
+            try checkApart("--preview", preview, from: output.names)
+        }
         guard let model else {
             throw PipelineError("no model comes with this version: give --model MODEL")
         }
@@ -101,7 +112,6 @@ struct Generate: ParsableCommand {
 
     private func preview(of plan: GenerationPlan) throws -> (path: String, decoder: Preview)? {
         guard let preview else { return nil }
-        try SampleOutput.checkPicture(preview)
         guard let previewModel else {
             throw PipelineError("--preview needs a tiny autoencoder: add --preview-model FOLDER")
         }
@@ -126,13 +136,15 @@ struct Generate: ParsableCommand {
 
 /// What pictures start from.
 struct ReferenceOptions: ParsableArguments {
-    @Option(help: "A picture to start from; or .safetensors with the latents 'samples' of another run.")
+    @Option(
+        help: "A picture to start from; or .safetensors with the latents 'samples' of another run.",
+        transform: pathArgument)
     var image: String?
 
     @Option(help: "How much of the picture is made anew, above 0 to 1; 0.8, with a mask 1.")
     var strength: Double?
 
-    @Option(help: "A picture whose white part is painted anew.")
+    @Option(help: "A picture whose white part is painted anew.", transform: pathArgument)
     var mask: String?
 
     @Option(help: "Begin at this share of the process with the latents of --image.")
@@ -141,7 +153,9 @@ struct ReferenceOptions: ParsableArguments {
     @Option(help: "Stop at this share of the process, for another model to go on.")
     var denoisingEnd: Double?
 
-    @Option(help: "A model that goes on where --denoising-end (0.8) stops, such as SDXL's refiner.")
+    @Option(
+        help: "A model that goes on where --denoising-end (0.8) stops, such as SDXL's refiner.",
+        transform: pathArgument)
     var refiner: String?
 
     func set(_ request: inout GenerationRequest) throws {

@@ -26,6 +26,7 @@ struct GenerationRun {
     func run(printing json: Bool) throws {
         let clock = ContinuousClock()
         var firstStep: ContinuousClock.Instant?
+        var previewFailure: (any Error)?
         func latents(_ plan: GenerationPlan) throws -> Tensor {
             let steps = plan.sampler.grid.steps.count
             var bar = ProgressBar(total: steps * plan.count)
@@ -38,9 +39,14 @@ struct GenerationRun {
                 },
                 onStep: { done, progress in
                     bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
-                    if let preview {
-                        try preview.decoder.picture(of: progress)
-                            .write(to: URL(fileURLWithPath: preview.path))
+                    guard let preview, previewFailure == nil else { return }
+                    let picture = try preview.decoder.picture(of: progress)
+                    do {
+                        try picture.write(to: URL(fileURLWithPath: preview.path))
+                    } catch {
+                        // The picture itself does not depend on it.
+                        previewFailure = error
+                        say("warning: there are no more previews: \(error)")
                     }
                 })
         }
@@ -54,8 +60,17 @@ struct GenerationRun {
         let decoded = clock.now
         let receipt = try Receipt(last)
         let files = try output.write(samples, receipt: receipt)
-        guard json else { return }
-        let moments = [start, firstStep ?? start, sampled, decoded, clock.now]
+        if json {
+            try printSummary(receipt, files, [start, firstStep ?? start, sampled, decoded, clock.now])
+        }
+        if let previewFailure {
+            throw ResultError(description: "the preview was not written: \(previewFailure)")
+        }
+    }
+
+    private func printSummary(
+        _ receipt: Receipt, _ files: [String], _ moments: [ContinuousClock.Instant]
+    ) throws {
         let seconds = zip(moments.dropFirst(), moments).map { ($0 - $1) / .seconds(1) }
         try printJSON(
             RunSummary(

@@ -10,8 +10,8 @@ struct Inspect: ParsableCommand {
 
     @Argument(
         help:
-            "A run folder, a folder in the diffusers layout, one network's folder, analytic:FILE.json, a .safetensors file, or a PNG."
-    )
+            "A run folder, a folder in the diffusers layout, one network's folder, analytic:FILE.json, a .safetensors file, or a PNG.",
+        transform: pathArgument)
     var path: String
 
     @Option(
@@ -32,7 +32,7 @@ struct Inspect: ParsableCommand {
         if json {
             try printJSON(inspection)
         } else {
-            print(inspection.text)
+            try printResult(inspection.text)
         }
     }
 }

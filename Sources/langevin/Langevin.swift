@@ -29,26 +29,25 @@ struct Langevin: ParsableCommand {
 enum Program {
     static func main() {
         do {
-            // A file that may not grow is an error with a sentence, not the end of the program.
-            signal(SIGXFSZ, SIG_IGN)
+            Streams.prepare()
             try ArgumentChecks.checkText()
-            try checkCommand(CommandLine.arguments.dropFirst())
-            var command = try Langevin.parseAsRoot(
-                ArgumentChecks.separated(CommandLine.arguments.dropFirst()))
+            var command = try Langevin.parseAsRoot(checked(CommandLine.arguments.dropFirst()))
             try command.run()
-            // Every stream, standard output among them.
-            guard fflush(nil) == 0 else { throw FileError(action: "writing", path: "standard output") }
         } catch {
             end(error)
         }
     }
 
-    /// A wrong command is named before its options are looked at.
-    private static func checkCommand(_ arguments: ArraySlice<String>) throws {
-        guard let name = arguments.first, !name.hasPrefix("-"), name != "help" else { return }
+    /// The arguments as the parser takes them. A wrong command is named before its options are looked at.
+    private static func checked(_ arguments: ArraySlice<String>) throws -> [String] {
+        guard let name = arguments.first, !name.hasPrefix("-"), name != "help" else {
+            return Array(arguments)
+        }
         let commands = Langevin.configuration.subcommands
         if let command = commands.first(where: { $0._commandName == name }) {
-            return try ArgumentChecks.checkRepetition(arguments.dropFirst(), of: command)
+            let line = try CommandWords(arguments.dropFirst(), of: command)
+            try line.checkRepetition()
+            return [name] + line.arguments
         }
         let known = commands.map { $0._commandName } + ["help"]
         let advice = nearest(to: name, in: known).map { "; did you mean '\($0)'?" }
@@ -66,23 +65,43 @@ enum Program {
         }
         switch Langevin.exitCode(for: error) {
         case .success:
-            print(Langevin.fullMessage(for: error))
-            exit(0)
+            do {
+                try printResult(Langevin.fullMessage(for: error))
+                exit(0)
+            } catch {
+                end(error)
+            }
         case .validationFailure:
             // One sentence; the usage is what --help is for.
             say("error: \(oneSentence(Langevin.message(for: error)))")
             exit(2)
         default:
-            say("error: \(error)")
+            say("error: \(sentence(error))")
             exit(1)
+        }
+    }
+
+    /// What a person is told of an error that is not about the input.
+    private static func sentence(_ error: any Error) -> String {
+        switch error {
+        case let error as TensorError where error.kind == .outOfMemory:
+            "there is not enough memory: ask for smaller or fewer pictures, or smaller batches (\(error))"
+        case let error as TensorError: "libtorch could not compute this: \(error)"
+        case let error as any CustomNSError: error.localizedDescription
+        case is EncodingError: "the result cannot be printed as JSON: a number in it is not finite"
+        case let error as DecodingError: "what was read is not what was written: \(error)"
+        default: "\(error)"
         }
     }
 
     /// A message that lists what can be given, one a line, as a sentence.
     private static func oneSentence(_ message: String) -> String {
-        let lines = message.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-        let words = lines.dropFirst().map { $0.hasPrefix("- ") ? String($0.dropFirst(2)) : $0 }
-        return words.isEmpty ? message : lines[0] + " " + words.joined(separator: ", ")
+        let parts = message.split(separator: "following:\n", maxSplits: 1)
+        guard parts.count == 2 else { return message }
+        let words = parts[1].split(separator: "\n").map { line in
+            line.trimmingCharacters(in: [" ", "-"])
+        }
+        return "\(parts[0])following: \(words.joined(separator: ", "))"
     }
 
     private static func isAboutInput(_ error: any Error) -> Bool {
@@ -100,16 +119,4 @@ enum Program {
 /// A command that ended because it was asked to.
 struct Interrupted: Error {
     let interruption: Interruption
-}
-
-/// A line on standard error, where messages go.
-func say(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
-}
-
-/// One JSON object on standard output, where results go.
-func printJSON(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }

@@ -12,19 +12,37 @@ struct ComputeOptions: ParsableArguments {
     @Option(help: "How precisely: float32, float64, bfloat16, float16.")
     var dtype = ElementType.float32
 
-    @Option(help: "Processor threads of one operation; libtorch decides where none are given.")
+    @Option(
+        help:
+            "Processor threads of one operation, at most as many as there are processors; libtorch decides where none are given."
+    )
     var threads: Int?
 
     /// The device, with the number of threads set.
     func open() throws -> Device {
-        if let threads {
-            guard (1...1024).contains(threads) else {
-                throw PipelineError("--threads is \(threads): give a number from 1 to 1024")
-            }
-            try Machine.setThreadCount(threads)
-        }
+        if let threads { try setThreadCount(threads) }
         return try openedDevice(device)
     }
+}
+
+/// Sets how many threads an operation may use, as `--threads` says: where there are fewer processors, as many as those,
+/// since more would only wait for each other.
+/// - Returns: the number that was set.
+@discardableResult
+func setThreadCount(_ count: Int) throws -> Int {
+    guard (1...1024).contains(count) else {
+        throw PipelineError("--threads is \(count): give a number from 1 to 1024")
+    }
+    let used = min(count, Machine.processorCount)
+    if used < count { say("note: --threads is \(count): there are \(used) processors, and as many are used") }
+    try Machine.setThreadCount(used)
+    return used
+}
+
+/// The name of a file or folder as an option or argument gives it.
+@Sendable func pathArgument(_ argument: String) throws -> String {
+    guard !argument.isEmpty else { throw ValidationError("it is empty: give the name of a file or folder") }
+    return argument
 }
 
 /// The device that `--device` names.
@@ -58,6 +76,7 @@ struct SamplingOptions: ParsableArguments {
         var request = SamplingRequest()
         request.count = count
         request.seed = seed.value
+        if seed.isDrawn { say("seed \(seed.value)") }
         request.steps = steps
         request.solver = solver
         request.eta = eta
@@ -74,7 +93,9 @@ struct PictureOptions: ParsableArguments {
     @Option(help: "How the steps are spread; the model's own way where not given.")
     var grid: GridName?
 
-    @Option(help: "Start from the tensor 'latents' of a safetensors file instead of drawing noise.")
+    @Option(
+        help: "Start from the tensor 'latents' of a safetensors file instead of drawing noise.",
+        transform: pathArgument)
     var initial: String?
 
     @Option(help: "Width in pixels.")
@@ -92,12 +113,18 @@ struct PictureOptions: ParsableArguments {
     )
     var reuseDeep = 1
 
+    func validate() throws {
+        if let batchSize, batchSize < 1 {
+            throw ValidationError("--batch-size is \(batchSize): give a number above 0")
+        }
+    }
+
     /// A request that says what these and the shared options say.
     func request(_ sampling: SamplingOptions) throws -> SamplingRequest {
         var request = sampling.request(count: count)
         request.grid = grid
         (request.width, request.height) = (width, height)
-        request.batchSize = batchSize.map { max(1, $0) }
+        request.batchSize = batchSize
         request.deepFeatureInterval = reuseDeep
         if let initial { request.initial = try SafetensorsFile(path: initial).tensor(named: "latents") }
         return request
@@ -123,18 +150,18 @@ extension GridName: ExpressibleByArgument {}
 /// A seed: 0 to 2⁶⁴ − 1, or −1 for one drawn now.
 struct Seed: ExpressibleByArgument {
     let value: UInt64
+    /// Whether nobody chose it, so that it has to be said.
+    let isDrawn: Bool
 
     init?(argument: String) {
-        if argument == "-1" {
-            value = UInt64(UInt32.random(in: 0...UInt32.max))
-            say("seed \(value)")
-        } else {
-            guard let value = UInt64(argument) else { return nil }
-            self.value = value
+        isDrawn = argument == "-1"
+        guard let value = isDrawn ? UInt64(UInt32.random(in: 0...UInt32.max)) : UInt64(argument) else {
+            return nil
         }
+        self.value = value
     }
 
-    init(_ value: UInt64) { self.value = value }
+    init(_ value: UInt64) { (self.value, isDrawn) = (value, false) }
 
     var defaultValueDescription: String { String(value) }
 }
@@ -151,4 +178,10 @@ struct ClassChoice: ExpressibleByArgument {
             classes = .one(number)
         }
     }
+}
+
+/// Throws where a further picture would take the place of what `-o` names, or the other way round.
+func checkApart(_ option: String, _ path: String, from output: OutputNames) throws {
+    guard output.include(path) else { return }
+    throw PipelineError("\(option) and -o are one file, \(path): give one of them another name")
 }

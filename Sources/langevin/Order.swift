@@ -25,7 +25,9 @@ struct Order: ParsableCommand {
         help: "The predictions: noise, data, v, flow, score; the first four where none is given.")
     var prediction: [Prediction] = []
 
-    @Option(name: [.short, .long], help: "Also draw the errors: a picture, one plot for each schedule.")
+    @Option(
+        name: [.short, .long], help: "Also draw the errors: a picture, one plot for each schedule.",
+        transform: pathArgument)
     var output: String?
 
     @Flag(help: "Print one JSON object.")
@@ -47,7 +49,7 @@ struct Order: ParsableCommand {
         if json {
             try printJSON(result)
         } else {
-            print(result.text)
+            try printResult(result.text)
         }
     }
 

@@ -56,19 +56,16 @@ package struct ProgressBar {
         let rate = seconds > 0 && step > first ? Double(step - first) / seconds : nil
         let progress = Progress(step: step, total: total, rate: rate, loss: loss)
         if isTerminal {
-            print("\r" + Self.line(progress, width: Self.terminalWidth, colour: colour) + "\u{1B}[K")
+            langevin.show("\r" + Self.line(progress, width: Self.terminalWidth, colour: colour) + "\u{1B}[K")
         } else {
-            print(Self.line(progress, width: nil, colour: false) + "\n")
+            langevin.show(Self.line(progress, width: nil, colour: false) + "\n")
         }
     }
 
     /// Ends the line, so that what is printed next starts a new one.
-    package func finish() {
-        if isTerminal && shown != nil { print("\n") }
-    }
-
-    private func print(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+    package mutating func finish() {
+        if isTerminal && shown != nil { langevin.show("\n") }
+        shown = nil
     }
 
     private static var terminalWidth: Int {

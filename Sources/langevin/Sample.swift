@@ -13,15 +13,15 @@ struct Sample: ParsableCommand {
 
     @Argument(
         help:
-            "A run folder, a folder in the diffusers layout or a .safetensors file of a model without prompts, or analytic:FILE.json."
-    )
+            "A run folder, a folder in the diffusers layout or a .safetensors file of a model without prompts, or analytic:FILE.json.",
+        transform: pathArgument)
     var model: String
 
     @Option(
         name: [.short, .long],
         help:
-            "A picture (.png .jpg .webp; a sheet where there are several and no %d), .safetensors for the raw tensor 'samples', or a folder."
-    )
+            "A picture (.png .jpg .webp; a sheet where there are several and no %d), .safetensors for the raw tensor 'samples', or a folder.",
+        transform: pathArgument)
     var output: String
 
     @Option(name: .customLong("class"), help: "The class to draw, or 'all' for all of them in turn.")
@@ -30,7 +30,9 @@ struct Sample: ParsableCommand {
     @OptionGroup var pictures: PictureOptions
     @OptionGroup var sampling: SamplingOptions
 
-    @Option(help: "Also write a picture of the way from noise to the first pictures, one row each.")
+    @Option(
+        help: "Also write a picture of the way from noise to the first pictures, one row each.",
+        transform: pathArgument)
     var trajectory: String?
 
     @Flag(help: "Print one JSON object at the end.")
@@ -44,7 +46,7 @@ struct Sample: ParsableCommand {
         let device = try compute.open()
         if let path = AnalyticModel.path(of: model) { return try runExact(path, since: start, on: device) }
         let output = try SampleOutput(output, count: pictures.count)
-        if let trajectory { try SampleOutput.checkPicture(trajectory) }
+        try checkTrajectory(apartFrom: output.names)
         let source = try ModelSource(model)
         for keys in try source.foreignKeys() { say("note: \(keys)") }
         guard source.kind == .pixels else { return try runLatent(source, output, since: start, on: device) }
@@ -54,6 +56,7 @@ struct Sample: ParsableCommand {
         let loaded = clock.now
         let steps = plan.sampler.grid.steps.count
         var bar = ProgressBar(total: steps * pictures.count)
+        defer { bar.finish() }
         var frames = TrajectoryFrames(steps: steps)
         let samples = try plan.run { done, progress in
             if done == 0 && trajectory != nil { frames.add(progress) }
@@ -63,35 +66,48 @@ struct Sample: ParsableCommand {
         let sampled = clock.now
         let receipt = try Receipt(plan, layout: layout)
         let files = try output.write(samples, receipt: receipt)
-        if let trajectory { try frames.picture().write(to: URL(fileURLWithPath: trajectory)) }
+        try writeTrajectory { try frames.picture() }
         try report(files + (trajectory.map { [$0] } ?? []), receipt, [start, loaded, sampled, clock.now])
     }
 
     /// An exactly solvable model: numbers, not pictures, so no classes, sizes or guidance.
     private func runExact(_ path: String, since start: ContinuousClock.Instant, on device: Device) throws {
         let clock = ContinuousClock()
-        if let trajectory { try SampleOutput.checkPicture(trajectory) }
         let model = try AnalyticModel(contentsOf: path)
-        let output = try AnalyticOutput(output, dimension: model.mixture.dimension)
+        let output = try AnalyticOutput(
+            output, dimension: model.mixture.dimension, count: pictures.count)
+        try checkTrajectory(apartFrom: output.names)
         let plan = try AnalyticPlan(model, request(), elementType: compute.dtype, on: device)
         var ways = try trajectory.map { _ in try AnalyticTrajectory(dimension: model.mixture.dimension) }
         let loaded = clock.now
         let steps = plan.sampler.grid.steps.count
         var bar = ProgressBar(total: steps * pictures.count)
+        defer { bar.finish() }
         let samples = try plan.run { done, progress in
             if done == 0 { try ways?.add(progress) }
             bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
         }
         bar.finish()
         let sampled = clock.now
-        try output.write(samples, receipt: plan.receipt)
-        if let trajectory, let ways {
-            try ways.picture(title: "\(steps) steps, \(model.name)").write(
-                to: URL(fileURLWithPath: trajectory))
-        }
+        let files = try output.write(samples, receipt: plan.receipt)
+        if let ways { try writeTrajectory { try ways.picture(title: "\(steps) steps, \(model.name)") } }
         try report(
-            [self.output] + (trajectory.map { [$0] } ?? []), plan.receipt,
-            [start, loaded, sampled, clock.now])
+            files + (trajectory.map { [$0] } ?? []), plan.receipt, [start, loaded, sampled, clock.now])
+    }
+
+    private func writeTrajectory(_ picture: () throws -> Picture) throws {
+        guard let trajectory else { return }
+        do {
+            try picture().write(to: URL(fileURLWithPath: trajectory))
+        } catch {
+            throw ResultError(description: "the samples are written, the trajectory is not: \(error)")
+        }
+    }
+
+    private func checkTrajectory(apartFrom output: OutputNames) throws {
+        guard let trajectory else { return }
+        try SampleOutput.checkPicture(trajectory)
+        try checkApart("--trajectory", trajectory, from: output)
     }
 
     /// A model that diffuses latents.

@@ -10,14 +10,14 @@ struct Train: ParsableCommand {
             checkpoints and the model. Ctrl-C and SIGTERM save and end; --resume goes on, bit for bit.
             """)
 
-    @Argument(help: "The recipe, a YAML file.")
+    @Argument(help: "The recipe, a YAML file.", transform: pathArgument)
     var recipe: String
 
     @Option(
         name: .customLong("set"), help: "Another value for a key of the recipe: --set training.steps=100.")
     var changes: [String] = []
 
-    @Option(help: "The run folder.")
+    @Option(help: "The run folder.", transform: pathArgument)
     var out = "run"
 
     @Flag(help: "Go on with the run in the folder; start one where there is none.")
@@ -33,6 +33,7 @@ struct Train: ParsableCommand {
         let interrupts = Interrupts()
         let first = trainer.step
         var bar = ProgressBar(total: recipe.training.steps, first: first)
+        defer { bar.finish() }
         let start = ContinuousClock.now
         var loss: Double?
         let outcome = try trainer.train(

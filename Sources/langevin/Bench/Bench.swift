@@ -23,16 +23,19 @@ struct Bench: ParsableCommand {
 
     @Option(
         help:
-            "A folder with config.json and weights in diffusers' layout, in place of the work's own network.")
+            "A folder with config.json and weights in diffusers' layout, in place of the work's own network.",
+        transform: pathArgument)
     var weights: String?
 
     @Option(
         help:
-            "A safetensors file with what the network is given (x, time, context, labels), in place of draws."
-    )
+            "A safetensors file with what the network is given (x, time, context, labels), in place of draws.",
+        transform: pathArgument)
     var inputs: String?
 
-    @Option(help: "A safetensors file for what the work leaves, as the tensor 'output' in float32.")
+    @Option(
+        help: "A safetensors file for what the work leaves, as the tensor 'output' in float32.",
+        transform: pathArgument)
     var output: String?
 
     @Flag(help: "Keep the matrices of the network's linear layers in 8 bits.")
@@ -63,14 +66,11 @@ struct Bench: ParsableCommand {
         guard (1...10_000).contains(rounds) else {
             throw PipelineError("--rounds is \(rounds): give a number from 1 to 10000")
         }
-        guard (1...1024).contains(threads) else {
-            throw PipelineError("--threads is \(threads): give a number from 1 to 1024")
-        }
         guard !(int8 && bf16x3) else {
             throw PipelineError("--int8 and --bf16x3 exclude each other: give one of them")
         }
         let materials = try materials()
-        try Machine.setThreadCount(threads)
+        let threads = try setThreadCount(threads)
         let work = try work.prepared(materials)
         // What was started on a device is part of the work.
         let repetition: BenchWork.Repetition = {
@@ -81,8 +81,9 @@ struct Bench: ParsableCommand {
         let left = try repetition()
         if let output, let left { try SafetensorsWriter([("output", left.to(.float32))]).write(to: output) }
         if serve {
-            write("ready")
-            while readLine() != nil { write(String(try milliseconds(repetition))) }
+            // Each line is with its reader at once, also through a pipe.
+            try printResult("ready")
+            while readLine() != nil { try printResult(String(try milliseconds(repetition))) }
             return
         }
         let pagesBefore = Machine.pageFaultCount
@@ -97,7 +98,7 @@ struct Bench: ParsableCommand {
             try printJSON(result)
         } else {
             func rounded(_ value: Double) -> String { String((value * 100).rounded() / 100) }
-            print(
+            try printResult(
                 "\(self.work.rawValue), \(dtype.name), \(materials.device.kind == .cpu ? "\(threads) threads" : materials.device.description): median \(rounded(result.median)) ms of \(rounds) (\(rounded(result.minimum)) to \(rounded(result.maximum)))"
             )
         }
@@ -118,11 +119,6 @@ struct Bench: ParsableCommand {
         materials.weights = weights.map { ModelFolder($0) }
         materials.inputs = try inputs.map { try SafetensorsFile(path: $0) }
         return materials
-    }
-
-    /// A line that the reader gets at once, also through a pipe.
-    private func write(_ line: String) {
-        FileHandle.standardOutput.write(Data((line + "\n").utf8))
     }
 
     private func milliseconds(_ body: BenchWork.Repetition) throws -> Double {
