@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Pictures
 import Tensors
 import TestSupport
 import Testing
@@ -150,5 +151,29 @@ import Testing
         let few = try Program.run("evaluate", tiny.run, "--count", "3")
         #expect(few.code == 2 && !few.messages.contains("--class"), "\(few.messages)")
         #expect(few.messages.contains("10 classes"), "\(few.messages)")
+    }
+
+    /// A size that nobody typed is not called an option.
+    @Test func sizesThatNobodyTyped() throws {
+        let model = try LatentModel()
+        for (key, value) in [
+            ("block_out_channels", "[32, 32, 32, 32]"),
+            (
+                "down_block_types",
+                "[\(Array(repeating: "\"DownEncoderBlock2D\"", count: 4).joined(separator: ", "))]"
+            ),
+            (
+                "up_block_types",
+                "[\(Array(repeating: "\"UpDecoderBlock2D\"", count: 4).joined(separator: ", "))]"
+            ),
+        ] { try model.replace("\"\(key)\": \(value)", in: "vae/config.json") }
+        let call = ["generate", "x", "--model", model.path, "-o", model.folder("x.png")]
+        let picture = model.folder("small.png")
+        try Picture(width: 7, height: 9, channels: 3, pixels: [UInt8](repeating: 128, count: 7 * 9 * 3))
+            .write(to: URL(fileURLWithPath: picture))
+        try Program.expectRefused(call + ["--image", picture], "--image has 7×9 pixels")
+        try Program.expectRefused(call + ["--width", "7"], "--width is 7")
+        try model.replace("\"sample_size\": 3000", in: "unet/config.json")
+        try Program.expectRefused(call, "the height of model is 24000")
     }
 }
