@@ -115,6 +115,8 @@ extension ElementType: ExpressibleByArgument {
     public var defaultValueDescription: String { name }
     /// What can be given.
     public static var allValueStrings: [String] { ["float32", "float64", "bfloat16", "float16"] }
+    /// None: without this, the help explains each name by the number that stands for it in libtorch.
+    public static var allValueDescriptions: [String: String] { [:] }
 }
 
 extension SolverName: ExpressibleByArgument {}
