@@ -12,13 +12,14 @@ mkdir -p "$package"
 find "$package" -mindepth 1 -maxdepth 1 ! -name .build -exec rm -rf {} +
 cp -R "$fresh/shapes/." "$package"
 cd "$package"
-unset PKG_CONFIG_PATH LANGEVIN_TORCH LANGEVIN_TORCH_LIB LD_LIBRARY_PATH
+unset PKG_CONFIG_PATH LANGEVIN_TORCH LANGEVIN_TORCH_LIB LD_LIBRARY_PATH GOMP_SPINCOUNT OMP_WAIT_POLICY
+rm -f shapes.png
 swift build -c release
-swift run -c release --skip-build | tail -1
-"$program" inspect shapes.png >/dev/null
+shown=$(OMP_DISPLAY_ENV=VERBOSE swift run -c release --skip-build 2>&1)
+fail() { echo "$shown" >&2; echo "package: $*" >&2; exit 1; }
+[ "$(head -c 4 shapes.png | tail -c 3)" = PNG ] || fail "its program left no picture"
 # What the library sets for threads holds in every program that links it.
 if [ "$(uname -s)" = Linux ]; then
-    OMP_DISPLAY_ENV=VERBOSE .build/release/shapes 2>&1 >/dev/null | grep -q "GOMP_SPINCOUNT = '1000'" \
-        || { echo "package: threads of its program spin as long as they like" >&2; exit 1; }
+    [[ $shown == *"GOMP_SPINCOUNT = '1000'"* ]] || fail "threads of its program that wait spin too long"
 fi
-echo "package: the package of 'langevin new' builds and runs" >&2
+echo "package: the package that 'langevin new' lays out builds and runs" >&2
