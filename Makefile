@@ -1,5 +1,6 @@
 # make demo    train on handwritten digits and draw new ones (demo/)
 # make test    every test
+# make package a package that depends on this one, as `langevin new` lays it out, built and run
 # make build   the program, .build/release/langevin
 # make bench   ours and diffusers', alternately in one run (needs Python; see Benchmarks/README.md)
 # make verify  slow proofs against the oracles over fresh seeds (needs Python; see Tools/oracle/README.md)
@@ -8,7 +9,7 @@
 # make docs    the documentation of the mathematics, .build/documentation/
 # make format  lay out every Swift file; make lint says what is not
 
-.PHONY: setup build dist cuda demo test bench verify docs format lint clean
+.PHONY: setup build dist cuda demo test package bench verify docs format lint clean
 
 setup:
 	@scripts/setup.sh
@@ -28,6 +29,9 @@ demo: build
 # The program is built first, because the tests of the commands run it.
 test: build
 	@scripts/swift.sh test
+
+package: build
+	@scripts/package.sh
 
 bench: build
 	@scripts/bench.sh

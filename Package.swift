@@ -6,6 +6,13 @@ import PackageDescription
 
 let settings: [SwiftSetting] = [.enableUpcomingFeature("ExistentialAny")]
 
+/// libtorch's headers, by the links that scripts/setup.sh makes; a path in the package, so that packages that depend on
+/// this one build without an environment.
+let torchHeaders: [CXXSetting] = [
+    .headerSearchPath("../../.libtorch/include"),
+    .headerSearchPath("../../.libtorch/include/torch/csrc/api/include"),
+]
+
 /// A library of the system, found by pkg-config.
 func system(_ name: String, _ pkgConfig: String, debian: String, brew: String) -> Target {
     .systemLibrary(
@@ -41,8 +48,6 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
-        // libtorch.pc is written by scripts/setup.sh, which also finds or unpacks libtorch.
-        .systemLibrary(name: "CLibTorch", pkgConfig: "libtorch"),
         system("CPNG", "libpng", debian: "libpng-dev", brew: "libpng"),
         system("CTurboJPEG", "libturbojpeg", debian: "libturbojpeg0-dev", brew: "jpeg-turbo"),
         system("CWebP", "libwebp", debian: "libwebp-dev", brew: "webp"),
@@ -50,7 +55,9 @@ let package = Package(
         system("CLibCrypto", "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
 
         room("Storage", ["CLibCrypto", "CZlib"]),
-        .target(name: "CTorch", dependencies: ["CLibTorch"]),
+        .target(
+            name: "CTorch", cxxSettings: torchHeaders,
+            linkerSettings: [.linkedLibrary("torch_cpu"), .linkedLibrary("c10")]),
         room("Tensors", ["CTorch"]),
         room("Layers", ["Storage", "Tensors"]),
         room("Checkpoints", ["Storage", "Tensors", "Layers"]),
@@ -102,7 +109,7 @@ let package = Package(
         tests(of: "Evaluation"),
         tests(of: "Pipelines", ["Checkpoints", "Layers", "Networks", "Diffusion", "Pictures"]),
         // The kernels of Sources/CTorchCUDA, which scripts/cuda.sh builds for the card, on the processor.
-        .target(name: "EmulatedKernels", dependencies: ["CLibTorch"], path: "Tests/EmulatedKernels"),
+        .target(name: "EmulatedKernels", path: "Tests/EmulatedKernels", cxxSettings: torchHeaders),
         .testTarget(
             name: "CUDATests", dependencies: ["EmulatedKernels", "Tensors", "TestSupport"],
             swiftSettings: settings),

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from workers import Missing, Worker, peak, until, whole
+from workers import Busy, Missing, Worker, peak, until, whole
 from works import SPLIT, WORKS, element_type
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -72,12 +72,19 @@ class Row:
     def __init__(self, work, dtype):
         self.work, self.dtype = work, dtype
         self.samples, self.beside, self.errors, self.missing = {}, {}, {}, {}
+        # Beside busy processes: samples of the same rounds without them.
+        self.alone = {}
         self.tflop = None
 
     def add(self, side, theirs, ours):
         """The samples of a side, and ours of the same rounds."""
         self.samples[side], self.beside[side] = theirs, ours
         self.samples.setdefault("ours", []).extend(ours)
+
+    def add_alone(self, side, theirs, ours):
+        """The samples of a side, and ours, while no process was busy beside them."""
+        self.alone[side] = theirs
+        self.alone.setdefault("ours", []).extend(ours)
 
     def best(self, sides):
         """The fastest side beside ours of the same rounds, None where none was measured."""
@@ -90,6 +97,10 @@ class Row:
     def ratio(self, side):
         """Theirs ÷ ours, of medians of the same rounds."""
         return self.median(side) / statistics.median(self.beside[side])
+
+    def over_alone(self, side):
+        """A side's time beside busy processes ÷ its time alone, of medians."""
+        return self.median(side) / statistics.median(self.alone[side])
 
     def ceiling(self):
         """The least time in which the work's arithmetic can be done here."""
@@ -104,12 +115,14 @@ class Row:
         return {"work": self.work, "dtype": self.dtype, "unit": WORKS[self.work].unit, "tflop": self.tflop,
                 "ceiling": self.ceiling(), "missing": self.missing, "errors": self.errors,
                 "sides": {side: {"median": self.median(side), "minimum": min(samples), "samples": samples,
-                                 "ours": self.beside.get(side)} for side, samples in self.samples.items()}}
+                                 "ours": self.beside.get(side), "alone": self.alone.get(side)}
+                          for side, samples in self.samples.items()}}
 
 
 def turns(bench, row):
     """Ours lives through the work; the sides take turns with it one after the other, for memory's sake."""
-    work, spec = row.work, WORKS[row.work]
+    spec = WORKS[row.work]
+    work = spec.of or row.work
     folder = spec.folder and bench.folder(work if spec.folder == "own" else spec.folder)
     with tempfile.TemporaryDirectory() as outputs:
         compared = folder and os.path.exists(os.path.join(folder, "reference.safetensors"))
@@ -124,34 +137,41 @@ def turns(bench, row):
                           bench.log("ours"))
         except Missing as reason:
             raise SystemExit(f"bench: ours, {work} {row.dtype}: {reason}")
+        busy = Busy(spec.busy)
         try:
             for side, command in commands.items():
-                alternate(bench, row, side, ours, command)
+                alternate(bench, row, side, ours, command, busy)
         finally:
             ours.end()
+            busy.end()
         for side in row.samples if compared else ():
             if os.path.exists(name(side)):
                 row.errors[side] = distance(name(side), os.path.join(folder, "reference.safetensors"))
 
 
-def alternate(bench, row, side, ours, command):
+def alternate(bench, row, side, ours, command, busy):
     """Rounds of ours and one side; the first warms both up and is not counted. Short ones are more, because the machine's
-    speed wanders in seconds."""
+    speed wanders in seconds. Where processes are busy beside them, a round is one with them and one without."""
     say(f"{row.work} {row.dtype}: {side} is made ready")
     try:
         theirs = Worker(command, bench.environment, bench.log(side))
     except Missing as reason:
         row.missing[side] = str(reason)
         return say(f"{row.work} {row.dtype}: {side}: {reason}")
-    rounds = []
+    rounds, alone = [], []
     try:
         while len(rounds) <= bench.rounds or time.monotonic() - warm < bench.seconds:
-            rounds.append((ours.repetition(), theirs.repetition()))
+            if busy.processes:
+                alone.append((ours.repetition(), theirs.repetition()))
+            with busy:
+                rounds.append((ours.repetition(), theirs.repetition()))
             say(f"{row.work} {row.dtype} round {len(rounds) - 1 or 'warm-up'}: ours {rounds[-1][0]:.1f} ms, "
                 f"{side} {rounds[-1][1]:.1f} ms")
             if len(rounds) == 1:
                 warm = time.monotonic()
         row.add(side, [pair[1] for pair in rounds[1:]], [pair[0] for pair in rounds[1:]])
+        if alone:
+            row.add_alone(side, [pair[1] for pair in alone[1:]], [pair[0] for pair in alone[1:]])
     except Missing as reason:
         row.missing[side] = str(reason)
         say(f"{row.work} {row.dtype}: {side}: {reason}")
@@ -186,7 +206,7 @@ def picture(bench, model, folder):
 
 def memory(bench, row):
     """The peak of one process each that does the work once and finds nobody asking for more."""
-    network, whole_folder = WORKS[row.work].network, bench.folder("sd15-unet")
+    network, whole_folder = WORKS[row.work].of, bench.folder("sd15-unet")
     # Weights of the type that is computed in; OpenVINO's model is converted once, and casts.
     folder = whole_folder if row.dtype == "float32" else bench.folder("sd15-unet-half")
     commands = {side: bench.theirs(network, side, row.dtype, whole_folder if side == "openvino" else folder)

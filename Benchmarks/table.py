@@ -57,6 +57,12 @@ def cells(row):
     return found + [" / ".join(error(row, side) for side in ("ours", *best.values()))]
 
 
+def besides(row):
+    """The sides that were measured with busy processes beside them, and without."""
+    return {"ours": "ours"} | {name: side for peer, name in PEERS.items()
+                               if (side := row.best(WORKS[row.work].sides.get(peer, ()))) in row.alone}
+
+
 def table(rows):
     head = ["work", "type", "ours", *PEERS.values(), "ceiling", *(f"{name} ÷ ours" for name in PEERS.values()),
             "ours ÷ ceiling", "error: ours / " + " / ".join(PEERS)]
@@ -87,6 +93,9 @@ def report(rows, options, found):
         "few convolutions and products in this run. Errors are root mean squares of the difference to diffusers eager in "
         "float32 over those of its output, in both types; "
         + ", ".join(f"{limit:g} is allowed in {dtype}" for dtype, limit in LIMITS.items()) + "."]
+    alone = [f"- {WORKS[row.work].description}, {row.dtype}: " + ", ".join(
+        f"{name} {ratio(row.over_alone(side))}" for name, side in besides(row).items()) for row in rows if row.alone]
+    lines += ["", "Beside one busy process ÷ alone, in the same rounds:", *alone] if alone else []
     missing = [f"- {row.work} {row.dtype}, {side}: {reason}" for row in rows for side, reason in row.missing.items()]
     return "\n".join(lines + (["", "Not measured:", *missing] if missing else []))
 

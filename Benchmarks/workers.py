@@ -1,6 +1,8 @@
 """Processes: those that live through a work and take turns, and those that are timed as a whole."""
 import os
+import signal
 import subprocess
+import sys
 import time
 
 PAUSE = 0.3      # lets the threads of the side that just ran go to sleep
@@ -47,6 +49,29 @@ class Worker:
             self.process.kill()
             self.process.wait()
         self.log.close()
+
+
+class Busy:
+    """Processes that keep a processor busy each while they are let; at first they are not."""
+
+    def __init__(self, count):
+        self.processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+        self.send(signal.SIGSTOP)
+
+    def send(self, number):
+        for process in self.processes:
+            process.send_signal(number)
+
+    def __enter__(self):
+        self.send(signal.SIGCONT)
+
+    def __exit__(self, *_):
+        self.send(signal.SIGSTOP)
+
+    def end(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
 
 
 def is_number(line):

@@ -1,5 +1,5 @@
 """The rows of the table: what each work is, in which types, and how it is measured."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 BOTH = ("float32", "bfloat16")
 # Ours in float32 with matrices multiplied as sums of bfloat16 numbers; theirs in float32.
@@ -24,8 +24,10 @@ class Work:
     folder: str | None = "own"
     # Whether ours reads the inputs that lie in the folder.
     takes_inputs: bool = True
-    # The network whose process is measured.
-    network: str | None = None
+    # The work that is done, where it has another row's name.
+    of: str | None = None
+    # How many processes beside it keep a processor busy each.
+    busy: int = 0
     unit: str = "ms"
     has_ceiling: bool = True
     # Whether it is a row of `make bench`.
@@ -50,11 +52,23 @@ WORKS = {
                        has_ceiling=False),
     "sd15-open": Work("opening the SD1.5 U-Net's checkpoint", ("bfloat16",), ONE_WAY, folder="sd15-unet-half",
                       takes_inputs=False, has_ceiling=False),
-    "sd15-unet-memory": Work("SD1.5 U-Net, peak memory of a process", sides=SIDES, way="memory", network="sd15-unet",
+    "sd15-unet-memory": Work("SD1.5 U-Net, peak memory of a process", sides=SIDES, way="memory", of="sd15-unet",
                              unit="MiB", has_ceiling=False),
     "start-sd15-memory": Work("one picture of one step, Stable Diffusion 1.5, peak memory", ("float16",), ONE_WAY,
                               "memory-sd15", folder="start-sd15", unit="MiB", has_ceiling=False, is_usual=False),
 } | {f"solver-{name}": solver(name) for name in ("euler", "heun", "lms", "dpmpp-2m", "euler-a")}
+
+
+def beside(name):
+    """A work beside one process that keeps a processor busy, and alone in the same rounds."""
+    work = WORKS[name]
+    dtypes = tuple(dtype for dtype in work.dtypes if dtype != SPLIT)
+    sides = {peer: sides if peer == "eager" else () for peer, sides in work.sides.items()}
+    return replace(work, description=f"{work.description}, beside one busy process", dtypes=dtypes, sides=sides, of=name,
+                   busy=1, has_ceiling=False)
+
+
+WORKS |= {f"{name}-busy": beside(name) for name in ("tiny-1000", "ddpm-cifar-train", "sd15-unet")}
 # How far what a side leaves may be from diffusers' in eager float32, relative, in root mean squares.
 LIMITS = {"float32": 1e-3, SPLIT: 1e-3, "bfloat16": 2e-2}
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything a build needs, found or fetched: system packages and libtorch 2.11.0.
-# Leaves .libtorch/libtorch.pc (for SwiftPM) and .libtorch/environment (for make). Quick when repeated.
+# Leaves links to libtorch's headers and libraries in .libtorch (for SwiftPM) and .libtorch/environment (for the other
+# scripts). Quick when repeated.
 #
 #   LANGEVIN_TORCH=DIR   use the PyTorch 2.11.0 at DIR (the folder that holds lib/ and include/)
 #   LANGEVIN_CACHE=DIR   keep the downloaded libtorch there (default ~/.cache/langevin), shared by clones
@@ -80,20 +81,11 @@ found=$(version_of "$torch")
 [ "$found" = "$version" ] || fail "$torch holds libtorch '$found', this project needs $version"
 
 mkdir -p .libtorch
-pc=$(cat <<PC
-Name: libtorch
-Description: the tensor library under PyTorch
-Version: $version
-Cflags: -I$torch/include -I$torch/include/torch/csrc/api/include
-Libs: -L$torch/lib -ltorch_cpu -lc10
-PC
-)
-# Written only when it changes, so that a repeated set-up does not cause a rebuild.
-[ "$(cat .libtorch/libtorch.pc 2>/dev/null)" = "$pc" ] || echo "$pc" > .libtorch/libtorch.pc
-cat > .libtorch/environment <<ENV
-export LANGEVIN_TORCH_LIB="$torch/lib"
-export PKG_CONFIG_PATH="$PWD/.libtorch\${PKG_CONFIG_PATH:+:\$PKG_CONFIG_PATH}"
-ENV
+# Links, so that the package names no folder outside itself. Made again only where they lead elsewhere.
+for name in include lib; do
+    [ "$(readlink ".libtorch/$name")" = "$torch/$name" ] || ln -sfn "$torch/$name" ".libtorch/$name"
+done
+echo "export LANGEVIN_TORCH_LIB=\"$torch/lib\"" > .libtorch/environment
 if [ "$system" = Darwin ] && command -v brew >/dev/null; then
-    echo "export PKG_CONFIG_PATH=\"\$PKG_CONFIG_PATH:$(brew --prefix)/opt/openssl@3/lib/pkgconfig\"" >> .libtorch/environment
+    echo "export PKG_CONFIG_PATH=\"$(brew --prefix)/opt/openssl@3/lib/pkgconfig\${PKG_CONFIG_PATH:+:\$PKG_CONFIG_PATH}\"" >> .libtorch/environment
 fi

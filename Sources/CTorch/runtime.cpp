@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 
 #include "internal.hpp"
 
@@ -26,6 +27,34 @@ __attribute__((constructor)) static void ct_keep_buffers(void) {
 // libtorch asks its matrix library whether this is an Intel processor, and that library takes a
 // slow path where it is not. The linker exports this definition because libtorch refers to it.
 extern "C" __attribute__((visibility("default"), used)) int mkl_serv_intel_cpu_true(void) { return 1; }
+
+#ifdef __GLIBC__
+namespace {
+
+/// The value of a variable of the environment, which libraries read before anything of C++ here is made.
+char *variable(const char *name) {
+    const auto length = std::strlen(name);
+    for (char **entry = environ; entry != nullptr && *entry != nullptr; entry++) {
+        if (std::strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') return *entry + length + 1;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+// GNU's OpenMP, which comes with libtorch, reads its settings from the environment when it is loaded, before a program
+// can set one. By default a thread that waits for the others spins for milliseconds, and where another process wants the
+// processor, that is time taken from the thread that is waited for: small networks took five times as long. With 1,000
+// turns nothing is lost alone. The linker exports this definition because libraries refer to it, so it answers them
+// instead of the system's, and otherwise like it; the environment stays as it is, for child processes too. A user's own
+// setting counts, and so does a program's own `getenv`.
+extern "C" __attribute__((visibility("default"), used, weak)) char *getenv(const char *name) noexcept {
+    static char turns[] = "1000";
+    char *value = variable(name);
+    const bool isOpen = value == nullptr && std::strcmp(name, "GOMP_SPINCOUNT") == 0;
+    return isOpen && variable("OMP_WAIT_POLICY") == nullptr ? turns : value;
+}
+#endif
 
 CTStatus ct_generator_create(uint64_t seed, int32_t device_type, int32_t device_index, CTGenerator **result) {
     return ct::guarded([&] {

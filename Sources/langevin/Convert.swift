@@ -24,9 +24,9 @@ struct Convert: ParsableCommand {
 
     @Option(
         help:
-            "What floating-point numbers become: float32, float64, bfloat16, float16; as they are by default."
+            "What floating-point numbers become; as they are by default."
     )
-    var dtype: ElementType?
+    var dtype: Precision?
 
     @Option(help: "The set of weights in a folder, such as fp16.")
     var variant: String?
@@ -48,7 +48,7 @@ struct Convert: ParsableCommand {
 
     func run() throws {
         var conversion = Conversion()
-        conversion.elementType = dtype
+        conversion.elementType = dtype?.type
         conversion.variant = variant
         conversion.configurations = config
         conversion.usesAverage = ema

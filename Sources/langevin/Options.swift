@@ -9,14 +9,17 @@ struct ComputeOptions: ParsableArguments {
     @Option(help: "Where the arithmetic runs: cpu, cuda, cuda:N, mps.")
     var device = "cpu"
 
-    @Option(help: "How precisely: float32, float64, bfloat16, float16.")
-    var dtype = ElementType.float32
+    @Option(name: .customLong("dtype"), help: "How precisely.")
+    var precision = Precision(.float32)
 
     @Option(
         help:
             "Processor threads of one operation, at most as many as there are processors; libtorch decides where none are given."
     )
     var threads: Int?
+
+    /// What numbers are computed in.
+    var dtype: ElementType { precision.type }
 
     /// The device, with the number of threads set.
     func open() throws -> Device {
@@ -131,17 +134,22 @@ struct PictureOptions: ParsableArguments {
     }
 }
 
-extension ElementType: ExpressibleByArgument {
-    /// A floating-point type by name.
-    public init?(argument: String) {
+/// A floating-point type by its name. It is no `ElementType` itself, because the help shows the raw values of those,
+/// which are libtorch's numbers.
+struct Precision: ExpressibleByArgument {
+    let type: ElementType
+
+    init(_ type: ElementType) { self.type = type }
+
+    init?(argument: String) {
         guard let type = ElementType(name: argument), type.isFloatingPoint else { return nil }
-        self = type
+        self.type = type
     }
 
     /// What the help shows.
-    public var defaultValueDescription: String { name }
+    var defaultValueDescription: String { type.name }
     /// What can be given.
-    public static var allValueStrings: [String] { ["float32", "float64", "bfloat16", "float16"] }
+    static let allValueStrings = ["float32", "float64", "bfloat16", "float16"]
 }
 
 extension SolverName: ExpressibleByArgument {}

@@ -18,8 +18,10 @@ struct Bench: ParsableCommand {
     @Option(help: "Where the arithmetic runs: cpu, cuda, cuda:N, mps.")
     var device = "cpu"
 
-    @Option(help: "How precisely: float32, bfloat16.")
-    var dtype = ElementType.float32
+    @Option(name: .customLong("dtype"), help: "How precisely.")
+    var precision = Precision(.float32)
+
+    private var dtype: ElementType { precision.type }
 
     @Option(
         help:
