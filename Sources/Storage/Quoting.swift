@@ -36,6 +36,14 @@ package func listed<Items: Collection>(_ items: Items, _ text: (Items.Element) -
     return shown.joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
 }
 
+/// Text from outside as a terminal may be given it, whole: for results, and for paths, whose last part may have been
+/// found in a folder.
+package func printable(_ text: some StringProtocol) -> String {
+    // Most text needs no change.
+    let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F }
+    return isPlain ? String(text) : text.unicodeScalars.map(printable).joined()
+}
+
 /// A character as a terminal may be given it: what moves the cursor, ends the line or turns the text around is
 /// written by its number.
 private func printable(_ scalar: Unicode.Scalar) -> String {
