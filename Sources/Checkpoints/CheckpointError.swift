@@ -1,3 +1,5 @@
+import Storage
+
 /// Why a checkpoint, an index or a configuration was refused or could not be written.
 ///
 /// The text is one sentence that names the file, the key or place in it, and what to do.
@@ -15,6 +17,6 @@ public struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertib
 
     /// The place and the problem.
     public var description: String {
-        place.isEmpty ? problem : "\(place): \(problem)"
+        place.isEmpty ? problem : "\(printable(place)): \(problem)"
     }
 }

@@ -1,3 +1,5 @@
+import Storage
+
 /// A data set that could not be opened or read.
 public struct DatasetError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The file or folder.
@@ -8,7 +10,7 @@ public struct DatasetError: Error, Hashable, Sendable, CustomStringConvertible {
     public let remedy: String
 
     /// One sentence: the file, what is wrong and what to do.
-    public var description: String { "\(file): \(what); \(remedy)" }
+    public var description: String { "\(printable(file)): \(what); \(remedy)" }
 
     init(_ file: String, _ what: String, remedy: String = "fetch the file again") {
         self.file = file

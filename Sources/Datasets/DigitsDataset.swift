@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 import Tensors
 
 /// The 1,797 handwritten digits of 8×8 pixels that come with the project.
@@ -60,7 +61,7 @@ public struct DigitsDataset: Dataset {
             guard let value = UInt8(text), value <= most else {
                 throw DatasetError(
                     path,
-                    "line \(number) has \"\(text.prefix(20))\" as value \(column + 1), not one of 0…\(most)"
+                    "line \(number) has \(quoted(text.prefix(20))) as value \(column + 1), not one of 0…\(most)"
                 )
             }
             return value

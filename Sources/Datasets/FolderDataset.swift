@@ -1,5 +1,6 @@
 import Foundation
 import Pictures
+import Storage
 import Tensors
 
 /// Pictures in a folder: either all in one, without classes, or a folder for each class.
@@ -228,7 +229,7 @@ private final class DamageLog: @unchecked Sendable {
         guard count * 20 > total else { return }
         throw DatasetError(
             folder,
-            "\(count) or more of \(total) pictures cannot be read (\(error.file ?? ""): \(error.what))",
+            "\(count) or more of \(total) pictures cannot be read (\(printable(error.file ?? "")): \(error.what))",
             remedy: "repair or remove them")
     }
 }

@@ -47,30 +47,32 @@ public struct IdxDataset: Dataset {
     ///   - classNames: Names of the classes; numbers where nil. A label beyond them is an error.
     /// - Throws: ``DatasetError`` where a file is bad, or both disagree.
     public init(images: URL, labels: URL?, classNames: [String]? = nil) throws {
-        let pictures = try IdxFile(contentsOf: images, dimensions: 3)
+        let pictures = try IdxFile(images, dimensions: 3)
         let shape: Shape = [1, pictures.dimensions[1], pictures.dimensions[2]]
         let levels = (0...255).map { Picture.level(UInt8($0)) }
         guard let labels else {
-            stored = StoredPictures(shape: shape, bytes: pictures.bytes, labels: nil, levels: levels)
+            stored = StoredPictures(shape: shape, bytes: try pictures.bytes(), labels: nil, levels: levels)
             self.classNames = nil
             return
         }
-        let classes = try IdxFile(contentsOf: labels, dimensions: 1)
+        // Both headers are read before any content, which takes long where they do not fit.
+        let classes = try IdxFile(labels, dimensions: 1)
         guard classes.dimensions[0] == pictures.dimensions[0] else {
             throw DatasetError(
                 labels.path,
                 "\(classes.dimensions[0]) labels do not fit \(pictures.dimensions[0]) pictures",
                 remedy: "give two files of one set")
         }
-        let most = Int(classes.bytes.max() ?? 0)
+        let numbers = try classes.bytes()
+        let most = Int(numbers.max() ?? 0)
         self.classNames = classNames ?? (0...most).map(String.init)
-        if let names = classNames, let bad = classes.bytes.firstIndex(where: { $0 >= names.count }) {
+        if let names = classNames, let bad = numbers.firstIndex(where: { $0 >= names.count }) {
             throw DatasetError(
-                labels.path, "label \(bad) is \(classes.bytes[bad]) and there are \(names.count) classes",
+                labels.path, "label \(bad) is \(numbers[bad]) and there are \(names.count) classes",
                 remedy: "name all classes or give another file")
         }
         stored = StoredPictures(
-            shape: shape, bytes: pictures.bytes, labels: classes.bytes.map(Int.init), levels: levels)
+            shape: shape, bytes: try pictures.bytes(), labels: numbers.map(Int.init), levels: levels)
     }
 
     /// The count that the files' headers give.
@@ -85,14 +87,15 @@ public struct IdxDataset: Dataset {
 /// 32-bit numbers, and the values.
 struct IdxFile {
     let dimensions: [Int]
-    let bytes: [UInt8]
+    private let file: GzipFile
+    private let headerLength: Int
+    /// The size of the content, header included, as the header claims it.
+    private let expected: Int
 
-    /// Reads a file of a given number of dimensions.
-    ///
-    /// The header is checked, and what it claims compared with the file's size, before anything is allocated.
-    init(contentsOf url: URL, dimensions count: Int) throws {
-        let file = try GzipFile(url)
-        let headerLength = 4 + 4 * count
+    /// Reads the header of a file of a given number of dimensions, and compares what it claims with the file's size.
+    init(_ url: URL, dimensions count: Int) throws {
+        file = try GzipFile(url)
+        headerLength = 4 + 4 * count
         let header = try file.prefix(headerLength)
         guard header.count >= 4, header[0] == 0, header[1] == 0 else {
             throw DatasetError(file.path, "this is no idx file", remedy: "give an idx file, plain or gzip")
@@ -110,22 +113,28 @@ struct IdxFile {
                 file.path, "the header gives the sizes \(dimensions), and one is zero",
                 remedy: "give a file that holds something")
         }
-        var expected = headerLength
         var claim = 1
         for size in dimensions {
             let (product, overflow) = claim.multipliedReportingOverflow(by: size)
-            claim = overflow ? .max : product
-            expected = claim > .max - headerLength ? .max : claim + headerLength
+            claim = overflow ? .max - headerLength : min(product, .max - headerLength)
         }
+        expected = claim + headerLength
         guard expected <= file.mostBytes else {
             throw DatasetError(
-                file.path, "the header claims \(dimensions) values, more than the file can hold")
+                file.path,
+                "the header claims \(dimensions) values, more than a file of \(file.byteCount) bytes can hold"
+            )
         }
-        let content = try file.content(limit: expected)
+    }
+
+    /// The values.
+    func bytes() throws -> [UInt8] {
+        var content = try file.content(limit: expected)
         guard content.count == expected else {
             throw DatasetError(
                 file.path, "the file holds \(content.count) bytes and its header claims \(expected)")
         }
-        bytes = Array(content.dropFirst(headerLength))
+        content.removeFirst(headerLength)
+        return content
     }
 }

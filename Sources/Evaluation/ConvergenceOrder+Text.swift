@@ -30,6 +30,7 @@ extension ConvergenceOrder {
     }
 
     private static func fixed(_ value: Double, digits: Int) -> String {
+        guard abs(value) < 1e9 else { return "\(value)" }
         let scale = pow(10, Double(digits))
         let whole = Int((abs(value) * scale).rounded())
         let decimals = String(whole % Int(scale))

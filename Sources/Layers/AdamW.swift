@@ -1,3 +1,4 @@
+import Storage
 import Tensors
 
 /// Adam with decoupled weight decay, over all parameters of a store in one fused call a step.
@@ -133,7 +134,8 @@ public final class AdamW {
     private func restore(_ tensor: Tensor, _ name: String, _ source: any TensorSource) throws {
         let saved = try source.tensor(named: name)
         guard saved.shape == tensor.shape else {
-            throw LoadError("the optimizer's '\(name)' is \(saved.shape) where \(tensor.shape) is needed")
+            throw LoadError(
+                "the optimizer's \(quoted(name)) is \(saved.shape) where \(tensor.shape) is needed")
         }
         try tensor.assign(saved)
     }

@@ -1,3 +1,4 @@
+import Storage
 import Tensors
 
 /// What became of every tensor when a network was built from a source. Nothing passes in silence.
@@ -28,20 +29,21 @@ public struct LoadReport: Sendable, Equatable {
         missing.isEmpty && unused.isEmpty && wrongShapes.isEmpty && unreadable.isEmpty
     }
 
-    /// The problems in words, at most 20 of each kind; empty where there are none.
+    /// The problems in words, the first few of each kind; empty where there are none.
     public var problems: String {
-        let shapes = wrongShapes.map { "\($0.name) (\($0.found) instead of \($0.needed))" }
-        return [
-            list("missing", missing), list("not known to the network", unused),
-            list("of the wrong shape", shapes), list("unreadable", unreadable),
+        [
+            list("missing", missing) { quoted($0) }, list("not known to the network", unused) { quoted($0) },
+            list("of the wrong shape", wrongShapes) {
+                "\(quoted($0.name)) (\($0.found) instead of \($0.needed))"
+            },
+            list("unreadable", unreadable) { $0 },
         ].compactMap(\.self).joined(separator: "; ")
     }
 
-    private func list(_ kind: String, _ names: [String]) -> String? {
-        guard !names.isEmpty else { return nil }
-        let rest = names.count > 20 ? ", and \(names.count - 20) more" : ""
-        let plural = names.count == 1 ? "tensor" : "tensors"
-        return "\(names.count) \(plural) \(kind): \(names.prefix(20).joined(separator: ", "))\(rest)"
+    private func list<Item>(_ kind: String, _ items: [Item], _ text: (Item) -> String) -> String? {
+        guard !items.isEmpty else { return nil }
+        let plural = items.count == 1 ? "tensor" : "tensors"
+        return "\(items.count) \(plural) \(kind): \(listed(items, text))"
     }
 }
 

@@ -1,3 +1,4 @@
+import Storage
 import Tensors
 
 /// The state of a network: its parameters by name, in the order in which the network asks for them.
@@ -153,7 +154,7 @@ public final class ParameterStore {
     private func noting(_ name: String, _ body: () throws -> Void) {
         precondition(self[name] == nil, "the network asks twice for the parameter '\(name)'")
         names.append(name)
-        do { try body() } catch { report.unreadable.append("\(name) (\(error))") }
+        do { try body() } catch { report.unreadable.append("\(quoted(name)) (\(error))") }
     }
 
     /// The values of a parameter as they come; nil where there are none.

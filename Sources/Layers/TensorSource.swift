@@ -1,3 +1,4 @@
+import Storage
 import Tensors
 
 /// Named tensors that someone offers: a checkpoint file, its shards, or either under other names.
@@ -33,7 +34,7 @@ public struct TensorDictionary: TensorSource {
     /// The tensor of a name.
     /// - Throws: `LoadError` where there is none.
     public func tensor(named name: String) throws -> Tensor {
-        guard let tensor = tensors[name] else { throw LoadError("there is no tensor '\(name)'") }
+        guard let tensor = tensors[name] else { throw LoadError("there is no tensor \(quoted(name))") }
         return tensor
     }
 }

@@ -1,3 +1,5 @@
+import Storage
+
 // Reading and checking the values of a configuration, so that each wrong one is named in one sentence.
 
 extension KeyedDecodingContainer {
@@ -47,7 +49,7 @@ extension KeyedDecodingContainer {
     private func choice<Choice: Named>(_ text: String, _ key: String) throws -> Choice {
         guard let found = Choice(configured: text) else {
             let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-            throw NetworkError(key, "is '\(text)', which is not supported: use one of \(names)")
+            throw NetworkError(key, "is \(quoted(text)), which is not supported: use one of \(names)")
         }
         return found
     }

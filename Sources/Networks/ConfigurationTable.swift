@@ -1,3 +1,5 @@
+import Checkpoints
+
 /// A configuration whose keys stand in a table: what a file leaves out keeps its default, and every key is written,
 /// `null` included, because a library's default for an absent key is not always `null`.
 package protocol ConfigurationTable: Codable {
@@ -17,10 +19,15 @@ extension ConfigurationTable {
     /// None.
     package static var otherKeys: Set<String> { [] }
 
-    /// The keys among some that the library's class does not have.
-    static func foreignKeys(among names: [String]) -> [String] {
-        let known = otherKeys.union(keys.map(\.name))
-        return names.filter { !$0.hasPrefix("_") && !known.contains($0) }
+    /// The keys of an object that neither this configuration nor every configuration of its library has; those in the
+    /// objects of its parts behind the part's name.
+    static func foreignKeys(in object: JSONObject, common: Set<String>) -> [String] {
+        let known = otherKeys.union(common).union(keys.map(\.name))
+        let own = object.keys.filter { !$0.hasPrefix("_") && !known.contains($0) }
+        return keys.reduce(own) { found, key in
+            guard let part = key.part, case .object(let inner) = object[key.name] else { return found }
+            return found + part.foreignKeys(in: inner, common: common).map { "\(key.name).\($0)" }
+        }
     }
 
     /// None.
@@ -54,6 +61,8 @@ package struct ConfigurationKey<Configuration>: Sendable {
     package let name: String
     let read: @Sendable (inout Configuration, Values) throws -> Void
     let write: @Sendable (Configuration, inout Written) throws -> Void
+    /// What kind of configuration stands under it, nil where it is none of a part.
+    private(set) var part: (any ConfigurationTable.Type)?
 
     /// A number, a truth, a list of them, or a part.
     init<Value: Codable & SendableMetatype>(_ name: String, _ path: Path<Value>) {
@@ -67,6 +76,7 @@ package struct ConfigurationKey<Configuration>: Sendable {
     init<Part: Codable & SendableMetatype>(_ name: String, part path: Path<Part>, isWritten: Bool = true) {
         let key = ConfigurationName(name)
         self.name = name
+        self.part = Part.self as? any ConfigurationTable.Type
         read = { try $1.readPart(key, into: &$0[keyPath: path]) }
         write = { if isWritten { try $1.encode($0[keyPath: path], forKey: key) } }
     }

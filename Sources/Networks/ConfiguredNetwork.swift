@@ -1,5 +1,6 @@
 import Checkpoints
 import Layers
+import Storage
 import Tensors
 
 /// The library in whose layout a folder holds a network.
@@ -63,26 +64,33 @@ extension ConfiguredNetwork {
             if let found: String = try object.optional("_class_name"),
                 found != className, !olderClassNames.contains(found)
             {
-                throw CheckpointError(object.place, "describes a '\(found)', and a '\(className)' is needed")
+                throw CheckpointError(
+                    object.place, "describes a \(quoted(found)), and a '\(className)' is needed")
             }
         case .transformers(let modelType, let partOfWhole):
             if let partOfWhole, let part: JSONObject = try object.optional(partOfWhole) {
                 return try part.decoded()
             }
             if let found: String = try object.optional("model_type"), found != modelType {
-                throw CheckpointError(object.place, "describes a '\(found)', and a '\(modelType)' is needed")
+                throw CheckpointError(
+                    object.place, "describes a \(quoted(found)), and a '\(modelType)' is needed")
             }
         }
         return try object.decoded()
     }
 
-    /// The keys of a `config.json` that the library's class does not have, so that nothing reads them. Those of
-    /// transformers hold much that is not the network's, and are not looked through.
+    /// The keys of a `config.json` that the library's class does not have, so that nothing reads them.
     public static func foreignKeys(in object: JSONObject) -> [String] {
-        guard library == .diffusers, let table = Configuration.self as? any ConfigurationTable.Type else {
-            return []
+        guard let table = Configuration.self as? any ConfigurationTable.Type else { return [] }
+        switch library {
+        case .diffusers: return table.foreignKeys(in: object, common: [])
+        case .transformers(_, let partOfWhole):
+            // What the larger network's other parts say is not looked at.
+            if let partOfWhole, case .object(let part) = object[partOfWhole] {
+                return table.foreignKeys(in: part, common: transformersKeys).map { "\(partOfWhole).\($0)" }
+            }
+            return table.foreignKeys(in: object, common: transformersKeys)
         }
-        return table.foreignKeys(among: object.keys)
     }
 
     /// The form in which `config.json` holds a configuration.

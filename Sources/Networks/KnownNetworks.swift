@@ -1,5 +1,6 @@
 import Checkpoints
 import Layers
+import Storage
 
 /// The networks that a `config.json` can name.
 public enum KnownNetworks {
@@ -33,7 +34,7 @@ public enum KnownNetworks {
         guard let network = network(named: name) else {
             let known = all.map { $0.className }.joined(separator: ", ")
             throw CheckpointError(
-                object.place, "the network class '\(name)' is not known here: there are \(known)")
+                object.place, "the network class \(quoted(name)) is not known here: there are \(known)")
         }
         return network
     }

@@ -1,3 +1,5 @@
+import Storage
+
 /// A picture that could not be read, made or written.
 public struct PictureError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What kind of failure it was.
@@ -27,7 +29,7 @@ public struct PictureError: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// One sentence: the file, what is wrong and what to do.
     public var description: String {
-        (file.map { "\($0): " } ?? "") + "\(what); \(remedy)"
+        (file.map { "\(printable($0)): " } ?? "") + "\(what); \(remedy)"
     }
 
     init(_ kind: Kind, _ what: String, remedy: String, file: String? = nil) {

@@ -23,7 +23,9 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// One sentence: the path, what went wrong and what to do.
-    public var description: String { "\(path.isEmpty ? "\"\"" : path): \(action) failed: \(reason)" }
+    public var description: String {
+        "\(path.isEmpty ? quoted(path) : printable(path)): \(action) failed: \(reason)"
+    }
 
     private static func reason(_ code: Int32) -> String {
         switch code {

@@ -1,3 +1,5 @@
+import Storage
+
 /// Why a file of a tokenizer was refused: one sentence that names the file and what to do.
 public struct TokenizerError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file or folder.
@@ -12,5 +14,5 @@ public struct TokenizerError: Error, Sendable, Equatable, CustomStringConvertibl
     }
 
     /// The place and the problem.
-    public var description: String { "\(place): \(problem)" }
+    public var description: String { "\(printable(place)): \(problem)" }
 }

@@ -23,13 +23,24 @@ struct Inspect: ParsableCommand {
     @Option(help: "How many words of a part's name are told apart: 1, or 3 of the original names.")
     var depth: Int?
 
+    @Flag(help: "Read every value of a .safetensors file, and count those that are infinite or not a number.")
+    var check = false
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {
         if let depth, depth < 1 { throw PipelineError("--depth is \(depth): give a number above 0") }
-        let inspection = try Inspection(path, parts: .init(names: names, depth: depth))
-        if json {
+        let inspection = try Inspection(
+            path, parts: .init(names: names, depth: depth), readsValues: check)
+        guard !check || inspection.nonFiniteCount != nil else {
+            throw PipelineError(
+                "--check reads the values of a .safetensors file, and \(path) is none: leave it out")
+        }
+        if json, case .tensors(let file) = inspection {
+            // A file can have a million tensors.
+            print(file.json)
+        } else if json {
             try printJSON(inspection)
         } else {
             try printResult(inspection.text)

@@ -108,7 +108,7 @@ package struct ProgressBar {
 
     /// `7 s`, `3:07`, `2:05:09`, `3 d 04 h`.
     private static func time(_ seconds: Double) -> String {
-        guard seconds < 1e9 else { return "ages" }
+        guard abs(seconds) < 1e9 else { return "ages" }
         let whole = Int(seconds.rounded())
         func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
         return switch whole {

@@ -173,8 +173,8 @@ import Testing
         let file = try SafetensorsFile(path: folder.write("a.safetensors", SafetensorsWriter(rows).bytes()))
         let store = ParameterStore(.loaded(file))
         let message = try #require(refusal { _ = try store.build { Linear(inputs: 2, outputs: 1, $0) } })
-        #expect(message.contains("1 tensor missing: bias"))
-        #expect(message.contains("weight ([2] instead of [1, 2])"))
+        #expect(message.contains("1 tensor missing: \"bias\""))
+        #expect(message.contains("\"weight\" ([2] instead of [1, 2])"))
         #expect(message.contains("30 tensors not known to the network"))
         #expect(message.contains("and 10 more"))
     }

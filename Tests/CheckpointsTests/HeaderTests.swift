@@ -143,7 +143,7 @@ import Testing
         Refused(
             "A32 50 MB",
             RawFile(#"{"__metadata__":{"a":""# + String(repeating: "x", count: 50_000_000) + #""}}"#).bytes,
-            "metadata exceeds"),
+            "a string has more than 16777216 bytes"),
         Refused(
             "A33 byte-order mark", RawFile(header: [0xEF, 0xBB, 0xBF, 0x7B, 0x7D]).bytes,
             "an object in braces"),

@@ -179,8 +179,8 @@ import Testing
         let copies =
             pairs
             + (0..<10_000).flatMap { _ in Pickle.call("collections", "OrderedDict", [0x68, 0]) + [0x30] }
-        for (value, word) in [(deep, "no tensors by name"), (many, "instructions"), (copies, "instructions")]
-        {
+        let stop = "more values than weights need"
+        for (value, word) in [(deep, "no tensors by name"), (many, stop), (copies, stop)] {
             var message = ""
             let time = clock.measure { message = refusal { try open(value) } }
             #expect(message.contains(word), "\(message)")
@@ -235,7 +235,7 @@ import Testing
             archive.entries[1].method = 8
             archive.entries[1].claimedByteCount = 1 << 30
         }
-        #expect(claim.contains("cannot hold"))
+        #expect(claim.contains("which weights do not"))
         // 1 MB of zeros packed as a pickle of 16 bytes.
         let wrong = archive { archive in
             archive.entries[1].method = 8

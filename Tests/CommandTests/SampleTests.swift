@@ -139,7 +139,7 @@ import Testing
         let first = tensors[0]
         tensors[0].0 = "stranger"
         try SafetensorsWriter(tensors).write(to: weights)
-        try expectRefused("1 tensor missing: \(first.0)")
+        try expectRefused("1 tensor missing: \"\(first.0)\"")
         try expectRefused("1 tensor not known to the network: stranger")
         tensors[0] = (first.0, Tensor.zeros([3, 3]))
         try SafetensorsWriter(tensors).write(to: weights)

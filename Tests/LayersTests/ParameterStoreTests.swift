@@ -36,8 +36,8 @@ import Testing
             return report.missing == ["first.bias"] && report.unused == ["third.weight"]
                 && wrong.count == 1 && wrong[0].name == "second.0.weight" && wrong[0].found == [2, 1]
                 && wrong[0].needed == [1, 2] && report.used == ["first.weight", "second.0.bias"]
-                && "\(error)".contains("1 tensor missing: first.bias")
-                && "\(error)".contains("second.0.weight ([2, 1] instead of [1, 2])")
+                && "\(error)".contains("1 tensor missing: \"first.bias\"")
+                && "\(error)".contains("\"second.0.weight\" ([2, 1] instead of [1, 2])")
         }
     }
 
@@ -46,7 +46,7 @@ import Testing
         for index in 0..<25 { source.tensors["extra.\(100 + index)"] = .ones([1]) }
         #expect { try ParameterStore(.loaded(source)).build(two) } throws: { error in
             let text = "\(error)"
-            return text.contains("25 tensors not known to the network: extra.100,")
+            return text.contains("25 tensors not known to the network: \"extra.100\",")
                 && text.contains("extra.119")
                 && !text.contains("extra.120") && text.contains("and 5 more")
                 && (error as? LoadError)?.report?.unused.count == 25
@@ -186,7 +186,7 @@ import Testing
         #expect {
             try ParameterStore(.loaded(Broken())).build { $0.parameter("weight", [1], .ones) }
         } throws: {
-            ($0 as? LoadError)?.report?.unreadable == ["weight (the disk is gone)"]
+            ($0 as? LoadError)?.report?.unreadable == ["\"weight\" (the disk is gone)"]
         }
     }
 }

@@ -66,7 +66,7 @@ import Testing
 
     @Test func whatIsNotKnownIsNamed() throws {
         for (object, words) in [
-            (["_class_name": "../Evil"] as JSONObject, "'../Evil' is not known"),
+            (["_class_name": "../Evil"] as JSONObject, #""../Evil" is not known"#),
             (["architectures": []], "names no network"), ([:], "names no network"),
         ] {
             let error = #expect(throws: CheckpointError.self) { try KnownNetworks.network(of: object) }

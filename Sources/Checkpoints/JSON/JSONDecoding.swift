@@ -1,3 +1,5 @@
+import Storage
+
 /// A value of the strict parser as `Decodable` types read it: numbers are what the file says, so 1.0 is no integer,
 /// and infinities are numbers where the parser allowed them. Foundation's decoder knows neither.
 struct JSONDecoding: Decoder, SingleValueDecodingContainer {
@@ -33,7 +35,18 @@ struct JSONDecoding: Decoder, SingleValueDecodingContainer {
         case is Float.Type: found = Double(json: value).map { Float($0) }
         case let type as any FixedWidthInteger.Type:
             found = Int(json: value).flatMap { Self.integer($0, type) }
-        default: return try Value(from: self)
+        default:
+            do {
+                return try Value(from: self)
+            } catch DecodingError.dataCorrupted(let context) {
+                // The standard library's own words for a choice that there is not.
+                guard case .string(let text) = value, type is any (CaseIterable & RawRepresentable).Type
+                else {
+                    throw DecodingError.dataCorrupted(context)
+                }
+                let problem = "it is \(quoted(text)), and \(words(for: type)) is needed"
+                throw DecodingError.dataCorrupted(.init(codingPath: codingPath, debugDescription: problem))
+            }
         }
         guard let found = found as? Value else { throw mismatch(type) }
         return found

@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 extension JSONObject {
     /// This object, which the strict parser has read, as a configuration.
@@ -24,15 +25,17 @@ extension JSONObject {
 
     private static func sentence(_ error: DecodingError) -> String {
         func key(_ context: DecodingError.Context) -> String {
-            context.codingPath.map(\.stringValue).joined(separator: ".")
+            quoted(context.codingPath.map(\.stringValue).joined(separator: "."))
         }
         switch error {
-        case .keyNotFound(let missing, _): return "the key '\(missing.stringValue)' is missing: add it"
+        case .keyNotFound(let missing, _): return "the key \(quoted(missing.stringValue)) is missing: add it"
         case .typeMismatch(let type, let context):
-            return "'\(key(context))' has the wrong type: \(type) is needed"
-        case .valueNotFound(let type, let context): return "'\(key(context))' is null: \(type) is needed"
-        case .dataCorrupted(let context): return "'\(key(context))' will not do: \(context.debugDescription)"
-        @unknown default: return "it cannot be read: \(error)"
+            return "\(key(context)) has the wrong type: \(words(for: type)) is needed"
+        case .valueNotFound(let type, let context):
+            return "\(key(context)) is null: \(words(for: type)) is needed"
+        case .dataCorrupted(let context):
+            return "\(key(context)) will not do: \(printable(context.debugDescription))"
+        @unknown default: return "it cannot be read: \(printable("\(error)"))"
         }
     }
 }

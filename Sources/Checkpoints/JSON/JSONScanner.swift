@@ -8,6 +8,10 @@ import Storage
 /// of safetensors ends it too.
 struct JSONScanner {
     static let deepest = 127
+    /// The most bytes that a string may have.
+    static let longestString = 16 << 20
+    /// The most memory that a tree of values may take, about.
+    static let largestTree = 32 << 20
 
     /// The text. Whoever makes a scanner keeps this memory alive.
     let bytes: UnsafeRawBufferPointer
@@ -17,6 +21,8 @@ struct JSONScanner {
     var allowsNonFinite = false
     private(set) var position = 0
     private var depth = 0
+    /// What is left of `largestTree` for the present one.
+    private var room = 0
 
     init(_ bytes: UnsafeRawBufferPointer, place: String, allowsNonFinite: Bool = false) {
         self.bytes = bytes
@@ -26,10 +32,21 @@ struct JSONScanner {
 
     /// An error at a byte of the text, with its line and column.
     func failure(_ problem: String, at byte: Int? = nil) -> CheckpointError {
-        let end = min(byte ?? position, bytes.count)
-        let lines = bytes[..<end].split(separator: .newline, omittingEmptySubsequences: false)
-        let column = (lines.last?.count ?? 0) + 1
-        return CheckpointError(place, "\(problem) (line \(max(lines.count, 1)), column \(column))")
+        var (line, column) = (1, 1)
+        for byte in bytes[..<min(byte ?? position, bytes.count)] {
+            (line, column) = byte == .newline ? (line + 1, 1) : (line, column + 1)
+        }
+        return CheckpointError(place, "\(problem) (line \(line), column \(column))")
+    }
+
+    /// Begins a tree of values.
+    mutating func beginTree() { room = Self.largestTree }
+
+    /// Takes note of memory that the tree needs.
+    /// - Throws: `CheckpointError` where it is more than a tree may take: a short text can describe a large one.
+    mutating func reserve(_ byteCount: Int) throws {
+        room -= byteCount
+        guard room >= 0 else { throw failure("the JSON holds more values than a configuration needs") }
     }
 
     /// The byte at the current position, nil at the end.
@@ -180,6 +197,7 @@ struct JSONScanner {
             switch byte {
             case .quote:
                 let range = start..<position
+                guard range.count <= Self.longestString else { throw tooLong(from: start) }
                 position += 1
                 return isASCII
                     ? .plain(UnsafeRawBufferPointer(rebasing: bytes[range])) : .decoded(try decode(range))
@@ -206,9 +224,14 @@ struct JSONScanner {
         return text
     }
 
+    private func tooLong(from start: Int) -> CheckpointError {
+        failure("a string has more than \(Self.longestString) bytes", at: start)
+    }
+
     private mutating func stringWithEscapes(from start: Int) throws -> String {
         var text = try decode(start..<position)
         while let byte = next {
+            guard position - start <= Self.longestString else { throw tooLong(from: start) }
             if byte == .quote {
                 position += 1
                 return text

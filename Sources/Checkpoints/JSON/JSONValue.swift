@@ -10,7 +10,8 @@ public enum JSONValue: Sendable, Equatable {
     case number(Double)
     case string(String)
     case array([JSONValue])
-    case object(JSONObject)
+    // Indirect, so that all other values take less memory.
+    indirect case object(JSONObject)
 
     /// Parses a JSON text strictly; see `JSONScanner`.
     ///
@@ -62,13 +63,26 @@ public enum JSONValue: Sendable, Equatable {
 extension JSONScanner {
     /// Reads any value as a tree.
     mutating func value() throws -> JSONValue {
+        beginTree()
+        return try tree()
+    }
+
+    private mutating func tree() throws -> JSONValue {
         switch peek() {
         case UInt8.openBrace: return .object(try members())
         case UInt8.openBracket:
             var elements: [JSONValue] = []
-            try array { elements.append(try $0.value()) }
+            try reserve(64)
+            try array {
+                try $0.reserve(2 * MemoryLayout<JSONValue>.stride)
+                elements.append(try $0.tree())
+            }
             return .array(elements)
-        case UInt8.quote: return .string(try string())
+        case UInt8.quote:
+            let text = try string()
+            // Short strings stand in the value itself.
+            if text.utf8.count > 15 { try reserve(text.utf8.count + 32) }
+            return .string(text)
         default: break
         }
         if word("null") { return .null }
@@ -80,10 +94,12 @@ extension JSONScanner {
 
     private mutating func members() throws -> JSONObject {
         var members = NameTable<JSONValue>()
+        try reserve(320)
         try object { scanner, key in
             let start = scanner.position
             let key = key.text
-            guard members.append(key, try scanner.value()) else {
+            try scanner.reserve(3 * MemoryLayout<JSONValue>.stride + 64 + key.utf8.count)
+            guard members.append(key, try scanner.tree()) else {
                 throw scanner.failure("the key \(quoted(key)) stands twice in one object", at: start)
             }
         }

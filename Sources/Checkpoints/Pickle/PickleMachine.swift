@@ -6,13 +6,13 @@ import Tensors
 /// A pickle is a program for a stack machine. This machine knows the instructions that PyTorch writes
 /// (protocol 2, and those that protocols 3 to 5 add for plain data) and refuses the others; a call is
 /// carried out only where it makes a tensor or a dictionary (`PickleGlobal`), and otherwise leaves a
-/// placeholder. Work and memory are bounded by the length of the pickle and `maximalStepCount`.
+/// placeholder. Work and memory are bounded by the length of the pickle, `maximalStepCount` and `room`.
 /// Source of the instructions: Python's `pickletools`.
 struct PickleMachine {
     /// The most instructions that a pickle may have; a checkpoint of 3,000 tensors has about 100,000.
     static let maximalStepCount = 1_000_000
     /// The most bytes that a pickle may have; its tensors are not among them.
-    static let maximalByteCount = 32 << 20
+    static let maximalByteCount = 16 << 20
 
     private var reader: LittleEndianReader
     private let place: String
@@ -20,6 +20,10 @@ struct PickleMachine {
     private var marks: [Int] = []
     private var memo: [Int: PickleValue] = [:]
     private var steps = 0
+    /// What is left of the memory that the values may take, about: a few bytes can describe a large value.
+    private var room = 48 << 20
+    /// The most values that were on the stack at once.
+    private var deepest = 0
     /// What the values read so far consist of.
     private(set) var graph = PickleGraph()
 
@@ -43,6 +47,10 @@ struct PickleMachine {
                 }
                 let code = try reader.byte()
                 if code == UInt8(ascii: ".") { break }
+                if stack.count > deepest {
+                    deepest = stack.count
+                    try reserve(2 * MemoryLayout<PickleValue>.stride)
+                }
                 guard try data(code) || structure(code) || objects(code) else {
                     throw refusal("the instruction 0x\(String(code, radix: 16)) is none that weights need")
                 }
@@ -52,6 +60,12 @@ struct PickleMachine {
         }
         guard stack.count == 1, marks.isEmpty else { throw refusal("it does not describe one value") }
         return stack[0]
+    }
+
+    /// Takes note of memory that a value needs.
+    private mutating func reserve(_ byteCount: Int) throws {
+        room -= byteCount
+        guard room >= 0 else { throw refusal("it describes more values than weights need") }
     }
 
     private func refusal(_ problem: String) -> CheckpointError {
@@ -95,6 +109,7 @@ struct PickleMachine {
 
     private mutating func text(_ count: Int) throws {
         let text = String(validating: try reader.take(count), as: UTF8.self)
+        try reserve(count > 15 ? count + 48 : 0)
         stack.append(text.map { .text($0) } ?? .opaque("a text that is not UTF-8"))
     }
 
@@ -114,18 +129,18 @@ struct PickleMachine {
         case 0x30: _ = try pop()
         case 0x31: _ = try popToMark()
         case 0x32: stack.append(try top())
-        case 0x5D, 0x29, 0x8F: stack.append(graph.sequence([]))
-        case 0x7D: stack.append(graph.dictionary([]))
-        case 0x6C, 0x74, 0x91: stack.append(graph.sequence(try popToMark()))
-        case 0x85, 0x86, 0x87: stack.append(graph.sequence(try pop(Int(code) - 0x84)))
-        case 0x64: stack.append(graph.dictionary(try pairs(popToMark())))
+        case 0x5D, 0x29, 0x8F: stack.append(try sequence([]))
+        case 0x7D: stack.append(try dictionary([]))
+        case 0x6C, 0x74, 0x91: stack.append(try sequence(try popToMark()))
+        case 0x85, 0x86, 0x87: stack.append(try sequence(try pop(Int(code) - 0x84)))
+        case 0x64: stack.append(try dictionary(try popToMark()))
         case 0x61: try add([try pop()])
         case 0x65, 0x90: try add(try popToMark())
-        case 0x73: try set(try pairs(try pop(2)))
-        case 0x75: try set(try pairs(try popToMark()))
-        case 0x71: memo[Int(try reader.byte())] = try top()
-        case 0x72: memo[try reader.size(4)] = try top()
-        case 0x94: memo[memo.count] = try top()
+        case 0x73: try set(try pop(2))
+        case 0x75: try set(try popToMark())
+        case 0x71: try remember(Int(try reader.byte()))
+        case 0x72: try remember(try reader.size(4))
+        case 0x94: try remember(memo.count)
         case 0x68: stack.append(try remembered(Int(try reader.byte())))
         case 0x6A: stack.append(try remembered(try reader.size(4)))
         default: return false
@@ -177,14 +192,35 @@ struct PickleMachine {
 
     private mutating func pop(_ count: Int) throws -> [PickleValue] {
         guard stack.count - (marks.last ?? 0) >= count else { throw refusal("its stack is empty") }
-        defer { stack.removeLast(count) }
-        return Array(stack.suffix(count))
+        return take(from: stack.count - count)
     }
 
     private mutating func popToMark() throws -> [PickleValue] {
         guard let mark = marks.popLast() else { throw refusal("a mark is missing in it") }
-        defer { stack.removeSubrange(mark...) }
-        return Array(stack[mark...])
+        return take(from: mark)
+    }
+
+    /// Takes the upper part of the stack off it.
+    private mutating func take(from start: Int) -> [PickleValue] {
+        let values = Array(stack[start...])
+        stack.removeSubrange(start...)
+        return values
+    }
+
+    private mutating func remember(_ index: Int) throws {
+        if memo[index] == nil { try reserve(96) }
+        memo[index] = try top()
+    }
+
+    private mutating func sequence(_ values: [PickleValue]) throws -> PickleValue {
+        try reserve(48 + values.count * MemoryLayout<PickleValue>.stride)
+        return graph.sequence(values)
+    }
+
+    /// A dictionary of keys and values in turn.
+    private mutating func dictionary(_ values: [PickleValue]) throws -> PickleValue {
+        try reserve(48 + values.count * MemoryLayout<PickleValue>.stride)
+        return graph.dictionary(try pairs(values))
     }
 
     private func remembered(_ index: Int) throws -> PickleValue {
@@ -192,12 +228,15 @@ struct PickleMachine {
         return value
     }
 
+    /// Keys and values in turn as pairs. What is asked of a machine in the call's own arguments must not change it: the
+    /// machine is copied for the call first, its stack included.
     private func pairs(_ values: [PickleValue]) throws -> [(key: PickleValue, value: PickleValue)] {
         guard values.count.isMultiple(of: 2) else { throw refusal("a key has no value") }
         return stride(from: 0, to: values.count, by: 2).map { (values[$0], values[$0 + 1]) }
     }
 
     private mutating func add(_ values: [PickleValue]) throws {
+        try reserve(values.count * 2 * MemoryLayout<PickleValue>.stride)
         switch try top() {
         case .sequence(let index): graph.sequences[index] += values
         case .opaque: break
@@ -205,7 +244,10 @@ struct PickleMachine {
         }
     }
 
-    private mutating func set(_ members: [(key: PickleValue, value: PickleValue)]) throws {
+    /// Puts keys and values in turn into the dictionary on the stack.
+    private mutating func set(_ values: [PickleValue]) throws {
+        try reserve(values.count * 2 * MemoryLayout<PickleValue>.stride)
+        let members = try pairs(values)
         switch try top() {
         case .dictionary(let index): graph.dictionaries[index] += members
         case .opaque: break
@@ -248,9 +290,10 @@ extension PickleMachine {
 
     /// `OrderedDict()`, or with a list of pairs as Python 2 wrote it. (`defaultdict` has its factory there.)
     private mutating func orderedDictionary(_ arguments: [PickleValue]) throws -> PickleValue {
-        guard case .sequence(let index)? = arguments.first else { return graph.dictionary([]) }
+        guard case .sequence(let index)? = arguments.first else { return try dictionary([]) }
         // One list may be given to many calls: what is copied counts as work.
         steps += graph.sequences[index].count
+        try reserve(48 + graph.sequences[index].count * 2 * MemoryLayout<PickleValue>.stride)
         return graph.dictionary(
             try graph.sequences[index].map { pair in
                 guard case .sequence(let pair) = pair, graph.sequences[pair].count == 2 else {
@@ -268,6 +311,7 @@ extension PickleMachine {
         else { throw refusal("a tensor is not described by its storage, offset, shape and strides") }
         let tensor = PickledTensor(storage: storage, offset: offset, shape: shape, strides: strides)
         if let problem = tensor.problem(in: graph.storages[storage]) { throw refusal(problem) }
+        try reserve(128 + (shape.count + strides.count) * 8)
         graph.tensors.append(tensor)
         return .tensor(graph.tensors.count - 1)
     }
@@ -294,6 +338,7 @@ extension PickleMachine {
         if let view = parts.dropFirst(5).first, view.kind != "None" {
             throw refusal("a storage is a part of another, as PyTorch 0.3 wrote it; save it with a newer one")
         }
+        try reserve(96)
         graph.storages.append(PickledStorage(key: key, elementType: type, typeName: name, count: count))
         return .storage(graph.storages.count - 1)
     }

@@ -21,6 +21,8 @@ struct ZipArchive {
 
     /// The most entries that an archive may have: far above real ones, and few enough to look at each.
     static let maximalEntryCount = 100_000
+    /// The most bytes that the table of contents may have.
+    private static let maximalDirectoryByteCount = 16 << 20
 
     /// The entries by name, without folders.
     private(set) var entries = NameTable<Entry>()
@@ -32,6 +34,12 @@ struct ZipArchive {
         self.file = file
         do {
             let directory = try Directory(file)
+            guard directory.byteCount <= Self.maximalDirectoryByteCount else {
+                throw CheckpointError(
+                    file.path,
+                    "the archive's table of contents has \(directory.byteCount) bytes, where "
+                        + "\(Self.maximalDirectoryByteCount) is the most; fetch it again")
+            }
             var reader = LittleEndianReader(try file.read(directory.byteCount, at: directory.offset)[...])
             var ranges: [Range<Int>] = []
             for _ in 0..<directory.entryCount {
@@ -102,9 +110,11 @@ struct ZipArchive {
         let entry = Entry(
             offset: start, storedByteCount: record.storedByteCount, byteCount: record.byteCount,
             isDeflated: record.method == 8, checksum: record.checksum)
-        // Deflate cannot pack more than 1,032 bytes into one, so a larger claim is false.
-        guard !entry.isDeflated || entry.byteCount / 1032 <= entry.storedByteCount else {
-            throw refusal("claims \(entry.byteCount) bytes, which its \(entry.storedByteCount) cannot hold")
+        // PyTorch stores everything as it is, and weights can hardly be packed.
+        guard !entry.isDeflated || (entry.byteCount - 1 << 16) / 16 <= entry.storedByteCount else {
+            throw refusal(
+                "unpacks from \(entry.storedByteCount) bytes to \(entry.byteCount), which weights do not; "
+                    + "store it without packing")
         }
         return (name, record.offset..<(start + entry.storedByteCount), entry)
     }

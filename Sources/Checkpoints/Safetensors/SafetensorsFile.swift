@@ -28,6 +28,7 @@ public struct SafetensorsFile: TensorSource {
         let file = try RegularFile(opening: path)
         let prefix = try file.read(min(8, file.byteCount), at: 0)
         let count = try SafetensorsHeader.byteCount(prefix, fileByteCount: file.byteCount, place: path)
+        try SafetensorsHeader.checkStart(try file.read(min(count, 1 << 20), at: 8), place: path)
         // Read rather than mapped, so that a file that is cut meanwhile is an error here.
         header = try file.read(count, at: 8).withUnsafeBytes {
             try SafetensorsHeader($0, dataByteCount: file.byteCount - 8 - count, place: path)

@@ -9,7 +9,8 @@ import Storage
 ///
 /// The verdict is that of the reference implementation, except that these are refused too: repeated
 /// names and keys, tensor entries written as lists and types written as objects, ignored members above
-/// 64 KiB, metadata above 16 MiB, and shapes with more than 64 dimensions or a size of 2⁶³ or more.
+/// 64 KiB, metadata and names above 16 MiB, a MiB of white space before the first brace, and shapes with more
+/// than 64 dimensions or a size of 2⁶³ or more.
 public struct SafetensorsHeader: Sendable {
     /// The most bytes a header may have; the format's own limit.
     public static let maximalByteCount = 100_000_000
@@ -59,6 +60,16 @@ public struct SafetensorsHeader: Sendable {
                     + "it was cut short or is no safetensors file")
         }
         return Int(count)
+    }
+
+    /// Throws where the first bytes of a header show that it is none, so that a long one need not be read.
+    static func checkStart(_ bytes: [UInt8], place: String) throws {
+        try bytes.withUnsafeBytes { bytes in
+            var scanner = JSONScanner(bytes, place: place)
+            guard bytes.isEmpty || scanner.peek() == .openBrace else {
+                throw scanner.failure("an object in braces was expected")
+            }
+        }
     }
 
     /// Parses a header and checks it against the number of bytes that follow it.

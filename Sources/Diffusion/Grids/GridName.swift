@@ -120,7 +120,7 @@ extension SchedulerConfiguration {
         } else {
             sampler.grid = taken
         }
-        return sampler
+        return try sampler.checked()
     }
 
     /// This configuration with the flags that make a grid; `nil` where the class has no such flag.

@@ -28,6 +28,9 @@ public struct NoiseLevel: Hashable, Sendable {
     /// σ/α, the noise for one unit of data.
     public var noiseRatio: Double { sigma / alpha }
 
+    /// Whether it is made of numbers that can be computed with.
+    var isFinite: Bool { alpha.isFinite && sigma.isFinite && (time ?? 0).isFinite }
+
     /// The level of a sample divided by `scale`.
     public func divided(by scale: Double) -> NoiseLevel {
         NoiseLevel(time: time, alpha: alpha / scale, sigma: sigma / scale)

@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 /// A process with a level at every time, and the grid that sampling it takes by default.
 ///
@@ -94,7 +95,7 @@ public enum ContinuousProcess: Sendable, Equatable {
         options: SamplerOptions = SamplerOptions()
     ) throws -> Sampler {
         let (name, grid) = (name ?? solverName, try grid(steps: steps, gridName))
-        return try name.sampler(on: grid, options)
+        return try name.sampler(on: grid, options).checked()
     }
 
     /// The method that is taken where none is named.
@@ -152,13 +153,13 @@ extension ContinuousProcess: Codable {
         guard let process = Self.defaults.first(where: { $0.kind == kind }) else {
             let known = Self.defaults.map(\.kind)
             throw DiffusionError(
-                "the schedule '\(kind)' is not known: the nearest one is '\(nearest(to: kind, among: known) ?? "")'"
+                "the schedule \(quoted(kind)) is not known: the nearest one is '\(nearest(to: kind, among: known) ?? "")'"
             )
         }
         let known = process.numbers.map(\.name)
         for key in values.allKeys.map(\.stringValue).sorted() where key != "kind" && !known.contains(key) {
             throw DiffusionError(
-                "the key '\(key)' of the schedule is not known: the nearest one is '\(nearest(to: key, among: known) ?? "")'"
+                "the key \(quoted(key)) of the schedule is not known: the nearest one is '\(nearest(to: key, among: known) ?? "")'"
             )
         }
         func number(_ name: String, _ own: Double) throws -> Double {

@@ -24,8 +24,8 @@ extension SchedulerConfiguration {
     /// μ of a picture of so many tokens, on the straight line through `base_shift` and `max_shift`.
     /// Source: Esser et al. 2024 (arXiv:2403.03206), section 5.3.2, as the pipelines of diffusers have it.
     public func shiftExponent(tokens: Int) -> Double {
-        let slope = (maximalShift - baseShift) / Double(maximalSequenceLength - baseSequenceLength)
-        return baseShift + slope * Double(tokens - baseSequenceLength)
+        let slope = (maximalShift - baseShift) / (Double(maximalSequenceLength) - Double(baseSequenceLength))
+        return baseShift + slope * (Double(tokens) - Double(baseSequenceLength))
     }
 
     /// σ even between those of the constructor, which has shifted them once, and shifted again.

@@ -9,12 +9,14 @@ extension SchedulerConfiguration {
         try checkPrediction()
         let path = try kind == .edmDPMSolverMultistep ? edmPath(steps) : logSNRPath(steps, options)
         let solver = try logSNRSolver(steps: path.times.count)
+        let grid = path.grid(startScale: kind == .edmDPMSolverMultistep ? edmStartScale : 1)
+        try grid.checkFinite()
         try path.check(severalPoints: usesSeveralPoints)
         let followsNoise = integrand == .noise
         // UniPC on noise leaves its data alone.
         let isClipped = thresholds && !(kind == .uniPC && followsNoise)
         return Sampler(
-            path.grid(startScale: kind == .edmDPMSolverMultistep ? edmStartScale : 1), solver,
+            grid, solver,
             thresholding: isClipped ? .dynamic(quantile: thresholdQuantile, maximum: thresholdMaximum) : nil,
             recomputesNoise: followsNoise)
     }

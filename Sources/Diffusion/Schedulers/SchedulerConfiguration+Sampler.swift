@@ -1,3 +1,4 @@
+import Storage
 import Tensors
 
 /// A process cut into steps, and the method that takes them: all that a run needs beside a denoiser.
@@ -32,9 +33,17 @@ public struct Sampler: Sendable {
         guard let step = grid.steps.first(where: { !prediction.isDefined(at: $0.from) }) else { return }
         if case .fixed? = thresholding, prediction == .noise, !isExact { return }
         let lost = step.from.alpha == 0 ? "the data where no signal is left" : "the noise where there is none"
+        let time = step.from.time ?? 0
         throw DiffusionError(
-            "predicted \(prediction.word) says nothing of \(lost), at time \(Int(step.from.time ?? 0)): use a model that predicts v, or another grid"
+            "predicted \(prediction.word) says nothing of \(lost), at time \(Int(exactly: time).map(String.init) ?? "\(time)"): use a model that predicts v, or another grid"
         )
+    }
+
+    /// This sampler, where every level that it passes is finite.
+    /// - Throws: `DiffusionError` that names the first step where it is not.
+    func checked() throws -> Sampler {
+        try grid.checkFinite()
+        return self
     }
 
     /// A denoiser with the data kept in range as this sampler wants them.
@@ -87,10 +96,10 @@ extension SchedulerConfiguration {
     public func sampler(steps: Int, options: SamplerOptions = SamplerOptions()) throws -> Sampler {
         guard steps >= 1 else { throw DiffusionError("--steps is \(steps): give at least 1") }
         // PNDM starts anew wherever it starts.
-        if kind == .pndm { return try pseudoNumericalSampler(steps, options) }
+        if kind == .pndm { return try pseudoNumericalSampler(steps, options).checked() }
         var sampler = try wholeSampler(steps, options)
         sampler.grid = sampler.grid.dropping(first: options.skippedSteps)
-        return sampler
+        return try sampler.checked()
     }
 
     private func wholeSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {

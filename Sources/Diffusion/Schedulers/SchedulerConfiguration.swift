@@ -1,3 +1,5 @@
+import Storage
+
 /// A process and how to sample it, as diffusers writes it in `scheduler_config.json`.
 ///
 /// A value: it makes a schedule, a grid and a solver and keeps no state of its own. The same file read as
@@ -203,7 +205,7 @@ extension SchedulerConfiguration: Codable {
         let name = try values.decode(String.self, forKey: "_class_name")
         guard let kind = SchedulerKind(rawValue: name) else {
             let known = SchedulerKind.allCases.map(\.rawValue).joined(separator: ", ")
-            throw DiffusionError("the scheduler '\(name)' is not known here: use one of \(known)")
+            throw DiffusionError("the scheduler \(quoted(name)) is not known here: use one of \(known)")
         }
         self.init(kind)
         for key in values.allKeys where !key.stringValue.hasPrefix("_") {
@@ -217,7 +219,8 @@ extension SchedulerConfiguration: Codable {
             guard let flag = SchedulerFlag.named[key.stringValue] else {
                 let nearest = SchedulerFlag.nearest(to: key.stringValue)
                 throw DiffusionError(
-                    "the scheduler's flag '\(key.stringValue)' is not known: the nearest one is '\(nearest)'")
+                    "the scheduler's flag \(quoted(key.stringValue)) is not known: the nearest one is '\(nearest)'"
+                )
             }
             try flag.read(&self, values)
             given.insert(key.stringValue)

@@ -1,3 +1,5 @@
+import Storage
+
 /// One key of `scheduler_config.json`: its name there, and the property that holds it.
 struct SchedulerFlag: Sendable {
     /// The name in the file.
@@ -14,9 +16,11 @@ struct SchedulerFlag: Sendable {
         read = { configuration, values in
             do {
                 configuration[keyPath: path] = try values.decode(Value.self, forKey: Key(key))
-            } catch let error as DecodingError {
+            } catch is DecodingError {
+                let text = try? values.decode(String.self, forKey: Key(key))
                 throw DiffusionError(
-                    "the scheduler's flag '\(key)' will not do: \(reason(error, Value.self))")
+                    "the scheduler's flag '\(key)' \(text.map { "is \(quoted($0))" } ?? "will not do"): it must be \(words(for: Value.self))"
+                )
             }
         }
         write = { configuration, values in
@@ -109,20 +113,17 @@ struct SchedulerFlag: Sendable {
     static let named = Dictionary(uniqueKeysWithValues: all.map { ($0.key, $0) })
 
     /// The names among some that no class knows and none is a slip of: diffusers passes over them.
+    ///
+    /// Only the first thousand are compared with every name there is, which takes long; where there are more, they are no
+    /// slips of a hand.
     static func foreign(among names: [String]) -> [String] {
-        names.filter { name in
-            !name.hasPrefix("_") && named[name] == nil && !objects.contains(name)
-                && Diffusion.nearest(to: name, in: named.keys) == nil
-        }
+        let unknown = names.filter { !$0.hasPrefix("_") && named[$0] == nil && !objects.contains($0) }
+        return unknown.prefix(1000).filter { Diffusion.nearest(to: $0, in: named.keys) == nil }
+            + unknown.dropFirst(1000)
     }
 
     /// The known name that needs the fewest changes to become another.
     static func nearest(to name: String) -> String {
         Diffusion.nearest(to: name, among: all.map(\.key)) ?? ""
     }
-}
-
-private func reason(_ error: DecodingError, _ type: Any.Type) -> String {
-    if case .dataCorrupted(let context) = error { return context.debugDescription }
-    return "it must be of the type \(type)"
 }

@@ -14,6 +14,9 @@ extension SchedulerConfiguration {
                 "sigma_min, sigma_max and sampling_eps are \(low), \(high) and \(samplingEpsilon): they must be 0 < sigma_min < sigma_max and in 0 … 1"
             )
         }
+        guard (0...1000).contains(correctorSteps) else {
+            throw DiffusionError("correct_steps is \(correctorSteps): it must be between 0 and 1000")
+        }
         let table = exponentialSigmas(count: steps, from: low, to: high)
         let times = evenlySpaced(from: 1, to: samplingEpsilon, count: steps)
         let grid = times.map { time in

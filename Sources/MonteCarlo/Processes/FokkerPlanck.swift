@@ -80,7 +80,7 @@ public struct FokkerPlanck<Process: ItoProcess>: Sendable {
     /// The density at a later time, in equal steps of at most a given length.
     /// - Throws: the error that the process's drift or diffusion carries.
     public func advance(_ state: State, to time: Double, stepSize: Double) throws -> State {
-        let count = max(1, Int(((time - state.time) / stepSize - 1e-9).rounded(.up)))
+        let count = stepCount(time - state.time, stepSize)
         let delta = (time - state.time) / Double(count)
         return try (0..<count).reduce(state) { state, _ in try step(state, by: delta) }
     }

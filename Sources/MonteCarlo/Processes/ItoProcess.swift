@@ -88,8 +88,7 @@ public struct EulerMaruyama<Process: ItoProcess>: PathSampler {
     /// As many steps as are needed.
     public func advance(_ state: PathState, to time: Double, _ random: RandomGenerator) -> PathState {
         let length = time - state.time
-        // A length that is a whole number of steps but for rounding takes no more.
-        let count = max(1, Int((length / stepSize - 1e-9).rounded(.up)))
+        let count = stepCount(length, stepSize)
         let delta = length / Double(count)
         var next = state
         for index in 0..<count {
@@ -108,4 +107,14 @@ public struct EulerMaruyama<Process: ItoProcess>: PathSampler {
         return PathState(
             position: moved + process.diffusion(x, at: state.time) * increment, time: state.time + delta)
     }
+}
+
+/// How many equal steps of at most `stepSize` make a length of time. A length that is a whole number of steps but for
+/// rounding takes no more.
+/// - Precondition: there are such steps, and fewer than 2⁶³.
+func stepCount(_ length: Double, _ stepSize: Double) -> Int {
+    guard let count = Int(exactly: (length / stepSize - 1e-9).rounded(.up)) else {
+        preconditionFailure("steps of \(stepSize) do not make a time of \(length)")
+    }
+    return max(1, count)
 }

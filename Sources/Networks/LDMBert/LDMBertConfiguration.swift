@@ -37,6 +37,10 @@ public struct LDMBertConfiguration: Equatable, Sendable {
 }
 
 extension LDMBertConfiguration: ConfigurationTable {
+    package static let otherKeys: Set = [
+        "activation_dropout", "encoder_layerdrop", "init_std", "num_hidden_layers", "scale_embedding",
+    ]
+
     package static let keys: [ConfigurationKey<Self>] = [
         .init("vocab_size", \.vocabSize),
         .init("max_position_embeddings", \.maxPositionEmbeddings),

@@ -48,6 +48,10 @@ public struct T5Configuration: Equatable, Sendable {
 }
 
 extension T5Configuration: ConfigurationTable {
+    package static let otherKeys: Set = [
+        "dropout_rate", "n_positions", "num_decoder_layers", "scale_decoder_outputs",
+    ]
+
     package static let keys: [ConfigurationKey<Self>] = [
         .init("vocab_size", \.vocabSize),
         .init("d_model", \.dModel),

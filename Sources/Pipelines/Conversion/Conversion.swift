@@ -184,7 +184,7 @@ public struct Conversion: Sendable {
                     try network(known, ModelFolder(folder).configuration(), folder, to: "\(aside)/\(name)"))
             } else if try !copyFiles(name, of: layout, to: aside) {
                 index[name] = [.null, .null]
-                lines.append("\(name): left out, '\(named.className)' is not known here")
+                lines.append("\(name): left out, \(quoted(named.className)) is not known here")
             }
         }
         if Files.exists("\(layout.path)/\(ModelCard.fileName)") {
@@ -256,8 +256,8 @@ extension JSONObject {
     /// - Throws: `PipelineError` where the name could lead out of the model's folder.
     fileprivate func component(_ name: String, ifPair: Bool) throws -> (library: String, className: String)? {
         guard case .array = self[name] else { return nil }
-        guard !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else {
-            throw PipelineError("\(place): '\(name)' cannot be the folder of a component")
+        guard ModelLayout.isFolderName(name) else {
+            throw PipelineError("\(place): \(quoted(name)) cannot be the folder of a component")
         }
         return try component(name)
     }

@@ -51,8 +51,8 @@ extension Inspection {
             public let strays: [String]
             /// What cannot be told from the tensors.
             public let caveats: [String]
-            /// The number of values that are infinite or not a number.
-            public let nonFinite: Int
+            /// The number of values that are infinite or not a number; absent where they were not looked at.
+            public let nonFinite: Int?
 
             enum CodingKeys: String, CodingKey {
                 case layout, strays, caveats
@@ -103,8 +103,8 @@ extension Inspection.Model {
         var components: [String: Component] = [:]
         for name in index.keys {
             guard case .array = index[name], let named = try index.component(name) else { continue }
-            guard !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") else {
-                throw PipelineError("\(index.place): '\(name)' cannot be the folder of a component")
+            guard ModelLayout.isFolderName(name) else {
+                throw PipelineError("\(index.place): \(quoted(name)) cannot be the folder of a component")
             }
             components[name] = try Component(named.className, in: "\(layout.path)/\(name)", parts)
         }
@@ -123,7 +123,7 @@ extension Inspection.Model {
             else {
                 let names = PipelineKind.allCases.flatMap(\.classNames).joined(separator: ", ")
                 throw PipelineError(
-                    "\(index.place): the pipeline '\(pipeline)' is not known here: there are \(names)")
+                    "\(index.place): the pipeline \(quoted(pipeline)) is not known here: there are \(names)")
             }
             return family
         }
@@ -146,7 +146,7 @@ extension Inspection.Model.Component {
             }
         } else if !Self.uncounted.contains(where: className.hasSuffix) {
             throw PipelineError(
-                "\(folder): the class '\(className)' is not known here: make sure that the index names the right one"
+                "\(folder): the class \(quoted(className)) is not known here: make sure that the index names the right one"
             )
         }
         self.init(className: className)
@@ -177,7 +177,7 @@ extension Inspection.Model.Component {
 
 extension Inspection.Model {
     /// A single file of a known family, nil where it is none.
-    init?(_ file: SafetensorsFile, _ path: String, _ parts: Inspection.Parts) throws {
+    init?(_ file: SafetensorsFile, _ path: String, _ parts: Inspection.Parts, nonFinite: Int?) throws {
         guard case .family(let family) = CheckpointRecognition(file) else { return nil }
         let whole: SingleFileCheckpoint
         do {
@@ -209,7 +209,7 @@ extension Inspection.Model {
             family: family.kind.family, components,
             file: File(
                 layout: family, setAside: whole.setAside.map { SetAside(name: $0.name, reason: $0.reason) },
-                strays: whole.strays, caveats: family.caveats, nonFinite: file.nonFiniteCount()))
+                strays: whole.strays, caveats: family.caveats, nonFinite: nonFinite))
     }
 }
 

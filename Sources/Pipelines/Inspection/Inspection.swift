@@ -55,8 +55,8 @@ public enum Inspection: Encodable, Sendable {
         public let tensors: [Entry]
         /// The free texts.
         public let metadata: [String: String]
-        /// The number of values that are infinite or not a number.
-        public let nonFinite: Int
+        /// The number of values that are infinite or not a number; absent where they were not looked at.
+        public let nonFinite: Int?
 
         enum CodingKeys: String, CodingKey {
             case parameters, tensors, metadata
@@ -77,8 +77,10 @@ public enum Inspection: Encodable, Sendable {
     }
 
     /// Looks at a path.
+    /// - Parameter readsValues: whether the values of a safetensors file are read, to count those that are infinite or
+    ///   not a number; all else is told by its header.
     /// - Throws: an error of the room that the path belongs to, one sentence.
-    public init(_ path: String, parts: Parts = Parts()) throws {
+    public init(_ path: String, parts: Parts = Parts(), readsValues: Bool = false) throws {
         if let file = AnalyticModel.path(of: path) {
             self = .analytic(try AnalyticModel(contentsOf: file).facts())
             return
@@ -90,13 +92,25 @@ public enum Inspection: Encodable, Sendable {
             self = .model(try Model(folder: path, parts))
         } else if path.lowercased().hasSuffix(".safetensors") {
             let file = try SafetensorsFile(path: path)
-            self = try Model(file, path, parts).map(Inspection.model) ?? .tensors(Tensors(file))
+            let nonFinite = readsValues ? file.nonFiniteCount() : nil
+            self =
+                try Model(file, path, parts, nonFinite: nonFinite).map(Inspection.model)
+                ?? .tensors(Tensors(file, nonFinite: nonFinite))
         } else if let format = try? CheckpointFormat(of: path), format.isPickled {
             throw PipelineError(
                 "\(path) is a pickle, which can run any code where it is read: convert it first, on a machine where that does no harm ('langevin convert \(path) OUT.safetensors')"
             )
         } else {
             self = .picture(try Self.picture(path))
+        }
+    }
+
+    /// How many values of the file are infinite or not a number; `nil` where none were read.
+    public var nonFiniteCount: Int? {
+        switch self {
+        case .model(let model): model.file?.nonFinite
+        case .tensors(let file): file.nonFinite
+        case .analytic, .picture: nil
         }
     }
 
@@ -122,13 +136,13 @@ public enum Inspection: Encodable, Sendable {
 }
 
 extension Inspection.Tensors {
-    init(_ file: SafetensorsFile) {
+    init(_ file: SafetensorsFile, nonFinite: Int?) {
         let entries = file.header.entries.map { name, entry in
             Entry(name: name, dtype: entry.type.rawValue, shape: entry.dimensions)
         }
         self.init(
             parameters: entries.reduce(0) { $0 + $1.shape.reduce(1, *) }, tensors: entries,
             metadata: Dictionary(file.metadata.map { ($0, $1) }, uniquingKeysWith: { first, _ in first }),
-            nonFinite: file.nonFiniteCount())
+            nonFinite: nonFinite)
     }
 }

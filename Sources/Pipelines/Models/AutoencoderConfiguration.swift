@@ -1,5 +1,6 @@
 import Checkpoints
 import Networks
+import Storage
 import Tensors
 
 /// The configuration of an autoencoder of any kind.
@@ -22,7 +23,7 @@ public enum AutoencoderConfiguration: Sendable, Equatable {
         default:
             let known = [AutoencoderKL.className, VQModel.className, AutoencoderTiny.className]
             throw PipelineError(
-                "\(object.place): the autoencoder class '\(name)' is not known here: there are \(known.joined(separator: ", "))"
+                "\(object.place): the autoencoder class \(quoted(name)) is not known here: there are \(known.joined(separator: ", "))"
             )
         }
     }

@@ -43,6 +43,11 @@ public struct ModelLayout: Sendable {
         }
     }
 
+    /// Whether a name in an index can be that of a part's folder: one that cannot lead elsewhere.
+    static func isFolderName(_ name: String) -> Bool {
+        !name.isEmpty && !name.contains("/") && !name.hasPrefix(".") && printable(name) == name
+    }
+
     /// A short name for messages and receipts.
     public var name: String {
         let parts = path.split(separator: "/").map(String.init)
@@ -62,12 +67,13 @@ public struct ModelLayout: Sendable {
         guard PipelineKind.pixels.classNames.contains(pipeline) else {
             let names = PipelineKind.pixels.classNames.joined(separator: " and ")
             throw PipelineError(
-                "\(index.place): the pipeline '\(pipeline)' is not one of a network on pixels: \(names) are")
+                "\(index.place): the pipeline \(quoted(pipeline)) is not one of a network on pixels: \(names) are"
+            )
         }
         let configuration = try NetworkConfiguration(network.configuration())
         if let named = try index.component("unet")?.className, named != configuration.className {
             throw PipelineError(
-                "\(index.place): 'unet' is a '\(named)', and unet/config.json describes a '\(configuration.className)': make them agree"
+                "\(index.place): 'unet' is a \(quoted(named)), and unet/config.json describes a '\(configuration.className)': make them agree"
             )
         }
         return configuration

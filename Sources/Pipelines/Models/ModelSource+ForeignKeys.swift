@@ -7,19 +7,24 @@ extension ModelSource {
     /// What the configurations of the model's parts say that nothing reads, a sentence a part.
     /// - Throws: an error about a configuration that cannot be read.
     public func foreignKeys() throws -> [String] {
-        let described = try ModelComponent.allCases.filter { try file == nil && has($0) }
+        let described = try ModelComponent.allCases.filter { component in
+            guard let folder = describing(component), try has(component) else { return false }
+            // A file needs only some of what a folder of configurations describes.
+            let name = component.isSchedule ? "scheduler_config.json" : "config.json"
+            return file == nil || Files.exists("\(folder.path)/\(name)")
+        }
         return try described.compactMap { component in
             let object = try configuration(of: component)
-            let keys =
-                component.isSchedule
-                ? SchedulerConfiguration.foreignKeys(among: object.keys)
-                : try object.optional("_class_name").flatMap(KnownNetworks.network)?.foreignKeys(in: object)
-                    ?? []
-            guard !keys.isEmpty else { return nil }
-            let names = keys.prefix(20).map(quoted).joined(separator: ", ")
-            let others = keys.count > 20 ? " and \(keys.count - 20) more" : ""
-            return "\(object.place): nothing reads \(names)\(others)"
+            let keys = try foreignKeys(of: component, in: object)
+            return keys.isEmpty ? nil : "\(printable(object.place)): nothing reads \(listed(keys))"
         }
+    }
+
+    private func foreignKeys(of component: ModelComponent, in object: JSONObject) throws -> [String] {
+        guard !component.isSchedule else { return SchedulerConfiguration.foreignKeys(among: object.keys) }
+        // The index names a class that a file of transformers may leave to it.
+        let name = try (try? KnownNetworks.name(in: object)) ?? className(of: component)
+        return name.flatMap(KnownNetworks.network)?.foreignKeys(in: object) ?? []
     }
 }
 

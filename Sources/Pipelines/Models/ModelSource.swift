@@ -61,7 +61,7 @@ public struct ModelSource: Sendable {
         guard let known = PipelineKind(className: pipeline) else {
             let names = PipelineKind.allCases.flatMap(\.classNames).joined(separator: ", ")
             throw PipelineError(
-                "\(index.place): the pipeline '\(pipeline)' is not known here: there are \(names)")
+                "\(index.place): the pipeline \(quoted(pipeline)) is not known here: there are \(names)")
         }
         kind = known
     }
@@ -122,7 +122,7 @@ public struct ModelSource: Sendable {
     }
 
     /// The folder with the configuration of a part, `nil` where the family's own is taken.
-    private func describing(_ component: ModelComponent) -> ModelFolder? {
+    func describing(_ component: ModelComponent) -> ModelFolder? {
         switch place {
         case .folder: ModelFolder("\(path)/\(component.rawValue)")
         case .file(_, let layout): layout.map { ModelFolder("\($0.path)/\(component.rawValue)") }
@@ -225,7 +225,7 @@ extension JSONObject {
         if case .array(let parts) = entry, parts.count == 2, parts.allSatisfy({ $0 == .null }) { return nil }
         guard let pair = [String](json: entry), pair.count == 2 else {
             throw PipelineError(
-                "\(place): '\(name)' must be a list of a library and a class, such as [\"diffusers\", \"UNet2DModel\"]"
+                "\(place): \(quoted(name)) must be a list of a library and a class, such as [\"diffusers\", \"UNet2DModel\"]"
             )
         }
         return (pair[0], pair[1])

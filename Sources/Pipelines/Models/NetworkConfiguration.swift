@@ -1,6 +1,7 @@
 import Checkpoints
 import Layers
 import Networks
+import Storage
 import Tensors
 
 /// The configuration of a network that denoises pictures, of any family.
@@ -65,7 +66,7 @@ public enum NetworkConfiguration: Sendable, Equatable {
         default:
             let names = Self.types.map { $0.className }.joined(separator: ", ")
             throw PipelineError(
-                "\(object.place): the network class '\(name)' is not known here: there are \(names)")
+                "\(object.place): the network class \(quoted(name)) is not known here: there are \(names)")
         }
     }
 

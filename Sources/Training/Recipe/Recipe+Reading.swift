@@ -53,7 +53,7 @@ extension Recipe {
     }
 
     /// A recipe is a page of text; what is larger was given by mistake.
-    private static let largestFile = 1 << 20
+    private static let largestFile = 1 << 16
 
     /// The tree of all defaults, which is also the list of all keys. The keys of `model` depend on its kind.
     private static func defaults(for sources: [RecipeSource]) throws -> Node {
@@ -86,16 +86,45 @@ struct RecipeSource {
         self.name = name
         hasLines = true
         do {
-            let node = try Yams.compose(yaml: yaml) ?? Node([] as [(Node, Node)])
+            let node = try Self.compose(yaml, name) ?? Node([] as [(Node, Node)])
             root = node.isEmptyScalar ? Node([] as [(Node, Node)]) : node
+        } catch let error as RecipeError {
+            throw error
         } catch {
             throw RecipeError(yaml: error, name: name)
         }
     }
 
+    /// The tree of a text.
+    ///
+    /// Aliases are refused before the text is parsed: a line can stand for two of the line before it, and so a few
+    /// lines for more than any machine can hold.
+    private static func compose(_ yaml: String, _ name: String) throws -> Node? {
+        let anchors = names(behind: "&", in: yaml)
+        if let alias = names(behind: "*", in: yaml).intersection(anchors).min() {
+            throw RecipeError(
+                "\(name): the alias *\(alias.prefix(60)) stands for another part of the text: write that part out."
+            )
+        }
+        return try Yams.compose(yaml: yaml)
+    }
+
+    /// The words that begin directly behind a mark, wherever it stands: more than YAML would find, and none less.
+    private static func names(behind mark: Unicode.Scalar, in yaml: String) -> Set<String> {
+        let pieces = yaml.unicodeScalars.split(separator: mark, omittingEmptySubsequences: false)
+        return Set(pieces.dropFirst().map { String($0.prefix(while: isWord)) }.filter { !$0.isEmpty })
+    }
+
+    /// Whether a character can stand in the name of an anchor.
+    private static func isWord(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isASCII
+            && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
+                || "_-".unicodeScalars.contains(scalar))
+    }
+
     /// `section.key=value`, as `--set` takes it.
     init(change: String) throws {
-        name = "--set \(change)"
+        name = "--set \(quoted(change))"
         hasLines = false
         guard let equals = change.firstIndex(of: "="), equals != change.startIndex else {
             throw RecipeError("\(name) is not understood: write --set section.key=value.")
@@ -103,7 +132,9 @@ struct RecipeSource {
         let value: Node
         do {
             value =
-                try Yams.compose(yaml: String(change[change.index(after: equals)...])) ?? Node("", Tag(.null))
+                try Self.compose(String(change[change.index(after: equals)...]), name) ?? Node("", Tag(.null))
+        } catch let error as RecipeError {
+            throw error
         } catch {
             throw RecipeError(
                 "\(name): the value is not valid YAML; put text with special characters in quotes.")
@@ -149,13 +180,14 @@ struct RecipeSource {
         var seen: Set<String> = []
         for (key, value) in pairs {
             let name = key.scalar?.string ?? key.shown
+            let shown = prefix + plain(name)
             guard let fallback = known.first(where: { $0.key.scalar?.string == name })?.value else {
                 throw RecipeError(
-                    "\(place(of: key)): there is no key \(prefix)\(name)\(advice(for: name, prefix, known))")
+                    "\(place(of: key)): there is no key \(shown)\(advice(for: name, prefix, known))")
             }
             guard seen.insert(name).inserted else {
                 throw RecipeError(
-                    "\(place(of: key)): the key \(prefix)\(name) stands twice; delete one of the two.")
+                    "\(place(of: key)): the key \(shown) stands twice; delete one of the two.")
             }
             try check(value, against: fallback, path: prefix + name)
         }
@@ -170,6 +202,13 @@ struct RecipeSource {
     private func mistyped(_ node: Node, _ path: String, _ wanted: String) -> RecipeError {
         RecipeError("\(place(of: node)): \(path) is \(node.shown); write \(wanted).")
     }
+}
+
+/// A key as keys are written in messages: a word plainly, anything else in quotes.
+private func plain(_ key: String) -> String {
+    key.utf8.count <= 60
+        && key.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-.".contains($0)) }
+        ? key : quoted(key)
 }
 
 /// The type of a single value, told by its default.
@@ -289,13 +328,13 @@ extension RecipeError {
         case YamlError.duplicatedKeysInMapping(let keys, let context):
             let mark = context.mark
             self.init(
-                "\(name):\(mark.line):\(mark.column): the key \(keys.first ?? "") stands twice; delete one of the two."
+                "\(name):\(mark.line):\(mark.column): the key \(plain(keys.first ?? "")) stands twice; delete one of the two."
             )
         case YamlError.reader(let problem, let offset, _, _):
             let place = offset.map { "\(name), character \($0 + 1)" } ?? name
             self.init("\(place): this is not valid YAML: \(problem); delete what is not text.")
         default:
-            self.init("\(name): this is not valid YAML (\(error)).")
+            self.init("\(name): this is not valid YAML (\(quoted("\(error)"))).")
         }
     }
 }

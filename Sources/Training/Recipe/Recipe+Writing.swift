@@ -1,3 +1,4 @@
+import Storage
 import Yams
 
 extension Recipe {
@@ -52,11 +53,12 @@ extension Recipe {
         let there = try TreeEncoder.tree(of: other).leaves()
         let old = Dictionary(there, uniquingKeysWith: { first, _ in first })
         let known = Set(here.map(\.path))
-        let changed = here.filter { old[$0.path] != $0.text }.map {
-            Difference(path: $0.path, there: old[$0.path] ?? "absent", here: $0.text)
+        // Values are compared whole, and shown cut.
+        let changed = here.filter { old[$0.path] != $0.value }.map {
+            Difference(path: $0.path, there: old[$0.path]?.shown ?? "absent", here: $0.value.shown)
         }
         let gone = there.filter { !known.contains($0.path) }.map {
-            Difference(path: $0.path, there: $0.text, here: "absent")
+            Difference(path: $0.path, there: $0.value.shown, here: "absent")
         }
         return changed + gone
     }
@@ -89,19 +91,18 @@ extension Node {
         switch self {
         case .scalar(let scalar) where scalar.string.isEmpty: "empty"
         case .scalar(let scalar):
-            scalar.string.unicodeScalars.count > 60
-                ? "\"\(scalar.string.prefix(60))…\""
-                : tag == Tag(.str) ? "\"\(scalar.string)\"" : scalar.string
+            // What is no text has been read as a number, a truth or nothing, and is short.
+            tag == Tag(.str) || scalar.string.utf8.count > 60 ? quoted(scalar.string) : scalar.string
         case .sequence(let items):
-            items.count > 16 ? "a list of \(items.count)" : "[\(items.map(\.shown).joined(separator: ", "))]"
+            "[\(listed(items) { $0.sequence.map { "a list of \($0.count)" } ?? $0.shown })]"
         case .mapping: "a section"
         case .alias: "an alias"
         }
     }
 
     /// Every value that is not a section, with its path.
-    func leaves(under path: String = "") -> [(path: String, text: String)] {
-        guard let mapping else { return [(path, shown)] }
+    fileprivate func leaves(under path: String = "") -> [(path: String, value: Node)] {
+        guard let mapping else { return [(path, self)] }
         return mapping.flatMap { key, value in
             let name = key.scalar?.string ?? ""
             return value.leaves(under: path.isEmpty ? name : "\(path).\(name)")

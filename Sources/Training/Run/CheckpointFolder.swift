@@ -213,16 +213,17 @@ public struct CheckpointFolder: Sendable {
                 found = try CheckpointManifest.File(entry.name, at: file, synchronizing: false)
             } catch {
                 throw RunError(
-                    "The checkpoint \(folder) is damaged: \(entry.name) cannot be read: \(error.reason).")
+                    "The checkpoint \(folder) is damaged: \(printable(entry.name)) cannot be read: \(error.reason)."
+                )
             }
             guard found.bytes == entry.bytes else {
                 throw RunError(
-                    "The checkpoint \(folder) is damaged: \(entry.name) has \(found.bytes) bytes, not \(entry.bytes)."
+                    "The checkpoint \(folder) is damaged: \(printable(entry.name)) has \(found.bytes) bytes, not \(entry.bytes)."
                 )
             }
             guard found.sha256 == entry.sha256 else {
                 throw RunError(
-                    "The checkpoint \(folder) is damaged: the sha256 of \(entry.name) is not the one it was saved with."
+                    "The checkpoint \(folder) is damaged: the sha256 of \(printable(entry.name)) is not the one it was saved with."
                 )
             }
         }

@@ -104,7 +104,7 @@ private struct Holder: CustomStringConvertible {
     }
 
     var text: String { "\(process)\n\(host)\n\(since)\n" }
-    var description: String { "process \(process) on \(host) (since \(since))" }
+    var description: String { "process \(process) on \(printable(host)) (since \(printable(since)))" }
 
     /// False only where it can be known that the process is gone.
     var mayBeAlive: Bool {

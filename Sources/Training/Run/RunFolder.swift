@@ -56,7 +56,7 @@ public struct RunFolder: Sendable {
             guard isOurs, try Files.names(in: inner).isEmpty else {
                 throw RunError(
                     """
-                    The folder \(path) is not empty and holds no run (there is \(name), but no recipe.yaml): \
+                    The folder \(path) is not empty and holds no run (there is \(quoted(name)), but no recipe.yaml): \
                     give another --out.
                     """)
             }
