@@ -131,20 +131,19 @@ extension ModelLayout {
     /// - Throws: `PipelineError` where it cannot be read.
     public func weightsDigest() throws -> String { try network.weightsDigest() }
 
-    /// Writes a folder aside and puts it in place of what has its name.
+    /// Writes a folder aside and puts it in place of what has its name, which is whole at any time.
     package static func replacing(_ path: String, write: (_ aside: String) throws -> Void) throws {
-        let manager = FileManager.default
+        let path = String(path.reversed().drop { $0 == "/" }.reversed())
         let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        guard manager.isFolder(parent) else {
+        guard FileManager.default.isFolder(parent) else {
             throw PipelineError("\(path): there is no folder \(parent): make it first")
         }
-        let aside = "\(path).tmp-\(UUID().uuidString)"
+        let aside = "\(path).tmp-\(Files.uniqueName())"
         do {
             try write(aside)
-            if manager.fileExists(atPath: path) { try manager.removeItem(atPath: path) }
-            try manager.moveItem(atPath: aside, toPath: path)
+            try Files.replace(folder: path, with: aside)
         } catch {
-            try? manager.removeItem(atPath: aside)
+            try? Files.remove(aside)
             throw error
         }
     }
