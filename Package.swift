@@ -116,7 +116,9 @@ let package = Package(
         // The program as a person meets it: arguments, exit codes, messages, files.
         .testTarget(
             name: "CommandTests",
-            dependencies: ["langevin", "TestSupport", "Layers", "Checkpoints", "Networks", "Pictures"],
+            dependencies: [
+                "langevin", "TestSupport", "Storage", "Layers", "Checkpoints", "Networks", "Pictures",
+            ],
             swiftSettings: settings),
     ],
     cxxLanguageStandard: .cxx20

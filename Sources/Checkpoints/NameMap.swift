@@ -93,6 +93,9 @@ public struct RenamedSource: TensorSource {
     /// The native names, in the order of the original source.
     public var names: [String] { originals.names }
 
+    /// Those of the original source.
+    public var files: [String] { source.files }
+
     /// A tensor's shape, nil when there is none of that native name.
     public func shape(of name: String) -> Shape? { originals[name].flatMap { source.shape(of: $0) } }
 

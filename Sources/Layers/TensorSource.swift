@@ -5,6 +5,8 @@ import Tensors
 public protocol TensorSource: Sendable {
     /// Every name on offer.
     var names: [String] { get }
+    /// The files that the tensors are read from; none where they are in memory.
+    var files: [String] { get }
     /// The shape of a tensor, `nil` where the name is not on offer.
     func shape(of name: String) -> Shape?
     /// The element type of a tensor, `nil` where the name is not on offer or the type cannot be held.
@@ -26,6 +28,8 @@ public struct TensorDictionary: TensorSource {
 
     /// Every name, in order.
     public var names: [String] { tensors.keys.sorted() }
+    /// None.
+    public var files: [String] { [] }
     /// The shape of a tensor.
     public func shape(of name: String) -> Shape? { tensors[name]?.shape }
     /// The element type of a tensor.

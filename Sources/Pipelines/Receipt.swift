@@ -1,5 +1,5 @@
 import Diffusion
-import Foundation
+import Layers
 import Tensors
 
 /// Everything that a picture was made with, written into it.
@@ -11,19 +11,30 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var program = "langevin \(Receipt.version)"
     /// The model's name.
     public var model: String
-    /// The sha256 of the network's weights; of all shards in turn where there are several.
+    /// The sha256 of the file that the denoising network is in; of the digests of all its shards where there are
+    /// several, each on a line of its own.
     public var modelHash: String
+    /// Every file of weights that was loaded, those of the refiner after the model's own.
+    public var weights: [ModelRecord.File]
+    /// One sha256 for the configurations and tokenizers that describe the model; absent where the program's own do.
+    public var configurationHash: String?
+    /// The folder of configurations that was given for a file.
+    public var config: String?
     /// The seed of this picture, or of the first one of a sheet.
     public var seed: UInt64
     /// The number of pictures.
     public var count: Int
     /// The solver.
     public var solver: String
-    /// The number of solver steps.
+    /// The number of steps that was asked of the solver; a start in the middle or an early end takes fewer.
     public var steps: Int
+    /// The class of the process, as diffusers calls it.
+    public var scheduler: String
+    /// What the network's answer was taken for.
+    public var prediction: String
     /// How times were chosen.
     public var grid: String
-    /// DDIM's η.
+    /// The solver's η; 0 where it has none.
     public var eta: Double
     /// Classifier-free guidance.
     public var guidance: Double
@@ -37,10 +48,22 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var dtype: String
     /// Where the network ran.
     public var device: String
+    /// Threads of one operation, on which the last bits depend.
+    public var threads: Int
+    /// The most pictures at once, where that was asked for; the last bits depend on it.
+    public var batchSize: Int?
+    /// Unit noise that was given.
+    public var initial: InputFile?
+    /// What the pictures began from.
+    public var image: InputFile?
+    /// Which part of it was made anew.
+    public var mask: InputFile?
     /// What the pictures were to show.
     public var prompt: String?
-    /// What they were not to show.
+    /// What they were not to show, where guidance led away from it.
     public var negativePrompt: String?
+    /// Whether `(word:1.2)` in prompts was a weight.
+    public var promptWeights: Bool?
     /// How far guidance was brought back to the spread of the conditional branch.
     public var guidanceRescale: Double?
     /// Layers of CLIP that were left out.
@@ -50,56 +73,88 @@ public struct Receipt: Codable, Sendable, Equatable {
     /// The share of the steps that were taken from a reference on.
     public var strength: Double?
 
+    /// The share of the process at which the pictures began.
+    public var denoisingStart: Double?
+    /// The share of the process at which the model stopped.
+    public var denoisingEnd: Double?
+    /// The model that went on from there.
+    public var refiner: Refiner?
+    /// The size that SDXL was told the picture had, where it was not the picture's own.
+    public var originalSize: GenerationRequest.Size?
+    /// The size that SDXL was told is wanted, where it was not the picture's own.
+    public var targetSize: GenerationRequest.Size?
+    /// Where SDXL was told that the picture was cut out, where that was not its corner.
+    public var crop: Crop?
+    /// What SDXL's refiner was told of the picture's beauty.
+    public var aestheticScore: Double?
+    /// How the matrices of text encoders were kept, where that changes pictures.
+    public var textEncoderMatrices: MatrixFormat?
+    /// How those of the denoising network were kept, where that changes pictures.
+    public var networkMatrices: MatrixFormat?
+    /// How many heads of attention were computed at once, where not all were; the last bits depend on it.
+    public var attentionSlicing: String?
+    /// The element type of the autoencoder's arithmetic, where it ran.
+    public var vaeDtype: String?
+    /// Whether large pictures passed through the autoencoder piece by piece.
+    public var vaeTiling: Bool?
+
+    /// The second model of a hand-over.
+    public struct Refiner: Codable, Sendable, Equatable {
+        /// Its name.
+        public var model: String
+        /// The sha256 of its denoising network, as that of the first model.
+        public var modelHash: String
+        /// One sha256 for its configurations and tokenizers.
+        public var configurationHash: String?
+        /// Its solver.
+        public var solver: String
+        /// How its times were chosen.
+        public var grid: String
+        /// Its solver's η.
+        public var eta: Double
+        /// Its guidance.
+        public var guidance: Double
+        /// The share of the process at which it began.
+        public var start: Double?
+
+        enum CodingKeys: String, CodingKey {
+            case model, solver, grid, eta, guidance, start
+            case modelHash = "model_hash"
+            case configurationHash = "configuration_hash"
+        }
+    }
+
+    /// A place in a picture, in pixels.
+    public struct Crop: Codable, Sendable, Equatable {
+        /// From the left.
+        public var left: Int
+        /// From the top.
+        public var top: Int
+    }
+
     enum CodingKeys: String, CodingKey {
-        case program, model, seed, count, solver, steps, grid, eta, guidance, classes, width, height, dtype,
-            device, prompt, strength
+        case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta,
+            guidance,
+            classes, width, height, dtype, device, threads, initial, image, mask, prompt, strength, refiner,
+            crop
         case modelHash = "model_hash"
+        case configurationHash = "configuration_hash"
+        case batchSize = "batch_size"
         case negativePrompt = "negative_prompt"
+        case promptWeights = "prompt_weights"
         case guidanceRescale = "guidance_rescale"
         case clipSkip = "clip_skip"
         case deepFeatureInterval = "deep_feature_interval"
-    }
-
-    /// The receipt of a plan for the model of a folder.
-    /// - Throws: `FileError` where the weights cannot be read again.
-    public init(_ plan: SamplingPlan, layout: ModelLayout) throws {
-        self.init(
-            plan.request, plan.sampler, plan.scheduler, plan.solver, plan.model.elementType,
-            plan.model.device)
-        (model, modelHash) = (layout.name, try layout.weightsDigest())
-        (guidance, classes) = (plan.guidance, plan.labels)
-        (width, height) = (plan.shape[2], plan.shape[1])
-    }
-
-    /// The receipt of a plan for a model that diffuses latents.
-    /// - Throws: `FileError` where the weights cannot be read again.
-    public init(_ plan: GenerationPlan) throws {
-        let (source, request) = (plan.model.source, plan.request)
-        self.init(
-            request.sampling, plan.sampler, plan.scheduler, plan.solver, plan.model.elementType,
-            plan.model.device)
-        (model, modelHash) = (source.name, try source.weightsDigest())
-        (guidance, classes) = (plan.guidance, plan.labels)
-        (width, height) = (plan.size.width, plan.size.height)
-        (prompt, negativePrompt) = (request.prompt, request.negativePrompt)
-        guidanceRescale = request.guidanceRescale == 0 ? nil : request.guidanceRescale
-        clipSkip = request.clipSkip == 0 ? nil : request.clipSkip
-        strength = plan.strength
-    }
-
-    /// What plans of all kinds have in common; the rest is set by the caller.
-    private init(
-        _ request: SamplingRequest, _ sampler: Sampler, _ scheduler: SchedulerConfiguration,
-        _ solver: SolverName?, _ elementType: ElementType, _ device: Device
-    ) {
-        (model, modelHash, guidance, width, height) = ("", "", 1, 0, 0)
-        (seed, count) = (request.seed, request.count)
-        self.solver = (solver ?? scheduler.solverName)?.rawValue ?? scheduler.kind.rawValue
-        steps = sampler.grid.steps.count
-        grid = (request.grid ?? scheduler.gridName).rawValue
-        eta = request.eta ?? 0
-        deepFeatureInterval = request.deepFeatureInterval == 1 ? nil : request.deepFeatureInterval
-        (dtype, self.device) = (elementType.name, device.description)
+        case denoisingStart = "denoising_start"
+        case denoisingEnd = "denoising_end"
+        case originalSize = "original_size"
+        case targetSize = "target_size"
+        case aestheticScore = "aesthetic_score"
+        case textEncoderMatrices = "text_encoder_matrices"
+        case networkMatrices = "network_matrices"
+        case attentionSlicing = "attention_slicing"
+        case vaeDtype = "vae_dtype"
+        case vaeTiling = "vae_tiling"
     }
 
     /// The receipt of one picture of several.
@@ -109,40 +164,5 @@ public struct Receipt: Codable, Sendable, Equatable {
         receipt.count = 1
         receipt.classes = classes.map { [$0[index]] }
         return receipt
-    }
-
-    /// The form that AUTOMATIC1111 made common: the text chunk `parameters`.
-    public var parameters: String {
-        let classes = classes.map { Set($0).count == 1 ? "class \($0[0])" : "classes" }
-        let negative = negativePrompt.map { "\nNegative prompt: \($0)" } ?? ""
-        let prompt = (prompt ?? classes ?? "") + negative
-        let more = [
-            strength.map { "Denoising strength: \($0)" }, clipSkip.map { "Clip skip: \($0 + 1)" },
-            guidanceRescale.map { "CFG Rescale: \($0)" },
-        ].compactMap(\.self)
-        let facts =
-            [
-                "Steps: \(steps)", "Sampler: \(Self.samplers[solver] ?? solver)", "Schedule type: \(grid)",
-                "CFG scale: \(guidance)",
-                "Seed: \(seed)", "Size: \(width)x\(height)", "Model hash: \(modelHash.prefix(10))",
-                "Model: \(model)", "Eta: \(eta)",
-            ] + more + ["Version: \(program)"]
-        return "\(prompt)\n\(facts.joined(separator: ", "))"
-    }
-
-    /// What AUTOMATIC1111 calls solvers.
-    private static let samplers = [
-        "ddpm": "DDPM", "ddim": "DDIM", "plms": "PLMS", "euler": "Euler", "euler-a": "Euler a",
-        "heun": "Heun", "dpm2": "DPM2", "dpm2-a": "DPM2 a", "lms": "LMS", "dpmpp-2m": "DPM++ 2M",
-        "dpmpp-2s-a": "DPM++ 2S a", "dpmpp-sde": "DPM++ SDE", "dpmpp-2m-sde": "DPM++ 2M SDE",
-        "dpmpp-3m-sde": "DPM++ 3M SDE", "dpm-fast": "DPM fast", "dpm-adaptive": "DPM adaptive",
-        "unipc": "UniPC", "deis": "DEIS", "lcm": "LCM",
-    ]
-
-    /// The receipt as JSON: the text chunk `langevin`.
-    public func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 }

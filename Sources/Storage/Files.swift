@@ -202,6 +202,11 @@ package enum Files {
         return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
     }
 
+    /// The last part of a path.
+    package static func name(of path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
+    }
+
     /// A name that no other process and no earlier call has used.
     package static func uniqueName() -> String {
         var generator = SystemRandomNumberGenerator()

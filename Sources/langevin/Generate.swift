@@ -90,9 +90,11 @@ struct Generate: ParsableCommand {
         for keys in try source.foreignKeys() { say("note: \(keys)") }
         for caveat in source.file?.family.caveats ?? [] where config == nil { say("note: \(caveat)") }
         let request = try request()
+        try checkUnused(source)
         let opened = try open(source, on: device)
         guard let refiner = reference.refiner else {
             let plan = try GenerationPlan(opened, request)
+            try checkUnused(plan, readsScore: plan.readsAestheticScore)
             return try GenerationRun(plan, output, since: start, preview: preview(of: plan)).run(
                 printing: json)
         }
@@ -101,10 +103,12 @@ struct Generate: ParsableCommand {
         var first = request
         first.denoisingEnd = share
         let plan = try GenerationPlan(opened, first)
+        try checkUnused(plan, readsScore: second.source.isRefiner)
         try GenerationRun(plan, output, since: start, preview: preview(of: plan)) { latents in
             var rest = request
             (rest.denoisingStart, rest.denoisingEnd, rest.strength) = (share, nil, nil)
             (rest.reference, rest.mask, rest.sampling.initial) = (.latents(latents), nil, nil)
+            rest.sampling.files = [:]
             (rest.sampling.width, rest.sampling.height) = (nil, nil)
             return try GenerationPlan(second, rest)
         }.run(printing: json)
@@ -166,6 +170,8 @@ struct ReferenceOptions: ParsableArguments {
                 : .picture(try picture(image))
         }
         request.mask = try mask.map(picture)
+        request.sampling.files["image"] = try image.map(InputFile.init)
+        request.sampling.files["mask"] = try mask.map(InputFile.init)
         (request.strength, request.denoisingStart, request.denoisingEnd) = (
             strength, denoisingStart, denoisingEnd
         )
@@ -191,14 +197,14 @@ struct SizeOptions: ParsableArguments {
     @Option(help: "SDXL: where the picture is said to be cut out, X,Y from the left and the top.")
     var crop: PixelOffset?
 
-    @Option(help: "SDXL's refiner: how beautiful the picture is said to be.")
-    var aestheticScore = 6.0
+    @Option(help: "SDXL's refiner: how beautiful the picture is said to be; 6.")
+    var aestheticScore: Double?
 
     func set(_ request: inout GenerationRequest) {
         request.originalSize = originalSize?.size
         request.targetSize = targetSize?.size
         if let crop { request.crop = (crop.y, crop.x) }
-        request.aestheticScores.wanted = aestheticScore
+        if let aestheticScore { request.aestheticScores.wanted = aestheticScore }
     }
 }
 

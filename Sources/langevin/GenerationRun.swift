@@ -25,6 +25,8 @@ struct GenerationRun {
 
     func run(printing json: Bool) throws {
         let clock = ContinuousClock()
+        let decodes = !output.isTensor
+        let digests = try ModelDigests(plan, decodes: decodes && refining == nil)
         var firstStep: ContinuousClock.Instant?
         var previewFailure: (any Error)?
         func latents(_ plan: GenerationPlan) throws -> Tensor {
@@ -50,15 +52,19 @@ struct GenerationRun {
                     }
                 })
         }
-        var (last, samples) = (plan, try latents(plan))
+        var samples = try latents(plan)
+        var second: (plan: GenerationPlan, digests: ModelDigests)?
         if let refining {
-            last = try refining(samples)
-            samples = try latents(last)
+            let rest = try refining(samples)
+            second = (rest, try ModelDigests(rest, decodes: decodes))
+            samples = try latents(rest)
         }
         let sampled = clock.now
-        if !output.isTensor { samples = try last.pictures(of: samples, say: say) }
+        if decodes { samples = try (second?.plan ?? plan).pictures(of: samples, say: say) }
         let decoded = clock.now
-        let receipt = try Receipt(last)
+        let receipt = try Receipt(
+            plan, of: digests.record(), refining: second.map { ($0.plan, try $0.digests.record()) },
+            decodes: decodes)
         let files = try output.write(samples, receipt: receipt)
         if json {
             try printSummary(receipt, files, [start, firstStep ?? start, sampled, decoded, clock.now])

@@ -68,10 +68,13 @@ struct SamplingOptions: ParsableArguments {
     @Option(help: "The solver; the model's own where none is given.")
     var solver: SolverName?
 
-    @Option(help: "DDIM's η, 0 (deterministic) to 1 (ancestral), and that of other methods that have one.")
+    @Option(
+        help:
+            "DDIM's η, 0 (deterministic) to 1 (ancestral), and that of other methods that have one; the others refuse it."
+    )
     var eta: Double?
 
-    @Option(help: "Classifier-free guidance; 1 is the conditional branch alone.")
+    @Option(help: "Classifier-free guidance; 1 and below is the conditional branch alone.")
     var guidance: Double?
 
     /// A request for `count` pictures that says what the options say and leaves the rest to the model.
@@ -129,7 +132,10 @@ struct PictureOptions: ParsableArguments {
         (request.width, request.height) = (width, height)
         request.batchSize = batchSize
         request.deepFeatureInterval = reuseDeep
-        if let initial { request.initial = try SafetensorsFile(path: initial).tensor(named: "latents") }
+        if let initial {
+            request.initial = try SafetensorsFile(path: initial).tensor(named: "latents")
+            request.files["initial"] = try InputFile(initial)
+        }
         return request
     }
 }

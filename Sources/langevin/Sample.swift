@@ -53,6 +53,7 @@ struct Sample: ParsableCommand {
         let layout = ModelLayout(source.path)
         let opened = try PictureModel(folder: layout, elementType: compute.dtype, on: device)
         let plan = try SamplingPlan(opened, request())
+        let digests = try ModelDigests(layout)
         let loaded = clock.now
         let steps = plan.sampler.grid.steps.count
         var bar = ProgressBar(total: steps * pictures.count)
@@ -64,7 +65,7 @@ struct Sample: ParsableCommand {
         }
         bar.finish()
         let sampled = clock.now
-        let receipt = try Receipt(plan, layout: layout)
+        let receipt = Receipt(plan, of: try digests.record())
         let files = try output.write(samples, receipt: receipt)
         try writeTrajectory { try frames.picture() }
         try report(files + (trajectory.map { [$0] } ?? []), receipt, [start, loaded, sampled, clock.now])

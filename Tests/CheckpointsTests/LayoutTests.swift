@@ -76,6 +76,7 @@ struct PublishedFile: Sendable {
 /// Names and shapes without values.
 struct ShapeSource: TensorSource {
     let names: [String]
+    let files: [String] = []
     private let shapes: [String: Shape]
 
     init(_ tensors: [(String, Shape)]) {

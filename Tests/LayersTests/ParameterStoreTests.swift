@@ -178,6 +178,7 @@ import Testing
     @Test func `a tensor that cannot be read is named with the reason`() throws {
         struct Broken: TensorSource {
             let names = ["weight"]
+            let files: [String] = []
             func shape(of name: String) -> Shape? { name == "weight" ? [1] : nil }
             func elementType(of name: String) -> ElementType? { .float32 }
             func tensor(named name: String) throws -> Tensor { throw TensorReadError() }

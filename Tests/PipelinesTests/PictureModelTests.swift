@@ -45,7 +45,7 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
         #expect(model.configuration == .unet2D(configuration(classes: 11)))
         #expect(model.scheduler == SchedulerConfiguration(kind))
         #expect(model.card.nullClass == 10)
-        #expect(try layout.weightsDigest().count == 64)
+        #expect(try ModelDigests(layout).record().hash.count == 64)
     }
 
     /// Guidance in one batch of both branches equals the formula over two runs of the network.

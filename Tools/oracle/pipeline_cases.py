@@ -124,14 +124,20 @@ def text_job(place, kind, made, asked, pipeline_class, options=()):
     return Job(kind, made.path, asked, opened, options, made.components)
 
 
+def rescaling(draw, asked):
+    """How far guidance is brought back, now and then; without guidance the program refuses it."""
+    found = draw.real(0.1, 1) if draw.chance(0.3) else None
+    return found if asked.guidance is None or asked.guidance > 1 else None
+
+
 def from_text(place, kind, made, asked, pipeline_class, rescale=True):
     """Text to image; half of the requests leave the size to the model where it is the model's."""
     draw = place.draw
     own = made.sample == [made.height // made.factor, made.width // made.factor]
     if not (own and draw.chance(0.5)):
         asked = asked.changed(width=made.width, height=made.height)
-    if rescale and draw.chance(0.3):
-        asked = asked.changed(rescale=draw.real(0.1, 1))
+    if rescale:
+        asked = asked.changed(rescale=rescaling(draw, asked))
     channels = made.components.get("unet", made.components.get("transformer")).config.in_channels
     asked = initial(place, asked.changed(clip_skip=made.skip), channels, made.width, made.height, made.factor)
     return text_job(place, kind, made, asked, pipeline_class)

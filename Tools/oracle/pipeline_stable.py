@@ -5,7 +5,7 @@ import diffusers
 from safetensors.torch import save_file
 
 import pipeline_models as models
-from pipeline_cases import Folder, Job, from_text, request, size, strength, text_job, with_picture
+from pipeline_cases import Folder, Job, from_text, request, rescaling, size, strength, text_job, with_picture
 from pipeline_references import TextPipeline
 
 
@@ -60,7 +60,7 @@ def lcm(place):
              "clip_sample": False, "timestep_scaling": place.draw.one(10.0, 4.0)}
     made = stable(place, scheduling=("LCMScheduler", flags), time_cond_proj_dim=place.draw.one(6, 8, 9))
     asked = request(place.draw, made.scheduling, guidance=(1.5, 4.0, 8.5, None)).changed(solver=None)
-    return from_text(place, "lcm", made, asked, diffusers.StableDiffusionPipeline)
+    return from_text(place, "lcm", made, asked, diffusers.StableDiffusionPipeline, rescale=False)
 
 
 def sd_img2img(place):
@@ -144,7 +144,7 @@ def xl_img2img(place, refiner=False):
     made = extra_large(place, "StableDiffusionXLImg2ImgPipeline" if refiner else "StableDiffusionXLPipeline", refiner=refiner)
     asked = large_request(place, made)
     asked = asked.changed(strength=strength(place.draw, asked.steps, None),
-                          rescale=place.draw.real(0.1, 1) if place.draw.chance(0.3) else None)
+                          rescale=rescaling(place.draw, asked))
     asked = with_picture(place, asked, made.width, made.height)
     kind = "xl-refiner" if refiner else "xl-img2img"
     return text_job(place, kind, made, asked, diffusers.StableDiffusionXLImg2ImgPipeline)

@@ -131,6 +131,7 @@ private struct AverageSource: TensorSource {
         return "model_ema." + name.dropFirst("model.".count).filter { $0 != "." }
     }
 
+    var files: [String] { source.files }
     private func original(_ name: String) -> String { Self.average(of: name) ?? name }
     func shape(of name: String) -> Shape? { source.shape(of: original(name)) }
     func elementType(of name: String) -> ElementType? { source.elementType(of: original(name)) }

@@ -85,6 +85,9 @@ public struct ShardedCheckpoint: TensorSource {
     /// Every tensor's name, in the order of the index.
     public var names: [String] { fileOfTensor.names }
 
+    /// The paths of the shards, in the order in which the index first mentions them.
+    public var files: [String] { shards.values.map(\.path) }
+
     /// A tensor's shape, nil when there is none of that name.
     public func shape(of name: String) -> Shape? { fileOfTensor[name]?.shape(of: name) }
 

@@ -90,6 +90,9 @@ public struct LayoutSource: TensorSource {
     /// The native names, in the order of the original source.
     public var names: [String] { places.names }
 
+    /// Those of the original source.
+    public var files: [String] { source.files }
+
     /// A tensor's shape, nil when there is none of that native name, and its foreign shape where it cannot be
     /// seen as the layout says.
     public func shape(of name: String) -> Shape? {

@@ -80,6 +80,9 @@ public struct PickledCheckpoint: TensorSource {
     /// Every tensor's name, in the order of the file.
     public var names: [String] { tensors.names }
 
+    /// The file's path.
+    public var files: [String] { [path] }
+
     /// A tensor's shape, nil when there is none of that name.
     public func shape(of name: String) -> Shape? { tensors[name].map { Shape(graph.tensors[$0].shape) } }
 

@@ -47,6 +47,9 @@ public struct SafetensorsFile: TensorSource {
     /// Every tensor's name, in the order of the header.
     public var names: [String] { header.entries.names }
 
+    /// The file's path.
+    public var files: [String] { [path] }
+
     /// A tensor's shape, nil when there is none of that name.
     public func shape(of name: String) -> Shape? { header.entries[name].map { Shape($0.dimensions) } }
 

@@ -46,6 +46,15 @@ public struct Sampler: Sendable {
         return self
     }
 
+    /// Checks that the method has the η that is asked for.
+    /// - Throws: `DiffusionError` where it has none, or one that cannot be set.
+    public func check(eta: Double?) throws {
+        guard let eta, solver.noiseShare != eta else { return }
+        throw DiffusionError(
+            "--eta is \(eta), and this method does not read it: leave it out, or use a --solver that does, such as ddim"
+        )
+    }
+
     /// A denoiser with the data kept in range as this sampler wants them.
     public func ranged(_ denoiser: Denoiser) -> Denoiser {
         guard let thresholding else { return denoiser }

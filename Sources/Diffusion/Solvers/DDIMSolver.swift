@@ -7,6 +7,8 @@ import Tensors
 public struct DDIMSolver: Solver {
     /// η
     public var eta: Double
+    /// η
+    public var noiseShare: Double? { eta }
 
     /// The member of the family with a given η.
     public init(eta: Double = 0) {

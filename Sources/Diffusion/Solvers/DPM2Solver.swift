@@ -9,6 +9,8 @@ import Tensors
 public struct DPM2Solver: Solver {
     /// η of the fresh noise; 0 is deterministic.
     public var eta: Double
+    /// η
+    public var noiseShare: Double? { eta }
     /// The noise put back before a step.
     public var churn: Churn
 

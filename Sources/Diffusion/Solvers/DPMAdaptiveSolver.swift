@@ -19,6 +19,8 @@ public struct DPMAdaptiveSolver: Solver {
     public var control: StepControl
     /// η of the fresh noise; 0 is deterministic.
     public var eta: Double
+    /// η
+    public var noiseShare: Double? { eta }
 
     /// The method; the defaults are k-diffusion's.
     public init(

@@ -10,6 +10,8 @@ public struct DPMFastSolver: Solver {
 
     /// η of the fresh noise; 0 is deterministic.
     public var eta: Double
+    /// η
+    public var noiseShare: Double? { eta }
     /// The least σ (for data of α = 1) that an ancestral step goes down to: the end of the run.
     public var least: Double
 

@@ -7,6 +7,8 @@ import Tensors
 public struct DPMPlusPlus2SAncestralSolver: Solver {
     /// η of the fresh noise; 0 is deterministic.
     public var eta: Double
+    /// η
+    public var noiseShare: Double? { eta }
 
     /// The method with an η.
     public init(eta: Double = 1) {

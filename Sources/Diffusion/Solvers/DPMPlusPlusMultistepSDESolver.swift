@@ -24,6 +24,8 @@ public struct DPMPlusPlusMultistepSDESolver: Solver {
     public var variant: Variant
     /// η of the fresh noise; 0 is deterministic.
     public var eta: Double
+    /// η
+    public var noiseShare: Double? { eta }
 
     /// The method.
     public init(_ variant: Variant = .midpoint, eta: Double = 1) {

@@ -7,6 +7,8 @@ import Tensors
 public struct DPMPlusPlusSDESolver: Solver {
     /// η of the fresh noise.
     public var eta: Double
+    /// η
+    public var noiseShare: Double? { eta }
 
     /// The method with an η.
     public init(eta: Double = 1) {

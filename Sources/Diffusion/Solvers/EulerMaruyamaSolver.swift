@@ -12,6 +12,8 @@ import Tensors
 public struct EulerMaruyamaSolver: Solver {
     /// λ
     public var noiseLevel: Double
+    /// The same.
+    public var noiseShare: Double? { noiseLevel }
     /// What gives the rates of α and σ at the beginning of a step; without it they are the step's differences,
     /// and g²·dt is what the forward process adds over the step, which is finite at both ends.
     public var schedule: (any ContinuousSchedule)?

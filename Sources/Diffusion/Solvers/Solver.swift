@@ -10,6 +10,9 @@ public protocol Solver<Memory>: Sendable {
     /// steps. A picture would then depend on its companions, so pipelines take them one by one.
     var couplesExamples: Bool { get }
 
+    /// η as the method has it, its share of fresh noise; `nil` for a method without one.
+    var noiseShare: Double? { get }
+
     /// What it remembers before the first step.
     func start() -> Memory
 
@@ -25,6 +28,9 @@ public protocol Solver<Memory>: Sendable {
 extension Solver {
     /// Most methods treat each example by itself.
     public var couplesExamples: Bool { false }
+
+    /// Most methods have none.
+    public var noiseShare: Double? { nil }
 }
 
 extension Solver where Memory == Void {

@@ -14,6 +14,8 @@ public struct StochasticAdamsSolver: Solver {
     public var lowersOrderAtEnd: Bool
     /// τ in a step that begins at a level.
     public var tau: @Sendable (NoiseLevel) -> Double
+    /// τ where it is one number along the way, or 0.
+    public private(set) var noiseShare: Double?
 
     /// A method.
     public init(
@@ -32,6 +34,7 @@ public struct StochasticAdamsSolver: Solver {
     /// Source: Xue et al. 2023 (SA-Solver, arXiv:2309.05019), the choice of its runs on EDM's process.
     public init(share: Double) {
         self.init { (0.05...1).contains($0.noiseRatio) ? share : 0 }
+        noiseShare = share
     }
 
     /// The last step, to be corrected, and what was believed before it.

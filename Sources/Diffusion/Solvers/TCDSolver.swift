@@ -6,6 +6,8 @@ import Tensors
 public struct TCDSolver: Solver {
     /// η: 0 is deterministic, 1 goes to the data each time.
     public var eta: Double
+    /// η
+    public var noiseShare: Double? { eta }
     private let passed: @Sendable (NoiseLevel) -> NoiseLevel
 
     /// The method.

@@ -12,6 +12,8 @@ import Tensors
 public struct AnalyticModel: Sendable {
     /// The name of its file, for messages and receipts.
     public let name: String
+    /// The sha256 of its file.
+    public let digest: String
     /// The data, float64.
     public let mixture: GaussianMixture
     /// The number of Gaussians.
@@ -59,6 +61,7 @@ public struct AnalyticModel: Sendable {
         self.prediction = prediction
         process = try object.required("schedule", as: JSONObject.self).decoded()
         name = URL(fileURLWithPath: path).lastPathComponent
+        digest = try DigestCache(folder: nil).sha256(ofFile: path)
         mixture = GaussianMixture(
             weights: parts.weights, means: parts.means, covariances: parts.covariances)
         partCount = parts.weights.shape[0]

@@ -46,20 +46,23 @@ public struct AnalyticPlan {
             request.solver, steps: steps, grid: request.grid, options: options)
         // Classes of diffusers have data from what is predicted; other processes ask the exact model for both.
         if case .discrete = model.process { try sampler.check(model.prediction, isExact: true) }
+        try sampler.check(eta: request.eta)
         (self.model, self.request) = (model, request)
         (self.elementType, self.device) = (elementType, device)
         receipt = AnalyticReceipt(
-            model: model.name, schedule: model.process.name, prediction: model.prediction.word,
-            seed: request.seed, count: request.count,
-            solver: (request.solver ?? model.process.solverName)?.rawValue,
-            steps: sampler.grid.steps.count, grid: request.grid?.rawValue, eta: request.eta,
-            dtype: elementType.name, device: device.description)
+            model: model.name, modelHash: model.digest, schedule: model.process.name,
+            prediction: model.prediction.word, seed: request.seed, count: request.count,
+            solver: (request.solver ?? model.process.solverName)?.rawValue, steps: steps,
+            grid: request.grid?.rawValue, eta: sampler.solver.noiseShare, initial: request.files["initial"],
+            batchSize: request.batchSize, dtype: elementType.name, device: device.description,
+            threads: Machine.threadCount)
     }
 
     private static func checkForeign(_ request: SamplingRequest) throws {
         let foreign: [(String, Bool)] = [
             ("--class", request.classes != nil), ("--guidance", request.guidance != nil),
             ("--width", request.width != nil), ("--height", request.height != nil),
+            ("--reuse-deep", request.deepFeatureInterval != 1),
         ]
         if let (name, _) = foreign.first(where: \.1) {
             throw PipelineError("\(name) means nothing to an analytic model: leave it out")
@@ -75,8 +78,9 @@ public struct AnalyticPlan {
     ) throws -> Tensor {
         // As many as the denoiser's [batch, K, D] stays small for; samples do not depend on it.
         let most = max(1, min(4096, (1 << 24) / (model.partCount * model.mixture.dimension)))
+        let size = min(most, request.batchSize ?? most)
         let loop = SamplingLoop(
-            sampler: sampler, count: request.count, seed: request.seed, batchSize: most,
+            sampler: sampler, count: request.count, seed: request.seed, batchSize: size,
             elementType: elementType, device: device, noun: "samples",
             remedy: "this solver does not fit this schedule, choose another")
         return try loop.run(
@@ -95,6 +99,8 @@ public struct AnalyticReceipt: Codable, Sendable, Equatable {
     public var program = "langevin \(Receipt.version)"
     /// The model's file.
     public var model: String
+    /// The sha256 of that file.
+    public var modelHash: String
     /// The class of diffusers or the kind of its process.
     public var schedule: String
     /// What its denoiser predicts.
@@ -105,16 +111,30 @@ public struct AnalyticReceipt: Codable, Sendable, Equatable {
     public var count: Int
     /// The solver; absent where it is the one that the schedule's class is.
     public var solver: String?
-    /// The number of solver steps.
+    /// The number of steps that was asked of the solver.
     public var steps: Int
     /// The grid, where another one than the schedule's own was asked for.
     public var grid: String?
-    /// η, where it was given.
+    /// The solver's η; absent where it has none.
     public var eta: Double?
+    /// What the samples began from in place of noise.
+    public var initial: InputFile?
+    /// The most samples at once, where that was asked for.
+    public var batchSize: Int?
     /// The element type of the states.
     public var dtype: String
     /// Where they were.
     public var device: String
+    /// Threads of one operation, on which the last bits depend.
+    public var threads: Int
+
+    enum CodingKeys: String, CodingKey {
+        case program, model, schedule, prediction, seed, count, solver, steps, grid, eta, initial, dtype,
+            device,
+            threads
+        case modelHash = "model_hash"
+        case batchSize = "batch_size"
+    }
 
     /// What one sample of several was made with.
     func sample(_ index: Int) -> AnalyticReceipt {

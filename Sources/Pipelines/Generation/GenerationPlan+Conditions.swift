@@ -88,13 +88,10 @@ extension GenerationPlan {
     }
 
     /// Whether the network is told a picture's beauty in place of the size that is wanted.
-    private var isRefiner: Bool {
-        get throws {
-            // A file of its own says it by its family.
-            try model.source.setting("requires_aesthetics_score")
-                ?? (model.source.file?.family == .stableDiffusionXLRefiner)
-        }
-    }
+    private var isRefiner: Bool { get throws { try model.source.isRefiner } }
+
+    /// Whether it is told so in this plan: from a text alone it makes pictures as the base does.
+    public var readsAestheticScore: Bool { get throws { try task != .text && isRefiner } }
 
     /// Original size, crop, and wanted size or score.
     private func numbers(isNegative: Bool) throws -> [Double] {

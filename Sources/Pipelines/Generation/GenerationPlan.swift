@@ -26,6 +26,8 @@ public struct GenerationPlan {
     let task: Task
     /// The steps, and the method that takes them.
     public let sampler: Sampler
+    /// The number of steps that was asked of the method, those that are left out included.
+    public let steps: Int
     /// The process as the sampler sees it.
     public let scheduler: SchedulerConfiguration
     /// The process as the network was trained.
@@ -72,11 +74,13 @@ public struct GenerationPlan {
         guidance = try request.sampling.guidance ?? Self.guidance(model, task)
         guard guidance.isFinite else { throw PipelineError("--guidance is \(guidance): give a number") }
         sampler = try Self.sampler(model, request, own, task, strength, size)
+        steps = try request.sampling.steps ?? Self.steps(model, task)
+        try sampler.check(eta: request.sampling.eta)
         if let initial = request.sampling.initial { try checkInitial(initial) }
     }
 
-    /// The network's own share of guidance: whether there are two branches.
-    var isGuided: Bool {
+    /// Whether there are two branches: no guidance is mixed in a network that is told it.
+    public var isGuided: Bool {
         if case .unet2DCondition(let unet) = model.network, unet.timeCondProjDim != nil { return false }
         return guidance > 1
     }

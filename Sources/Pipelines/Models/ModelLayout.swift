@@ -133,53 +133,21 @@ public struct ModelLayout: Sendable {
 }
 
 extension ModelLayout {
-    /// The sha256 of the network's weights file; where there are shards, of their index, which names them.
-    /// - Throws: `PipelineError` where it cannot be read.
-    public func weightsDigest() throws -> String { try network.weightsDigest() }
-
-    /// Writes a folder aside and puts it in place of what has its name.
+    /// Writes a folder aside and puts it in place of what has its name, which is whole at any time.
     package static func replacing(_ path: String, write: (_ aside: String) throws -> Void) throws {
-        let manager = FileManager.default
+        let path = String(path.reversed().drop { $0 == "/" }.reversed())
         let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        guard manager.isFolder(parent) else {
+        guard FileManager.default.isFolder(parent) else {
             throw PipelineError("\(path): there is no folder \(parent): make it first")
         }
         // The name is not made of the folder's own, which may be as long as names can be.
         let aside = "\(parent)/.langevin.tmp-\(Files.uniqueName())"
         do {
             try write(aside)
-            if manager.fileExists(atPath: path) { try manager.removeItem(atPath: path) }
-            try manager.moveItem(atPath: aside, toPath: path)
+            try Files.replace(folder: path, with: aside)
         } catch {
-            try? manager.removeItem(atPath: aside)
+            try? Files.remove(aside)
             throw error
         }
     }
-}
-
-extension ModelFolder {
-    /// The sha256 of the weights file; where there are shards, of their index, which names them.
-    /// - Throws: `PipelineError` where it cannot be read.
-    func weightsDigest() throws -> String {
-        let names = [nil, "fp16", "bf16"].flatMap { variant in
-            ["diffusion_pytorch_model", "model"].flatMap { base in
-                let name = WeightsFileName(base: base, variant: variant)
-                return [name.index, name.single]
-            }
-        }
-        guard let file = names.map({ path + "/" + $0 }).first(where: FileManager.default.fileExists) else {
-            throw PipelineError("\(path): the weights are no longer there")
-        }
-        return try digest(ofFile: file)
-    }
-}
-
-/// The sha256 of a file.
-/// - Throws: `FileError` where it cannot be read.
-func digest(ofFile path: String) throws -> String {
-    let file = try Files.open(path, O_RDONLY, "reading")
-    defer { close(file) }
-    let digest = SHA256()
-    try Files.forEachBlock(of: file, path) { digest.update($0) }
-    return digest.hexadecimal()
 }

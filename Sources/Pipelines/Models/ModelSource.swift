@@ -176,12 +176,11 @@ public struct ModelSource: Sendable {
         return try object.schedule()
     }
 
-    /// The sha256 of the file, or of the denoising network's weights.
-    /// - Throws: `PipelineError` where it cannot be read.
-    public func weightsDigest() throws -> String {
+    /// The folder whose configurations and tokenizers describe the model, `nil` where the published ones do.
+    var configurations: ModelLayout? {
         switch place {
-        case .file: try digest(ofFile: path)
-        case .folder: try ModelFolder("\(path)/\(kind.networkComponent.rawValue)").weightsDigest()
+        case .folder: ModelLayout(path)
+        case .file(_, let layout): layout
         }
     }
 
@@ -190,6 +189,14 @@ public struct ModelSource: Sendable {
         switch place {
         case .folder: "\(path)/\(name)"
         case .file(_, let layout): layout.map { "\($0.path)/\(name)" }
+        }
+    }
+
+    /// Whether it is SDXL's refiner, whose network is told a picture's beauty in place of the size that is wanted.
+    public var isRefiner: Bool {
+        get throws {
+            // A file of its own says it by its family.
+            try setting("requires_aesthetics_score") ?? (file?.family == .stableDiffusionXLRefiner)
         }
     }
 

@@ -22,10 +22,10 @@ extension SamplingPlan {
     }
 
     private func denoiser(for pictures: Range<Int>) -> Denoiser {
-        let guided = ClassifierFreeGuidance(scale: guidance)
+        let isGuided = guidance > 1
         let own = labels.map { $0[pictures].map { Int64($0) } }
         let told: [Int64]? = own.map { own in
-            guard guided.needsUnconditional, let null = model.card.nullClass else { return own }
+            guard isGuided, let null = model.card.nullClass else { return own }
             return Array(repeating: Int64(null), count: own.count) + own
         }
         let labels = told.map { Tensor($0).to(model.device) }
@@ -38,7 +38,7 @@ extension SamplingPlan {
             network(x.to(elementType), time: time, conditions, dropout: nil)
                 .to(x.elementType)
         }
-        return guided.needsUnconditional ? guided.denoiser(batched: plain) : plain
+        return isGuided ? ClassifierFreeGuidance(scale: guidance).denoiser(batched: plain) : plain
     }
 }
 

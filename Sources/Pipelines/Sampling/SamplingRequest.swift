@@ -24,7 +24,7 @@ public struct SamplingRequest: Sendable {
     public var grid: GridName?
     /// DDIM's η, and that of other methods that have one.
     public var eta: Double?
-    /// Classifier-free guidance; 1 is the conditional branch alone.
+    /// Classifier-free guidance; at 1 and below it is the conditional branch alone.
     public var guidance: Double?
     /// The classes; none where the model knows none, or for its unconditional branch.
     public var classes: Classes?
@@ -39,6 +39,9 @@ public struct SamplingRequest: Sendable {
     public var deepFeatureInterval = 1
     /// The most pictures that pass through the network at once; the pictures do not depend on it.
     public var batchSize: Int?
+    /// The files that tensors and pictures of the request came from, by what they are for (`initial`, `image`,
+    /// `mask`): what a receipt says of them.
+    public var files: [String: InputFile] = [:]
 
     /// One picture with everything else the model's own.
     public init() {}
@@ -59,6 +62,8 @@ public struct SamplingPlan {
     public let solver: SolverName?
     /// The steps, and the method that takes them.
     public let sampler: Sampler
+    /// The number of steps that was asked of the method.
+    public let steps: Int
     /// The process with what the request changed.
     public let scheduler: SchedulerConfiguration
     /// Guidance, 1 where there is none.
@@ -79,12 +84,13 @@ public struct SamplingPlan {
         solver = request.solver ?? model.card.solver
         scheduler = own.configured(for: solver, grid: request.grid)
         let ownSteps = min(scheduler.kind == .ddpm ? 1000 : 50, own.trainSteps)
-        let steps = request.steps ?? model.card.steps ?? ownSteps
+        steps = request.steps ?? model.card.steps ?? ownSteps
         try Self.check(steps: steps)
         var options = SamplerOptions()
         options.eta = request.eta
         sampler = try own.sampler(solver, steps: steps, grid: request.grid, options: options)
         try sampler.check(own.prediction)
+        try sampler.check(eta: request.eta)
         shape = try Self.shape(model, request)
         guidance = request.guidance ?? (request.classes == nil ? 1 : model.card.guidance ?? 1)
         guard guidance.isFinite else { throw PipelineError("--guidance is \(guidance): give a number") }
@@ -208,13 +214,13 @@ public struct SamplingPlan {
             guard request.classes == nil else {
                 throw PipelineError("\(model.name) knows no classes: leave out --class")
             }
-            guard guidance == 1 else {
+            guard guidance <= 1 else {
                 throw PipelineError("\(model.name) knows no classes to guide to: leave out --guidance")
             }
             return nil
         }
         let classes = model.card.nullClass == known - 1 ? known - 1 : known
-        if guidance != 1 && model.card.nullClass == nil {
+        if guidance > 1 && model.card.nullClass == nil {
             throw PipelineError(
                 "\(model.name) has no unconditional branch to guide away from: use --guidance 1")
         }
@@ -224,7 +230,7 @@ public struct SamplingPlan {
         guard let null = model.card.nullClass else {
             return try Self.labels(nil, of: classes, count: request.count, model: model.name)
         }
-        guard guidance == 1 else {
+        guard guidance <= 1 else {
             throw PipelineError("--guidance needs a class to guide to: add --class")
         }
         return Array(repeating: null, count: request.count)

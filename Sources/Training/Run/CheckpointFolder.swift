@@ -80,16 +80,7 @@ public struct CheckpointFolder: Sendable {
     /// Deletes what saves that were cut short left behind. Only the process that has the run may call it.
     public func sweep() throws {
         do {
-            for name in try Files.names(in: path) {
-                let unfinished = "\(path)/\(name)"
-                if let mark = name.range(of: ".old-"), !Files.exists("\(path)/\(name[..<mark.lowerBound])") {
-                    // The stop came between the two renames of a replacement: the old one is the good one.
-                    try Files.rename(unfinished, to: "\(path)/\(name[..<mark.lowerBound])")
-                    try Files.synchronize(folder: path)
-                } else if name.contains(".old-") || name.contains(".tmp-") {
-                    try Files.remove(unfinished)
-                }
-            }
+            try Files.sweep(path)
         } catch {
             throw RunError("Unfinished checkpoints cannot be cleared away", error)
         }

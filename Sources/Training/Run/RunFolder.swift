@@ -38,9 +38,7 @@ public struct RunFolder: Sendable {
         }
         do {
             if !isContinued { try Self.checkEmpty(path) }
-            for name in try Files.names(in: path) where name.contains(".tmp-") {
-                try Files.remove("\(path)/\(name)")
-            }
+            try Files.sweep(path)
             try Files.createFolder(samplesPath)
             try Files.createFolder(checkpointsPath)
         } catch let failure as FileError {

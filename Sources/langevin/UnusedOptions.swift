@@ -1,0 +1,70 @@
+import Checkpoints
+import Pipelines
+import Tensors
+
+/// Options that would change nothing are refused: a receipt names nothing that had no part in a picture.
+extension Generate {
+    /// Throws where an option has no part in any picture of a model.
+    func checkUnused(_ source: ModelSource) throws {
+        let isFile = source.file != nil
+        let hasCLIP = try source.has(.textEncoder) || source.has(.textEncoder2)
+        let sizes = [
+            ("--original-size", self.sizes.originalSize != nil),
+            ("--target-size", self.sizes.targetSize != nil),
+            ("--crop", self.sizes.crop != nil),
+        ]
+        let size = sizes.first(where: \.1)?.0 ?? ""
+        try Self.refuse([
+            (
+                isFile && variant != nil && reference.refiner == nil,
+                "--variant names weights in a folder, and \(source.path) is one file"
+            ),
+            (
+                clipSkip > 0 && !hasCLIP,
+                "--clip-skip leaves out layers of CLIP, and \(source.name) has no CLIP"
+            ),
+            (
+                !size.isEmpty && source.kind != .stableDiffusionXL,
+                "\(size) is told to SDXL, and \(source.name) is none"
+            ),
+            (
+                memory.networkBf16x3 && compute.dtype != .float32,
+                "--network-bf16x3 is for float32, and --dtype is \(compute.dtype.name)"
+            ),
+            (
+                memory.attentionSlicing != nil && source.kind.networkComponent != .unet,
+                "--attention-slicing is for U-Nets, and \(source.name) has none"
+            ),
+            (
+                previewModel != nil && preview == nil,
+                "--preview-model makes previews, and no --preview says where"
+            ),
+        ])
+    }
+
+    /// Throws where an option has no part in the pictures of a plan, and says where a prompt has none.
+    /// - Parameter readsScore: whether a network is told a picture's beauty.
+    func checkUnused(_ plan: GenerationPlan, readsScore: Bool) throws {
+        try Self.refuse([
+            (
+                guidanceRescale > 0 && !plan.isGuided,
+                "--guidance-rescale changes what two branches give, and there is one (--guidance is \(plan.guidance))"
+            ),
+            (
+                sizes.aestheticScore != nil && !readsScore,
+                "--aesthetic-score is told to SDXL's refiner, which has no part in this"
+            ),
+        ])
+        if negativePrompt != nil, !plan.isGuided {
+            say(
+                "note: --negative-prompt has no part in the pictures, because there is no guidance (--guidance is \(plan.guidance))"
+            )
+        }
+    }
+
+    private static func refuse(_ problems: [(isSo: Bool, sentence: String)]) throws {
+        if let problem = problems.first(where: \.isSo) {
+            throw PipelineError("\(problem.sentence): leave it out")
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import Checkpoints
+import Diffusion
+import Pictures
+import Pipelines
+import Tensors
+import TestSupport
+import Testing
+
+/// Whatever a request can say changes the receipt.
+@Suite struct ReceiptFieldTests {
+    private typealias Change = @Sendable (inout GenerationRequest) throws -> Void
+
+    private static let picture = Picture(
+        width: 24, height: 16, channels: 3,
+        pixels: (0..<16 * 24 * 3).map { UInt8(truncatingIfNeeded: $0 * 37) })
+    private static let mask = Picture(
+        width: 24, height: 16, channels: 1, pixels: (0..<16 * 24).map { $0 % 24 >= 12 ? 255 : 0 })
+
+    private static let file = Result { try InputFile(fixturePath("pipelines/sd1.safetensors")) }
+
+    /// A change of every field; `nil` for one that Stable Diffusion 1 does not read.
+    private static let changes: [String: Change?] = [
+        "prompt": { $0.prompt = "a dog" }, "negativePrompt": { $0.negativePrompt = "a dog" },
+        "guidanceRescale": { $0.guidanceRescale = 0.7 }, "clipSkip": { $0.clipSkip = 1 },
+        "weighsWords": { $0.weighsWords = true },
+        "reference": {
+            $0.reference = .picture(picture)
+            $0.sampling.files["image"] = try file.get()
+        },
+        "mask": {
+            ($0.reference, $0.mask) = (.picture(picture), mask)
+            $0.sampling.files["mask"] = try file.get()
+        },
+        "strength": { ($0.reference, $0.strength) = (.picture(picture), 0.5) },
+        "denoisingStart": { ($0.reference, $0.denoisingStart) = (.latents(.zeros([1, 4, 8, 12])), 0.5) },
+        "denoisingEnd": { $0.denoisingEnd = 0.5 },
+        "originalSize": nil, "targetSize": nil, "crop": nil, "aestheticScores": nil,
+        "count": { $0.sampling.count = 2 }, "seed": { $0.sampling.seed = 99 },
+        "steps": { $0.sampling.steps = 7 },
+        "solver": { $0.sampling.solver = .euler }, "grid": { $0.sampling.grid = .trailing },
+        "eta": { $0.sampling.eta = 0.5 }, "guidance": { $0.sampling.guidance = 3 }, "classes": nil,
+        "initial": {
+            $0.sampling.initial = .zeros([1, 4, 8, 12])
+            $0.sampling.files["initial"] = try file.get()
+        },
+        "height": { $0.sampling.height = 24 }, "width": { $0.sampling.width = 32 },
+        "deepFeatureInterval": { $0.sampling.deepFeatureInterval = 2 },
+        "batchSize": { $0.sampling.batchSize = 1 },
+        "files": { $0.sampling.files["initial"] = try file.get() },
+    ]
+
+    /// A new field of a request has a change here, or a reason to have none.
+    @Test func everyFieldOfARequestChangesTheReceipt() throws {
+        let fields = [Mirror(reflecting: GenerationRequest()), Mirror(reflecting: SamplingRequest())]
+            .flatMap { $0.children.compactMap(\.label) }.filter { $0 != "sampling" }
+        #expect(Set(fields) == Set(Self.changes.keys))
+        let tiny = try TinyStableDiffusion()
+        let model = try tiny.model()
+        func receipt(_ change: Change) throws -> Receipt {
+            var request = TinyStableDiffusion.request()
+            try change(&request)
+            let plan = try GenerationPlan(model, request)
+            return try Receipt(plan, of: ModelDigests(plan, decodes: true).record())
+        }
+        let plain = try receipt { _ in }
+        #expect(plain.weights.map(\.part) == ["unet", "text_encoder", "vae"])
+        for (name, change) in Self.changes {
+            guard let change else { continue }
+            #expect(try receipt(change) != plain, "\(name)")
+        }
+        // Without guidance its prompt and its rescaling have no part.
+        let bare = try receipt { $0.sampling.guidance = 1 }
+        let spoken = try receipt {
+            ($0.sampling.guidance, $0.negativePrompt, $0.guidanceRescale) = (1, "a dog", 0.7)
+        }
+        #expect(bare == spoken)
+    }
+
+    @Test func everyMemoryOptionThatChangesPicturesIsThere() throws {
+        let changes: [String: (inout MemoryOptions) -> Void] = [
+            "textEncoders": { $0.textEncoders = .int8 }, "network": { $0.network = .int8 },
+            "attentionSlicing": { $0.attentionSlicing = .heads(1) },
+            "tilesAutoencoder": { $0.tilesAutoencoder = true },
+        ]
+        let fields = Mirror(reflecting: MemoryOptions()).children.compactMap(\.label)
+        #expect(Set(fields) == Set(changes.keys))
+        let tiny = try TinyStableDiffusion()
+        func receipt(_ memory: MemoryOptions, _ type: ElementType = .float32) throws -> Receipt {
+            let plan = try GenerationPlan(tiny.model(type, memory: memory), TinyStableDiffusion.request())
+            return try Receipt(plan, of: ModelDigests(plan, decodes: true).record())
+        }
+        let plain = try receipt(MemoryOptions())
+        for (name, change) in changes {
+            var options = MemoryOptions()
+            change(&options)
+            #expect(try receipt(options) != plain, "\(name)")
+        }
+        #expect(try receipt(MemoryOptions(), .bfloat16).vaeDtype == "bfloat16")
+    }
+
+    @Test func receiptsReadAsTheyWereWritten() throws {
+        let tiny = try TinyStableDiffusion()
+        let plan = try GenerationPlan(tiny.model(), TinyStableDiffusion.request { $0.denoisingEnd = 0.5 })
+        let record = try ModelDigests(plan, decodes: true).record()
+        let receipt = try Receipt(plan, of: record, refining: (plan, record))
+        let json = try JSONValue(parsing: receipt.json().utf8, place: "the receipt")
+        let object = try #require(JSONObject(json: json))
+        #expect(try object.decoded() as Receipt == receipt)
+        let refiner = "Refiner: \(record.name) [\(record.hash.prefix(10))]"
+        #expect(receipt.parameters.contains("Model hash: \(record.hash.prefix(10))"))
+        #expect(receipt.parameters.contains(refiner))
+        // A name with what separates facts is written as JSON.
+        var named = receipt
+        named.model = "a, Steps: 3"
+        #expect(named.parameters.contains("Model: \"a, Steps: 3\", Eta"))
+    }
+}
