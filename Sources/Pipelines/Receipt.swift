@@ -49,10 +49,12 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var deepFeatureInterval: Int?
     /// The share of the steps that were taken from a reference on.
     public var strength: Double?
+    /// What the network's output was taken for: `noise`, `data`, `v`, `flow`.
+    public var prediction: String?
 
     enum CodingKeys: String, CodingKey {
         case program, model, seed, count, solver, steps, grid, eta, guidance, classes, width, height, dtype,
-            device, prompt, strength
+            device, prompt, strength, prediction
         case modelHash = "model_hash"
         case negativePrompt = "negative_prompt"
         case guidanceRescale = "guidance_rescale"
@@ -98,6 +100,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         steps = sampler.grid.steps.count
         grid = (request.grid ?? scheduler.gridName).rawValue
         eta = request.eta ?? 0
+        prediction = scheduler.prediction.word
         deepFeatureInterval = request.deepFeatureInterval == 1 ? nil : request.deepFeatureInterval
         (dtype, self.device) = (elementType.name, device.description)
     }
