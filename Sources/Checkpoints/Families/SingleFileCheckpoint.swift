@@ -52,6 +52,7 @@ public struct SingleFileCheckpoint: Sendable {
         var sources: [ModelComponent: LayoutSource] = [:]
         var (components, setAside): ([ModelComponent], [(name: String, reason: String)]) = ([], [])
         var claims: [TensorLayout] = []
+        var (strays, strangers): ([String], [String]) = ([], [])
         let width = headWidth ?? CheckpointFamily.headWidth
         for (component, layout) in self.family.layouts(names, headWidth: width) {
             let part = try LayoutSource(taken, layout)
@@ -59,8 +60,9 @@ public struct SingleFileCheckpoint: Sendable {
             sources[component] = part
             setAside += part.setAside
             claims.append(layout)
+            // What text encoders may hold besides, they say when they are built.
+            if component.tokenizer == nil { strangers += part.unknown }
         }
-        var (strays, strangers): ([String], [String]) = ([], [])
         for name in names where !claims.contains(where: { $0.claims(name) }) {
             if let reason = reasonToSetAside(name) {
                 setAside.append((name, reason))
@@ -131,21 +133,23 @@ public struct SingleFileCheckpoint: Sendable {
         case .scheduler: break
         default: return object
         }
-        var object = object
-        if case .velocity = marks.process, let prediction, prediction != "v_prediction" {
-            // The whole mark is overruled: a process without signal at its end is part of it.
-        } else {
-            object = try marks.scheduler(object, isPublished: isPublished)
-        }
+        var object = overrulesMarks ? object : try marks.scheduler(object, isPublished: isPublished)
         if let prediction { object["prediction_type"] = .string(prediction) }
         return object
+    }
+
+    /// Whether marks of v are overruled as a whole: a process without signal at its end is part of them.
+    private var overrulesMarks: Bool {
+        guard case .velocity = marks.process, let prediction else { return false }
+        return prediction != "v_prediction"
     }
 
     /// What the file's marks say, what was concluded from its weights, and what they cannot tell, in sentences.
     /// - Parameter isDescribed: whether a folder describes the model, so that nothing had to be concluded.
     public func caveats(isDescribed: Bool = false) -> [String] {
         let isKnown = isDescribed || prediction != nil || marks.process != nil
-        return [marks.remark, isKnown ? nil : evidence?.remark].compactMap(\.self)
+        let mark = marks.remark.map { overrulesMarks ? "\($0), which is overruled" : $0 }
+        return [mark, isKnown ? nil : evidence?.remark].compactMap(\.self)
             + (isDescribed ? [] : family.caveats)
     }
 
@@ -154,7 +158,8 @@ public struct SingleFileCheckpoint: Sendable {
         guard !strays.isEmpty else { return nil }
         let shown = strays.prefix(5).map(quoted).joined(separator: ", ")
         let more = strays.count > 5 ? ", …" : ""
-        return "passed over \(strays.count) tensors outside the model's parts: \(shown)\(more)"
+        let count = strays.count == 1 ? "1 tensor" : "\(strays.count) tensors"
+        return "passed over \(count) outside the model's parts: \(shown)\(more)"
     }
 
     /// Whether nothing says what the network predicts, so that it must be asked for.

@@ -66,6 +66,8 @@ public struct TensorLayout: Sendable {
 public struct LayoutSource: TensorSource {
     /// What was set aside, and why.
     public let setAside: [(name: String, reason: String)]
+    /// What the layout claims and does not know.
+    public let unknown: [String]
     private let source: any TensorSource
     private let places: NameTable<(foreign: String, view: TensorView)>
 
@@ -74,12 +76,14 @@ public struct LayoutSource: TensorSource {
     public init(_ source: any TensorSource, _ layout: TensorLayout) throws {
         var places = NameTable<(foreign: String, view: TensorView)>()
         var setAside: [(name: String, reason: String)] = []
+        var unknown: [String] = []
         for foreign in source.names where layout.claims(foreign) {
             if let reason = layout.reasonToSetAside(foreign) {
                 setAside.append((foreign, reason))
                 continue
             }
             let natives = layout.natives(for: foreign)
+            if natives.isEmpty { unknown.append(foreign) }
             for (name, view) in natives.isEmpty ? [(foreign, .whole)] : natives {
                 guard places.append(name, (foreign, view)) else {
                     throw CheckpointError(
@@ -92,6 +96,7 @@ public struct LayoutSource: TensorSource {
         self.source = source
         self.places = places
         self.setAside = setAside
+        self.unknown = unknown
     }
 
     /// The native names, in the order of the original source.
