@@ -133,10 +133,9 @@ public struct Receipt: Codable, Sendable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta,
-            guidance,
-            classes, width, height, dtype, device, threads, initial, image, mask, prompt, strength, refiner,
-            crop
+        case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
+        case guidance, classes, width, height, dtype, device, threads, initial, image, mask, prompt, strength
+        case refiner, crop
         case modelHash = "model_hash"
         case configurationHash = "configuration_hash"
         case batchSize = "batch_size"

@@ -107,6 +107,23 @@ struct SpecialTokens {
 struct AddedTokenFinders: Sendable {
     var raw = AddedTokenFinder()
     var cleaned = AddedTokenFinder()
+    /// The texts of tokens that stand for several vectors, and what takes their place: `<cat>` and, where they are
+    /// tokens too, `<cat>_1`, `<cat>_2`, …
+    private(set) var widened: [Int: (token: String, replacement: String)] = [:]
+
+    /// Finds the tokens that stand for several vectors among all added ones.
+    mutating func widen(_ tokens: [Int: AddedToken]) {
+        var known = NameTable<Void>()
+        for token in tokens.values { known.append(token.content, ()) }
+        for (id, token) in tokens where known.position(of: "\(token.content)_1") != nil {
+            var vectors = [token.content]
+            // Far above what a prompt has places for, and no memory for a hostile folder to take.
+            while vectors.count < 1000, known.position(of: "\(token.content)_\(vectors.count)") != nil {
+                vectors.append("\(token.content)_\(vectors.count)")
+            }
+            widened[id] = (token.content, vectors.joined(separator: " "))
+        }
+    }
 
     /// The tokens of a text.
     /// - Parameters:
@@ -159,6 +176,7 @@ extension SpecialTokens {
             if !known.contains(id) { last[id] = token }
         }
         var finders = AddedTokenFinders()
+        finders.widen(last)
         for (id, token) in last {
             if token.isNormalized {
                 finders.cleaned.insert(token, id: id, pattern: clean(token.content))

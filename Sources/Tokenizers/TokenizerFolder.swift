@@ -44,7 +44,7 @@ struct TokenizerFolder {
     private static func bytes(_ path: String) throws -> [UInt8]? {
         guard Files.exists(path) else { return nil }
         let bytes = try Files.read(path, atMost: maximalByteCount)
-        guard !bytes.isEmpty else { throw TokenizerError(path, "it is empty; fetch it again") }
+        if let other = mistakenFile(bytes) { throw TokenizerError(path, other) }
         return bytes
     }
 

@@ -28,7 +28,7 @@ struct Convert: ParsableCommand {
     )
     var dtype: Precision?
 
-    @Option(help: "The set of weights in a folder, such as fp16.")
+    @Option(help: "The set of weights in a folder, such as fp16; parts that lack it have the plain one.")
     var variant: String?
 
     @Option(
@@ -40,11 +40,22 @@ struct Convert: ParsableCommand {
     @Flag(help: "For one file: take the moving average of its network.")
     var ema = false
 
-    @Flag(help: "For one file: pass over tensors that belong to nothing known.")
+    @OptionGroup var reading: ReadingOptions
+
+    @Flag(
+        help: ArgumentHelp(
+            "Count tensors outside the model's parts and pass over them, which is what happens anyway.",
+            visibility: .hidden))
     var allowStrays = false
 
     @Option(help: "For a pickle of several dictionaries of tensors: which one.")
     var entry: String?
+
+    func validate() throws {
+        if allowStrays && reading.strict {
+            throw ValidationError("--allow-strays and --strict exclude each other: give one of them")
+        }
+    }
 
     func run() throws {
         var conversion = Conversion()
@@ -52,7 +63,8 @@ struct Convert: ParsableCommand {
         conversion.variant = variant
         conversion.configurations = config
         conversion.usesAverage = ema
-        conversion.allowsStrays = allowStrays
+        conversion.isStrict = reading.strict
+        conversion.prediction = reading.prediction?.prediction
         conversion.entry = entry
         for line in try conversion.run(input, to: output) { say(line) }
         say("wrote \(output)")

@@ -50,13 +50,16 @@ struct Generate: ParsableCommand {
     @OptionGroup var reference: ReferenceOptions
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var memory: MemoryFlags
+    @OptionGroup var reading: ReadingOptions
 
     @Option(
         help: "For a file: a folder in the diffusers layout with its configurations and tokenizers.",
         transform: pathArgument)
     var config: String?
 
-    @Option(help: "The set of weights in the model's folder, such as fp16.")
+    @Option(
+        help: "The set of weights in the model's folder, such as fp16; parts that lack it have the plain one."
+    )
     var variant: String?
 
     @Option(
@@ -86,9 +89,11 @@ struct Generate: ParsableCommand {
         guard let model else {
             throw PipelineError("no model comes with this version: give --model MODEL")
         }
-        let source = try ModelSource(model, configurations: config, variant: variant)
+        let source = try ModelSource(
+            model, configurations: config, variant: variant, prediction: reading.prediction?.prediction,
+            isStrict: reading.strict)
         for keys in try source.foreignKeys() { say("note: \(keys)") }
-        for caveat in source.file?.family.caveats ?? [] where config == nil { say("note: \(caveat)") }
+        for note in source.notes() { say("note: \(note)") }
         let request = try request()
         try checkUnused(source)
         let opened = try open(source, on: device)
@@ -98,7 +103,9 @@ struct Generate: ParsableCommand {
             return try GenerationRun(plan, output, since: start, preview: preview(of: plan)).run(
                 printing: json)
         }
-        let second = try open(ModelSource(refiner, variant: variant), on: device)
+        let last = try ModelSource(refiner, variant: variant, isStrict: reading.strict)
+        for note in last.notes() { say("note: \(note)") }
+        let second = try open(last, on: device)
         let share = reference.denoisingEnd ?? 0.8
         var first = request
         first.denoisingEnd = share

@@ -158,6 +158,35 @@ struct Precision: ExpressibleByArgument {
     static let allValueStrings = ["float32", "float64", "bfloat16", "float16"]
 }
 
+/// How a model is read: shared by the commands that make pictures.
+struct ReadingOptions: ParsableArguments {
+    @Option(
+        help:
+            "What the network predicts, whatever the model says: noise, data, v, flow, or diffusers' names (epsilon, v_prediction …)."
+    )
+    var prediction: NetworkPrediction?
+
+    @Flag(
+        help:
+            "For one file: refuse tensors outside the model's parts, which are counted and passed over otherwise."
+    )
+    var strict = false
+}
+
+/// What a network of diffusers predicts, by this program's word or by diffusers' name.
+struct NetworkPrediction: ExpressibleByArgument {
+    let prediction: Prediction
+
+    init?(argument: String) {
+        guard let found = Prediction(word: argument) ?? Prediction(rawValue: argument), found != .score else {
+            return nil
+        }
+        prediction = found
+    }
+
+    static var allValueStrings: [String] { ["noise", "data", "v", "flow"] }
+}
+
 extension SolverName: ExpressibleByArgument {}
 extension GridName: ExpressibleByArgument {}
 

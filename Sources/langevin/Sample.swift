@@ -29,6 +29,7 @@ struct Sample: ParsableCommand {
 
     @OptionGroup var pictures: PictureOptions
     @OptionGroup var sampling: SamplingOptions
+    @OptionGroup var reading: ReadingOptions
 
     @Option(
         help: "Also write a picture of the way from noise to the first pictures, one row each.",
@@ -44,14 +45,25 @@ struct Sample: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         let device = try compute.open()
-        if let path = AnalyticModel.path(of: model) { return try runExact(path, since: start, on: device) }
+        if let path = AnalyticModel.path(of: model) {
+            guard reading.prediction == nil, !reading.strict else {
+                throw PipelineError(
+                    "\(model) says its prediction itself, and is no checkpoint: leave out --prediction and --strict"
+                )
+            }
+            return try runExact(path, since: start, on: device)
+        }
         let output = try SampleOutput(output, count: pictures.count)
         try checkTrajectory(apartFrom: output.names)
-        let source = try ModelSource(model)
+        let source = try ModelSource(
+            model, prediction: reading.prediction?.prediction, isStrict: reading.strict)
         for keys in try source.foreignKeys() { say("note: \(keys)") }
+        for note in source.notes() { say("note: \(note)") }
         guard source.kind == .pixels else { return try runLatent(source, output, since: start, on: device) }
         let layout = ModelLayout(source.path)
-        let opened = try PictureModel(folder: layout, elementType: compute.dtype, on: device)
+        let opened = try PictureModel(
+            folder: layout, elementType: compute.dtype, on: device, prediction: reading.prediction?.prediction
+        )
         let plan = try SamplingPlan(opened, request())
         let digests = try ModelDigests(layout)
         let loaded = clock.now

@@ -16,8 +16,8 @@ import Testing
         #expect(CheckpointRecognition(unet) == .family(family))
         let file = try SingleFileCheckpoint(unet)
         #expect(file.components == [.unet])
-        #expect(Set(file.configurations.keys.filter { !$0.isSchedule }) == [.unet])
-        #expect(file.configurations[.scheduler] != nil)
+        #expect(try Set(file.configurations().keys.filter { !$0.isSchedule }) == [.unet])
+        #expect(try file.configurations()[.scheduler] != nil)
         #expect(throws: CheckpointError.self) { try file.weights(of: .vae) }
     }
 
@@ -80,16 +80,67 @@ import Testing
         }
     }
 
-    @Test func sd2CannotBeToldApart() {
-        #expect(CheckpointFamily.stableDiffusion2.caveats.contains { $0.contains("cannot be told") })
+    /// Without values nothing says what version 2 predicts.
+    @Test func sd2CannotBeToldApartByShapes() throws {
+        let file = try SingleFileCheckpoint(PublishedFile(.stableDiffusion2).source)
+        #expect(file.evidence == .unknown && file.needsPrediction)
+        #expect(file.caveats().contains { $0.contains("cannot be told") })
+        var told = file
+        told.prediction = "epsilon"
+        #expect(!told.needsPrediction && !told.caveats().contains { $0.contains("cannot be told") })
+        let configurations = try told.configurations()
+        #expect(configurations[.unet]?["sample_size"] == 64)
+        #expect(configurations[.scheduler]?["prediction_type"] == "epsilon")
     }
 
     // MARK: Strictness
 
-    @Test func straysAreErrorsUnlessAllowed() throws {
+    @Test func straysAreErrorsWhereItIsStrict() throws {
         let source = try PublishedFile(.stableDiffusion1).source.adding([("embedding_manager.x", [3])])
-        #expect(throws: CheckpointError.self) { try SingleFileCheckpoint(source) }
-        #expect(try SingleFileCheckpoint(source, allowsStrays: true).strays == ["embedding_manager.x"])
+        let file = try SingleFileCheckpoint(source)
+        #expect(file.strays == ["embedding_manager.x"] && file.strangers.isEmpty)
+        try file.check(isStrict: false)
+        #expect(throws: CheckpointError.self) { try file.check(isStrict: true) }
+        let odd = try PublishedFile(.stableDiffusionXL).source.adding([("conditioner.embedders.2.x", [3])])
+        let other = try SingleFileCheckpoint(odd)
+        #expect(other.strangers == ["conditioner.embedders.2.x"])
+        #expect(throws: CheckpointError.self) { try other.check(isStrict: false) }
+    }
+
+    /// Where no prefix begins a network's names, their first words do.
+    @Test(arguments: [CheckpointFamily.diffusionTransformer, .stableDiffusion35Large])
+    func whatTrainingLeavesBesideATransformerIsAStray(_ family: CheckpointFamily) throws {
+        let part = try #require(PublishedFile(family).components.first { $0.component == .transformer })
+        let rows = part.rows.map { row in
+            (String(row.foreign.split(separator: "model.diffusion_model.").last ?? ""), row.shape)
+        }
+        let source = ShapeSource(rows + [("global_step", []), ("x_embedder.odd", [3])])
+        let file = try SingleFileCheckpoint(source)
+        #expect(file.family == family && file.strays == ["global_step"])
+        #expect(try file.weights(of: .transformer).names.contains("x_embedder.odd"))
+    }
+
+    /// The published process gives way to that of the marks, with the factor that goes with the statistics.
+    @Test func marksReplaceThePublishedProcess() throws {
+        var tensors = ["model.diffusion_model.input_blocks.0.0.weight": Tensor.zeros([1, 4, 1, 1])]
+        tensors["model.diffusion_model.input_blocks.1.0.in_layers.0.weight"] = .zeros([1])
+        tensors["first_stage_model.encoder.down.0.block.0.norm1.weight"] = .zeros([1])
+        func configurations(_ marks: [String: Tensor]) throws -> [ModelComponent: JSONObject] {
+            let source = TensorDictionary(tensors.merging(marks) { $1 })
+            return try SingleFileCheckpoint(source, family: .stableDiffusionXL).configurations()
+        }
+        let own = try configurations([:])
+        #expect(own[.scheduler]?["prediction_type"] == "epsilon" && own[.vae]?["latents_mean"] == nil)
+        let statistics = try configurations(["edm_mean": Tensor([1, 2] as [Float]), "edm_std": .ones([2])])
+        #expect(statistics[.scheduler]?["_class_name"] == "EDMDPMSolverMultistepScheduler")
+        #expect(
+            statistics[.vae]?["latents_mean"] == [1.0, 2.0] && statistics[.vae]?["scaling_factor"] == 0.5)
+        let cosine = try configurations([
+            "edm_vpred.sigma_max": Tensor([120] as [Float]), "edm_vpred.sigma_min": Tensor([0.5] as [Float]),
+        ])
+        #expect(cosine[.scheduler]?["_class_name"] == "EDMEulerScheduler")
+        #expect(cosine[.scheduler]?["sigma_max"] == 120.0 && cosine[.scheduler]?["sigma_min"] == 0.5)
+        #expect(cosine[.scheduler]?["prediction_type"] == "v_prediction")
     }
 
     /// A name within a network that its layout does not know reaches the report of a strict load.

@@ -137,7 +137,7 @@ struct ShapeSource: TensorSource {
     @Test(arguments: CheckpointFamily.allCases)
     func configurationsAreThePublishedOnes(_ family: CheckpointFamily) throws {
         let published = try PublishedFile(family)
-        let ours = try SingleFileCheckpoint(published.source).configurations
+        let ours = try SingleFileCheckpoint(published.source).configurations()
         #expect(ours[.scheduler]?["_class_name"] != nil)
         let schedules: [ModelComponent] =
             family == .upscaler4 ? [.scheduler, .lowResolutionScheduler] : [.scheduler]

@@ -18,6 +18,7 @@ import warnings
 import torch
 
 import pipeline_files
+import pipeline_marks
 import pipeline_fixtures
 import pipeline_models as models
 import pipeline_others
@@ -27,7 +28,7 @@ from common import Draw
 from pipeline_cases import Place
 from pipeline_references import Unfit, decides_times, read_json, repeats_times, shake
 
-KINDS = {**pipeline_stable.KINDS, **pipeline_others.KINDS, **pipeline_files.KINDS}
+KINDS = {**pipeline_stable.KINDS, **pipeline_others.KINDS, **pipeline_files.KINDS, **pipeline_marks.KINDS}
 LATENTS, PIXELS, PIXELS_ON_AVERAGE = 1e-4, 2, 0.05
 ATTEMPTS = 60
 

@@ -22,11 +22,6 @@ public enum CheckpointFamily: String, Sendable, Codable, CaseIterable {
     /// What the names and shapes cannot tell, in sentences; a caller says them or asks.
     public var caveats: [String] {
         switch self {
-        case .stableDiffusion2:
-            [
-                "whether it predicts noise (version 2-base, 512 pixels) or v (versions 2 and 2.1, 768 pixels) "
-                    + "cannot be told from the weights; v is assumed"
-            ]
         case .stableDiffusion1, .stableDiffusionXL:
             ["whether it was distilled to few steps (Turbo, LCM) cannot be told from the weights"]
         default: []

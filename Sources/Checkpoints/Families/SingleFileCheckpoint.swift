@@ -7,7 +7,8 @@ import Tensors
 ///     let file = try SingleFileCheckpoint(SafetensorsFile(path: "v1-5-pruned.safetensors"))
 ///     let unet = try ParameterStore(.loaded(file.weights(of: .unet))).build { try UNet(…, $0) }
 ///
-/// Every tensor of the file belongs to a component, is set aside for a reason that is kept, or is an error.
+/// Every tensor of the file belongs to a component, is a mark, or is set aside for a reason that is kept; what is left
+/// is a stray outside the names of all parts, or a stranger inside them, which means another network.
 public struct SingleFileCheckpoint: Sendable {
     /// What the file is.
     public let family: CheckpointFamily
@@ -15,8 +16,16 @@ public struct SingleFileCheckpoint: Sendable {
     public let components: [ModelComponent]
     /// Tensors that no component needs, and why.
     public let setAside: [(name: String, reason: String)]
-    /// Tensors that belong to nothing known; none unless they were allowed.
+    /// Tensors that stand outside every part's own names, such as what training leaves behind.
     public let strays: [String]
+    /// Tensors among the names of parts that nothing here has, so that the file is of another network.
+    public let strangers: [String]
+    /// What tensors that are no weights say of the model.
+    public let marks: CheckpointMarks
+    /// What the weights say of the prediction, where the family leaves it open.
+    public let evidence: PredictionEvidence?
+    /// What the network is said to predict, in diffusers' words, whatever the file says itself.
+    public var prediction: String?
     private let sources: [ModelComponent: LayoutSource]
     private let source: any TensorSource
 
@@ -27,22 +36,24 @@ public struct SingleFileCheckpoint: Sendable {
     ///   - family: what the file is; recognised where nil.
     ///   - usesAverage: whether the denoising network's moving average (`model_ema`) is taken instead of the
     ///     weights beside it.
-    ///   - allowsStrays: whether tensors that belong to nothing known are passed over.
     ///   - headWidth: the width of heads, which cannot be seen where a U-Net keeps queries, keys and values in
     ///     one tensor; that of the published ones where `nil`.
-    /// - Throws: `CheckpointError` where the family is unknown, the average is wanted and missing, or a
-    ///   tensor belongs to nothing known.
+    /// - Throws: `CheckpointError` where the family is unknown, or the average is wanted and missing.
     public init(
         _ source: any TensorSource, family: CheckpointFamily? = nil, usesAverage: Bool = false,
-        allowsStrays: Bool = false, headWidth: Int? = nil
+        headWidth: Int? = nil
     ) throws {
+        let source = ScaledSource.over(source)
         self.family = try family ?? Self.recognized(source)
+        marks = try CheckpointMarks(source, of: self.family)
+        evidence = PredictionEvidence(source, of: self.family)
         let taken = usesAverage ? try AverageSource(source) : source
         self.source = source
         let names = taken.names
         var sources: [ModelComponent: LayoutSource] = [:]
         var (components, setAside): ([ModelComponent], [(name: String, reason: String)]) = ([], [])
         var claims: [TensorLayout] = []
+        var (strays, strangers): ([String], [String]) = ([], [])
         let width = headWidth ?? CheckpointFamily.headWidth
         for (component, layout) in self.family.layouts(names, headWidth: width) {
             let part = try LayoutSource(taken, layout)
@@ -50,20 +61,30 @@ public struct SingleFileCheckpoint: Sendable {
             sources[component] = part
             setAside += part.setAside
             claims.append(layout)
+            // What text encoders may hold besides, they say when they are built.
+            if component.tokenizer == nil { strangers += part.unknown }
         }
-        var strays: [String] = []
         for name in names where !claims.contains(where: { $0.claims(name) }) {
             if let reason = reasonToSetAside(name) {
                 setAside.append((name, reason))
-            } else {
+            } else if partScopes.contains(where: name.hasPrefix) {
+                strangers.append(name)
+            } else if !marks.names.contains(name) {
                 strays.append(name)
             }
         }
-        guard strays.isEmpty || allowsStrays else {
-            throw CheckpointError(
-                "", "\(strays.count) tensors belong to no part of \(self.family.rawValue): \(listed(strays))")
-        }
-        (self.components, self.setAside, self.strays, self.sources) = (components, setAside, strays, sources)
+        (self.components, self.setAside, self.sources) = (components, setAside, sources)
+        (self.strays, self.strangers) = (strays, strangers)
+    }
+
+    /// Throws where tensors stand among the names of parts that this family does not have.
+    /// - Parameter isStrict: whether it throws for tensors outside the parts, too.
+    /// - Throws: `CheckpointError`.
+    public func check(isStrict: Bool) throws {
+        let odd = isStrict ? strangers + strays : strangers
+        guard !odd.isEmpty else { return }
+        throw CheckpointError(
+            "", "\(odd.count) tensors belong to no part of \(family.rawValue): \(listed(odd))")
     }
 
     private static func recognized(_ source: any TensorSource) throws -> CheckpointFamily {
@@ -84,11 +105,76 @@ public struct SingleFileCheckpoint: Sendable {
         return found
     }
 
-    /// The configurations of the family, for the components in this file and the schedules.
-    public var configurations: [ModelComponent: JSONObject] {
-        family.configurations(source).filter { $0.key.isSchedule || sources[$0.key] != nil }
+    /// The configurations of the family, for the components in this file and the schedules, as the file's marks and
+    /// weights have them.
+    public func configurations() throws -> [ModelComponent: JSONObject] {
+        var published = family.configurations(source).filter { $0.key.isSchedule || sources[$0.key] != nil }
+        if (prediction ?? evidence?.prediction) == "epsilon", evidence != nil, marks.process == nil {
+            published[.unet]?["sample_size"] = 64
+            published[.scheduler] = Published.pseudoNumerical
+        }
+        for (component, object) in published {
+            published[component] = try marked(object, component, isPublished: true)
+        }
+        return published
+    }
+
+    /// What a folder says of a component, as the file's marks have it.
+    /// - Throws: `CheckpointError` where the folder's schedule has no class.
+    public func configuration(of component: ModelComponent, described object: JSONObject) throws -> JSONObject
+    {
+        try marked(object, component, isPublished: false)
+    }
+
+    private func marked(_ object: JSONObject, _ component: ModelComponent, isPublished: Bool) throws
+        -> JSONObject
+    {
+        switch component {
+        case .vae: return marks.autoencoder(object, isPublished: isPublished)
+        case .scheduler: break
+        default: return object
+        }
+        var object = overrulesMarks ? object : try marks.scheduler(object, isPublished: isPublished)
+        if let prediction { object["prediction_type"] = .string(prediction) }
+        return object
+    }
+
+    /// Whether marks of v are overruled as a whole: a process without signal at its end is part of them.
+    private var overrulesMarks: Bool {
+        guard case .velocity = marks.process, let prediction else { return false }
+        return prediction != "v_prediction"
+    }
+
+    /// What the file's marks say, what was concluded from its weights, and what they cannot tell, in sentences.
+    /// - Parameter isDescribed: whether a folder describes the model, so that nothing had to be concluded.
+    public func caveats(isDescribed: Bool = false) -> [String] {
+        let isKnown = isDescribed || prediction != nil || marks.process != nil
+        let mark = marks.remark.map { overrulesMarks ? "\($0), which is overruled" : $0 }
+        return [mark, isKnown ? nil : evidence?.remark].compactMap(\.self)
+            + (isDescribed ? [] : family.caveats)
+    }
+
+    /// A line about the tensors outside all parts; `nil` where there are none.
+    public var passedOver: String? {
+        guard !strays.isEmpty else { return nil }
+        let shown = strays.prefix(5).map(quoted).joined(separator: ", ")
+        let more = strays.count > 5 ? ", …" : ""
+        let count = strays.count == 1 ? "1 tensor" : "\(strays.count) tensors"
+        return "passed over \(count) outside the model's parts: \(shown)\(more)"
+    }
+
+    /// Whether nothing says what the network predicts, so that it must be asked for.
+    public var needsPrediction: Bool {
+        evidence.map { $0.prediction == nil } == true && marks.process == nil && prediction == nil
     }
 }
+
+/// With what the names of parts begin in single files. A tensor there that no layout claims is of a part that the
+/// family lacks.
+private let partScopes = [
+    "model.diffusion_model.", "first_stage_model.", "vae.", "cond_stage_model.", "conditioner.",
+    "text_encoders.",
+]
 
 /// Why a tensor outside every component is not needed; nil where nothing says so.
 private func reasonToSetAside(_ name: String) -> String? {

@@ -48,10 +48,12 @@ public struct ModelFolder: Sendable {
         }
         for candidate in candidates {
             if exists("\(path)/\(candidate.index)") {
-                return try ShardedCheckpoint(index: "\(path)/\(candidate.index)", storage: storage)
+                let index = "\(path)/\(candidate.index)"
+                return ScaledSource.over(try ShardedCheckpoint(index: index, storage: storage))
             }
             if exists("\(path)/\(candidate.single)") {
-                return try SafetensorsFile(path: "\(path)/\(candidate.single)", storage: storage)
+                let file = "\(path)/\(candidate.single)"
+                return ScaledSource.over(try SafetensorsFile(path: file, storage: storage))
             }
         }
         guard exists(path) else { throw CheckpointError(path, "there is no such folder") }

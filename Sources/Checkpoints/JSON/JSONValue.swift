@@ -43,6 +43,7 @@ public enum JSONValue: Sendable, Equatable {
                 path, "it has \(file.byteCount) bytes; a JSON file may have \(Self.maximalFileByteCount)")
         }
         let text = try file.read(file.byteCount, at: 0)
+        if let other = mistakenFile(text) { throw CheckpointError(path, other) }
         try self.init(parsing: text, place: path, allowsNonFinite: allowsNonFinite)
     }
 

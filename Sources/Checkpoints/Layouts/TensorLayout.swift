@@ -9,6 +9,7 @@ public struct TensorLayout: Sendable {
     public typealias Section = (view: TensorView, names: NameMap)
 
     private let prefix: String
+    private let scopes: Set<String>
     private let sections: [Section]
     private let setAside: [(pattern: NamePattern, reason: String)]
 
@@ -16,16 +17,23 @@ public struct TensorLayout: Sendable {
     ///
     /// - Parameters:
     ///   - prefix: with what every foreign name of this network begins; the tables go without it.
+    ///   - scopes: where nothing begins all names: the first words that are this network's. Others are not.
     ///   - sections: the tables; several may hold the same foreign name, none the same native one.
     ///   - setAside: foreign names that the network does not need, in the form of a `NameMap`, and why.
-    public init(prefix: String, _ sections: [Section], setAside: [(String, reason: String)] = []) {
+    public init(
+        prefix: String, scopes: Set<String> = [], _ sections: [Section],
+        setAside: [(String, reason: String)] = []
+    ) {
         self.prefix = prefix
+        self.scopes = scopes
         self.sections = sections
         self.setAside = setAside.map { (NamePattern($0), $1) }
     }
 
     /// Whether a foreign name is one of this network's.
-    public func claims(_ foreign: String) -> Bool { foreign.hasPrefix(prefix) }
+    public func claims(_ foreign: String) -> Bool {
+        scopes.isEmpty ? foreign.hasPrefix(prefix) : scopes.contains(String(foreign.prefix { $0 != "." }))
+    }
 
     /// What is seen of a foreign tensor: native names with their views, none where it is not known.
     public func natives(for foreign: String) -> [(name: String, view: TensorView)] {
@@ -59,6 +67,8 @@ public struct TensorLayout: Sendable {
 public struct LayoutSource: TensorSource {
     /// What was set aside, and why.
     public let setAside: [(name: String, reason: String)]
+    /// What the layout claims and does not know.
+    public let unknown: [String]
     private let source: any TensorSource
     private let places: NameTable<(foreign: String, view: TensorView)>
 
@@ -67,12 +77,14 @@ public struct LayoutSource: TensorSource {
     public init(_ source: any TensorSource, _ layout: TensorLayout) throws {
         var places = NameTable<(foreign: String, view: TensorView)>()
         var setAside: [(name: String, reason: String)] = []
+        var unknown: [String] = []
         for foreign in source.names where layout.claims(foreign) {
             if let reason = layout.reasonToSetAside(foreign) {
                 setAside.append((foreign, reason))
                 continue
             }
             let natives = layout.natives(for: foreign)
+            if natives.isEmpty { unknown.append(foreign) }
             for (name, view) in natives.isEmpty ? [(foreign, .whole)] : natives {
                 guard places.append(name, (foreign, view)) else {
                     throw CheckpointError(
@@ -85,6 +97,7 @@ public struct LayoutSource: TensorSource {
         self.source = source
         self.places = places
         self.setAside = setAside
+        self.unknown = unknown
     }
 
     /// The native names, in the order of the original source.

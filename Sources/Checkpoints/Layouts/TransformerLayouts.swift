@@ -42,8 +42,13 @@ extension TensorLayout {
             let rows = names.map { ("\(block).\($0).qkv.*", "\(native).\($1[part]).*") }
             return (.part(part, of: 3), NameMap(rows))
         }
+        let scopes: Set = [
+            "pos_embed", "x_embedder", "context_embedder", "t_embedder", "y_embedder", "joint_blocks",
+            "final_layer",
+        ]
         return TensorLayout(
-            prefix: prefix, [(.whole, NameMap(rows)), (.halvesExchanged, NameMap(exchanged))] + parts)
+            prefix: prefix, scopes: prefix.isEmpty ? scopes : [],
+            [(.whole, NameMap(rows)), (.halvesExchanged, NameMap(exchanged))] + parts)
     }
 
     /// The original class-conditional DiT as diffusers' `DiTTransformer2DModel`, which keeps the embedders of
@@ -72,7 +77,11 @@ extension TensorLayout {
             ]
             sections.append((.whole, NameMap(rows)))
         }
-        return TensorLayout(prefix: "", sections, setAside: [("pos_embed", reason: "it is computed")])
+        return TensorLayout(
+            prefix: "",
+            scopes: ["pos_embed", "x_embedder", "t_embedder", "y_embedder", "blocks", "final_layer"],
+            sections,
+            setAside: [("pos_embed", reason: "it is computed")])
     }
 
     /// How many scopes `prefix0`, `prefix1`, … there are, without a gap.

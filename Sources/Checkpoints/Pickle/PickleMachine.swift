@@ -284,6 +284,7 @@ extension PickleMachine {
             guard let first = arguments.first else { throw refusal("\(global.name) lacks its argument") }
             return first
         case .rebuildTensor: return try tensor(arguments)
+        case .rebuildTypedTensor: return try typedTensor(arguments)
         case .storage(_, let name), .other(let name): return .opaque(name)
         }
     }
@@ -314,6 +315,19 @@ extension PickleMachine {
         try reserve(128 + (shape.count + strides.count) * 8)
         graph.tensors.append(tensor)
         return .tensor(graph.tensors.count - 1)
+    }
+
+    /// `(storage, offset, size, stride, …, …, type, …)` of a storage of bytes. Types other than numbers of eight bits
+    /// are of no use to weights.
+    private mutating func typedTensor(_ arguments: [PickleValue]) throws -> PickleValue {
+        guard arguments.count >= 7, case .storage(let index) = arguments[0] else {
+            throw refusal("a tensor is not described by its storage, offset, shape, strides and type")
+        }
+        var storage = graph.storages[index]
+        (storage.typeName, storage.elementType) = (arguments[6].kind, .uint8)
+        guard storage.float8Values != nil else { return .opaque("a tensor of \(quoted(storage.typeName))") }
+        graph.storages[index] = storage
+        return try tensor(arguments)
     }
 
     private func integers(_ value: PickleValue) -> [Int]? {

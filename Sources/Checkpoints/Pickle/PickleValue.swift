@@ -63,6 +63,15 @@ struct PickledStorage: Sendable, Equatable {
     var typeName: String
     /// How many elements there are.
     var count: Int
+
+    /// The values of the codes where the elements are numbers of eight bits, which are kept as bytes.
+    var float8Values: [Float]? {
+        switch typeName {
+        case "torch.float8_e4m3fn": SafetensorsType.float8E4M3.float8Values
+        case "torch.float8_e5m2": SafetensorsType.float8E5M2.float8Values
+        default: nil
+        }
+    }
 }
 
 /// A tensor as a window of a storage.
@@ -79,6 +88,8 @@ enum PickleGlobal: Sendable, Equatable {
     /// `torch.Size`, a tuple.
     case size
     case rebuildTensor
+    /// A tensor of a type that has no storage of its own.
+    case rebuildTypedTensor
     /// What gives its first argument back.
     case rebuildParameter
     case storage(ElementType?, String)
@@ -91,6 +102,7 @@ enum PickleGlobal: Sendable, Equatable {
         case .orderedDictionary: "collections.OrderedDict"
         case .size: "torch.Size"
         case .rebuildTensor: "torch._utils._rebuild_tensor_v2"
+        case .rebuildTypedTensor: "torch._utils._rebuild_tensor_v3"
         case .rebuildParameter: "torch._utils._rebuild_parameter"
         case .storage(_, let name), .other(let name): name
         }
@@ -106,6 +118,7 @@ enum PickleGlobal: Sendable, Equatable {
         case "collections.OrderedDict", "collections.defaultdict": self = .orderedDictionary
         case "torch.Size": self = .size
         case "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor": self = .rebuildTensor
+        case "torch._utils._rebuild_tensor_v3": self = .rebuildTypedTensor
         case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state":
             self = .rebuildParameter
         default:

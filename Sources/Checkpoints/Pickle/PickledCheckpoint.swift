@@ -88,7 +88,10 @@ public struct PickledCheckpoint: TensorSource {
 
     /// A tensor's element type, nil when there is none of that name or no tensor can hold the type.
     public func elementType(of name: String) -> ElementType? {
-        tensors[name].flatMap { graph.storages[graph.tensors[$0].storage].elementType }
+        tensors[name].flatMap {
+            let storage = graph.storages[graph.tensors[$0].storage]
+            return storage.float8Values == nil ? storage.elementType : .float32
+        }
     }
 
     /// A tensor on the CPU. It shares the file's memory where its elements lie there row by row, aligned and
@@ -111,7 +114,8 @@ public struct PickledCheckpoint: TensorSource {
         if let failure = tensor.failure {
             throw CheckpointError(path, "the tensor \(quoted(name)) cannot be made: \(failure)")
         }
-        return tensor
+        guard let values = storage.float8Values else { return tensor }
+        return Tensor(try tensor.array(of: UInt8.self).map { values[Int($0)] }, shape: tensor.shape)
     }
 
     private func tensor(

@@ -26,7 +26,8 @@ public struct SafetensorsFile: TensorSource {
     /// - Throws: `CheckpointError` when it is no regular file, cannot be read, or is damaged.
     public init(path: String, storage: Storage = .mapped) throws {
         let file = try RegularFile(opening: path)
-        let prefix = try file.read(min(8, file.byteCount), at: 0)
+        let prefix = try file.read(min(512, file.byteCount), at: 0)
+        if let other = mistakenFile(prefix) { throw CheckpointError(path, other) }
         let count = try SafetensorsHeader.byteCount(prefix, fileByteCount: file.byteCount, place: path)
         try SafetensorsHeader.checkStart(try file.read(min(count, 1 << 20), at: 8), place: path)
         // Read rather than mapped, so that a file that is cut meanwhile is an error here.
@@ -53,11 +54,13 @@ public struct SafetensorsFile: TensorSource {
     /// A tensor's shape, nil when there is none of that name.
     public func shape(of name: String) -> Shape? { header.entries[name].map { Shape($0.dimensions) } }
 
-    /// A tensor's element type, nil when there is none of that name or no tensor can hold the type.
+    /// A tensor's element type, nil when there is none of that name or no tensor can hold the type. Numbers of
+    /// eight bits become `float32`, which holds them all.
     public func elementType(of name: String) -> ElementType? { header.entries[name]?.type.elementType }
 
     /// A tensor on the CPU that shares the file's memory. It is copied where its bytes are not aligned
-    /// for their type, and where a boolean is stored as something else than 0 or 1.
+    /// for their type, where a boolean is stored as something else than 0 or 1, and where numbers of eight bits are
+    /// expanded.
     /// - Throws: `CheckpointError` when there is none of that name or its type is not supported.
     public func tensor(named name: String) throws -> Tensor {
         let entry = try entry(name)
@@ -78,6 +81,9 @@ public struct SafetensorsFile: TensorSource {
         let shape = Shape(entry.dimensions)
         let source = memory(of: entry)
         guard let start = source.baseAddress, source.count > 0 else { return .zeros(shape, type) }
+        if let values = entry.type.float8Values {
+            return Tensor(source.map { values[Int($0)] }, shape: shape)
+        }
         if type == .bool, source.contains(where: { $0 > 1 }) {
             return Tensor(source.map { $0 != 0 }, shape: shape)
         }
@@ -101,7 +107,9 @@ public struct SafetensorsFile: TensorSource {
         case .bfloat16: return count(UInt16.self, in: source, exponent: 0x7F80)
         case .float32: return count(UInt32.self, in: source, exponent: 0x7F80_0000)
         case .float64: return count(UInt64.self, in: source, exponent: 0x7FF0_0000_0000_0000)
-        default: return 0
+        default:
+            guard let values = entry.type.float8Values else { return 0 }
+            return source.count { !values[Int($0)].isFinite }
         }
     }
 

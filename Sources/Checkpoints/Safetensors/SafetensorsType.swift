@@ -42,7 +42,8 @@ public enum SafetensorsType: String, Sendable, CaseIterable {
         }
     }
 
-    /// The type as a tensor holds it; nil where this program has no such type.
+    /// The type as a tensor holds it; nil where this program has no such type. Numbers of eight bits are expanded to
+    /// `float32`.
     public var elementType: ElementType? {
         switch self {
         case .bool: .bool
@@ -53,7 +54,7 @@ public enum SafetensorsType: String, Sendable, CaseIterable {
         case .int64: .int64
         case .float16: .float16
         case .bfloat16: .bfloat16
-        case .float32: .float32
+        case .float32, .float8E4M3, .float8E5M2: .float32
         case .float64: .float64
         default: nil
         }

@@ -129,9 +129,8 @@ public struct AnalyticReceipt: Codable, Sendable, Equatable {
     public var threads: Int
 
     enum CodingKeys: String, CodingKey {
-        case program, model, schedule, prediction, seed, count, solver, steps, grid, eta, initial, dtype,
-            device,
-            threads
+        case program, model, schedule, prediction, seed, count, solver, steps, grid, eta, initial, dtype
+        case device, threads
         case modelHash = "model_hash"
         case batchSize = "batch_size"
     }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusion
 import Layers
 import Networks
 import Storage
@@ -17,8 +18,10 @@ public struct Conversion: Sendable {
     public var configurations: String?
     /// For one file: whether the moving average of its network is taken.
     public var usesAverage = false
-    /// For one file: whether tensors that belong to nothing known are passed over.
-    public var allowsStrays = false
+    /// For one file: whether tensors outside the model's parts are refused, which are passed over otherwise.
+    public var isStrict = false
+    /// What the network predicts, whatever the model says itself.
+    public var prediction: Prediction?
     /// For a pickle of several dictionaries: which one is meant.
     public var entry: String?
 
@@ -48,13 +51,18 @@ public struct Conversion: Sendable {
             throw PipelineError(
                 "'\(input)' is a folder, which becomes a folder: give OUT without .safetensors")
         }
-        guard configurations == nil, !usesAverage, !allowsStrays, entry == nil else {
+        guard configurations == nil, !usesAverage, entry == nil else {
             throw PipelineError(
-                "'\(input)' is a folder and describes itself: leave out --config, --ema, --allow-strays and --entry"
-            )
+                "'\(input)' is a folder and describes itself: leave out --config, --ema and --entry")
         }
         if Files.exists(input + "/config.json"), !Files.exists(input + "/model_index.json") {
             let object = try ModelFolder(input).configuration()
+            guard prediction == nil else {
+                throw PipelineError(
+                    "'\(input)' is one network, whose prediction the model's scheduler says: leave out --prediction"
+                )
+            }
+            if let variant { try ModelLayout.check(variant, of: [ModelFolder(input)], in: input) }
             return try writing(output) {
                 [try network(try KnownNetworks.network(of: object), object, input, to: $0)]
             }
@@ -77,15 +85,17 @@ public struct Conversion: Sendable {
             guard entry == nil else {
                 throw PipelineError("\(path) is a safetensors file and has no entries: leave out --entry")
             }
-            return (try SafetensorsFile(path: path), [])
+            return (ScaledSource.over(try SafetensorsFile(path: path)), [])
         }
         let pickle = try PickledCheckpoint(path: path, entry: entry)
         return (pickle, pickle.skipped.isEmpty ? [] : ["left out, no weights: \(listed(pickle.skipped))"])
     }
 
     private func write(_ source: any TensorSource, to output: String, _ lines: [String]) throws -> [String] {
-        guard configurations == nil, !usesAverage, !allowsStrays else {
-            throw PipelineError("--config, --ema and --allow-strays go with a folder as OUT: leave them out")
+        guard configurations == nil, !usesAverage, !isStrict, prediction == nil, variant == nil else {
+            throw PipelineError(
+                "--config, --ema, --strict, --prediction and --variant go with a folder as OUT: leave them out"
+            )
         }
         let tensors = try source.names.map { try DeferredTensor($0, in: source, as: elementType) }
         try SafetensorsWriter(tensors, metadata: ["format": "pt"]).write(to: output)
@@ -96,34 +106,41 @@ public struct Conversion: Sendable {
         from source: any TensorSource, _ path: String, to output: String, _ lines: [String]
     ) throws -> [String] {
         let described = try configurations.map { try ModelLayout(model: $0) }
-        let file: SingleFileCheckpoint
-        do {
-            file = try SingleFileCheckpoint(
-                source, usesAverage: usesAverage, allowsStrays: allowsStrays,
-                headWidth: described?.headWidth())
-        } catch let error as CheckpointError where error.place.isEmpty {
-            throw CheckpointError(path, error.problem)
+        guard variant == nil else {
+            throw PipelineError("\(path) is one file, which has no variants: leave out --variant")
+        }
+        let file = try locating(path) {
+            var file = try SingleFileCheckpoint(
+                source, usesAverage: usesAverage, headWidth: described?.headWidth())
+            file.prediction = prediction?.rawValue
+            try file.check(isStrict: isStrict)
+            return file
+        }
+        guard described != nil || !file.needsPrediction else {
+            throw ModelSource.predictionIsOpen(path, file)
         }
         return try writing(output) { aside in
-            try lines + write(file, path, described, to: aside) + remarks(on: file)
+            try lines + write(file, path, described, to: aside)
+                + remarks(on: file, isDescribed: described != nil)
         }
     }
 
-    private func remarks(on file: SingleFileCheckpoint) -> [String] {
+    private func remarks(on file: SingleFileCheckpoint, isDescribed: Bool) -> [String] {
         let reasons = Dictionary(grouping: file.setAside, by: \.reason).sorted { $0.key < $1.key }
         return reasons.map { reason, rows in "not needed: \(listed(rows.map(\.name))): \(reason)" }
-            + (file.strays.isEmpty ? [] : ["passed over: \(listed(file.strays))"])
-            + file.family.caveats.map { "note: \($0)" }
+            + [file.passedOver].compactMap(\.self)
+            + file.caveats(isDescribed: isDescribed).map { "note: \($0)" }
     }
 
     private func write(
         _ file: SingleFileCheckpoint, _ path: String, _ described: ModelLayout?, to aside: String
     ) throws -> [String] {
-        var configurations = file.configurations
+        var configurations = try file.configurations()
         if let described {
             for component in configurations.keys where !component.isSchedule {
-                configurations[component] =
-                    try ModelFolder("\(described.path)/\(component.rawValue)").configuration()
+                configurations[component] = try file.configuration(
+                    of: component,
+                    described: ModelFolder("\(described.path)/\(component.rawValue)").configuration())
             }
         }
         guard configurations[.textEncoder3] == nil || described != nil else {
@@ -155,6 +172,7 @@ public struct Conversion: Sendable {
     ) throws -> JSONObject {
         guard let described else {
             for (component, object) in configurations where component.isSchedule {
+                if component == .scheduler { try checkPrediction(object) }
                 try ModelFolder("\(aside)/\(component.rawValue)").write(object, to: "scheduler_config.json")
             }
             return try file.family.index(configurations)
@@ -167,7 +185,27 @@ public struct Conversion: Sendable {
                 index[name] = [.null, .null]
             }
         }
+        try rewriteScheduler(of: described, in: aside, &index) {
+            try checkPrediction($0)
+            return try file.configuration(of: .scheduler, described: $0)
+        }
         return index
+    }
+
+    /// Changes the schedule that was copied, where there is one and anything changes.
+    private func rewriteScheduler(
+        of layout: ModelLayout, in aside: String, _ index: inout JSONObject,
+        _ change: (JSONObject) throws -> JSONObject
+    ) throws {
+        let (part, name) = (ModelComponent.scheduler.rawValue, "scheduler_config.json")
+        guard let named = try index.component(part, ifPair: true) else { return }
+        var object = try ModelFolder("\(layout.path)/\(part)").configuration(name, allowsNonFinite: true)
+        object["_class_name"] = .string(named.className)
+        let changed = try change(object)
+        guard changed != object else { return }
+        _ = try changed.schedule()
+        try ModelFolder("\(aside)/\(part)").write(changed, to: name)
+        index[part] = [.string(named.library), changed["_class_name"] ?? .null]
     }
 
     // MARK: Folders
@@ -175,7 +213,8 @@ public struct Conversion: Sendable {
     /// Copies a model component by component.
     private func copy(_ layout: ModelLayout, to aside: String) throws -> [String] {
         var index = try layout.index()
-        var lines: [String] = []
+        let plain = try variant.map { try layout.parts(without: $0) } ?? []
+        var lines = plain.isEmpty ? [] : ["note: \(ModelLayout.note(on: plain, without: variant))"]
         for name in index.keys {
             guard let named = try index.component(name, ifPair: true) else { continue }
             let folder = "\(layout.path)/\(name)"
@@ -187,11 +226,28 @@ public struct Conversion: Sendable {
                 lines.append("\(name): left out, \(quoted(named.className)) is not known here")
             }
         }
+        if let prediction {
+            try rewriteScheduler(of: layout, in: aside, &index) { object in
+                try checkPrediction(object)
+                var object = object
+                object["prediction_type"] = .string(prediction.rawValue)
+                return object
+            }
+        }
         if Files.exists("\(layout.path)/\(ModelCard.fileName)") {
             try copyFile(ModelCard.fileName, of: layout.path, to: aside)
         }
         try ModelFolder(aside).write(index, to: "model_index.json")
         return lines
+    }
+
+    /// Throws where diffusers' class of a schedule has one prediction only, and that is not the one that was said.
+    private func checkPrediction(_ scheduler: JSONObject) throws {
+        let name: String = try scheduler.required("_class_name")
+        guard let prediction, name.hasPrefix("FlowMatch"), prediction != .flow else { return }
+        throw PipelineError(
+            "\(scheduler.place): a \(name) is for networks that predict flow, and its file can say nothing else: leave out --prediction"
+        )
     }
 
     /// Copies a folder without weights: a schedule's or a tokenizer's. Says whether there was such a folder.
@@ -211,7 +267,11 @@ public struct Conversion: Sendable {
     private func copyFile(_ name: String, of folder: String, to other: String) throws {
         try Files.createFolder(other)
         // Far above real files: SentencePiece's of T5 has less than 1 MB, its tokenizer.json 2.4 MB.
-        try Files.write(Files.read("\(folder)/\(name)", atMost: 64 << 20), to: "\(other)/\(name)")
+        let bytes = try Files.read("\(folder)/\(name)", atMost: 64 << 20)
+        if [".json", ".txt", ".model"].contains(where: name.hasSuffix), let mistaken = mistakenFile(bytes) {
+            throw CheckpointError("\(folder)/\(name)", mistaken)
+        }
+        try Files.write(bytes, to: "\(other)/\(name)")
     }
 
     /// Writes one network, strictly.
@@ -238,16 +298,18 @@ public struct Conversion: Sendable {
         return "\(type.className): all \(tensors.count) tensors used"
     }
 
-    /// The weights of a network's folder; a pickle where there is nothing else.
+    /// The weights of a network's folder; a pickle where there is nothing else, and never because of what is wrong with
+    /// the rest.
     private func weights(of folder: String) throws -> any TensorSource {
-        do {
-            return try ModelFolder(folder).anyWeights(variant: variant)
-        } catch {
-            let ending = variant.map { ".\($0).bin" } ?? ".bin"
-            let pickles = ["diffusion_pytorch_model", "pytorch_model"].map { "\(folder)/\($0)\(ending)" }
-            guard let pickle = pickles.first(where: Files.exists) else { throw error }
+        let place = ModelFolder(folder)
+        if let variant, !place.has(variant: variant), let pickle = place.pickle(variant: variant) {
             return try PickledCheckpoint(path: pickle)
         }
+        let hasOthers = [variant, nil, "fp16", "bf16"].contains(where: place.has)
+        guard !hasOthers, let pickle = place.pickle(variant: nil) else {
+            return try place.anyWeights(variant: variant)
+        }
+        return try PickledCheckpoint(path: pickle)
     }
 }
 

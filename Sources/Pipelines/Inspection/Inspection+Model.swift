@@ -181,12 +181,12 @@ extension Inspection.Model {
         guard case .family(let family) = CheckpointRecognition(file) else { return nil }
         let whole: SingleFileCheckpoint
         do {
-            whole = try SingleFileCheckpoint(file, family: family, allowsStrays: true)
+            whole = try SingleFileCheckpoint(file, family: family)
         } catch let error as CheckpointError where error.place.isEmpty {
             throw CheckpointError(path, error.problem)
         }
         var components: [String: Component] = [:]
-        for (component, object) in whole.configurations {
+        for (component, object) in try whole.configurations() {
             if component.isSchedule {
                 components[component.rawValue] = Component(className: try KnownNetworks.name(in: object))
                 continue
@@ -209,7 +209,7 @@ extension Inspection.Model {
             family: family.kind.family, components,
             file: File(
                 layout: family, setAside: whole.setAside.map { SetAside(name: $0.name, reason: $0.reason) },
-                strays: whole.strays, caveats: family.caveats, nonFinite: nonFinite))
+                strays: whole.strangers + whole.strays, caveats: whole.caveats(), nonFinite: nonFinite))
     }
 }
 

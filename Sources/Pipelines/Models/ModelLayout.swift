@@ -92,9 +92,11 @@ public struct ModelLayout: Sendable {
 
     /// The process, and how to sample it. Keys of other samplers are passed over, and the class is the one
     /// that the index names, as in diffusers.
-    public func scheduler() throws -> SchedulerConfiguration {
+    /// - Parameter prediction: what the network predicts, whatever the file says.
+    public func scheduler(prediction: Prediction? = nil) throws -> SchedulerConfiguration {
         var object = try ModelFolder(path + "/scheduler")
             .configuration("scheduler_config.json", allowsNonFinite: true)
+        if let prediction { object["prediction_type"] = .string(prediction.rawValue) }
         let configuration = try object.schedule()
         guard let named = try index().component("scheduler")?.className,
             named != configuration.kind.rawValue

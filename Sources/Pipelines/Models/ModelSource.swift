@@ -27,6 +27,10 @@ public struct ModelSource: Sendable {
     /// `model_index.json`; empty for a file without a folder of configurations.
     private let index: JSONObject
     private let variant: String?
+    /// What the network is said to predict, whatever the model says itself.
+    public let prediction: Prediction?
+    /// The parts of a folder that lack the variant that was asked for.
+    private let plainParts: [String]
 
     /// Opens a model.
     ///
@@ -34,18 +38,29 @@ public struct ModelSource: Sendable {
     ///   - model: a run folder, a folder in the diffusers layout, or a `.safetensors` file in the original one.
     ///   - configurations: for a file, a folder in the diffusers layout whose configurations and tokenizers
     ///     describe it; the published ones of its family where `nil`.
-    ///   - variant: the set of weights in a folder, such as `fp16`; the plain one where `nil`, or the only
-    ///     one there is.
+    ///   - variant: the set of weights in a folder, such as `fp16`; parts that lack it, and all where `nil`, have the
+    ///     plain one, or the only one there is.
     ///   - usesAverage: for a file, whether the moving average of its network is taken.
+    ///   - prediction: what the network predicts, whatever the model says itself.
+    ///   - isStrict: for a file, whether tensors outside the model's parts are refused.
     /// - Throws: `PipelineError` or `CheckpointError` that says what is there instead.
     public init(
-        _ model: String, configurations: String? = nil, variant: String? = nil, usesAverage: Bool = false
+        _ model: String, configurations: String? = nil, variant: String? = nil, usesAverage: Bool = false,
+        prediction: Prediction? = nil, isStrict: Bool = false
     ) throws {
         self.variant = variant
+        self.prediction = prediction
         let described = try configurations.map { try ModelLayout(model: $0) }
         guard Files.isFolder(model) || !Files.exists(model) else {
             path = model
-            let file = try Self.open(model, usesAverage: usesAverage, headWidth: described?.headWidth())
+            guard variant == nil else {
+                throw PipelineError("\(model) is one file, which has no variants: leave out --variant")
+            }
+            plainParts = []
+            var file = try Self.open(model, usesAverage: usesAverage, headWidth: described?.headWidth())
+            file.prediction = prediction?.rawValue
+            try locating(model) { try file.check(isStrict: isStrict) }
+            guard described != nil || !file.needsPrediction else { throw Self.predictionIsOpen(model, file) }
             place = .file(file, configurations: described)
             name = model.split(separator: "/").last.map { String($0.prefix { $0 != "." }) } ?? model
             index = try described?.index() ?? JSONObject(place: model)
@@ -57,6 +72,7 @@ public struct ModelSource: Sendable {
         }
         let layout = try ModelLayout(model: model)
         (path, name, place, index) = (layout.path, layout.name, .folder, try layout.index())
+        plainParts = try variant.map { try layout.parts(without: $0) } ?? []
         let pipeline = try index.required("_class_name", as: String.self)
         guard let known = PipelineKind(className: pipeline) else {
             let names = PipelineKind.allCases.flatMap(\.classNames).joined(separator: ", ")
@@ -74,11 +90,23 @@ public struct ModelSource: Sendable {
                 "\(path) is a pickle, which can run any code where it is read: convert it first, on a machine where that does no harm ('langevin convert \(path) OUT.safetensors')"
             )
         }
-        do {
-            return try SingleFileCheckpoint(
+        return try locating(path) {
+            try SingleFileCheckpoint(
                 SafetensorsFile(path: path), usesAverage: usesAverage, headWidth: headWidth)
-        } catch let error as CheckpointError where error.place.isEmpty {
-            throw CheckpointError(path, error.problem)
+        }
+    }
+
+    static func predictionIsOpen(_ path: String, _ file: SingleFileCheckpoint) -> PipelineError {
+        PipelineError(
+            "\(path): \(file.caveats().joined(separator: "; ")): give --prediction noise or --prediction v")
+    }
+
+    /// What is worth knowing of how the model was opened, in sentences.
+    public func notes() -> [String] {
+        switch place {
+        case .folder: plainParts.isEmpty ? [] : [ModelLayout.note(on: plainParts, without: variant)]
+        case .file(let file, let layout):
+            file.caveats(isDescribed: layout != nil) + [file.passedOver].compactMap(\.self)
         }
     }
 
@@ -110,12 +138,16 @@ public struct ModelSource: Sendable {
     /// - Throws: `CheckpointError` where there is none.
     public func configuration(of component: ModelComponent) throws -> JSONObject {
         if let folder = describing(component) {
-            guard !component.isSchedule else {
-                return try folder.configuration("scheduler_config.json", allowsNonFinite: true)
+            var object =
+                try component.isSchedule
+                ? folder.configuration("scheduler_config.json", allowsNonFinite: true)
+                : folder.configuration()
+            if component == .scheduler, let named = try className(of: component) {
+                object["_class_name"] = .string(named)
             }
-            return try folder.configuration()
+            return try file?.configuration(of: component, described: object) ?? object
         }
-        guard case .file(let file, _) = place, let found = file.configurations[component] else {
+        guard case .file(let file, _) = place, let found = try file.configurations()[component] else {
             throw PipelineError("\(path): there is no \(component.rawValue) in this model")
         }
         return found
@@ -172,7 +204,7 @@ public struct ModelSource: Sendable {
     /// The process and how to sample it. The class is the one that the index names, as in diffusers.
     public func scheduler() throws -> SchedulerConfiguration {
         var object = try configuration(of: .scheduler)
-        if let named = try className(of: .scheduler) { object["_class_name"] = .string(named) }
+        if let prediction { object["prediction_type"] = .string(prediction.rawValue) }
         return try object.schedule()
     }
 
@@ -203,6 +235,15 @@ public struct ModelSource: Sendable {
     /// A value of `model_index.json`; `nil` where the index does not say.
     func setting<Value: JSONReadable>(_ key: String, as type: Value.Type = Value.self) throws -> Value? {
         try index.optional(key)
+    }
+}
+
+/// Runs a body whose complaints about tensors without a place are about a file.
+func locating<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+    do {
+        return try body()
+    } catch let error as CheckpointError where error.place.isEmpty {
+        throw CheckpointError(path, error.problem)
     }
 }
 
@@ -240,18 +281,13 @@ extension JSONObject {
 }
 
 extension ModelFolder {
-    /// The weights of a variant; where none is named, the plain ones, or else those in half precision.
+    /// The weights of a variant where there are any; otherwise the plain ones, or else those in half precision.
     func anyWeights(variant: String?) throws -> any TensorSource {
-        guard variant == nil else { return try weights(variant: variant) }
-        let plain = Result { try weights() }
-        if case .success(let source) = plain { return source }
-        for half in ["fp16", "bf16"] where has(variant: half) { return try weights(variant: half) }
-        return try plain.get()
-    }
-
-    private func has(variant: String) -> Bool {
-        ["diffusion_pytorch_model", "model"].map { WeightsFileName(base: $0, variant: variant) }
-            .contains { Files.exists("\(path)/\($0.single)") || Files.exists("\(path)/\($0.index)") }
+        let halves = has(variant: nil) ? [] : ["fp16", "bf16"]
+        for other in [variant].compactMap(\.self) + halves where has(variant: other) {
+            return try weights(variant: other)
+        }
+        return try weights()
     }
 }
 

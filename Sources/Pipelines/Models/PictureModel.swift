@@ -42,13 +42,18 @@ public struct PictureModel {
 
     /// Opens a model folder, strictly: every tensor of the file must have its place in the network, and
     /// the other way round.
+    /// - Parameter prediction: what the network predicts, whatever the folder says.
     /// - Throws: `CheckpointError`, `LoadError`, `PipelineError`, `NetworkError`, each one sentence.
-    public init(folder: ModelLayout, elementType: ElementType = .float32, on device: Device = .cpu) throws {
+    public init(
+        folder: ModelLayout, elementType: ElementType = .float32, on device: Device = .cpu,
+        prediction: Prediction? = nil
+    ) throws {
         let configuration = try folder.networkConfiguration()
         let store = ParameterStore(
             .loaded(try configuration.weights(of: folder.network)), elementType: elementType, on: device)
         self.init(
-            name: folder.name, configuration: configuration, scheduler: try folder.scheduler(),
+            name: folder.name, configuration: configuration,
+            scheduler: try folder.scheduler(prediction: prediction),
             card: try folder.card(),
             network: try explaining(folder.network) { try store.build(configuration.network) }
                 .replayed(on: device),

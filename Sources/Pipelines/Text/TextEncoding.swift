@@ -113,7 +113,10 @@ struct TextEncoding {
         let encoder = try projected?.text ?? build(CLIPText.self, component)
         let tokenizer = try clipTokenizer(component, encoder.configuration)
         return try prompts.map { prompt in
-            let tokens = tokenized(prompt.text, tokenizer, length: nil)
+            // diffusers' pipelines of Stable Diffusion 3 read no textual inversions.
+            let tokens = tokenized(prompt.text, tokenizer, length: nil) {
+                source.kind == .stableDiffusion3 ? $0 : tokenizer.widened($0)
+            }
             let ids = try ids(tokens, of: component, knowing: encoder.configuration.vocabSize)
             let masked = least == 0 && encoder.configuration.useAttentionMask
             let both = projected.map { $0(ids) }
@@ -177,9 +180,13 @@ struct TextEncoding {
         source.tokenizerFolder(component.rawValue.replacing("text_encoder", with: "tokenizer"))
     }
 
-    private func tokenized(_ text: String, _ tokenizer: some TextTokenizer, length: Int?) -> TokenizedPrompt {
+    private func tokenized(
+        _ text: String, _ tokenizer: some TextTokenizer, length: Int?,
+        widened: (String) -> String = { $0 }
+    ) -> TokenizedPrompt {
         let parts = weighsWords ? WeightedText.parts(of: text) : [WeightedText(text)]
-        let tokens = tokenizer.encode(parts, length: length)
+        let tokens = tokenizer.encode(
+            parts.map { WeightedText(widened($0.text), weight: $0.weight) }, length: length)
         if let warning = tokens.warning { say("warning: \(warning)") }
         return tokens
     }

@@ -77,6 +77,22 @@ public struct CLIPTokenizer: TextTokenizer {
         }
     }
 
+    /// A prompt in which the words that stand for several vectors are followed by those of the other vectors, as
+    /// diffusers' pipelines that read textual inversions write it.
+    ///
+    /// It is the text that is changed, wherever it has such a word, so that a word in capitals, which is found as a
+    /// token all the same, stays as it is.
+    public func widened(_ prompt: String) -> String {
+        guard !finders.widened.isEmpty else { return prompt }
+        var bytes = Array(prompt.utf8)
+        var seen = Set<Int>()
+        for id in tokens(of: prompt) where seen.insert(id).inserted {
+            guard let (token, replacement) = finders.widened[id] else { continue }
+            bytes = bytes.replacing(Array(token.utf8), with: Array(replacement.utf8))
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// The text that tokens stand for: in lower case, with a space after every word.
     public func text(of tokens: some Sequence<Int>) -> String {
         let bytes = tokens.flatMap { token -> [UInt8] in
