@@ -22,6 +22,8 @@ public protocol Dataset: Sendable {
     var pictureShape: Shape { get }
     /// Names of the classes in the order of their numbers; nil where pictures have no classes.
     var classNames: [String]? { get }
+    /// What its files have shown so far that a person should know of.
+    var findings: DatasetFindings { get }
     /// The pictures of some numbers, 0 ..< ``count``, in that order.
     ///
     /// The same number gives the same picture, every time and on every machine.
@@ -33,6 +35,9 @@ public protocol Dataset: Sendable {
 extension Dataset {
     /// Number of classes; nil where pictures have none.
     public var classCount: Int? { classNames?.count }
+
+    /// Nothing.
+    public var findings: DatasetFindings { DatasetFindings() }
 
     /// The batch that an order drew, mirrored where it says so.
     ///
@@ -71,6 +76,13 @@ struct StoredPictures: Sendable {
     let levels: [Float]
 
     var count: Int { bytes.count / shape.elementCount }
+
+    /// These pictures and then others of the same shape.
+    func followed(by others: StoredPictures) -> StoredPictures {
+        StoredPictures(
+            shape: shape, bytes: bytes + others.bytes, labels: labels.map { $0 + (others.labels ?? []) },
+            levels: levels)
+    }
 
     func batch(at indices: [Int]) -> Batch {
         let length = shape.elementCount

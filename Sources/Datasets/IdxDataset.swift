@@ -6,11 +6,18 @@ import Tensors
 ///
 /// The pixels stay bytes in memory and become numbers batch by batch.
 public struct IdxDataset: Dataset {
-    /// The two parts that such data sets come in.
+    /// The two parts that such data sets come in, or both.
     public enum Part: String, Hashable, Sendable, Codable, CaseIterable {
-        case train, test
+        case train, test, all
 
-        var prefix: String { self == .train ? "train" : "t10k" }
+        /// What the names of their files begin with.
+        var prefixes: [String] {
+            switch self {
+            case .train: ["train"]
+            case .test: ["t10k"]
+            case .all: ["train", "t10k"]
+            }
+        }
     }
 
     private let stored: StoredPictures
@@ -22,12 +29,12 @@ public struct IdxDataset: Dataset {
     ///
     /// - Parameters:
     ///   - folder: The folder.
-    ///   - part: Which of the two parts to read.
+    ///   - part: Which of the two parts to read; both, the first one first, are read as one.
     ///   - classNames: Names of the classes; numbers where nil.
     /// - Throws: ``DatasetError`` where a file is missing or bad.
     public init(folder: URL, part: Part = .train, classNames: [String]? = nil) throws {
-        func file(_ kind: String) throws -> URL {
-            let name = "\(part.prefix)-\(kind)-ubyte"
+        func file(_ prefix: String, _ kind: String) throws -> URL {
+            let name = "\(prefix)-\(kind)-ubyte"
             let found = [name + ".gz", name].map { folder.appendingPathComponent($0) }
                 .first { FileManager.default.fileExists(atPath: $0.path) }
             guard let found else {
@@ -36,7 +43,19 @@ public struct IdxDataset: Dataset {
             }
             return found
         }
-        try self.init(images: file("images-idx3"), labels: file("labels-idx1"), classNames: classNames)
+        let parts = try part.prefixes.map { prefix in
+            try IdxDataset(
+                images: file(prefix, "images-idx3"), labels: file(prefix, "labels-idx1"),
+                classNames: classNames)
+        }
+        guard parts.allSatisfy({ $0.pictureShape == parts[0].pictureShape }) else {
+            throw DatasetError(
+                folder.path,
+                "its two parts have pictures of \(parts[0].pictureShape) and \(parts[1].pictureShape)",
+                remedy: "give files of one set")
+        }
+        stored = parts.dropFirst().reduce(parts[0].stored) { $0.followed(by: $1.stored) }
+        self.classNames = parts.compactMap(\.classNames).max { $0.count < $1.count }
     }
 
     /// Reads pictures and, where given, labels.

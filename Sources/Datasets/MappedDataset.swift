@@ -17,6 +17,8 @@ public struct MappedDataset<Base: Dataset>: Dataset {
     public var count: Int { base.count }
     /// As before.
     public var classNames: [String]? { base.classNames }
+    /// As before.
+    public var findings: DatasetFindings { base.findings }
     /// The changed pictures and their labels.
     public func batch(at indices: [Int]) throws -> Batch {
         var batch = try base.batch(at: indices)

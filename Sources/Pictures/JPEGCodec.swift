@@ -24,10 +24,10 @@ enum JPEGCodec {
                 handle, bytes, UInt(bytes.count), &pixels, info.width, 0, info.height,
                 Int32(form.rawValue), Int32(TJFLAG_LIMITSCANS))
             if status != 0, !isHarmless(handle) { throw failure(handle) }
-            let exif = JPEGSegments(bytes)
-            if inks { pixels = colours(ofInks: pixels, inverted: exif.isAdobe) }
+            let segments = JPEGSegments(bytes)
+            if inks { pixels = colours(ofInks: pixels, inverted: segments.isAdobe) }
             return Picture(width: width, height: height, channels: inks ? 3 : channels, pixels: pixels)
-                .upright(orientation: exif.orientation)
+                .upright(segments.orientation)
         }
     }
 
@@ -39,7 +39,7 @@ enum JPEGCodec {
                 remedy: "write a PNG")
         }
         let grey = picture.channels == 1
-        let source = picture.converted(toChannels: grey ? 1 : 3)
+        let source = picture.converted(toChannels: grey ? 1 : 3, alpha: .over(.white))
         return try withHandle(tjInitCompress()) { (handle) throws(PictureError) in
             var buffer: UnsafeMutablePointer<UInt8>?
             var size: UInt = 0
@@ -108,15 +108,19 @@ enum JPEGCodec {
     }
 }
 
-/// The two facts about a JPEG that TurboJPEG does not give: its Exif orientation and whether Adobe wrote it.
+/// What TurboJPEG does not say of a JPEG: which way up it is, and whether Adobe wrote it.
 struct JPEGSegments {
-    /// 1…8 as Exif numbers them; 1 where the file gives none or nonsense.
-    private(set) var orientation = 1
     /// Whether there is an `Adobe` segment, which means that inks are stored inverted.
     private(set) var isAdobe = false
+    /// Exif data may be spread over several segments.
+    private var exif: [UInt8] = []
+    private var xmp: ArraySlice<UInt8>?
+
+    var orientation: Orientation { Orientation(exif: exif[...], xmp: xmp) }
 
     /// Walks over the segments before the first scan.
     init(_ bytes: [UInt8]) {
+        let xmpMark = Array("http://ns.adobe.com/xap/1.0/\0".utf8)
         var position = 2
         while position + 4 <= bytes.count, bytes[position] == 0xFF {
             let marker = bytes[position + 1]
@@ -127,48 +131,12 @@ struct JPEGSegments {
             let length = Int(bytes[position + 2]) << 8 | Int(bytes[position + 3])
             guard marker != 0xDA, length >= 2, position + 2 + length <= bytes.count else { return }
             let body = bytes[(position + 4)..<(position + 2 + length)]
-            if marker == 0xE1, body.starts(with: Array("Exif\0\0".utf8)) {
-                orientation = JPEGSegments.orientation(inTIFF: Array(body.dropFirst(6))) ?? orientation
+            if marker == 0xE1, body.starts(with: Orientation.exifMark) {
+                exif += body.dropFirst(Orientation.exifMark.count)
             }
+            if marker == 0xE1, body.starts(with: xmpMark) { xmp = body.dropFirst(xmpMark.count) }
             if marker == 0xEE, body.starts(with: Array("Adobe".utf8)) { isAdobe = true }
             position += 2 + length
-        }
-    }
-
-    /// Tag 274 of the first directory (Exif 2.3, section 4.6.4).
-    private static func orientation(inTIFF bytes: [UInt8]) -> Int? {
-        let little = bytes.starts(with: Array("II".utf8))
-        func number(_ offset: Int, _ count: Int) -> Int? {
-            guard offset >= 0, count <= bytes.count - offset else { return nil }
-            let digits = bytes[offset..<(offset + count)]
-            return little
-                ? digits.reversed().reduce(0) { $0 << 8 | Int($1) } : digits.reduce(0) { $0 << 8 | Int($1) }
-        }
-        guard number(2, 2) == 42, let directory = number(4, 4), let entries = number(directory, 2) else {
-            return nil
-        }
-        for entry in 0..<entries {
-            let offset = directory + 2 + entry * 12
-            guard let tag = number(offset, 2) else { return nil }
-            if tag == 274 { return number(offset + 8, 2).flatMap { (1...8).contains($0) ? $0 : nil } }
-        }
-        return nil
-    }
-}
-
-extension Picture {
-    /// Undoes an Exif orientation, so that the first row is the top and the first column the left side.
-    func upright(orientation: Int) -> Picture {
-        let (right, bottom) = (width - 1, height - 1)
-        return switch orientation {
-        case 2: mirrored()
-        case 3: mapped(width: width, height: height) { (right - $0, bottom - $1) }
-        case 4: mapped(width: width, height: height) { ($0, bottom - $1) }
-        case 5: mapped(width: height, height: width) { ($1, $0) }
-        case 6: mapped(width: height, height: width) { ($1, bottom - $0) }
-        case 7: mapped(width: height, height: width) { (right - $1, bottom - $0) }
-        case 8: mapped(width: height, height: width) { (right - $1, $0) }
-        default: self
         }
     }
 }

@@ -55,14 +55,48 @@ package struct PNGChunks {
     package func essential() throws(PictureError) -> [UInt8] {
         var result = PNGChunks.signature
         for chunk in chunks where ["IHDR", "PLTE", "tRNS", "IDAT", "IEND"].contains(chunk.type) {
-            let checked = bytes[(chunk.whole.lowerBound + 4)..<chunk.data.upperBound]
-            guard let stored = bytes.bigEndian32(at: chunk.data.upperBound), checksum(checked) == stored
-            else {
+            guard isIntact(chunk) else {
                 throw PictureError.damaged("the checksum of the PNG's chunk \(chunk.type) is wrong")
             }
             result += bytes[chunk.whole]
         }
         return result
+    }
+
+    /// Which way up the picture is, by the chunk `eXIf`, else by the texts in which other programs keep Exif and XMP
+    /// data. Of several, the last one counts.
+    var orientation: Orientation {
+        let chunk = chunks.last { $0.type == "eXIf" && isIntact($0) }.map { bytes[$0.data] }
+        return Orientation(exif: chunk ?? rawProfile, xmp: text("XML:com.adobe.xmp")?[...])
+    }
+
+    /// Exif data as ImageMagick writes them: a text of a name, a count of bytes and the bytes in hexadecimal.
+    private var rawProfile: ArraySlice<UInt8>? {
+        let lines = text("Raw profile type exif")?.split(
+            separator: UInt8(ascii: "\n"), maxSplits: 3, omittingEmptySubsequences: false)
+        guard let lines, lines.count == 4 else { return nil }
+        let digits = lines[3].filter { $0 != UInt8(ascii: "\n") }.map {
+            Character(Unicode.Scalar($0)).hexDigitValue
+        }
+        guard !digits.contains(nil), digits.count % 2 == 0 else { return nil }
+        let values = digits.compactMap(\.self)
+        return stride(from: 0, to: values.count, by: 2).map { UInt8(values[$0] << 4 | values[$0 + 1]) }[...]
+    }
+
+    /// The bytes of the last text of a keyword.
+    private func text(_ keyword: String) -> [UInt8]? {
+        let name = Array(keyword.utf8) + [0]
+        let chunk = chunks.last {
+            ["tEXt", "zTXt", "iTXt"].contains($0.type) && bytes[$0.data].starts(with: name)
+        }
+        guard let chunk, chunk.data.count <= Orientation.mostBytes, isIntact(chunk) else { return nil }
+        return (try? PictureText(chunk.type, Array(bytes[chunk.data]), limit: Orientation.mostBytes))
+            .map { Array($0.text.utf8) }
+    }
+
+    private func isIntact(_ chunk: Chunk) -> Bool {
+        let checked = bytes[(chunk.whole.lowerBound + 4)..<chunk.data.upperBound]
+        return bytes.bigEndian32(at: chunk.data.upperBound) == checksum(checked)
     }
 
     /// A chunk ready to be put into a file.

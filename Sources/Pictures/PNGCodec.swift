@@ -15,7 +15,8 @@ enum PNGCodec {
     }
 
     static func decode(_ bytes: [UInt8]) throws(PictureError) -> Picture {
-        let essential = try PNGChunks(bytes).essential()
+        let chunks = try PNGChunks(bytes)
+        let essential = try chunks.essential()
         var image = png_image()
         image.version = UInt32(PNG_IMAGE_VERSION)
         defer { png_image_free(&image) }
@@ -34,7 +35,7 @@ enum PNGCodec {
                 return .failure(failure(image))
             }
             return .success(Picture(width: width, height: height, channels: channels, pixels: pixels))
-        }.get()
+        }.get().upright(chunks.orientation)
     }
 
     /// Asks for 8-bit grey, colour, or colour with alpha, whichever holds the whole picture.

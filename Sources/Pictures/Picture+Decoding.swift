@@ -34,7 +34,7 @@ public enum PictureFormat: String, Hashable, Sendable, Codable, CaseIterable {
 public struct PictureHeader: Hashable, Sendable {
     /// How the file stores it.
     public let format: PictureFormat
-    /// Width in pixels, as stored (a JPEG's orientation not applied).
+    /// Width in pixels, as stored (its orientation not applied).
     public let width: Int
     /// Height in pixels, as stored.
     public let height: Int
@@ -50,8 +50,9 @@ extension Picture {
     /// Reads and decodes a PNG, JPEG or WebP file; the content decides which, never the name.
     ///
     /// Sizes are checked before anything is decoded. 16-bit values become 8-bit, palettes become colour, and
-    /// a picture with any transparency has four channels. A JPEG is turned upright as its Exif orientation
-    /// says. Of an animated PNG the still picture is read. Nothing else of a file's extra data is looked at.
+    /// a picture with any transparency has four channels. A picture is turned upright as its Exif data say,
+    /// or its XMP data where those are silent, as Pillow does. Of an animated PNG the still picture is read.
+    /// Nothing else of a file's extra data is looked at.
     ///
     /// - Parameters:
     ///   - url: A local file.

@@ -3,8 +3,8 @@ import Tensors
 extension Picture {
     /// The picture as numbers: `[channels, height, width]` float32 in [−1, 1].
     ///
-    /// A value p becomes 2 · (p / 255) − 1 in float32, as diffusers computes it. Alpha is laid on white, so
-    /// there are one or three channels.
+    /// A value p becomes 2 · (p / 255) − 1 in float32, as diffusers computes it. Alpha is dropped, so there
+    /// are one or three channels.
     public func tensor() -> Tensor {
         let source = channels == 4 ? converted(toChannels: 3) : self
         let plane = width * height

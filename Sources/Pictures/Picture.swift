@@ -48,10 +48,15 @@ public struct Picture: Hashable, Sendable {
 extension Picture {
     /// What becomes of transparency where there is no room for it.
     public enum AlphaRule: Hashable, Sendable {
-        /// The picture is laid on a grey of this level: 255 is white paper.
-        case over(UInt8)
         /// The alpha channel is dropped and the colours stay as stored, as Pillow's `convert("RGB")` does.
         case drop
+        /// The picture is laid on a colour.
+        case over(Colour)
+    }
+
+    /// Whether any pixel is not opaque.
+    public var isTransparent: Bool {
+        channels == 4 && stride(from: 3, to: pixels.count, by: 4).contains { pixels[$0] < 255 }
     }
 
     /// The same picture with 1, 3 or 4 channels.
@@ -62,7 +67,7 @@ extension Picture {
     /// - Parameters:
     ///   - channels: 1, 3 or 4.
     ///   - alpha: What becomes of transparency when it goes.
-    public func converted(toChannels channels: Int, alpha rule: AlphaRule = .over(255)) -> Picture {
+    public func converted(toChannels channels: Int, alpha rule: AlphaRule = .drop) -> Picture {
         precondition([1, 3, 4].contains(channels), "no picture has \(channels) channels")
         if channels == self.channels { return self }
         if self.channels == 4 { return withoutAlpha(rule).converted(toChannels: channels) }
@@ -83,13 +88,15 @@ extension Picture {
     private func withoutAlpha(_ rule: AlphaRule) -> Picture {
         var result = [UInt8]()
         result.reserveCapacity(width * height * 3)
-        for pixel in stride(from: 0, to: pixels.count, by: 4) {
-            for channel in 0..<3 {
-                switch rule {
-                case .drop: result.append(pixels[pixel + channel])
-                case .over(let paper):
-                    let alpha = Int(pixels[pixel + 3])
-                    let mixed = Int(pixels[pixel + channel]) * alpha + Int(paper) * (255 - alpha)
+        switch rule {
+        case .drop:
+            for pixel in stride(from: 0, to: pixels.count, by: 4) { result += pixels[pixel..<(pixel + 3)] }
+        case .over(let colour):
+            let paper = [Int(colour.red), Int(colour.green), Int(colour.blue)]
+            for pixel in stride(from: 0, to: pixels.count, by: 4) {
+                let alpha = Int(pixels[pixel + 3])
+                for channel in 0..<3 {
+                    let mixed = Int(pixels[pixel + channel]) * alpha + paper[channel] * (255 - alpha)
                     result.append(UInt8((mixed + 127) / 255))
                 }
             }

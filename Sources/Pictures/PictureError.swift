@@ -32,7 +32,7 @@ public struct PictureError: Error, Hashable, Sendable, CustomStringConvertible {
         (file.map { "\(printable($0)): " } ?? "") + "\(what); \(remedy)"
     }
 
-    init(_ kind: Kind, _ what: String, remedy: String, file: String? = nil) {
+    package init(_ kind: Kind, _ what: String, remedy: String, file: String? = nil) {
         self.kind = kind
         self.what = what
         self.remedy = remedy

@@ -81,7 +81,7 @@ extension Picture {
 
 extension PictureText {
     /// Reads the data of a text chunk (PNG specification, section 11.3.3); nil where it is malformed.
-    fileprivate init?(_ type: String, _ data: [UInt8], limit: Int) throws(InflateError) {
+    init?(_ type: String, _ data: [UInt8], limit: Int) throws(InflateError) {
         guard let end = data.firstIndex(of: 0) else { return nil }
         keyword = String(latin1: data[..<end])
         let rest = data[(end + 1)...]

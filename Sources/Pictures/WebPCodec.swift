@@ -20,6 +20,25 @@ enum WebPCodec {
             throw PictureError.damaged("the WebP is cut short or damaged")
         }
         return Picture(width: header.width, height: header.height, channels: channels, pixels: pixels)
+            .upright(orientation(of: bytes))
+    }
+
+    /// Which way up the picture is, by the first chunk of each kind that the extended header announces
+    /// (RFC 9649, section 2.7).
+    private static func orientation(of bytes: [UInt8]) -> Orientation {
+        var found: [String: ArraySlice<UInt8>] = [:]
+        var position = 12
+        while position + 8 <= bytes.count {
+            let name = String(decoding: bytes[position..<(position + 4)], as: UTF8.self)
+            let length = bytes[(position + 4)..<(position + 8)].reversed().reduce(0) { $0 << 8 | Int($1) }
+            guard length <= bytes.count - position - 8 else { break }
+            if found[name] == nil { found[name] = bytes[(position + 8)..<(position + 8 + length)] }
+            // Chunks of an odd length are followed by a byte of padding.
+            position += 8 + length + length % 2
+        }
+        let flags = found["VP8X"]?.first ?? 0
+        return Orientation(
+            exif: flags & 0x08 == 0 ? nil : found["EXIF"], xmp: flags & 0x04 == 0 ? nil : found["XMP "])
     }
 
     /// Encodes with losses.

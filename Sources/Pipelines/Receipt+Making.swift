@@ -31,6 +31,7 @@ extension Receipt {
         (steps, guidance, classes) = (plan.steps, plan.guidance, plan.labels)
         (width, height) = (plan.size.width, plan.size.height)
         (image, mask) = (request.sampling.files["image"], request.sampling.files["mask"])
+        background = request.background?.description
         prompt = request.prompt
         promptWeights = request.weighsWords ? true : nil
         clipSkip = request.clipSkip == 0 ? nil : request.clipSkip

@@ -58,6 +58,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var image: InputFile?
     /// Which part of it was made anew.
     public var mask: InputFile?
+    /// What their transparent parts were laid on, `#rrggbb`.
+    public var background: String?
     /// What the pictures were to show.
     public var prompt: String?
     /// What they were not to show, where guidance led away from it.
@@ -135,7 +137,7 @@ public struct Receipt: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
         case guidance, classes, width, height, dtype, device, threads, initial, image, mask, prompt, strength
-        case refiner, crop
+        case refiner, crop, background
         case modelHash = "model_hash"
         case configurationHash = "configuration_hash"
         case batchSize = "batch_size"

@@ -25,7 +25,10 @@ extension Trainer {
         let isLogged = isDue(training.logEvery, at: number) || number == training.steps
         if isLogged || mustBeRead(number) { try readSteps() }
         state.step = number
-        if isLogged { log(journal, learningRate: learningRate) }
+        if isLogged {
+            findings.update()
+            log(journal, learningRate: learningRate)
+        }
     }
 
     /// Backward passes of all batches of a step.

@@ -47,6 +47,8 @@ public final class Trainer {
     let warn: (String) -> Void
     /// Whether each step is looked at before the next one. On the processor nothing is waited for.
     package var readsEveryStep: Bool
+    /// What the data have shown so far.
+    var findings: FindingsReport
     /// Steps whose loss and gradient nobody has looked at yet.
     var unread = UnreadSteps()
     /// The latest step that was looked at.
@@ -81,15 +83,22 @@ public final class Trainer {
         } catch let error as DatasetError {
             throw RecipeError("data.path: \(error)")
         }
+        try recipe.checkNotEmpty(dataset)
         scheduler = recipe.scheduler
         configuration = try recipe.networkConfiguration(for: dataset)
         card = recipe.card(for: dataset, configuration)
-        // Everything that can be wrong with the recipe has been said: now the folder may be made.
+        try recipe.checkSheetSize(for: card)
         let seed = UInt64(truncatingIfNeeded: recipe.seed)
         let store = ParameterStore(
             .initialized(RandomGenerator(seed: seed)), purpose: .training, on: device,
             memoryFormat: recipe.training.memoryFormat.format)
         network = try store.build(configuration.network)
+        // Sampling packs a network's weights, so the one that is trained does not try.
+        try recipe.checkSheets(
+            of: PictureModel(
+                name: "the model", configuration: configuration, scheduler: scheduler, card: card,
+                network: ParameterStore(.loaded(store.source), on: device).build(configuration.network),
+                device: device))
         let order = try BatchOrder(
             .init(
                 count: dataset.count, batchSize: recipe.training.batchSize, seed: seed, remainder: .wrap,
@@ -100,6 +109,7 @@ public final class Trainer {
         rate = LearningRate(
             peak: recipe.training.learningRate, warmupSteps: recipe.training.warmupSteps,
             totalSteps: recipe.training.steps, curve: recipe.training.schedule)
+        // Everything that can be wrong with the recipe has been said: now the folder may be made.
         run = try RunFolder(folder, resume: resume)
         if run.isContinued {
             try recipe.checkResumable(from: run.recipe())
@@ -109,6 +119,11 @@ public final class Trainer {
         }
         loader = BatchLoader(dataset, order: state.order, ahead: recipe.training.prefetch)
         try run.write(recipe)
+        findings = FindingsReport(dataset, path: run.damagedPath, warn: warn)
+        findings.update()
+        if card.nullClass == nil, recipe.evaluation.guidance != 1 {
+            warn("evaluation.guidance changes nothing: the model is told no classes")
+        }
     }
 
     /// The number of steps done.
@@ -137,7 +152,7 @@ public final class Trainer {
             try takeStep(journal)
             report(Progress(step: state.step, stepCount: training.steps, loss: latest?.loss ?? .nan))
             let isLast = state.step == training.steps
-            if isDue(training.sampleEvery) || isLast { try drawSheet(journal) }
+            if isDue(training.sampleEvery) && !isLast { drawSheet(journal) }
             if isDue(training.checkpointEvery) && !isLast { save(journal) }
             if !isLast && isInterrupted() {
                 try readSteps()
@@ -146,7 +161,9 @@ public final class Trainer {
                 return .interrupted
             }
         }
+        // What was learnt comes first; pictures of it can be drawn again.
         save(journal)
+        drawSheet(journal)
         unwritten.attempt(.plot, warn: warn) { try journal.plotLoss(to: run.path + "/loss.png") }
         try unwritten.check(of: run.path, after: state.step)
         return .complete
@@ -192,14 +209,14 @@ public final class Trainer {
             network: try store.build(configuration.network), device: device)
     }
 
-    private func drawSheet(_ journal: TrainingJournal) throws {
-        let model = try sampledModel()
-        var request = SamplingRequest()
-        request.count = recipe.evaluation.count
-        request.seed = UInt64(truncatingIfNeeded: recipe.seed)
-        request.classes = card.nullClass == nil ? nil : .all
-        let samples = try SamplingPlan(model, request).run()
-        let sheet = try Picture.sheet(of: samples)
+    /// Draws a sheet of samples; one that cannot be drawn ends no run.
+    private func drawSheet(_ journal: TrainingJournal) {
+        let sheet: Picture
+        do {
+            sheet = try Picture.sheet(of: SamplingPlan(sampledModel(), recipe.sheetRequest(for: card)).run())
+        } catch {
+            return warn("step \(state.step): no sheet of samples was drawn: \(error)")
+        }
         unwritten.attempt(.samples, warn: warn) {
             try sheet.write(to: URL(fileURLWithPath: run.samplePath(step: state.step)))
         }

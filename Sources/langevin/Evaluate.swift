@@ -37,26 +37,53 @@ struct Evaluate: ParsableCommand {
         let device = try compute.open()
         let layout = try ModelLayout(model: model)
         let opened = try PictureModel(folder: layout, elementType: compute.dtype, on: device)
+        let classes = opened.configuration.classCount.map { $0 - (opened.card.nullClass == nil ? 0 : 1) }
+        try checkCount(classes: classes)
         var request = sampling.request(count: count)
-        request.classes = opened.card.nullClass == nil ? nil : .all
+        request.classes = classes == nil ? nil : .all
         request.batchSize = 250
         let plan = try SamplingPlan(opened, request)
         let data = try Recipe.DataSection(named: against, shape: plan.shape)
         let (training, heldOut) = try (data.open(.train), data.open(.evaluation))
-        var bar = ProgressBar(total: plan.sampler.grid.steps.count * count)
-        let samples = try plan.run { done, progress in
-            bar.show(
-                step: done * plan.sampler.grid.steps.count + progress.stepsDone * progress.sample.shape[0])
+        let evaluator = try Evaluator(training: training, heldOut: heldOut)
+        let found = training.findings.sentences() + heldOut.findings.sentences(since: training.findings)
+        for sentence in found + evaluator.cautions(samples: count) { say("warning: \(sentence)") }
+        let isOfThese = classes == nil || classes == training.classCount
+        if !isOfThese {
+            say(
+                "warning: the model and the data have not the same classes, so there is no accuracy of samples"
+            )
         }
-        bar.finish()
-        let report = try EvaluationReport(
+        let samples = try draw(plan)
+        let report = try evaluator.report(
             samples: samples.to(.cpu).to(.float32).clamped(to: -1...1),
-            labels: plan.labels.map { Tensor($0) },
-            training: training, heldOut: heldOut)
+            labels: isOfThese ? plan.labels.map { Tensor($0) } : nil)
         if json {
             try printJSON(report)
         } else {
             try printResult(report.text)
+        }
+    }
+
+    private func checkCount(classes: Int?) throws {
+        guard count >= Evaluator.leastSamples else {
+            throw PipelineError(
+                "--count is \(count): a Fréchet distance compares covariances and needs \(Evaluator.leastSamples) samples at least"
+            )
+        }
+        if let classes, count < classes {
+            throw PipelineError(
+                "--count is \(count): \(model) has \(classes) classes, give \(classes) at least, a sample for each"
+            )
+        }
+    }
+
+    private func draw(_ plan: SamplingPlan) throws -> Tensor {
+        let steps = plan.sampler.grid.steps.count
+        var bar = ProgressBar(total: steps * count)
+        defer { bar.finish() }
+        return try plan.run { done, progress in
+            bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
         }
     }
 }

@@ -158,6 +158,12 @@ struct ReferenceOptions: ParsableArguments {
     @Option(help: "A picture whose white part is painted anew.", transform: pathArgument)
     var mask: String?
 
+    @Option(
+        help:
+            "What transparent parts of --image and --mask are laid on; without it the colours stored under them count."
+    )
+    var background: Colour?
+
     @Option(help: "Begin at this share of the process with the latents of --image.")
     var denoisingStart: Double?
 
@@ -179,12 +185,27 @@ struct ReferenceOptions: ParsableArguments {
         request.mask = try mask.map(picture)
         request.sampling.files["image"] = try image.map(InputFile.init)
         request.sampling.files["mask"] = try mask.map(InputFile.init)
+        try setBackground(&request)
         (request.strength, request.denoisingStart, request.denoisingEnd) = (
             strength, denoisingStart, denoisingEnd
         )
         guard refiner != nil else { return }
         guard denoisingStart == nil else {
             throw PipelineError("--refiner goes on where --denoising-end stops: leave out --denoising-start")
+        }
+    }
+
+    private func setBackground(_ request: inout GenerationRequest) throws {
+        guard let background else { return }
+        guard case .picture(let picture) = request.reference else {
+            throw PipelineError(
+                "--background is what transparent parts of a picture are laid on: give --image a picture, or leave it out"
+            )
+        }
+        if picture.isTransparent || request.mask?.isTransparent == true {
+            request.background = background
+        } else {
+            say("note: --background changes nothing: no given picture has transparent parts")
         }
     }
 
@@ -265,6 +286,13 @@ extension AttentionSlicing: ExpressibleByArgument {
             self = .heads(count)
         }
     }
+}
+
+extension Colour: ExpressibleByArgument {
+    /// A colour as CSS writes it.
+    public init?(argument: String) { self.init(css: argument) }
+    /// What can be given.
+    public static var allValueStrings: [String] { ["#rrggbb"] + names }
 }
 
 /// `1024x768`: width and height.

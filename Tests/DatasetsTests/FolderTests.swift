@@ -35,7 +35,7 @@ struct FolderTests {
                 let reds = stride(from: 0, to: 48, by: 12).map { UInt8(((values[$0] + 1) * 127.5).rounded()) }
                 #expect(reds == [25, 50, 100, 200])
                 #expect(values[47] == -1)
-                #expect(dataset.skipped.isEmpty)
+                #expect(dataset.findings.damaged.isEmpty)
                 let again = try dataset.batch(at: [3, 0, 3])
                 #expect(try again.labels?.array(of: Int.self) == [1, 0, 1])
                 #expect(
@@ -75,7 +75,7 @@ struct FolderTests {
                 let levels = all.map { Int((($0 + 1) * 127.5).rounded()) }
                 // With its header whole, the cut picture is noticed when it is read, and the next stands in.
                 #expect(levels == (memoryLimit == 0 ? Array(0...20) + Array(20...38) : Array(0...38)))
-                #expect(dataset.skipped.map { $0.file?.hasSuffix("20-cut.png") } == [true])
+                #expect(dataset.findings.damaged.map { $0.file?.hasSuffix("20-cut.png") } == [true])
             }
             for index in 0..<2 { _ = try folder.write(Data("<html>".utf8), as: "page\(index).png") }
             let error = #expect(throws: DatasetError.self) {

@@ -40,6 +40,28 @@ struct IdxTests {
         }
     }
 
+    @Test func bothPartsAreReadAsOne() throws {
+        try withTemporaryFolder { folder in
+            for prefix in ["train", "t10k"] {
+                _ = try folder.write(reference.images_gz, as: "\(prefix)-images-idx3-ubyte.gz")
+                _ = try folder.write(reference.labels, as: "\(prefix)-labels-idx1-ubyte")
+            }
+            let all = try IdxDataset(folder: folder, part: .all)
+            #expect(all.count == 24 && all.classNames == ["0", "1", "2", "3"])
+            for shift in [0, 12] {
+                let batch = try all.batch(at: reference.picked.map { $0 + shift })
+                #expect(try batch.pictures.array(of: Float.self) == reference.batch)
+                #expect(try batch.labels?.array(of: Int.self) == reference.batch_labels)
+            }
+            var other = reference.images
+            (other[11], other[15]) = (other[15], other[11])
+            _ = try folder.write(other, as: "t10k-images-idx3-ubyte")
+            try FileManager.default.removeItem(at: folder.appending(path: "t10k-images-idx3-ubyte.gz"))
+            let error = #expect(throws: DatasetError.self) { try IdxDataset(folder: folder, part: .all) }
+            #expect(error?.description.contains("two parts") == true)
+        }
+    }
+
     @Test func badFilesAreErrors() throws {
         func big(_ values: [Int]) -> Data {
             Data(values.flatMap { value in [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) } })

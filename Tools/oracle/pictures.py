@@ -143,16 +143,102 @@ def decoding(rng):
     return cases
 
 
+def tiff(order, value, kind=3, count=1, before=()):
+    """Exif data put together by hand: other tags, and the orientation as a value of a given type."""
+    mark = {"little": "<", "big": ">"}[order]
+    code = {1: "B3x", 3: "H2x", 4: "I", 6: "b3x", 8: "h2x", 9: "i"}[kind]
+    entries = [struct.pack(mark + "HHIH2x", tag, 3, 1, number) for tag, number in before]
+    if struct.calcsize(code.replace("2x", "").replace("3x", "")) * count <= 4:
+        entries.append(struct.pack(mark + "HHI" + code, 274, kind, count, value))
+        rest = b""
+    else:
+        place = 8 + 2 + 12 * (len(entries) + 1) + 4
+        entries.append(struct.pack(mark + "HHII", 274, kind, count, place))
+        rest = struct.pack(mark + code.replace("2x", "").replace("3x", "") * count, *[value] * count)
+    return (struct.pack(mark + "2sHI", {"little": b"II", "big": b"MM"}[order], 42, 8)
+            + struct.pack(mark + "H", len(entries)) + b"".join(entries) + b"\0" * 4 + rest)
+
+
+def xmp(value, form):
+    """A packet of XMP that says which way up a picture is."""
+    text = f'tiff:Orientation="{value}"/>' if form else f"><tiff:Orientation>{value}</tiff:Orientation></x>"
+    return f"<x:xmpmeta><rdf:Description {text}</x:xmpmeta>".encode()
+
+
+def raw_profile(exif):
+    return "\nexif\n" + f"{len(exif):8}\n" + "\n".join(exif.hex()[i:i + 72] for i in range(0, 2 * len(exif), 72)) + "\n"
+
+
+def turned(rng, image, kind, exif=None, **options):
+    """A file of one kind with Exif data in it."""
+    if exif is not None:
+        options["exif"] = exif if kind == "PNG" else b"Exif\0\0" + exif
+    if kind == "WEBP":
+        options |= {"lossless": True}
+    if kind == "JPEG":
+        options |= {"quality": 95}
+    return saved(image, kind, **options)
+
+
 def orientations(rng):
-    """JPEGs of every orientation, and what Pillow's exif_transpose makes of them."""
+    """Pictures of every orientation in every kind of file, and what Pillow's exif_transpose makes of them."""
     from PIL import ImageOps
-    image, cases = smooth(rng, 24, 16, 3), []
-    for value in list(range(1, 9)) + [9]:
-        exif = Image.Exif()
-        exif[274] = value
-        data = saved(image, "JPEG", quality=95, exif=exif)
+    soft, files = smooth(rng, 24, 16, 3), {}
+    hard = noise(rng, 5, 3, 3)
+    image = {"JPEG": soft, "PNG": hard, "WEBP": hard}
+    other = [(256, int(rng.integers(1, 9))), (259, int(rng.integers(1, 9)))]
+    for kind in image:
+        for order in ("little", "big"):
+            for value in range(1, 10):
+                files[f"{kind} {order} {value}"] = turned(rng, image[kind], kind, tiff(order, value, before=other))
+    for kind in (1, 4, 6, 8, 9):
+        for order in ("little", "big"):
+            exif = tiff(order, int(rng.integers(2, 9)), kind)
+            files[f"type {kind} {order}"] = turned(rng, hard, "PNG", exif)
+    for order in ("little", "big"):
+        files[f"three values {order}"] = turned(rng, hard, "PNG", tiff(order, int(rng.integers(2, 9)), count=3))
+        files[f"twice {order}"] = turned(rng, hard, "PNG", tiff(order, 6, before=[(274, 3)]))
+    exif = tiff("big", 6)
+    for name, options in {"zTXt": {"zip": True}, "tEXt": {}}.items():
+        info = PngImagePlugin.PngInfo()
+        info.add_text("Raw profile type exif", raw_profile(exif), **options)
+        files[f"raw profile {name}"] = turned(rng, hard, "PNG", pnginfo=info)
+        files[f"raw profile {name} and eXIf"] = turned(rng, hard, "PNG", tiff("big", 3), pnginfo=info)
+    # XMP counts where Exif says nothing, be it that its value is none.
+    for form in (True, False):
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", xmp(8, form).decode(), zip=form)
+        files[f"XMP {form} PNG"] = turned(rng, hard, "PNG", pnginfo=info)
+        files[f"XMP {form} and Exif 5"] = turned(rng, hard, "PNG", tiff("big", 5), pnginfo=info)
+        files[f"XMP {form} and Exif 9"] = turned(rng, hard, "PNG", tiff("big", 9), pnginfo=info)
+        files[f"XMP {form} JPEG"] = turned(rng, soft, "JPEG", xmp=xmp(7, form))
+        files[f"XMP {form} WebP"] = turned(rng, hard, "WEBP", xmp=xmp(6, form))
+    cases = []
+    for name, data in files.items():
         upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-        cases.append({"name": f"orientation {value}", "file": b64(data), "result": record(upright)})
+        cases.append({"name": name, "file": b64(data), "result": record(upright)})
+    return cases
+
+
+def transparency(rng):
+    """Files with transparent parts: what Pillow's convert leaves of them, and what they are on a colour."""
+    alpha, colour, grey = noise(rng, 9, 7, 4), noise(rng, 9, 7, 3), noise(rng, 9, 7, 1)
+    palette = colour.quantize(11)
+    files = {
+        "colour.png": saved(alpha, "PNG"), "grey.png": saved(alpha.convert("LA"), "PNG"),
+        "palette.png": saved(palette, "PNG", transparency=bytes(rng.integers(0, 256, 11, dtype=np.uint8))),
+        "key.png": saved(colour, "PNG", transparency=colour.getpixel((4, 5))),
+        "grey-key.png": saved(grey, "PNG", transparency=grey.getpixel((4, 5))),
+        "lossless.webp": saved(alpha, "WEBP", lossless=True, exact=True),
+    }
+    cases = []
+    for name, data in files.items():
+        paper = tuple(int(v) for v in rng.integers(0, 256, 3))
+        image, on = Image.open(io.BytesIO(data)), Image.new("RGB", alpha.size, paper)
+        wide = image.convert("RGBA")
+        on.paste(wide, mask=wide.getchannel("A"))
+        cases.append({"name": name, "file": b64(data), "colour": record(image.convert("RGB")),
+                      "grey": record(image.convert("L")), "paper": "#%02x%02x%02x" % paper, "on_paper": record(on)})
     return cases
 
 
@@ -215,7 +301,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("Tests/Fixtures/pictures"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    makers = [resizing, decoding, orientations, conversions, texts, tensors, idx]
+    makers = [resizing, decoding, orientations, conversions, texts, tensors, idx, transparency]
     for number, make in enumerate(makers):
         content = make(np.random.default_rng([options.seed, number]))
         path = options.out / f"{make.__name__}.json"

@@ -97,9 +97,11 @@ extension GenerationPlan {
             }
             return Encoded(latents: { _ in latents.to(model.device) })
         case .picture(let picture):
-            let pixels = resized(picture, .lanczos, "--image", say).converted(toChannels: 3).tensor()
-                .unsqueezed(0)
-            let mask = request.mask.map { binary(resized($0, .nearest, "--mask", say), say) }
+            let pixels = resized(opaque(picture, "--image", say), .lanczos, "--image", say)
+                .converted(toChannels: 3).tensor().unsqueezed(0)
+            let mask = request.mask.map {
+                binary(resized(opaque($0, "--mask", say), .nearest, "--mask", say), say)
+            }
             let autoencoder = try model.buildAutoencoder(model.autoencoderType)
             return Encoded(
                 latents: encoder(autoencoder, of: pixels),
@@ -121,6 +123,20 @@ extension GenerationPlan {
             let isPlain = model.source.kind == .stableDiffusionXL && task.inpaints
             return isPlain ? latents * scaling.factor : scaling.scaled(latents)
         }
+    }
+
+    /// A picture without its alpha channel.
+    private func opaque(_ picture: Picture, _ name: String, _ say: (String) -> Void) -> Picture {
+        guard picture.channels == 4 else { return picture }
+        if let background = request.background {
+            return picture.converted(toChannels: 3, alpha: .over(background))
+        }
+        if picture.isTransparent {
+            say(
+                "note: \(name) has transparent parts; the colours stored under them count, unless --background says what they are laid on"
+            )
+        }
+        return picture.converted(toChannels: 3)
     }
 
     private func resized(_ picture: Picture, _ filter: ResizeFilter, _ name: String, _ say: (String) -> Void)

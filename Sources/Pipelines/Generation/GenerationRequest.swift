@@ -38,6 +38,9 @@ public struct GenerationRequest: Sendable {
     public var reference: Reference?
     /// Which part of the reference is made anew: where it is white.
     public var mask: Picture?
+    /// What transparent parts of the reference and the mask are laid on; where `nil`, the colours that are stored under
+    /// them count, as in diffusers.
+    public var background: Colour?
     /// The share of the steps that are taken from the reference on.
     public var strength: Double?
     /// The share of the process at which to begin, with latents that another model left there.

@@ -2,6 +2,7 @@ import Datasets
 import Diffusion
 import Foundation
 import Networks
+import Pictures
 import Pipelines
 import Tensors
 
@@ -126,8 +127,9 @@ extension Recipe.DataSection {
                 throw RecipeError("data.size: a folder of pictures needs one; give the side in pixels.")
             }
             return try FolderDataset(
-                folder: URL(fileURLWithPath: needed(path)), width: size, height: size, channels: channels ?? 3
-            )
+                folder: URL(fileURLWithPath: needed(path)), width: size, height: size,
+                channels: channels ?? 3,
+                background: background.flatMap(Colour.init(css:)), part: split.folder)
         }
     }
 
@@ -189,5 +191,19 @@ extension Recipe.DataSection.Split {
         }
     }
 
-    fileprivate var idx: IdxDataset.Part { self == .evaluation ? .test : .train }
+    fileprivate var idx: IdxDataset.Part {
+        switch self {
+        case .train: .train
+        case .evaluation: .test
+        case .all: .all
+        }
+    }
+
+    fileprivate var folder: FolderDataset.Part {
+        switch self {
+        case .train: .train
+        case .evaluation: .evaluation
+        case .all: .all
+        }
+    }
 }

@@ -31,7 +31,8 @@ extension Recipe {
         public var kind = Kind.digits
         /// The idx file, or the folder of pictures; not used by `digits`, which come with the project.
         public var path: String?
-        /// Which part is learnt from.
+        /// Which part is learnt from. Digits and idx files come in two parts; of a folder, every tenth picture of each
+        /// class is held back.
         public var split = Split.train
         /// Side in pixels that pictures are padded or resized to; as they are where absent.
         public var size: Int?
@@ -39,6 +40,9 @@ extension Recipe {
         public var channels: Int?
         /// Whether each picture is mirrored left to right half of the time.
         public var flip = false
+        /// The colour that transparent parts of a folder's pictures are laid on, such as `white` or `#ffffff`; where
+        /// absent, the colours that are stored under them count.
+        public var background: String?
 
         /// A form that data come in.
         public enum Kind: String, RecipeChoice {
@@ -46,8 +50,12 @@ extension Recipe {
             case digits
             /// Pictures and labels in idx files, plain or gzip, as MNIST and Fashion-MNIST have them.
             case idx
-            /// A folder of pictures with one folder a class.
+            /// A folder of pictures with one folder a class, or with labels in `metadata.jsonl`; `imagefolder` is
+            /// read, too.
             case folder
+
+            /// The hub's word for a folder.
+            public static let synonyms = ["imagefolder": Kind.folder]
         }
 
         /// A part of a data set.
@@ -64,7 +72,7 @@ extension Recipe {
         public init() {}
 
         enum CodingKeys: String, CodingKey {
-            case kind, path, split, size, channels, flip
+            case kind, path, split, size, channels, flip, background
         }
     }
 

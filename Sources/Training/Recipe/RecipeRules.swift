@@ -1,4 +1,5 @@
 import Networks
+import Pictures
 
 /// One thing that must hold in a recipe.
 package struct Rule: Sendable {
@@ -44,6 +45,12 @@ extension Recipe {
             $0.data.kind == .digits || $0.data.path?.isEmpty == false
         },
         .optional("data.size", 1...8192) { $0.data.size },
+        Rule("data.background", "#rrggbb, or one of \(Colour.names.joined(separator: ", "))") {
+            $0.data.background.map { Colour(css: $0) != nil } ?? true
+        },
+        Rule("data.background", "nothing: only pictures of data.kind folder have transparent parts") {
+            $0.data.background == nil || $0.data.kind == .folder
+        },
         Rule("data.channels", "1 for grey or 3 for colour") { [nil, 1, 3].contains($0.data.channels) },
 
         .whole("diffusion.train_steps", 2...100_000) { $0.diffusion.trainSteps },

@@ -38,7 +38,7 @@ extension Recipe {
         public var checkpointEvery = 1000
         /// How many checkpoints stay, the newest ones.
         public var keepCheckpoints = 3
-        /// Steps between sample sheets; 0 draws none.
+        /// Steps between sample sheets; 0 draws the one at the end only.
         public var sampleEvery = 1000
         /// Steps between lines of the metrics.
         public var logEvery = 10

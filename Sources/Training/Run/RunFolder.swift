@@ -5,6 +5,7 @@ import Storage
 ///     recipe.yaml              the recipe with every key
 ///     metrics.jsonl            one line of numbers a logged step
 ///     events.out.tfevents.*    the same for TensorBoard
+///     damaged.jsonl            pictures of the data that cannot be read, where there are any
 ///     samples/step-N.png       sheets of pictures
 ///     checkpoints/step-N/      the state after step N
 ///     model/                   the trained model
@@ -65,6 +66,8 @@ public struct RunFolder: Sendable {
     public var recipePath: String { "\(path)/recipe.yaml" }
     /// The numbers of the run, a JSON object a line (`MetricsLog`).
     public var metricsPath: String { "\(path)/metrics.jsonl" }
+    /// The list of pictures that cannot be read.
+    public var damagedPath: String { "\(path)/damaged.jsonl" }
     /// The folder of the sample sheets.
     public var samplesPath: String { "\(path)/samples" }
     /// The folder of the checkpoints (`CheckpointFolder`).

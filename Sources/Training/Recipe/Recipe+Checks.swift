@@ -1,0 +1,48 @@
+import Datasets
+import Diffusion
+import Pipelines
+
+// What can be known of a run's end before its first step.
+
+extension Recipe {
+    /// What a model is asked for, to show it on a sheet.
+    func sheetRequest(for card: ModelCard) -> SamplingRequest {
+        var request = SamplingRequest()
+        request.count = evaluation.count
+        request.seed = UInt64(truncatingIfNeeded: seed)
+        request.classes = card.nullClass == nil ? nil : .all
+        return request
+    }
+
+    /// Checks that there is a picture for each class on a sheet.
+    /// - Throws: `RecipeError` that names the key.
+    func checkSheetSize(for card: ModelCard) throws {
+        guard let classes = card.nullClass, evaluation.count < classes else { return }
+        throw RecipeError(
+            "evaluation.count is \(evaluation.count): write at least \(classes), a picture for each class of the data."
+        )
+    }
+
+    /// Takes the first step of a sheet, which shows whether the whole could be drawn as `evaluation` says.
+    /// - Throws: `RecipeError` that says why not.
+    func checkSheets(of model: PictureModel) throws {
+        struct FirstStepTaken: Error {}
+        var request = sheetRequest(for: model.card)
+        request.batchSize = 1
+        do {
+            _ = try SamplingPlan(model, request).run { _, _ in throw FirstStepTaken() }
+        } catch is FirstStepTaken {
+        } catch {
+            throw RecipeError("evaluation: no sheet of samples could be drawn: \(error)")
+        }
+    }
+
+    /// Checks that there is something to learn from.
+    /// - Throws: `RecipeError`
+    func checkNotEmpty(_ dataset: some Dataset) throws {
+        guard dataset.count == 0 else { return }
+        throw RecipeError(
+            "data.split is \(data.split.rawValue): no class in the folder has ten pictures, of which one would be held back; write train or all."
+        )
+    }
+}
