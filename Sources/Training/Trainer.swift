@@ -75,6 +75,7 @@ public final class Trainer {
         scheduler = recipe.scheduler
         configuration = try recipe.networkConfiguration(for: dataset)
         card = recipe.card(for: dataset, configuration)
+        try recipe.memoryNeed(of: configuration, pictures: dataset.pictureShape).check(on: device)
         // Everything that can be wrong with the recipe has been said: now the folder may be made.
         let seed = UInt64(truncatingIfNeeded: recipe.seed)
         let store = ParameterStore(

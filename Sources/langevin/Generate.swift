@@ -86,17 +86,19 @@ struct Generate: ParsableCommand {
                 printing: json)
         }
         let second = try open(ModelSource(refiner, variant: variant), on: device)
-        let share = reference.denoisingEnd ?? 0.8
         var first = request
-        first.denoisingEnd = share
+        first.denoisingEnd = reference.denoisingEnd ?? 0.8
         let plan = try GenerationPlan(opened, first)
-        try GenerationRun(plan, output, since: start, preview: preview(of: plan)) { latents in
-            var rest = request
-            (rest.denoisingStart, rest.denoisingEnd, rest.strength) = (share, nil, nil)
-            (rest.reference, rest.mask, rest.sampling.initial) = (.latents(latents), nil, nil)
-            (rest.sampling.width, rest.sampling.height) = (nil, nil)
-            return try GenerationPlan(second, rest)
-        }.run(printing: json)
+        var rest = request
+        (rest.denoisingStart, rest.denoisingEnd, rest.strength) = (first.denoisingEnd, nil, nil)
+        // Latents of the right shape stand in for those that the first model will leave.
+        rest.reference = .latents(.zeros(Shape([1] + plan.latentShape.extents)))
+        (rest.mask, rest.sampling.initial) = (nil, nil)
+        (rest.sampling.width, rest.sampling.height) = (nil, nil)
+        try GenerationRun(
+            plan, output, since: start, preview: preview(of: plan),
+            refiner: GenerationPlan(second, rest)
+        ).run(printing: json)
     }
 
     private func preview(of plan: GenerationPlan) throws -> (path: String, decoder: Preview)? {
@@ -141,6 +143,12 @@ struct ReferenceOptions: ParsableArguments {
     @Option(help: "Stop at this share of the process, for another model to go on.")
     var denoisingEnd: Double?
 
+    @Flag(
+        help:
+            "Let --denoising-start, --denoising-end and --refiner fall between steps of heun, dpm2 and dpmpp-sde; diffusers counts their calls of the network, two a step."
+    )
+    var wholeSteps = false
+
     @Option(help: "A model that goes on where --denoising-end (0.8) stops, such as SDXL's refiner.")
     var refiner: String?
 
@@ -155,6 +163,7 @@ struct ReferenceOptions: ParsableArguments {
         (request.strength, request.denoisingStart, request.denoisingEnd) = (
             strength, denoisingStart, denoisingEnd
         )
+        request.takesWholeSteps = wholeSteps
         guard refiner != nil else { return }
         guard denoisingStart == nil else {
             throw PipelineError("--refiner goes on where --denoising-end stops: leave out --denoising-start")

@@ -5,7 +5,7 @@ import Tensors
 /// A run of a plan as a person sees it: messages, progress, files, a summary.
 struct GenerationRun {
     private let plan: GenerationPlan
-    private let refining: ((Tensor) throws -> GenerationPlan)?
+    private let refiner: GenerationPlan?
     private let preview: (path: String, decoder: Preview)?
     private let output: SampleOutput
     private let start: ContinuousClock.Instant
@@ -13,14 +13,17 @@ struct GenerationRun {
     /// - Parameters:
     ///   - start: when the command began.
     ///   - preview: where a picture of every step is shown, and what makes it.
-    ///   - refining: makes the plan that goes on with the latents of the first one.
+    ///   - refiner: the plan that goes on with the latents of the first one.
+    /// - Throws: an error about whatever can be known before the first step.
     init(
         _ plan: GenerationPlan, _ output: SampleOutput, since start: ContinuousClock.Instant,
         preview: (path: String, decoder: Preview)? = nil,
-        refining: ((Tensor) throws -> GenerationPlan)? = nil
-    ) {
+        refiner: GenerationPlan? = nil
+    ) throws {
         (self.plan, self.output, self.start) = (plan, output, start)
-        (self.preview, self.refining) = (preview, refining)
+        (self.preview, self.refiner) = (preview, refiner)
+        try plan.checkParts(decodes: refiner == nil && !output.isTensor)
+        try refiner?.checkParts(decodes: !output.isTensor)
     }
 
     func run(printing json: Bool) throws {
@@ -45,8 +48,8 @@ struct GenerationRun {
                 })
         }
         var (last, samples) = (plan, try latents(plan))
-        if let refining {
-            last = try refining(samples)
+        if let refiner {
+            last = try refiner.starting(from: samples)
             samples = try latents(last)
         }
         let sampled = clock.now
