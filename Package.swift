@@ -94,7 +94,7 @@ let package = Package(
             swiftSettings: settings),
 
         .target(
-            name: "TestSupport", dependencies: ["Tensors", "Checkpoints"],
+            name: "TestSupport", dependencies: ["Tensors", "Layers", "Checkpoints", "Networks"],
             path: "Tests/TestSupport", swiftSettings: settings),
         tests(of: "Tensors"),
         tests(of: "Layers"),

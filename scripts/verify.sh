@@ -8,6 +8,7 @@ seed=${SEED:-$(date +%Y%m%d)}
 echo "verify: seed $seed" >&2
 "$python" Tools/oracle/commands.py --program .build/release/langevin --seed "$seed" --recipe recipes/digits.yaml
 "$python" Tools/oracle/pipelines.py --program .build/release/langevin --seed "$seed"
+"$python" Tools/oracle/repeats.py --program .build/release/langevin --seed "$seed"
 texts=$(mktemp -d)
 trap 'rm -rf "$texts"' EXIT
 "$python" Tools/oracle/conversion.py --program .build/release/langevin --seed "$seed" --out "$texts/conversion"

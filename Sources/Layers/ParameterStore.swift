@@ -15,6 +15,16 @@ public final class ParameterStore {
         case loaded(any TensorSource)
         /// Shapes without memory, to count parameters of any network.
         case shapesOnly
+        /// Shapes without memory, compared with what a source offers: what loading would complain about.
+        case compared(any TensorSource)
+
+        /// Whether parameters have shapes and no values.
+        fileprivate var hasNoValues: Bool {
+            switch self {
+            case .shapesOnly, .compared: true
+            case .initialized, .loaded: false
+            }
+        }
     }
 
     /// How the parameters will be used.
@@ -63,15 +73,16 @@ public final class ParameterStore {
         self.matrices = matrices
         self.memoryFormat = memoryFormat
         self.prepares = prepares && purpose == .inference && device.kind == .cpu
-        if case .shapesOnly = origin { self.device = .meta } else { self.device = device }
+        self.device = origin.hasNoValues ? .meta : device
     }
 
     /// Builds a network from this store, and checks that every tensor on both sides found its place.
     /// - Throws: `LoadError` with the whole report; what `body` throws.
     public func build<Network>(_ body: (Weights) throws -> Network) throws -> Network {
         let network = try body(Weights(store: self, path: ""))
-        if case .loaded(let source) = origin {
-            report.unused = unused(of: source)
+        switch origin {
+        case .loaded(let source), .compared(let source): report.unused = unused(of: source)
+        case .initialized, .shapesOnly: break
         }
         guard report.isComplete else {
             throw LoadError("the checkpoint does not fit the network: " + report.problems, report: report)
@@ -146,7 +157,7 @@ public final class ParameterStore {
 
     /// Whether layers pack weights of an element type, the store's own where `nil`.
     func isPrepared(as type: ElementType?) -> Bool {
-        if case .shapesOnly = origin { return false }
+        guard !origin.hasNoValues else { return false }
         return prepares && Kernels.serve(type ?? elementType)
     }
 
@@ -167,6 +178,9 @@ public final class ParameterStore {
             try initializer.fill(tensor, generator)
             return tensor
         case .loaded(let source): return try loaded(name, shape, source)
+        case .compared(let source):
+            try compare(name, shape, source)
+            return nil
         }
     }
 
@@ -176,21 +190,38 @@ public final class ParameterStore {
     }
 
     private func loaded(_ name: String, _ shape: Shape, _ source: any TensorSource) throws -> Tensor? {
+        guard isOffered(name, shape, by: source) else { return nil }
+        let tensor = try source.tensor(named: name)
+        try tensor.rethrow()
+        try checkFloating(tensor.elementType)
+        report.used.append(name)
+        return tensor
+    }
+
+    private func compare(_ name: String, _ shape: Shape, _ source: any TensorSource) throws {
+        guard isOffered(name, shape, by: source) else { return }
+        // A type that cannot be held is what the source itself complains about.
+        try checkFloating(source.elementType(of: name) ?? source.tensor(named: name).elementType)
+        report.used.append(name)
+    }
+
+    /// Whether a source has a tensor of a shape; what is wrong goes into the report.
+    private func isOffered(_ name: String, _ shape: Shape, by source: any TensorSource) -> Bool {
         guard let found = source.shape(of: name) else {
             report.missing.append(name)
-            return nil
+            return false
         }
         guard found == shape else {
             report.wrongShapes.append(.init(name: name, found: found, needed: shape))
-            return nil
+            return false
         }
-        let tensor = try source.tensor(named: name)
-        try tensor.rethrow()
-        guard tensor.elementType.isFloatingPoint else {
-            throw LoadError("it holds \(tensor.elementType.name), and a parameter is a floating-point number")
+        return true
+    }
+
+    private func checkFloating(_ type: ElementType) throws {
+        guard type.isFloatingPoint else {
+            throw LoadError("it holds \(type.name), and a parameter is a floating-point number")
         }
-        report.used.append(name)
-        return tensor
     }
 }
 

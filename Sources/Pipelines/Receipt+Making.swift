@@ -42,6 +42,7 @@ extension Receipt {
         (strength, denoisingStart, denoisingEnd) = (
             plan.strength, request.denoisingStart, request.denoisingEnd
         )
+        wholeSteps = request.takesWholeSteps ? true : nil
         if source.kind == .stableDiffusionXL {
             originalSize = request.originalSize
             targetSize = try plan.readsAestheticScore ? nil : request.targetSize

@@ -79,6 +79,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var denoisingStart: Double?
     /// The share of the process at which the model stopped.
     public var denoisingEnd: Double?
+    /// Whether these shares fell between steps where a step has two calls of the network.
+    public var wholeSteps: Bool?
     /// The model that went on from there.
     public var refiner: Refiner?
     /// The size that SDXL was told the picture had, where it was not the picture's own.
@@ -148,6 +150,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         case deepFeatureInterval = "deep_feature_interval"
         case denoisingStart = "denoising_start"
         case denoisingEnd = "denoising_end"
+        case wholeSteps = "whole_steps"
         case originalSize = "original_size"
         case targetSize = "target_size"
         case aestheticScore = "aesthetic_score"

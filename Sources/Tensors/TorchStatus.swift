@@ -11,6 +11,11 @@ func check(_ status: CTStatus, _ operation: @autoclosure () -> String = "") thro
         case Int32(CT_UNAVAILABLE.rawValue): .unavailable
         default: .operation
         }
+    if kind == .outOfMemory {
+        let needed = MemorySize(allocatorMessage: text).map { ": \($0) more were needed in one piece" } ?? ""
+        throw TensorError(
+            kind, "the memory does not suffice\(needed); ask for less at once, or for smaller pictures")
+    }
     let name = operation()
     throw TensorError(kind, name.isEmpty ? text : "\(name): \(text)")
 }

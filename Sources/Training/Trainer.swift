@@ -88,6 +88,7 @@ public final class Trainer {
         configuration = try recipe.networkConfiguration(for: dataset)
         card = recipe.card(for: dataset, configuration)
         try recipe.checkSheetSize(for: card)
+        try recipe.memoryNeed(of: configuration, pictures: dataset.pictureShape).check(on: device)
         let seed = UInt64(truncatingIfNeeded: recipe.seed)
         let store = ParameterStore(
             .initialized(RandomGenerator(seed: seed)), purpose: .training, on: device,

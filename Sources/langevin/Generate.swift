@@ -92,33 +92,36 @@ struct Generate: ParsableCommand {
         let source = try ModelSource(
             model, configurations: config, variant: variant, prediction: reading.prediction?.prediction,
             isStrict: reading.strict)
-        for keys in try source.foreignKeys() { say("note: \(keys)") }
-        for note in source.notes() { say("note: \(note)") }
+        // Said when all else is known to be right: what is refused is one sentence.
+        var notes = try source.foreignKeys() + source.notes()
         let request = try request()
         try checkUnused(source)
         let opened = try open(source, on: device)
         guard let refiner = reference.refiner else {
             let plan = try GenerationPlan(opened, request)
             try checkUnused(plan, readsScore: plan.readsAestheticScore)
-            return try GenerationRun(plan, output, since: start, preview: preview(of: plan)).run(
-                printing: json)
+            let run = try GenerationRun(plan, output, since: start, preview: preview(of: plan))
+            for note in notes { say("note: \(note)") }
+            return try run.run(printing: json)
         }
         let last = try ModelSource(refiner, variant: variant, isStrict: reading.strict)
-        for note in last.notes() { say("note: \(note)") }
+        notes += last.notes()
         let second = try open(last, on: device)
-        let share = reference.denoisingEnd ?? 0.8
         var first = request
-        first.denoisingEnd = share
+        first.denoisingEnd = reference.denoisingEnd ?? 0.8
         let plan = try GenerationPlan(opened, first)
         try checkUnused(plan, readsScore: second.source.isRefiner)
-        try GenerationRun(plan, output, since: start, preview: preview(of: plan)) { latents in
-            var rest = request
-            (rest.denoisingStart, rest.denoisingEnd, rest.strength) = (share, nil, nil)
-            (rest.reference, rest.mask, rest.sampling.initial) = (.latents(latents), nil, nil)
-            rest.sampling.files = [:]
-            (rest.sampling.width, rest.sampling.height) = (nil, nil)
-            return try GenerationPlan(second, rest)
-        }.run(printing: json)
+        var rest = request
+        (rest.denoisingStart, rest.denoisingEnd, rest.strength) = (first.denoisingEnd, nil, nil)
+        // Latents of the right shape stand in for those that the first model will leave.
+        rest.reference = .latents(.zeros(Shape([1] + plan.latentShape.extents)))
+        (rest.mask, rest.sampling.initial) = (nil, nil)
+        rest.sampling.files = [:]
+        (rest.sampling.width, rest.sampling.height) = (nil, nil)
+        let run = try GenerationRun(
+            plan, output, since: start, preview: preview(of: plan), refiner: GenerationPlan(second, rest))
+        for note in notes { say("note: \(note)") }
+        try run.run(printing: json)
     }
 
     private func preview(of plan: GenerationPlan) throws -> (path: String, decoder: Preview)? {
@@ -170,6 +173,12 @@ struct ReferenceOptions: ParsableArguments {
     @Option(help: "Stop at this share of the process, for another model to go on.")
     var denoisingEnd: Double?
 
+    @Flag(
+        help:
+            "Let --denoising-start, --denoising-end and --refiner fall between steps of heun, dpm2 and dpmpp-sde; diffusers counts their calls of the network, two a step."
+    )
+    var wholeSteps = false
+
     @Option(
         help: "A model that goes on where --denoising-end (0.8) stops, such as SDXL's refiner.",
         transform: pathArgument)
@@ -189,6 +198,7 @@ struct ReferenceOptions: ParsableArguments {
         (request.strength, request.denoisingStart, request.denoisingEnd) = (
             strength, denoisingStart, denoisingEnd
         )
+        request.takesWholeSteps = wholeSteps
         guard refiner != nil else { return }
         guard denoisingStart == nil else {
             throw PipelineError("--refiner goes on where --denoising-end stops: leave out --denoising-start")

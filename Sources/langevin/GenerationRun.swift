@@ -5,7 +5,7 @@ import Tensors
 /// A run of a plan as a person sees it: messages, progress, files, a summary.
 struct GenerationRun {
     private let plan: GenerationPlan
-    private let refining: ((Tensor) throws -> GenerationPlan)?
+    private let refiner: GenerationPlan?
     private let preview: (path: String, decoder: Preview)?
     private let output: SampleOutput
     private let start: ContinuousClock.Instant
@@ -13,20 +13,24 @@ struct GenerationRun {
     /// - Parameters:
     ///   - start: when the command began.
     ///   - preview: where a picture of every step is shown, and what makes it.
-    ///   - refining: makes the plan that goes on with the latents of the first one.
+    ///   - refiner: the plan that goes on with the latents of the first one.
+    /// - Throws: an error about whatever can be known before the first step.
     init(
         _ plan: GenerationPlan, _ output: SampleOutput, since start: ContinuousClock.Instant,
         preview: (path: String, decoder: Preview)? = nil,
-        refining: ((Tensor) throws -> GenerationPlan)? = nil
-    ) {
+        refiner: GenerationPlan? = nil
+    ) throws {
         (self.plan, self.output, self.start) = (plan, output, start)
-        (self.preview, self.refining) = (preview, refining)
+        (self.preview, self.refiner) = (preview, refiner)
+        try plan.checkParts(decodes: refiner == nil && !output.isTensor)
+        try refiner?.checkParts(decodes: !output.isTensor)
     }
 
     func run(printing json: Bool) throws {
         let clock = ContinuousClock()
         let decodes = !output.isTensor
-        let digests = try ModelDigests(plan, decodes: decodes && refining == nil)
+        let digests = try ModelDigests(plan, decodes: decodes && refiner == nil)
+        let refinerDigests = try refiner.map { try ModelDigests($0, decodes: decodes) }
         var firstStep: ContinuousClock.Instant?
         var previewFailure: (any Error)?
         func latents(_ plan: GenerationPlan) throws -> Tensor {
@@ -52,18 +56,16 @@ struct GenerationRun {
                     }
                 })
         }
-        var samples = try latents(plan)
-        var second: (plan: GenerationPlan, digests: ModelDigests)?
-        if let refining {
-            let rest = try refining(samples)
-            second = (rest, try ModelDigests(rest, decodes: decodes))
-            samples = try latents(rest)
+        var (last, samples) = (plan, try latents(plan))
+        if let refiner {
+            last = try refiner.starting(from: samples)
+            samples = try latents(last)
         }
         let sampled = clock.now
-        if decodes { samples = try (second?.plan ?? plan).pictures(of: samples, say: say) }
+        if decodes { samples = try last.pictures(of: samples, say: say) }
         let decoded = clock.now
         let receipt = try Receipt(
-            plan, of: digests.record(), refining: second.map { ($0.plan, try $0.digests.record()) },
+            plan, of: digests.record(), refining: refinerDigests.map { (last, try $0.record()) },
             decodes: decodes)
         let files = try output.write(samples, receipt: receipt)
         if json {

@@ -1,8 +1,5 @@
 import Checkpoints
 import Diffusion
-import Foundation
-import Layers
-import Networks
 import Pictures
 import Pipelines
 import Tensors
@@ -42,49 +39,8 @@ import Testing
     private func model(_ name: String, of fixture: Fixture, in folder: TemporaryFolder) throws
         -> GenerationModel
     {
-        let described = try fixture.case.required(name, as: JSONObject.self)
-        let path = folder(name)
-        let files = try described.required("files", as: JSONObject.self)
-        for file in files.keys {
-            let parts = file.split(separator: "/").map(String.init)
-            let place = ([path] + parts.dropLast()).joined(separator: "/")
-            try ModelFolder(place).write(files.required(file), to: #require(parts.last))
-        }
-        let seeds = try described.required("weights", as: JSONObject.self)
-        for part in seeds.keys {
-            let configuration = try ModelFolder("\(path)/\(part)").configuration()
-            try write(
-                KnownNetworks.network(of: configuration), configuration, seed: seeds.required(part),
-                to: "\(path)/\(part)")
-        }
-        let tokenizers = try described.required("tokenizers", as: JSONObject.self)
-        for part in tokenizers.keys {
-            let own = fixturePath("tokenizers/\(try tokenizers.required(part, as: String.self))")
-            try FileManager.default.copyItem(atPath: own, toPath: "\(path)/\(part)")
-        }
-        return try GenerationModel(ModelSource(path))
-    }
-
-    /// Writes weights that are drawn in the order of their names, times powers of two.
-    private func write<Network: ConfiguredNetwork>(
-        _ type: Network.Type, _ object: JSONObject, seed: Int, to path: String
-    ) throws {
-        let configuration = try type.configuration(object)
-        // What is no parameter follows from the configuration.
-        let store = ParameterStore(.initialized(RandomGenerator(seed: 0)))
-        _ = try store.build { try type.init(configuration, $0) }
-        let generator = RandomGenerator(seed: UInt64(seed))
-        let tensors = store.named.sorted { $0.0 < $1.0 }.map { name, tensor -> (String, Tensor) in
-            guard !store.buffers.contains(name) else { return (name, tensor) }
-            let noise = generator.normal(tensor.shape)
-            guard tensor.rank > 1 else {
-                return (name, name.hasSuffix("bias") ? noise * 0.25 : noise * 0.25 + 1)
-            }
-            let inputs = Double(tensor.shape.elementCount / tensor.shape[0])
-            return (name, noise * exp2((-log2(inputs) / 2).rounded(.toNearestOrEven)))
-        }
-        let file = type.library == .diffusers ? "diffusion_pytorch_model" : "model"
-        try SafetensorsWriter(tensors).write(to: "\(path)/\(file).safetensors")
+        try fixture.write(name, to: folder(name))
+        return try GenerationModel(ModelSource(folder(name)))
     }
 
     // MARK: The request

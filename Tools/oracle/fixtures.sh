@@ -21,6 +21,8 @@ rm -rf "$fixtures/tokenizers"
 "$python" "$here/tokenizers_oracle.py" --seed 0 --out "$fixtures/tokenizers" >&2
 rm -rf "$fixtures/pipelines"
 "$python" "$here/pipelines.py" --seed 0 --out "$fixtures/pipelines" >&2
+rm -rf "$fixtures/repeats"
+"$python" "$here/repeats.py" --seed 0 --out "$fixtures/repeats" >&2
 mkdir -p "$fixtures/solvers"
 if [ $# -ge 2 ]; then keep=none; else keep='k-*'; fi
 find "$fixtures/solvers" -name '*.safetensors' ! -name "$keep" -delete

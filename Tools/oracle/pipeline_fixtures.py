@@ -11,10 +11,36 @@ import torch
 import pipeline_models as models
 import pipeline_requests
 from common import write
+from pipeline_references import Unfit
 
 KINDS = ("sd1", "sd2", "lcm", "sd-img2img", "sd-inpaint4", "sd-inpaint9", "xl", "xl-refiner", "hand-over", "sd3", "sd3-no-t5",
          "sd35", "dit", "ldm", "ldm-classes")
 STEADY = 4e-6
+
+
+def guided(job):
+    return job.request.guidance is not None and job.request.guidance > 1
+
+
+def partial(job):
+    return job.request.strength is not None and job.request.strength < 1 and guided(job)
+
+
+def of(name):
+    """Whether the folder's own scheduler is of a class, and runs."""
+    def holds(job):
+        with open(f"{job.folder}/scheduler/scheduler_config.json") as file:
+            return json.load(file)["_class_name"] == name and job.request.solver is None
+    return holds
+
+
+# More cases of some kinds, by what must hold of them.
+PARTICULAR = {
+    "sd1-guided": ("sd1", guided), "sd3-guided": ("sd3-no-t5", guided), "dit-guided": ("dit", guided),
+    "sd-img2img-part": ("sd-img2img", partial), "sd-inpaint4-part": ("sd-inpaint4", partial),
+    "sd3-img2img-part": ("sd3-img2img", partial), "xl-end-heun": ("xl-end", of("HeunDiscreteScheduler")),
+    "xl-end-dpm2": ("xl-end", of("KDPM2DiscreteScheduler")), "hand-over-heun": ("hand-over", of("HeunDiscreteScheduler")),
+    "hand-over-dpm2": ("hand-over", of("KDPM2DiscreteScheduler"))}
 TOKENIZERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../Tests/Fixtures/tokenizers")
 
 
@@ -69,9 +95,18 @@ def write_all(options, kinds, drawn, compared, log):
     os.makedirs(options.out, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         place = os.path.join(folder, "case")
-        for kind in (kind for kind in KINDS if options.only in kind):
-            job, result, _ = drawn(f"{kind}/0", kinds[kind], options.seed, vocabularies, place, log, limit=STEADY)
-            write_case(options.out, kind, job, result)
+        wanted = {**{kind: (kind, lambda job: True) for kind in KINDS}, **PARTICULAR}
+        for name in (name for name in wanted if options.only in name):
+            kind, holds = wanted[name]
+
+            def make(place):
+                job = kinds[kind](place)
+                if not holds(job):
+                    raise Unfit("another case is wanted")
+                return job
+
+            job, result, _ = drawn(f"{name}/0", make, options.seed, vocabularies, place, log, attempts=1000, limit=STEADY)
+            write_case(options.out, name, job, result)
             if options.program:
                 problem, figures = compared(options.program, job.command(), result, place)
-                print(f"    {'FAILED ' + problem if problem else 'passed ' + figures}")
+                print(f"    {name} {'FAILED ' + problem if problem else 'passed ' + figures}")

@@ -178,8 +178,9 @@ def decides_times(scheduler):
 
 
 def repeats_times(scheduler):
-    """Whether two steps begin at one time, which classes look up in different ways and the program refuses."""
-    return scheduler.order == 1 and "PNDM" not in type(scheduler).__name__ and len(
+    """Whether two steps begin at one time, and a class looks that time up instead of counting its steps."""
+    counts = getattr(scheduler, "begin_index", None) is not None
+    return scheduler.order == 1 and not counts and "PNDM" not in type(scheduler).__name__ and len(
         scheduler.timesteps.unique()) < len(scheduler.timesteps)
 
 

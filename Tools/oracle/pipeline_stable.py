@@ -179,15 +179,15 @@ class HandOver:
         return self.refiner(later, image=made.latents)
 
 
-# Where a step has two calls, diffusers can stop between them; the program takes whole steps.
-ONE_CALL = tuple(name for name in models.PLAIN if not name.startswith(("Heun", "KDPM2", "PNDM")))
+# Those whose start can be stopped in a way that is not followed are left out.
+DIVISIBLE = tuple(name for name in models.PLAIN if not name.startswith("PNDM"))
 
 
 def hand_over(place, whole):
     """Base and refiner in one command, or the refiner on the latents that the base left. Nothing is drawn after the
     start: what the refiner's generator would be is not said anywhere."""
     draw = place.draw
-    scheduling = models.scheduler(draw, "epsilon", ONE_CALL)
+    scheduling = models.scheduler(draw, "epsilon", DIVISIBLE)
     scheduling[1].pop("algorithm_type", None)
     base = extra_large(place, scheduling=scheduling, name="base")
     refiner = extra_large(place, "StableDiffusionXLImg2ImgPipeline", refiner=True, vae=base.components["vae"],
@@ -210,7 +210,7 @@ def hand_over(place, whole):
 
 def xl_end(place):
     """The base alone, stopped early: its latents are what is handed over."""
-    made = extra_large(place, scheduling=models.scheduler(place.draw, "epsilon", ONE_CALL))
+    made = extra_large(place, scheduling=models.scheduler(place.draw, "epsilon", DIVISIBLE + ("KDPM2AncestralDiscreteScheduler",)))
     asked = large_request(place, made, denoising_end=place.draw.real(0.3, 0.9), steps=place.draw.integer(3, 8))
     return from_text(place, "xl-end", made, asked, diffusers.StableDiffusionXLPipeline)
 

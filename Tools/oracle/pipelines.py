@@ -80,7 +80,7 @@ def reference(job, limit=LATENTS / 5):
             raise Unfit(f"the same for another {name}")
     for scheduler in opened.schedulers():
         if repeats_times(scheduler) or decides_times(scheduler):
-            raise Unfit("times that come twice or are decided by rounding")
+            raise Unfit("times that come twice and are looked up, or are decided by rounding")
     generator = torch.Generator("cpu").manual_seed(0)
     for network in opened.networks():
         models.perturb(network, generator)
@@ -102,10 +102,10 @@ def refused(error):
     return os.path.dirname(frames[-1].filename) != here
 
 
-def drawn(kind, make, seed, vocabularies, folder, log, **limits):
+def drawn(kind, make, seed, vocabularies, folder, log, attempts=ATTEMPTS, **limits):
     """A case whose reference is fit, with the reference."""
     reasons = {}
-    for attempt in range(ATTEMPTS):
+    for attempt in range(attempts):
         shutil.rmtree(folder, ignore_errors=True)
         place = Place(Draw(seed, f"{kind}/{attempt}"), vocabularies, folder)
         try:
@@ -117,7 +117,7 @@ def drawn(kind, make, seed, vocabularies, folder, log, **limits):
             reason = f"{type(error).__name__}: {str(error).splitlines()[0][:110] if str(error) else ''}"
             reasons[reason] = reasons.get(reason, 0) + 1
             log(f"    {kind} drawn again: {reason}")
-    raise SystemExit(f"{kind}: no fit case in {ATTEMPTS}: {reasons}")
+    raise SystemExit(f"{kind}: no fit case in {attempts}: {reasons}")
 
 
 # --- the program -------------------------------------------------------------------------------------------------

@@ -55,6 +55,13 @@ public struct StepGrid: Sendable, Equatable {
         StepGrid(numbered: Array(steps.prefix(count)), startScale: startScale)
     }
 
+    /// The first steps of the grid, with their numbers, the last of which ends at another level.
+    func prefix(_ count: Int, endingAt level: NoiseLevel) -> StepGrid {
+        var kept = Array(steps.prefix(count))
+        if !kept.isEmpty { kept[kept.count - 1].to = level }
+        return StepGrid(numbered: kept, startScale: startScale)
+    }
+
     private init(numbered steps: [Step], startScale: Double) {
         (self.steps, self.startScale) = (steps, startScale)
     }

@@ -24,18 +24,16 @@ struct SigmaPath {
     var times: [Double]
     var sigmas: [Double]
 
-    /// Throws where diffusers fails or divides by nothing. A last step of no length, which some classes of
-    /// diffusers turn into NaN, leaves the sample as it is.
+    /// Throws where diffusers divides by nothing. Steps may begin twice at one time: they are told apart by their
+    /// places. A last step of no length, which some classes of diffusers turn into NaN, leaves the sample as it is.
     func check(severalPoints: Bool) throws {
         let steps = times.count
         guard steps > 0 else { throw DiffusionError("the grid has no step: use more steps") }
-        guard !times.dropFirst().contains(times[0]) else {
-            throw DiffusionError("\(steps) steps begin at the time \(times[0]) twice: use fewer steps")
-        }
         let starts = sigmas.prefix(steps)
         if severalPoints, let twice = zip(starts, starts.dropFirst()).first(where: { $0 == $1 }) {
             throw DiffusionError(
-                "two of \(steps) steps begin at σ = \(twice.0): use fewer steps, or solver_order 1")
+                "two of \(steps) steps begin at one level, σ = \(twice.0), and this method divides by the way between them: use fewer steps, or solver_order 1"
+            )
         }
     }
 

@@ -98,9 +98,9 @@ extension SchedulerConfiguration {
         let keepsEnds = usesKarrasSigmas && (kind == .lms || kind == .dpmSolverSDE)
         let first = (keepsEnds ? nil : sigmaMaximum) ?? sigmas[0]
         let last = (keepsEnds ? nil : sigmaMinimum) ?? sigmas[sigmas.count - 1]
-        guard last > 0, last < first || steps == 1 else {
+        guard last > 0, last <= first || steps == 1 else {
             throw DiffusionError(
-                "σ would go from \(first) to \(last): sigma_min must be above 0 and below sigma_max")
+                "σ would go from \(first) to \(last): sigma_min must be above 0 and not above sigma_max")
         }
         if usesKarrasSigmas { return karrasSigmas(count: steps, from: first, to: last) }
         if usesExponentialSigmas { return exponentialSigmas(count: steps, from: first, to: last) }

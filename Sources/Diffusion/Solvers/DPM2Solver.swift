@@ -30,8 +30,20 @@ public struct DPM2Solver: Solver {
         guard down.sigma > 0, from.alpha > 0 else {
             return (ancestral.renoised(x.moved(from: from, to: down, along: first), noise), first)
         }
-        let middle = from.towards(down, share: 0.5)
+        let middle = Self.middle(from, down)
         let second = denoiser(x.moved(from: from, to: middle, along: first), middle)
         return (ancestral.renoised(x.moved(from: from, to: down, along: second), noise), first)
+    }
+
+    private static func middle(_ from: NoiseLevel, _ down: NoiseLevel) -> NoiseLevel {
+        from.towards(down, share: 0.5)
+    }
+}
+
+extension DPM2Solver: TwoCallSolver {
+    /// The middle of the step without its fresh noise.
+    func levelBetweenCalls(of step: StepGrid.Step) -> NoiseLevel? {
+        let down = AncestralStep(from: step.from, to: step.to, eta: eta).down
+        return down.sigma > 0 && step.from.alpha > 0 ? Self.middle(step.from, down) : nil
     }
 }

@@ -19,16 +19,34 @@ public struct DPMPlusPlusSDESolver: Solver {
     public func step(
         _ x: Tensor, _ step: StepGrid.Step, _ memory: inout Void, denoiser: Denoiser, noise: NoiseSource
     ) -> (sample: Tensor, estimate: Estimate) {
-        let (from, estimate) = (step.from, denoiser(x, step.from))
-        func ancestral(to level: NoiseLevel, _ data: Tensor) -> Tensor {
-            let ancestral = AncestralStep(from: from, to: level, eta: eta)
-            return ancestral.renoised(x.moved(from: from, to: ancestral.down, data: data), noise)
+        guard let middle = levelBetweenCalls(of: step) else {
+            return firstCall(x, step, denoiser: denoiser, noise: noise)
         }
-        guard step.to.sigma > 0, from.alpha > 0 else {
-            return (ancestral(to: step.to, estimate.data), estimate)
-        }
-        let middle = from.towards(step.to, share: 0.5)
-        let second = denoiser(ancestral(to: middle, estimate.data), middle)
-        return (ancestral(to: step.to, second.data), estimate)
+        let estimate = denoiser(x, step.from)
+        let inner = ancestral(x, from: step.from, to: middle, estimate.data, noise)
+        let second = denoiser(inner, middle)
+        return (ancestral(x, from: step.from, to: step.to, second.data, noise), estimate)
+    }
+
+    private func ancestral(
+        _ x: Tensor, from: NoiseLevel, to level: NoiseLevel, _ data: Tensor, _ noise: NoiseSource
+    ) -> Tensor {
+        let ancestral = AncestralStep(from: from, to: level, eta: eta)
+        return ancestral.renoised(x.moved(from: from, to: ancestral.down, data: data), noise)
+    }
+}
+
+extension DPMPlusPlusSDESolver: TwoCallSolver {
+    /// The middle in log-SNR.
+    func levelBetweenCalls(of step: StepGrid.Step) -> NoiseLevel? {
+        step.to.sigma > 0 && step.from.alpha > 0 ? step.from.towards(step.to, share: 0.5) : nil
+    }
+
+    /// One ancestral step.
+    func firstCall(
+        _ x: Tensor, _ step: StepGrid.Step, denoiser: Denoiser, noise: NoiseSource
+    ) -> (sample: Tensor, estimate: Estimate) {
+        let estimate = denoiser(x, step.from)
+        return (ancestral(x, from: step.from, to: step.to, estimate.data, noise), estimate)
     }
 }

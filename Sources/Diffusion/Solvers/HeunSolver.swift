@@ -29,3 +29,8 @@ public struct HeunSolver: Solver {
         return (x.moved(from: from, to: step.to, along: mean), first)
     }
 }
+
+extension HeunSolver: TwoCallSolver {
+    /// The end of the step, where Euler's step has come.
+    func levelBetweenCalls(of step: StepGrid.Step) -> NoiseLevel? { step.to.sigma > 0 ? step.to : nil }
+}

@@ -47,6 +47,11 @@ public struct AnalyticPlan {
         // Classes of diffusers have data from what is predicted; other processes ask the exact model for both.
         if case .discrete = model.process { try sampler.check(model.prediction, isExact: true) }
         try sampler.check(eta: request.eta)
+        try MemoryNeed(
+            "keeping \(request.count) samples of \(model.mixture.dimension) numbers",
+            bytes: elementType.byteCount(Double(request.count) * Double(model.mixture.dimension)),
+            remedy: "ask for fewer, in several calls with seeds of their own"
+        ).check(on: device)
         (self.model, self.request) = (model, request)
         (self.elementType, self.device) = (elementType, device)
         receipt = AnalyticReceipt(

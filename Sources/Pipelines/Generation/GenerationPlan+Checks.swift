@@ -144,6 +144,17 @@ extension GenerationPlan {
         }
     }
 
+    func checkReference(_ latents: Tensor) throws {
+        guard task == .imageToImage, latents.rank == 4,
+            [1, request.sampling.count].contains(latents.shape[0]),
+            Shape(Array(latents.shape.extents.dropFirst())) == latentShape
+        else {
+            throw PipelineError(
+                "--image holds latents of shape \(latents.shape): \(latentShape) for each picture, and no --mask, are needed"
+            )
+        }
+    }
+
     func checkInitial(_ initial: Tensor) throws {
         try SamplingPlan.check(initial: initial)
         guard task == .text else {

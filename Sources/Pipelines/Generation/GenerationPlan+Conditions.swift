@@ -48,12 +48,17 @@ extension GenerationPlan {
 
     // MARK: Texts
 
-    private func toldText(_ say: @escaping (String) -> Void) throws -> Told {
-        let isXL = model.source.kind == .stableDiffusionXL
-        let encoding = TextEncoding(
+    /// From prompts to what the network is told.
+    func textEncoding(_ say: @escaping (String) -> Void) -> TextEncoding {
+        TextEncoding(
             source: model.source, elementType: model.elementType, device: model.device,
             matrices: model.memory.textEncoders, clipSkip: request.clipSkip,
             weighsWords: request.weighsWords, say: say)
+    }
+
+    private func toldText(_ say: @escaping (String) -> Void) throws -> Told {
+        let isXL = model.source.kind == .stableDiffusionXL
+        let encoding = textEncoding(say)
         // An explicit empty text is encoded; none at all can mean zeros.
         let isZero =
             try isXL && request.negativePrompt == nil
@@ -68,7 +73,8 @@ extension GenerationPlan {
         let told = try Told(
             wanted: conditions(embeddings[0], isNegative: false),
             unwanted: unwanted.map { try conditions($0, isNegative: true) })
-        try checkFit(told.wanted)
+        try checkFit(
+            context: embeddings[0].context.shape[2], pooled: embeddings[0].pooled?.shape[1] ?? 0)
         return told
     }
 
@@ -108,29 +114,26 @@ extension GenerationPlan {
     }
 
     /// Throws where text encoders and network do not belong together.
-    private func checkFit(_ conditions: Conditions) throws {
-        if case .mmdit(let transformer) = model.network, let context = conditions.context,
-            let pooled = conditions.pooled
-        {
-            let given = (context.shape[2], pooled.shape[1])
-            guard given == (transformer.jointAttentionDim, transformer.pooledProjectionDim) else {
+    /// - Parameters:
+    ///   - context: the features of a token.
+    ///   - pooled: those of a text.
+    func checkFit(context: Int, pooled: Int) throws {
+        if case .mmdit(let transformer) = model.network {
+            guard (context, pooled) == (transformer.jointAttentionDim, transformer.pooledProjectionDim) else {
                 throw PipelineError(
-                    "\(model.source.path): the text encoders give \(given.0) features a token and \(given.1) a text, and the transformer takes \(transformer.jointAttentionDim) (joint_attention_dim) and \(transformer.pooledProjectionDim) (pooled_projection_dim): they are of different models"
+                    "\(model.source.path): the text encoders give \(context) features a token and \(pooled) a text, and the transformer takes \(transformer.jointAttentionDim) (joint_attention_dim) and \(transformer.pooledProjectionDim) (pooled_projection_dim): they are of different models"
                 )
             }
         }
         guard case .unet2DCondition(let unet) = model.network else { return }
-        if case .same(let width) = unet.crossAttentionDim, let context = conditions.context,
-            context.shape[2] != width
-        {
+        if case .same(let width) = unet.crossAttentionDim, context != width {
             throw PipelineError(
-                "\(model.source.path): the text encoders give \(context.shape[2]) features a token, and the U-Net attends to \(width) (cross_attention_dim): they are of different models"
+                "\(model.source.path): the text encoders give \(context) features a token, and the U-Net attends to \(width) (cross_attention_dim): they are of different models"
             )
         }
-        guard let needed = unet.projectionClassEmbeddingsInputDim, let numbers = conditions.numbers,
-            let pooled = conditions.pooled
+        guard let needed = unet.projectionClassEmbeddingsInputDim, model.source.kind == .stableDiffusionXL
         else { return }
-        let given = pooled.shape[1] + numbers.shape[1] * (unet.additionTimeEmbedDim ?? 0)
+        let given = try pooled + numbers(isNegative: false).count * (unet.additionTimeEmbedDim ?? 0)
         guard given == needed else {
             throw PipelineError(
                 "\(model.source.path): the U-Net is told \(needed) features beside the time (projection_class_embeddings_input_dim) and would get \(given): a refiner needs --image, and 'requires_aesthetics_score' in model_index.json must be right"

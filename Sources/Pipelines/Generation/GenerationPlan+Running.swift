@@ -21,6 +21,7 @@ extension GenerationPlan {
             if try model.source.className(of: "safety_checker") != nil {
                 say("note: the model's safety_checker is not run; look at pictures before you show them")
             }
+            try checkMemory()
             let told = try self.told(say)
             let reference = try self.reference(say)
             let network = try model.buildNetwork()
@@ -70,9 +71,9 @@ extension GenerationPlan {
     /// What a reference gives to every batch.
     private struct Encoded {
         /// The latents of a picture, drawn with a batch's noise; the draw is the autoencoder's.
-        var latents: ((Shape) -> Tensor) -> Tensor
+        var latents: ((Shape) -> Tensor) throws -> Tensor
         /// The same of the picture with what is painted anew left grey.
-        var masked: (((Shape) -> Tensor) -> Tensor)?
+        var masked: (((Shape) -> Tensor) throws -> Tensor)?
         /// 1 where the picture is painted anew, `[1, 1, height, width]` of latents.
         var mask: Tensor?
     }
@@ -83,18 +84,11 @@ extension GenerationPlan {
         var known: KnownRegion?
     }
 
-    private func reference(_ say: (String) -> Void) throws -> Encoded? {
+    private func reference(_ say: @escaping (String) -> Void) throws -> Encoded? {
         switch request.reference {
         case nil: return nil
         case .latents(let latents):
             try SamplingPlan.check(initial: latents)
-            guard task == .imageToImage, [1, request.sampling.count].contains(latents.shape[0]),
-                Shape(Array(latents.shape.extents.dropFirst())) == latentShape
-            else {
-                throw PipelineError(
-                    "--image holds latents of shape \(latents.shape): \(latentShape) for each picture, and no --mask, are needed"
-                )
-            }
             return Encoded(latents: { _ in latents.to(model.device) })
         case .picture(let picture):
             let pixels = resized(opaque(picture, "--image", say), .lanczos, "--image", say)
@@ -102,23 +96,28 @@ extension GenerationPlan {
             let mask = request.mask.map {
                 binary(resized(opaque($0, "--mask", say), .nearest, "--mask", say), say)
             }
-            let autoencoder = try model.buildAutoencoder(model.autoencoderType)
+            let autoencoder = try RecoveringAutoencoder(model, say: say)
             return Encoded(
-                latents: encoder(autoencoder, of: pixels),
-                masked: mask.map { encoder(autoencoder, of: pixels * (1 - $0)) },
+                latents: encoder(autoencoder, of: pixels, "the picture"),
+                masked: mask.map { encoder(autoencoder, of: pixels * (1 - $0), "the masked picture") },
                 mask: mask?.resizedNearest(height: latentShape[1], width: latentShape[2]).to(model.device))
         }
     }
 
-    private func encoder(_ autoencoder: any PictureAutoencoder, of pixels: Tensor) -> ((Shape) -> Tensor) ->
-        Tensor
-    {
-        let type = model.autoencoderType
-        return { draw in
-            let latents = autoencoder.latents(of: pixels.to(type).to(model.device)) { shape in
-                draw(Shape(Array(shape.extents.dropFirst()))).to(type)
+    private func encoder(
+        _ autoencoder: RecoveringAutoencoder, of pixels: Tensor, _ subject: String
+    ) -> ((Shape) -> Tensor) throws -> Tensor {
+        { draw in
+            // Where the autoencoder runs again, it draws what it drew.
+            var drawn: Tensor?
+            let latents = try autoencoder.finite("the latents of \(subject)") { network, type in
+                network.latents(of: pixels.to(type).to(model.device)) { shape in
+                    let noise = drawn ?? draw(Shape(Array(shape.extents.dropFirst())))
+                    drawn = noise
+                    return noise.to(type)
+                }
             }
-            let scaling = autoencoder.latentScaling
+            let scaling = autoencoder.network.latentScaling
             // diffusers' pipeline that inpaints with SDXL takes no moments off.
             let isPlain = model.source.kind == .stableDiffusionXL && task.inpaints
             return isPlain ? latents * scaling.factor : scaling.scaled(latents)
@@ -180,7 +179,7 @@ extension GenerationPlan {
         let isWhole = task.inpaints && strength == 1
         let level = startLevel
         var data: Tensor?
-        if !isWhole || task == .restoredInpainting { data = loop.own(reference.latents(noise.draw)) }
+        if !isWhole || task == .restoredInpainting { data = try loop.own(reference.latents(noise.draw)) }
         if request.denoisingStart != nil, let data, !task.inpaints {
             return Start(sample: data.rows(of: pictures, among: request.sampling.count))
         }
@@ -189,7 +188,7 @@ extension GenerationPlan {
         let sample =
             isWhole
             ? sampler.scaled(unit) : data.map { ($0 * level.alpha).adding(unit, scale: level.sigma) } ?? unit
-        let masked = reference.masked.map { loop.own($0(noise.draw)) }
+        let masked = try reference.masked.map { try loop.own($0(noise.draw)) }
         guard let mask = reference.mask.map(loop.own), let masked else { return Start(sample: sample) }
         guard task == .shownInpainting else {
             return Start(sample: sample, known: data.map { KnownRegion(data: $0, noise: unit, mask: mask) })
@@ -208,38 +207,18 @@ extension GenerationPlan {
     /// Pictures are decoded one by one. Where float16 overflows, the autoencoder runs again in float32.
     /// - Returns: `[count, 3, height, width]` in −1 … 1.
     /// - Throws: `PipelineError` where a picture is not finite even so.
-    public func pictures(of latents: Tensor, say: (String) -> Void = { _ in }) throws -> Tensor {
+    public func pictures(of latents: Tensor, say: @escaping (String) -> Void = { _ in }) throws -> Tensor {
         try inference {
-            var type = model.autoencoderType
-            var autoencoder = try model.buildAutoencoder(type)
-            func decode(_ index: Int) -> Tensor {
-                let own = unscaled(latents.slice(index..<index + 1, of: 0), autoencoder.latentScaling)
-                return autoencoder.decode(own.to(type)).to(.float32)
-            }
-            let pictures = try (0..<latents.shape[0]).map { index in
-                var picture = decode(index)
-                if try !isFinite(picture), type == .float16 {
-                    say(
-                        "warning: float16 overflows in this model's autoencoder, which runs in float32 from here on"
-                    )
-                    type = .float32
-                    autoencoder = try model.buildAutoencoder(type)
-                    picture = decode(index)
-                }
-                guard try isFinite(picture) else {
-                    let layer = LayerWatch.firstNonFiniteLayer { _ = decode(index) }
-                    throw PipelineError(
-                        "the autoencoder gave picture \(index) numbers that are not finite"
-                            + (layer.map { "; the first came out of the layer '\($0)'" } ?? "")
-                            + ": try --dtype float32, or other weights")
-                }
-                return picture
-            }
-            return concatenated(pictures)
+            let autoencoder = try RecoveringAutoencoder(model, say: say)
+            return concatenated(
+                try (0..<latents.shape[0]).map { index in
+                    try autoencoder.finite("picture \(index)") { network, type in
+                        let own = unscaled(latents.slice(index..<index + 1, of: 0), network.latentScaling)
+                        return network.decode(own.to(type)).to(.float32)
+                    }
+                })
         }
     }
-
-    private func isFinite(_ tensor: Tensor) throws -> Bool { try tensor.isFinite().all().item(Bool.self) }
 
     private func unscaled(_ latents: Tensor, _ scaling: LatentScaling) -> Tensor {
         // diffusers' pipeline that inpaints with Stable Diffusion 3 forgets the shift.

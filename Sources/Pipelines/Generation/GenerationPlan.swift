@@ -22,7 +22,7 @@ public struct GenerationPlan {
     }
 
     let model: GenerationModel
-    let request: GenerationRequest
+    private(set) var request: GenerationRequest
     let task: Task
     /// The steps, and the method that takes them.
     public let sampler: Sampler
@@ -76,7 +76,17 @@ public struct GenerationPlan {
         sampler = try Self.sampler(model, request, own, task, strength, size)
         steps = try request.sampling.steps ?? Self.steps(model, task)
         try sampler.check(eta: request.sampling.eta)
+        if case .latents(let latents) = request.reference { try checkReference(latents) }
         if let initial = request.sampling.initial { try checkInitial(initial) }
+    }
+
+    /// The same plan with the latents that another stage left, in place of those that it was made with.
+    /// - Throws: `PipelineError` where they are of another shape.
+    public func starting(from latents: Tensor) throws -> GenerationPlan {
+        try checkReference(latents)
+        var plan = self
+        plan.request.reference = .latents(latents)
+        return plan
     }
 
     /// Whether there are two branches: no guidance is mixed in a network that is told it.
@@ -85,70 +95,12 @@ public struct GenerationPlan {
         return guidance > 1
     }
 
-    // MARK: The grid
-
-    private static func sampler(
-        _ model: GenerationModel, _ request: GenerationRequest, _ own: SchedulerConfiguration, _ task: Task,
-        _ strength: Double?, _ size: GenerationRequest.Size
-    ) throws -> Sampler {
-        let steps = try request.sampling.steps ?? Self.steps(model, task)
-        try SamplingPlan.check(steps: steps)
-        var options = SamplerOptions()
-        options.eta = request.sampling.eta
-        if model.source.kind != .diffusionTransformer,
-            own.configured(for: request.sampling.solver, grid: nil).kind == .tcd
-        {
-            // diffusers' pipelines, but that one, hand over their own η, not the scheduler's.
-            options.eta = options.eta ?? 0
-        }
-        if case .mmdit(let transformer) = model.network, own.usesDynamicShift {
-            let side = model.pixelsPerLatent * transformer.patchSize
-            options.shiftExponent = own.shiftExponent(tokens: (size.height / side) * (size.width / side))
-        }
-        func sampler() throws -> Sampler {
-            try own.sampler(
-                request.sampling.solver, steps: steps, grid: request.sampling.grid, options: options)
-        }
-        if let start = request.denoisingStart {
-            let cutoff = try time("--denoising-start", start, own)
-            options.skippedSteps = try sampler().grid.steps.count { ($0.from.time ?? 0) >= cutoff }
-        } else if let strength {
-            // Stable Diffusion 3 rounds the steps that are left up, all others round them down.
-            let left = min(Double(steps) * strength, Double(steps))
-            options.skippedSteps =
-                model.source.kind == .stableDiffusion3 ? Int(Double(steps) - left) : steps - Int(left)
-        }
-        var result = try sampler()
-        if let end = request.denoisingEnd {
-            let cutoff = try time("--denoising-end", end, own)
-            result.grid = result.grid.prefix(result.grid.steps.count { ($0.from.time ?? 0) >= cutoff })
-        }
-        guard !result.grid.steps.isEmpty else {
-            throw PipelineError(
-                "no step of \(steps) is left to take: give more --steps, or more of the process (--strength, --denoising-start, --denoising-end)"
-            )
-        }
-        try result.check(own.prediction)
-        return result
-    }
-
-    /// The time at a share of the process, from noise to data.
-    private static func time(_ option: String, _ share: Double, _ own: SchedulerConfiguration) throws
-        -> Double
-    {
-        guard share > 0, share < 1 else {
-            throw PipelineError("\(option) is \(share): it must lie between 0 and 1")
-        }
-        let total = Double(own.trainSteps)
-        return (total - share * total).rounded(.toNearestOrEven)
-    }
-
     /// Whether it is a Stable Diffusion distilled to few steps, whose pipeline has defaults of its own.
     private static func isLatentConsistency(_ model: GenerationModel) throws -> Bool {
         try model.source.setting("_class_name", as: String.self) == "LatentConsistencyModelPipeline"
     }
 
-    private static func steps(_ model: GenerationModel, _ task: Task) throws -> Int {
+    static func steps(_ model: GenerationModel, _ task: Task) throws -> Int {
         if try isLatentConsistency(model) { return 4 }
         return model.source.kind == .stableDiffusion3 && task == .text ? 28 : 50
     }

@@ -47,6 +47,9 @@ public struct GenerationRequest: Sendable {
     public var denoisingStart: Double?
     /// The share of the process at which to stop.
     public var denoisingEnd: Double?
+    /// Whether a method with two calls of the network a step begins and stops between steps there, where diffusers
+    /// counts calls.
+    public var takesWholeSteps = false
     /// The size that SDXL is told the picture had; its own where `nil`.
     public var originalSize: Size?
     /// The size that SDXL is told is wanted.

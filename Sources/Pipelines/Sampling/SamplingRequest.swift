@@ -96,6 +96,11 @@ public struct SamplingPlan {
         guard guidance.isFinite else { throw PipelineError("--guidance is \(guidance): give a number") }
         labels = try Self.labels(model, request, guidance: guidance)
         try Self.checkVariance(model, scheduler)
+        let together = sampler.solver.couplesExamples ? 1 : min(request.batchSize ?? 64, request.count)
+        let needs = Self.memoryNeed(
+            of: model.configuration, batch: guidance > 1 ? 2 * together : together, count: request.count,
+            sample: shape, computing: model.elementType)
+        for need in needs { try need.check(on: model.device) }
     }
 
     /// A network has as many output channels as pictures have, or twice as many: the others are a variance.

@@ -22,7 +22,7 @@ struct TextEncoding {
     /// Where tokenizers and encoders are.
     let source: ModelSource
     /// The element type of the encoders' arithmetic.
-    let elementType: ElementType
+    var elementType: ElementType
     /// Where they run.
     let device: Device
     /// How their matrices are kept.
@@ -32,7 +32,7 @@ struct TextEncoding {
     /// Whether `(word:1.2)` in prompts is a weight.
     let weighsWords: Bool
     /// Hears what was cut off.
-    let say: (String) -> Void
+    var say: (String) -> Void
 
     /// A prompt, and how it is read.
     struct Prompt {
@@ -109,6 +109,14 @@ struct TextEncoding {
     private func clip(
         _ prompts: [Prompt], _ component: ModelComponent, isProjected: Bool, leaving least: Int = 1
     ) throws -> [TextEmbedding] {
+        try finite(component) {
+            try $0.clipStates(prompts, component, isProjected: isProjected, leaving: least)
+        }
+    }
+
+    private func clipStates(
+        _ prompts: [Prompt], _ component: ModelComponent, isProjected: Bool, leaving least: Int
+    ) throws -> [TextEmbedding] {
         let projected = isProjected ? try build(CLIPTextWithProjection.self, component) : nil
         let encoder = try projected?.text ?? build(CLIPText.self, component)
         let tokenizer = try clipTokenizer(component, encoder.configuration)
@@ -124,7 +132,7 @@ struct TextEncoding {
             let skipped = try skipped(prompt, of: output, leaving: least)
             let states = output.states(skipping: least + skipped, normed: least == 0)
             return TextEmbedding(context: weighted(states, by: tokens), pooled: both?.embedding)
-        }.map { try finite($0, component) }
+        }
     }
 
     /// T5's states; `nil` for a file that comes without its tokenizer.
@@ -133,14 +141,15 @@ struct TextEncoding {
             say("note: T5 is left out, because its tokenizer is not in the file: give --config FOLDER for it")
             return nil
         }
-        let encoder = try build(T5Encoder.self, .textEncoder3)
-        let tokenizer = try T5Tokenizer(folder: folder)
-        return try prompts.map { prompt in
-            let tokens = tokenized(prompt.text, tokenizer, length: Self.t5Length)
-            let ids = try ids(tokens, of: .textEncoder3, knowing: encoder.configuration.vocabSize)
-            let states = weighted(encoder(ids).last, by: tokens)
-            return try finite(TextEmbedding(context: states), .textEncoder3).context
-        }
+        return try finite(.textEncoder3) { encoding in
+            let encoder = try encoding.build(T5Encoder.self, .textEncoder3)
+            let tokenizer = try T5Tokenizer(folder: folder)
+            return try prompts.map { prompt in
+                let tokens = encoding.tokenized(prompt.text, tokenizer, length: Self.t5Length)
+                let ids = try ids(tokens, of: .textEncoder3, knowing: encoder.configuration.vocabSize)
+                return TextEmbedding(context: weighted(encoder(ids).last, by: tokens))
+            }
+        }.map(\.context)
     }
 
     private func build<Network: ConfiguredNetwork>(_ type: Network.Type, _ component: ModelComponent) throws
@@ -161,7 +170,7 @@ struct TextEncoding {
 
     // MARK: Tokens
 
-    private func clipTokenizer(_ component: ModelComponent, _ configuration: CLIPTextConfiguration) throws
+    func clipTokenizer(_ component: ModelComponent, _ configuration: CLIPTextConfiguration) throws
         -> CLIPTokenizer
     {
         let tokenizer =
@@ -176,7 +185,7 @@ struct TextEncoding {
     }
 
     /// The folder of an encoder's tokenizer, `nil` for a file, which holds none.
-    private func tokenizerFolder(_ component: ModelComponent) -> String? {
+    func tokenizerFolder(_ component: ModelComponent) -> String? {
         source.tokenizerFolder(component.rawValue.replacing("text_encoder", with: "tokenizer"))
     }
 
@@ -217,14 +226,34 @@ struct TextEncoding {
 
     private func zeros(_ shape: Shape) -> Tensor { .zeros(shape, elementType, on: device) }
 
-    private func finite(_ embedding: TextEmbedding, _ component: ModelComponent) throws -> TextEmbedding {
-        for tensor in [embedding.context, embedding.pooled].compactMap(\.self) {
-            guard try tensor.isFinite().all().item(Bool.self) else {
-                throw PipelineError(
-                    "\(component.rawValue) gave numbers that are not finite for the prompt: try --dtype float32, or other weights"
-                )
-            }
+    /// The embeddings of an encoder; where float16 overflows in it, it runs again in float32.
+    private func finite(
+        _ component: ModelComponent, _ encode: (TextEncoding) throws -> [TextEmbedding]
+    ) throws -> [TextEmbedding] {
+        let embeddings = try encode(self)
+        if try embeddings.allSatisfy({ try $0.isFinite }) { return embeddings }
+        if elementType == .float16 {
+            say("warning: float16 overflows in \(component.rawValue), which runs in float32")
+            var wide = self
+            // What there was to say of the prompts was said.
+            (wide.elementType, wide.say) = (.float32, { _ in })
+            let embeddings = try encode(wide).map { $0.to(elementType) }
+            if try embeddings.allSatisfy({ try $0.isFinite }) { return embeddings }
         }
-        return embedding
+        throw PipelineError(
+            "\(component.rawValue) gave numbers that are not finite for the prompt: try --dtype float32, or other weights"
+        )
+    }
+}
+
+extension TextEmbedding {
+    fileprivate var isFinite: Bool {
+        get throws {
+            try [context, pooled].compactMap(\.self).allSatisfy { try $0.isFinite().all().item(Bool.self) }
+        }
+    }
+
+    fileprivate func to(_ type: ElementType) -> TextEmbedding {
+        TextEmbedding(context: context.to(type), pooled: pooled?.to(type))
     }
 }

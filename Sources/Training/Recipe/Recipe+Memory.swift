@@ -1,0 +1,22 @@
+import Layers
+import Pipelines
+import Tensors
+
+extension Recipe {
+    /// What a step of training holds at the least: parameters with their gradients, the optimizer's two moments and
+    /// the average, and for each picture of a batch what the backward pass reads.
+    func memoryNeed(of network: NetworkConfiguration, pictures: Shape) throws -> MemoryNeed {
+        let store = ParameterStore(.shapesOnly)
+        _ = try store.build(network.network)
+        let copies = 4.0 + (training.emaDecay > 0 ? 1 : 0)
+        let activations = network.activationCount(height: pictures[1], width: pictures[2])
+        let kept = activations * (training.precision == .bfloat16 ? 2 : 4)
+        let own = pictures.extents.reduce(4) { $0 * Double($1) }
+        return MemoryNeed(
+            "training.batch_size \(training.batchSize) with a \(network.className) of \(store.parameterCount) parameters",
+            bytes: Double(store.parameterCount) * 4 * copies + (kept + own) * Double(training.batchSize),
+            remedy:
+                "make training.batch_size smaller (training.gradient_accumulation makes up for it), or the network"
+        )
+    }
+}
