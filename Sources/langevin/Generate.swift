@@ -92,17 +92,15 @@ struct Generate: ParsableCommand {
         let source = try ModelSource(
             model, configurations: config, variant: variant, prediction: reading.prediction?.prediction,
             isStrict: reading.strict)
-        // Said when all else is known to be right: what is refused is one sentence.
         var notes = try source.foreignKeys() + source.notes()
         let request = try request()
         try checkUnused(source)
         let opened = try open(source, on: device)
         guard let refiner = reference.refiner else {
             let plan = try GenerationPlan(opened, request)
-            try checkUnused(plan, readsScore: plan.readsAestheticScore)
-            let run = try GenerationRun(plan, output, since: start, preview: preview(of: plan))
-            for note in notes { say("note: \(note)") }
-            return try run.run(printing: json)
+            notes += try checkUnused(plan, readsScore: plan.readsAestheticScore)
+            return try GenerationRun(plan, output, since: start, notes: notes, preview: preview(of: plan))
+                .run(printing: json)
         }
         let last = try ModelSource(refiner, variant: variant, isStrict: reading.strict)
         notes += last.notes()
@@ -110,7 +108,7 @@ struct Generate: ParsableCommand {
         var first = request
         first.denoisingEnd = reference.denoisingEnd ?? 0.8
         let plan = try GenerationPlan(opened, first)
-        try checkUnused(plan, readsScore: second.source.isRefiner)
+        notes += try checkUnused(plan, readsScore: second.source.isRefiner)
         var rest = request
         (rest.denoisingStart, rest.denoisingEnd, rest.strength) = (first.denoisingEnd, nil, nil)
         // Latents of the right shape stand in for those that the first model will leave.
@@ -118,10 +116,10 @@ struct Generate: ParsableCommand {
         (rest.mask, rest.sampling.initial) = (nil, nil)
         rest.sampling.files = [:]
         (rest.sampling.width, rest.sampling.height) = (nil, nil)
-        let run = try GenerationRun(
-            plan, output, since: start, preview: preview(of: plan), refiner: GenerationPlan(second, rest))
-        for note in notes { say("note: \(note)") }
-        try run.run(printing: json)
+        try GenerationRun(
+            plan, output, since: start, notes: notes, preview: preview(of: plan),
+            refiner: GenerationPlan(second, rest)
+        ).run(printing: json)
     }
 
     private func preview(of plan: GenerationPlan) throws -> (path: String, decoder: Preview)? {

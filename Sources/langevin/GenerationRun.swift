@@ -7,21 +7,23 @@ struct GenerationRun {
     private let plan: GenerationPlan
     private let refiner: GenerationPlan?
     private let preview: (path: String, decoder: Preview)?
+    private let notes: [String]
     private let output: SampleOutput
     private let start: ContinuousClock.Instant
 
     /// - Parameters:
     ///   - start: when the command began.
+    ///   - notes: what a person should know of the model, said when all is known to be right: a refusal is one sentence.
     ///   - preview: where a picture of every step is shown, and what makes it.
     ///   - refiner: the plan that goes on with the latents of the first one.
     /// - Throws: an error about whatever can be known before the first step.
     init(
         _ plan: GenerationPlan, _ output: SampleOutput, since start: ContinuousClock.Instant,
-        preview: (path: String, decoder: Preview)? = nil,
+        notes: [String], preview: (path: String, decoder: Preview)? = nil,
         refiner: GenerationPlan? = nil
     ) throws {
         (self.plan, self.output, self.start) = (plan, output, start)
-        (self.preview, self.refiner) = (preview, refiner)
+        (self.notes, self.preview, self.refiner) = (notes, preview, refiner)
         try plan.checkParts(decodes: refiner == nil && !output.isTensor)
         try refiner?.checkParts(decodes: !output.isTensor)
     }
@@ -31,6 +33,7 @@ struct GenerationRun {
         let decodes = !output.isTensor
         let digests = try ModelDigests(plan, decodes: decodes && refiner == nil)
         let refinerDigests = try refiner.map { try ModelDigests($0, decodes: decodes) }
+        for note in notes { say("note: \(note)") }
         var firstStep: ContinuousClock.Instant?
         var previewFailure: (any Error)?
         func latents(_ plan: GenerationPlan) throws -> Tensor {

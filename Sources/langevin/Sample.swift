@@ -57,15 +57,17 @@ struct Sample: ParsableCommand {
         try checkTrajectory(apartFrom: output.names)
         let source = try ModelSource(
             model, prediction: reading.prediction?.prediction, isStrict: reading.strict)
-        for keys in try source.foreignKeys() { say("note: \(keys)") }
-        for note in source.notes() { say("note: \(note)") }
-        guard source.kind == .pixels else { return try runLatent(source, output, since: start, on: device) }
+        let notes = try source.foreignKeys() + source.notes()
+        guard source.kind == .pixels else {
+            return try runLatent(source, output, since: start, notes: notes, on: device)
+        }
         let layout = ModelLayout(source.path)
         let opened = try PictureModel(
             folder: layout, elementType: compute.dtype, on: device, prediction: reading.prediction?.prediction
         )
         let plan = try SamplingPlan(opened, request())
         let digests = try ModelDigests(layout)
+        for note in notes { say("note: \(note)") }
         let loaded = clock.now
         let steps = plan.sampler.grid.steps.count
         var bar = ProgressBar(total: steps * pictures.count)
@@ -125,7 +127,8 @@ struct Sample: ParsableCommand {
 
     /// A model that diffuses latents.
     private func runLatent(
-        _ source: ModelSource, _ output: SampleOutput, since start: ContinuousClock.Instant, on device: Device
+        _ source: ModelSource, _ output: SampleOutput, since start: ContinuousClock.Instant, notes: [String],
+        on device: Device
     ) throws {
         guard trajectory == nil else {
             throw PipelineError("--trajectory shows models on pixels; \(source.name) diffuses latents")
@@ -134,7 +137,7 @@ struct Sample: ParsableCommand {
         request.sampling = try self.request()
         let plan = try GenerationPlan(
             GenerationModel(source, elementType: compute.dtype, on: device), request)
-        try GenerationRun(plan, output, since: start).run(printing: json)
+        try GenerationRun(plan, output, since: start, notes: notes).run(printing: json)
     }
 
     private func report(

@@ -42,9 +42,10 @@ extension Generate {
         ])
     }
 
-    /// Throws where an option has no part in the pictures of a plan, and says where a prompt has none.
-    /// - Parameter readsScore: whether a network is told a picture's beauty.
-    func checkUnused(_ plan: GenerationPlan, readsScore: Bool) throws {
+    /// Throws where an option has no part in the pictures of a plan.
+    /// - Parameter readsScore: whether a network is conditioned on a picture's aesthetic score.
+    /// - Returns: a note where a prompt has no part in them.
+    func checkUnused(_ plan: GenerationPlan, readsScore: Bool) throws -> [String] {
         try Self.refuse([
             (
                 guidanceRescale > 0 && !plan.isGuided,
@@ -55,11 +56,10 @@ extension Generate {
                 "--aesthetic-score is told to SDXL's refiner, which has no part in this"
             ),
         ])
-        if negativePrompt != nil, !plan.isGuided {
-            say(
-                "note: --negative-prompt has no part in the pictures, because there is no guidance (--guidance is \(plan.guidance))"
-            )
-        }
+        guard negativePrompt != nil, !plan.isGuided else { return [] }
+        return [
+            "--negative-prompt has no part in the pictures, because there is no guidance (--guidance is \(plan.guidance))"
+        ]
     }
 
     private static func refuse(_ problems: [(isSo: Bool, sentence: String)]) throws {
