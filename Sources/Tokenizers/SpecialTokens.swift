@@ -10,7 +10,10 @@ struct SpecialTokens {
     /// The tokens with names, such as "pad".
     private(set) var named: [String: AddedToken]
     /// Tokens listed with their ids, by id.
-    private(set) var listed: [(id: Int, token: AddedToken)] = []
+    var listed: [(id: Int, token: AddedToken)] {
+        tokensByID.sorted { $0.key < $1.key }.map { (id: $0.key, token: $0.value) }
+    }
+    private var tokensByID: [Int: AddedToken] = [:]
     /// Further tokens, nil where no file has a list of them.
     private(set) var further: [AddedToken]?
 
@@ -31,7 +34,7 @@ struct SpecialTokens {
         } else {
             try readOlderFiles(folder, model, &mentioned)
         }
-        listed.sort { $0.id < $1.id }
+        let listed = self.listed
         for name in mentioned {
             guard let content = named[name]?.content else { continue }
             if let entry = listed.last(where: { $0.token.hasSameContent(content) }) {
@@ -48,13 +51,13 @@ struct SpecialTokens {
             if further == nil { try readFurther(of: map, "additional_special_tokens") }
         }
         if let added = try folder.object("added_tokens.json") {
+            let special = Set((named.values + (further ?? [])).map { Array($0.content.utf8) })
             for (content, value) in added.members {
                 guard let id = Int(json: value) else {
                     throw TokenizerError(added.place, "the id of \(quoted(content)) must be an integer")
                 }
                 var token = AddedToken(content)
-                let special = Array(named.values) + (further ?? [])
-                token.isNormalized = !special.contains { $0.hasSameContent(content) }
+                token.isNormalized = !special.contains(Array(content.utf8))
                 list(token, id)
             }
         }
@@ -98,8 +101,7 @@ struct SpecialTokens {
     }
 
     private mutating func list(_ token: AddedToken, _ id: Int) {
-        listed.removeAll { $0.id == id }
-        listed.append((id, token))
+        tokensByID[id] = token
     }
 }
 

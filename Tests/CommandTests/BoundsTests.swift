@@ -132,8 +132,8 @@ import Testing
         try folder.write("train-labels-idx1-ubyte", sizes(2) + [0, 1])
         try Program.expectRefused(["train", recipe, "--out", folder("run")], "can hold")
         // Two headers that do not fit, told before either content is unpacked.
-        try folder.write(images, try compressed(sizes(20_000, 8, 8), zeros: 1_280_000))
-        try Program.expectRefused(["train", recipe, "--out", folder("run")], "2 labels do not fit 20000")
+        try folder.write(images, try compressed(sizes(16_000, 8, 8), zeros: 1_024_000))
+        try Program.expectRefused(["train", recipe, "--out", folder("run")], "2 labels do not fit 16000")
         let digits = try folder.write("digits.csv", [UInt8](repeating: 0x31, count: 100_000_000))
         let other = try folder.write("d.yaml", "data: {kind: digits, path: '\(digits)'}".utf8)
         try Program.expectRefused(["train", other, "--out", folder("run")], "more than the 1048576 bytes")

@@ -140,10 +140,10 @@ import Testing
         tensors[0].0 = "stranger"
         try SafetensorsWriter(tensors).write(to: weights)
         try expectRefused("1 tensor missing: \"\(first.0)\"")
-        try expectRefused("1 tensor not known to the network: stranger")
+        try expectRefused("1 tensor not known to the network: \"stranger\"")
         tensors[0] = (first.0, Tensor.zeros([3, 3]))
         try SafetensorsWriter(tensors).write(to: weights)
-        try expectRefused("of the wrong shape: \(first.0) ([3, 3] instead of \(first.1.shape))")
+        try expectRefused("of the wrong shape: \"\(first.0)\" ([3, 3] instead of \(first.1.shape))")
         try Data("garbage!".utf8).write(to: URL(fileURLWithPath: weights))
         try expectRefused("diffusion_pytorch_model.safetensors")
         try FileManager.default.removeItem(atPath: weights)

@@ -69,7 +69,7 @@ import Testing
         ("{\"kind\": \"edm\", \"sigma_min\": 90}", "sigma_max"),
         ("{\"kind\": \"edm\", \"rho\": 0}", "rho"), ("{\"kind\": \"flow\", \"shift\": -1}", "shift"),
         ("{\"kind\": \"vp-sde\", \"beta_min\": 0}", "beta_min"),
-        ("{\"kind\": \"ve\", \"beta_min\": 0.1}", "'beta_min'"),
+        ("{\"kind\": \"ve\", \"beta_min\": 0.1}", "\"beta_min\""),
     ])
     func whatWillNotDoIsRefused(text: String, words: String) {
         #expect { try read(text) } throws: { "\($0)".contains(words) }

@@ -42,7 +42,7 @@ import Training
         for resume in [false, true] {
             #expect(
                 message(folder.path, resume: resume).contains(
-                    "is not empty and holds no run (there is thesis.txt"))
+                    "is not empty and holds no run (there is \"thesis.txt\""))
         }
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["thesis.txt"])
         #expect(

@@ -124,7 +124,8 @@ struct RecipeSource {
 
     /// `section.key=value`, as `--set` takes it.
     init(change: String) throws {
-        name = "--set \(quoted(change))"
+        // As it was typed, where that is a line of text.
+        name = "--set " + (change.utf8.count <= 100 && printable(change) == change ? change : quoted(change))
         hasLines = false
         guard let equals = change.firstIndex(of: "="), equals != change.startIndex else {
             throw RecipeError("\(name) is not understood: write --set section.key=value.")
