@@ -124,7 +124,7 @@ import Testing
         let names = #"text_encoder/config.json: nothing reads "hidden_actt""#
         #expect(notes.contains { $0.hasSuffix(names) })
         // There are no weights; that is all that is wrong.
-        #expect(outcome.code == 2 && outcome.messages.contains("text_encoder"))
+        #expect(outcome.code == 2 && outcome.messages.contains("model.safetensors"))
     }
 }
 
