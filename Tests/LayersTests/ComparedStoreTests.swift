@@ -12,6 +12,7 @@ import Testing
         var type: ElementType? = .float32
 
         var names: [String] { shapes.keys.sorted() }
+        let files: [String] = []
         func shape(of name: String) -> Shape? { shapes[name] }
         func elementType(of name: String) -> ElementType? { shapes[name] == nil ? nil : type }
         func tensor(named name: String) throws -> Tensor { throw WasRead() }

@@ -1,4 +1,5 @@
 import Layers
+import Storage
 import Tensors
 
 /// Tensors in a single file that are no weights and say how the model is meant: what its network predicts, on which

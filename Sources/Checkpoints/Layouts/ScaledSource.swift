@@ -1,4 +1,5 @@
 import Layers
+import Storage
 import Tensors
 
 /// Weights that are kept with a scale, multiplied by it: files of ComfyUI hold numbers of eight bits so.
@@ -49,6 +50,7 @@ package struct ScaledSource: TensorSource {
         return nil
     }
 
+    package var files: [String] { source.files }
     package func shape(of name: String) -> Shape? { source.shape(of: name) }
 
     package func elementType(of name: String) -> ElementType? {

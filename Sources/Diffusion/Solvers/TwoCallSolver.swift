@@ -30,6 +30,7 @@ struct CutSolver<Base: TwoCallSolver>: Solver {
     let cut: Int
 
     var couplesExamples: Bool { base.couplesExamples }
+    var noiseShare: Double? { base.noiseShare }
     func start() -> Base.Memory { base.start() }
 
     func step(
