@@ -49,7 +49,8 @@ import Testing
         #expect(try file.tensor(named: "empty").shape == [0, 7])
         #expect(file.shape(of: "empty") == [0, 7])
         #expect(file.shape(of: "nowhere") == nil)
-        for name in ["uint16", "complex64", "float8"] {
+        #expect(file.elementType(of: "float8") == .float32 && file.shape(of: "float8") == [2])
+        for name in ["uint16", "complex64"] {
             #expect(file.shape(of: name) == [2])
             #expect(file.elementType(of: name) == nil)
             let message = try #require(refusal { _ = try file.tensor(named: name) })
@@ -160,7 +161,7 @@ import Testing
             "cut.safetensors", SafetensorsWriter([("a", Tensor([1] as [Float]))]).bytes().dropLast())
         #expect(refusal { _ = try SafetensorsFile(path: path) }?.hasPrefix(path + ": ") == true)
         let empty = try folder.write("empty.safetensors", [])
-        #expect(refusal { _ = try SafetensorsFile(path: empty) }?.contains("it has 0 bytes") == true)
+        #expect(refusal { _ = try SafetensorsFile(path: empty) }?.contains("it is empty") == true)
     }
 
     /// A network built from a file that does not fit says everything that is wrong, twenty names of a

@@ -67,7 +67,7 @@ import Testing
         #expect(file.elementType(of: "complex") == nil && file.shape(of: "complex") == [2])
         let error = #expect(throws: CheckpointError.self) { try file.tensor(named: "complex") }
         #expect(error?.problem.contains("ComplexFloatStorage") == true)
-        #expect(file.skipped == ["float8: torch._utils._rebuild_tensor_v3"])
+        #expect(file.skipped.isEmpty && file.elementType(of: "float8") == .float32)
         #expect(try file.tensor(named: "float").array(of: Float.self) == [1, 1])
         #expect(throws: CheckpointError.self) { try file.tensor(named: "nowhere") }
     }
@@ -95,12 +95,12 @@ import Testing
     // MARK: Recognised by content
 
     static let impostors: [([UInt8], String)] = [
-        ([], "no checkpoint"), ([1, 2, 3, 4, 5, 6, 7], "no checkpoint"), (Array("GGUF12345678".utf8), "GGUF"),
+        ([], "it is empty"), ([1, 2, 3, 4, 5, 6, 7], "no checkpoint"), (Array("GGUF12345678".utf8), "GGUF"),
         (Array("version https://git-lfs.github.com/spec/v1\n".utf8), "git lfs pull"),
         (Array("<!DOCTYPE html>".utf8), "web page"), ([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0], "gzip"),
         ([0x89, 0x50, 0x4E, 0x47, 13, 10, 26, 10], "PNG"),
         ([0x80, 4, 0x95, 0, 0, 0, 0, 0, 0], "none of PyTorch's"),
-        ([UInt8](repeating: 0, count: 257) + Array("ustar".utf8), "tar"),
+        ([UInt8](repeating: 0, count: 257) + Array("ustar\0".utf8), "tar"),
         (Array("PK\u{5}\u{6}".utf8), "empty zip"),
     ]
 

@@ -138,8 +138,9 @@ import Tokenizers
         ("t5-spiece", "spiece.model", "*", "", "it is empty"),
         (
             "t5-spiece", "spiece.model", "*", "version https://git-lfs.github.com/spec/v1\n",
-            "no SentencePiece model"
+            "pointer of Git LFS"
         ),
+        ("t5-spiece", "spiece.model", "*", "version of something else", "no SentencePiece model"),
         ("t5-spiece", "spiece.model", "*", "\u{12}\u{2}\u{18}\u{2}", "its type is 2"),
         ("t5-spiece", "spiece.model", "*", "\u{12}\u{0}", "holds no pieces"),
     ]
