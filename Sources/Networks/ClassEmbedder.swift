@@ -1,22 +1,36 @@
 import Layers
 import Tensors
 
-/// The configuration of a `ClassEmbedder`.
-public struct ClassEmbedderConfiguration: Codable, Equatable, Sendable {
+/// The configuration of a `ClassEmbedder`; the defaults are those of the published class-conditional model.
+public struct ClassEmbedderConfiguration: Equatable, Sendable {
     /// Classes, the one that stands for none included; that is the last one.
-    public var classes: Int
+    public var classes = 1000
     /// Features of a class.
-    public var width: Int
+    public var width = 512
+
+    /// The published table.
+    public init() {}
 
     /// A table of `classes` rows of `width` features.
     public init(classes: Int, width: Int) {
         (self.classes, self.width) = (classes, width)
     }
 
-    enum CodingKeys: String, CodingKey {
-        case classes = "n_classes"
-        case width = "embed_dim"
+    /// Checks that the values describe a table.
+    /// - Throws: `NetworkError` that names the first key whose value will not do.
+    public func validate() throws {
+        try checkRange("n_classes", classes, within: 1...10_000_000)
+        try checkRange("embed_dim", width, within: 1...1_048_576)
     }
+}
+
+extension ClassEmbedderConfiguration: ConfigurationTable {
+    package static let otherKeys: Set = ["key"]
+
+    package static let keys: [ConfigurationKey<Self>] = [
+        .init("n_classes", \.classes),
+        .init("embed_dim", \.width),
+    ]
 }
 
 /// The table that turns classes into the one token that a U-Net attends to, in class-conditional latent
@@ -33,8 +47,7 @@ public struct ClassEmbedder: ConfiguredNetwork {
     /// The table of a configuration, its rows from a scope.
     /// - Throws: `NetworkError` where the configuration describes no table.
     public init(_ configuration: ClassEmbedderConfiguration, _ weights: Weights) throws {
-        try checkRange("n_classes", configuration.classes, within: 1...10_000_000)
-        try checkRange("embed_dim", configuration.width, within: 1...1_048_576)
+        try configuration.validate()
         self.configuration = configuration
         embedding = Embedding(
             count: configuration.classes, width: configuration.width, weights["embedding"])

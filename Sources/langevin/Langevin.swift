@@ -84,8 +84,7 @@ enum Program {
     /// What a person is told of an error that is not about the input.
     private static func sentence(_ error: any Error) -> String {
         switch error {
-        case let error as TensorError where error.kind == .outOfMemory:
-            "there is not enough memory: ask for smaller or fewer pictures, or smaller batches (\(error))"
+        case let error as TensorError where error.kind == .outOfMemory: "\(error)"
         case let error as TensorError: "libtorch could not compute this: \(error)"
         case let error as any CustomNSError: error.localizedDescription
         case is EncodingError: "the result cannot be printed as JSON: a number in it is not finite"

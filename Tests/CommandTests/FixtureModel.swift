@@ -15,32 +15,7 @@ struct FixtureModel {
     /// Writes a model of a fixture: `model`, or `refiner` where it has one.
     init(_ name: String = "model", of fixture: String, in folder: TemporaryFolder) throws {
         path = folder("\(fixture)-\(name)")
-        let described: JSONObject = try Fixture("pipelines/\(fixture)").case.required(name)
-        let files: JSONObject = try described.required("files")
-        for file in files.keys {
-            let parts = file.split(separator: "/").map(String.init)
-            let place = ([path] + parts.dropLast()).joined(separator: "/")
-            try ModelFolder(place).write(files.required(file), to: #require(parts.last))
-        }
-        for part in try described.required("weights", as: JSONObject.self).keys {
-            let object = try ModelFolder("\(path)/\(part)").configuration()
-            try Self.write(KnownNetworks.network(of: object), object, to: "\(path)/\(part)")
-        }
-        let tokenizers: JSONObject = try described.required("tokenizers")
-        for part in tokenizers.keys {
-            let own = fixturePath("tokenizers/\(try tokenizers.required(part, as: String.self))")
-            try FileManager.default.copyItem(atPath: own, toPath: "\(path)/\(part)")
-        }
-    }
-
-    private static func write<Network: ConfiguredNetwork>(
-        _ type: Network.Type, _ object: JSONObject, to path: String
-    ) throws {
-        let store = ParameterStore(.initialized(RandomGenerator(seed: 5)))
-        let configuration = try type.configuration(object)
-        _ = try store.build { try type.init(configuration, $0) }
-        let base = type.library == .diffusers ? "diffusion_pytorch_model" : "model"
-        try SafetensorsWriter(store.named).write(to: "\(path)/\(base).safetensors")
+        try Fixture("pipelines/\(fixture)").write(name, to: path)
     }
 
     /// The weights of a part, with their names.

@@ -111,20 +111,22 @@ import Testing
 
     /// B11: keys that nothing reads are passed over with a line that names them.
     @Test func keysThatNothingReadsAreNamed() throws {
-        let model = try LatentModel()
+        let tiny = try TinyCheckpoint()
         for file in ["unet/config.json", "vae/config.json", "scheduler/scheduler_config.json"] {
-            try model.replace(#""frobnicate": {"a": [1]}"#, in: file)
+            try tiny.edit(file, ["frobnicate": ["a": [1]]])
         }
-        try model.replace(#""hidden_actt": "gelu""#, in: "text_encoder/config.json")
-        let outcome = try Program.run(
-            "generate", "x", "--model", model.path, "-o", model.folder("x.png"))
-        let notes = outcome.messages.split(separator: "\n").filter { $0.hasPrefix("note: ") }
+        try tiny.edit("text_encoder/config.json", ["hidden_actt": "gelu"])
+        let notes = try tiny.latents(tiny.path).messages.split(separator: "\n")
+            .filter { $0.hasPrefix("note: ") }
         #expect(notes.count == 4)
         #expect(notes.count { $0.hasSuffix(#"nothing reads "frobnicate""#) } == 3)
         let names = #"text_encoder/config.json: nothing reads "hidden_actt""#
         #expect(notes.contains { $0.hasSuffix(names) })
-        // There are no weights; that is all that is wrong.
-        #expect(outcome.code == 2 && outcome.messages.contains("model.safetensors"))
+        // What is refused is one sentence, without them.
+        try FileManager.default.removeItem(atPath: tiny.path + "/unet/diffusion_pytorch_model.safetensors")
+        try Program.expectRefused(
+            TinyCheckpoint.request(tiny.path, tiny.folder("never.png")), "diffusion_pytorch_model.safetensors"
+        )
     }
 }
 

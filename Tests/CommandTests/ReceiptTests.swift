@@ -30,12 +30,13 @@ import Testing
         "aesthetic-score": ["aesthetic_score"], "text-encoder-int8": ["text_encoder_matrices"],
         "network-int8": ["network_matrices"], "network-bf16x3": ["network_matrices"],
         "vae-tiling": ["vae_tiling"], "attention-slicing": ["attention_slicing"], "config": ["config"],
-        "variant": ["weights"],
+        "variant": ["weights"], "prediction": ["prediction"], "background": ["background"],
+        "whole-steps": ["whole_steps"],
     ]
 
     /// Options that no picture depends on.
     private static let harmless: Set = [
-        "output", "json", "version", "help", "trajectory", "preview", "preview-model",
+        "output", "json", "version", "help", "trajectory", "preview", "preview-model", "strict",
     ]
 
     /// A new option must be in the receipt, or on the list of those that change nothing.
@@ -97,13 +98,13 @@ import Testing
                 "--height", "24", "--batch-size", "1", "--reuse-deep", "2", "--seed", "7", "--steps", "5",
                 "--solver", "ddim", "--eta", "0.5", "--guidance", "1.5", "--dtype", "float64", "--threads",
                 "1",
-                "--device", "cpu",
+                "--device", "cpu", "--prediction", "data",
             ],
             [
                 "classes": [3, 3], "count": 2, "grid": "trailing", "width": 16, "height": 24, "batch_size": 1,
                 "deep_feature_interval": 2, "seed": 7, "steps": 5, "solver": "ddim", "eta": 0.5,
                 "guidance": 1.5, "dtype": "float64", "threads": 1, "device": "cpu", "model": "run",
-                "scheduler": "DDIMScheduler", "prediction": "noise",
+                "scheduler": "DDIMScheduler", "prediction": "data",
             ])
         try expect(
             ["sample", pixels.run, "--initial", files.initial, "--steps", "2"],
@@ -137,6 +138,18 @@ import Testing
         try expect(
             start + ["--image", folder("l.safetensors"), "--denoising-start", "0.4"],
             ["image": named("l.safetensors"), "denoising_start": 0.4, "steps": 4])
+        try expect(
+            [
+                "generate", "a cat", "--model", latents.path, "--solver", "heun", "--steps", "4", "--width",
+                "48",
+                "--height", "48", "--denoising-end", "0.5", "--whole-steps",
+            ],
+            ["denoising_end": 0.5, "whole_steps": true])
+        try Picture(width: 24, height: 24, channels: 4, pixels: [UInt8](repeating: 128, count: 24 * 24 * 4))
+            .write(to: URL(fileURLWithPath: folder("clear.png")))
+        try expect(
+            start + ["--image", folder("clear.png"), "--background", "navy"],
+            ["image": named("clear.png"), "background": "#000080"])
         let handOver = try folder.receipt(
             ["generate", "a cat", "--model", base.path, "--refiner", refiner.path] + small + [
                 "--original-size", "64x32", "--target-size", "80x40", "--crop", "2,3", "--aesthetic-score",

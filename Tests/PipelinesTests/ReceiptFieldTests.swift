@@ -34,6 +34,10 @@ import Testing
         "strength": { ($0.reference, $0.strength) = (.picture(picture), 0.5) },
         "denoisingStart": { ($0.reference, $0.denoisingStart) = (.latents(.zeros([1, 4, 8, 12])), 0.5) },
         "denoisingEnd": { $0.denoisingEnd = 0.5 },
+        "takesWholeSteps": {
+            ($0.sampling.solver, $0.denoisingEnd, $0.takesWholeSteps) = (.heun, 0.5, true)
+        },
+        "background": { ($0.reference, $0.background) = (.picture(picture), .white) },
         "originalSize": nil, "targetSize": nil, "crop": nil, "aestheticScores": nil,
         "count": { $0.sampling.count = 2 }, "seed": { $0.sampling.seed = 99 },
         "steps": { $0.sampling.steps = 7 },
