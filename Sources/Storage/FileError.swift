@@ -12,6 +12,9 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     package let action: String
     /// Why it failed and what to do, as part of a sentence.
     package let reason: String
+    /// Whether something of the machine had run out (room on the disk, open files) or failed, so that nothing is wrong
+    /// with what was asked for.
+    public let isOfMachine: Bool
 
     /// - Parameters:
     ///   - code: the system's `errno`.
@@ -20,6 +23,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         self.path = path
         self.action = action
         self.reason = reason ?? Self.reason(code)
+        isOfMachine = [ENOSPC, EDQUOT, EFBIG, EIO, EMFILE, ENFILE, ENOMEM].contains(code) && reason == nil
     }
 
     /// One sentence: the path, what went wrong and what to do.

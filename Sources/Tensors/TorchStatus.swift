@@ -16,6 +16,12 @@ func check(_ status: CTStatus, _ operation: @autoclosure () -> String = "") thro
         throw TensorError(
             kind, "the memory does not suffice\(needed); ask for less at once, or for smaller pictures")
     }
+    if text.contains("cannot be converted to type"), text.contains("without overflow") {
+        throw TensorError(
+            kind,
+            "a number is too large for the precision of this computation; use float64, or a process with smaller numbers"
+        )
+    }
     let name = operation()
     throw TensorError(kind, name.isEmpty ? text : "\(name): \(text)")
 }

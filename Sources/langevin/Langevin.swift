@@ -106,9 +106,9 @@ enum Program {
     private static func isAboutInput(_ error: any Error) -> Bool {
         switch error {
         case is RecipeError, is RunError, is PipelineError, is CheckpointError, is LoadError, is NetworkError,
-            is DiffusionError, is DatasetError, is TokenizerError, is PictureError, is EvaluationError,
-            is FileError:
+            is DiffusionError, is DatasetError, is TokenizerError, is PictureError, is EvaluationError:
             true
+        case let error as FileError: !error.isOfMachine
         case let error as TensorError: error.kind == .unavailable
         default: false
         }

@@ -21,6 +21,7 @@ import Testing
         #"{"_class_name": "DPMSolverMultistepScheduler", "num_train_timesteps": 1000000, "use_karras_sigmas": true}"#,
         #"{"_class_name": "DPMSolverMultistepScheduler", "beta_end": 0.999, "use_lu_lambdas": true}"#,
         #"{"_class_name": "EulerDiscreteScheduler", "beta_end": 0.999}"#,
+        #"{"kind": "ve", "sigma_min": 0.01, "sigma_max": 1e300}"#,
     ])
     func levelsThatAreNotFinite(schedule: String) throws {
         let model = try model(schedule)

@@ -66,17 +66,17 @@ public struct StepGrid: Sendable, Equatable {
         (self.steps, self.startScale) = (steps, startScale)
     }
 
-    /// Throws where a level is not finite.
+    /// Throws where a level is not finite, or too large for single precision.
     ///
     /// The numbers of a process can each make sense and leave no level together: where every step adds much noise, ᾱ
     /// becomes 0 in double precision, and σ/α infinite.
     /// - Throws: `DiffusionError` that names the first such step.
     func checkFinite() throws {
         let step = steps.first { !$0.from.isFinite || !$0.to.isFinite }
-        guard step != nil || !startScale.isFinite else { return }
+        guard step != nil || !Float(startScale).isFinite else { return }
         let place = step.map { "step \($0.index + 1) of \($0.count)" } ?? "the start"
         throw DiffusionError(
-            "the noise levels of \(place) are not finite: the process (beta_start, beta_end, num_train_timesteps, sigma_min, sigma_max, rho) cannot be sampled on this grid, change one of them"
+            "the noise levels of \(place) are not finite in single precision: the process (beta_start, beta_end, num_train_timesteps, sigma_min, sigma_max, rho) cannot be sampled on this grid, change one of them"
         )
     }
 

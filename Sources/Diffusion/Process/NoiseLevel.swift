@@ -29,7 +29,7 @@ public struct NoiseLevel: Hashable, Sendable {
     public var noiseRatio: Double { sigma / alpha }
 
     /// Whether it is made of numbers that can be computed with.
-    var isFinite: Bool { alpha.isFinite && sigma.isFinite && (time ?? 0).isFinite }
+    var isFinite: Bool { [alpha, sigma, time ?? 0].allSatisfy { Float($0).isFinite } }
 
     /// The level of a sample divided by `scale`.
     public func divided(by scale: Double) -> NoiseLevel {
