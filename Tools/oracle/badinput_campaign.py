@@ -3,42 +3,43 @@
 Every case is drawn from the seed and its number. A case mostly changes one thing in an input that is served, so that it
 gets past the first look; see the modules badinput_*.py for what is changed.
 """
-import contextlib
 import dataclasses
-import fcntl
-import json
 import os
 import random
 import re
-import shlex
 import shutil
 import statistics
 import tempfile
-import threading
 import time
 import warnings
 
 import badinput_files
 import badinput_lines
 import badinput_models
+import badinput_pictures
 import badinput_runs
 import badinput_selftest
 import badinput_sizes
 from badinput_cases import Case, Room
 from badinput_stock import Stock
-from badinput_verdicts import Limits, Said, problems, twin_problems
-from starts import Manner, Starts
+from badinput_tally import Judged, Tally, printable, script
+from badinput_verdicts import IN_PLACE, Limits, Said, problems, twin_problems
+from starts import Manner, Starts, Streams
 
 # How often each kind is drawn.
 KINDS = {
-    "configuration": (badinput_models.configuration, 16), "tokenizer": (badinput_models.tokenizer, 6), "weights": (badinput_models.weights, 8),
-    "checkpoint": (badinput_models.checkpoint, 7), "analytic": (badinput_models.analytic, 6), "prompt": (badinput_models.prompt, 4),
-    "safetensors": (badinput_files.safetensors, 9), "pickle": (badinput_files.pickled, 9), "picture": (badinput_files.picture, 8),
-    "data": (badinput_files.data, 3), "recipe": (badinput_runs.recipe, 6), "override": (badinput_runs.override, 4),
-    "run": (badinput_runs.run_folder, 3), "command line": (badinput_lines.command_line, 12), "stream": (badinput_lines.stream, 3),
+    "configuration": (badinput_models.configuration, 16), "tokenizer": (badinput_models.tokenizer, 6),
+    "weights": (badinput_models.weights, 8), "checkpoint": (badinput_models.checkpoint, 7),
+    "analytic": (badinput_models.analytic, 6), "prompt": (badinput_models.prompt, 4),
+    "safetensors": (badinput_files.safetensors, 9), "pickle": (badinput_files.pickled, 9),
+    "picture": (badinput_pictures.picture, 8), "data": (badinput_files.data, 3), "recipe": (badinput_runs.recipe, 6),
+    "override": (badinput_runs.override, 4), "run": (badinput_runs.run_folder, 3),
+    "command line": (badinput_lines.command_line, 12), "stream": (badinput_lines.stream, 3),
     "surroundings": (badinput_lines.surroundings, 2.5), "size": (badinput_sizes.size, 1)}
-WHOLE_EVERY = 16    # how often a process ends with the destructors of its libraries, which takes 0.1 s
-MOST_KEPT = 400     # files in the home before it is emptied
+WHOLE_EVERY = 16        # how often a process ends with the destructors of its libraries, which takes 0.1 s
+MOST_KEPT = 400         # files in the home before it is emptied
+MOST_READ = 1 << 22     # bytes of a stream that are looked at
+MOST_WRITTEN = 50       # times that a way of failing is written down anew because its case is smaller
 
 
 class Campaign:
@@ -69,7 +70,8 @@ class Campaign:
     # --- one run -----------------------------------------------------------------------------------------------------
 
     def environment(self, case):
-        found = {"HOME": self.home, "TMPDIR": os.path.join(self.place, "tmp"), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", **case.environment}
+        found = {"HOME": self.home, "TMPDIR": os.path.join(self.place, "tmp"), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8",
+                 "OMP_NUM_THREADS": "1", **case.environment}
         return {name: value for name, value in found.items() if value is not None}
 
     @property
@@ -90,14 +92,16 @@ class Campaign:
         # Started anew, the program may lie where a stranger cannot read it.
         manner = dataclasses.replace(case.manner, stranger=case.manner.stranger and not self.starts.plain)
         with Streams(case.streams, self.kept) as streams:
-            run = self.starts.run(case.bytes, folder, self.environment(case), streams, self.limits.wall, self.limits.stop, manner)
-        said = [os.pread(stream, 1 << 22, 0) if case.streams[index] == "file" else None for index, stream in enumerate(self.kept, 1)]
-        return run, *said
+            run = self.starts.run(case.bytes, folder, self.environment(case), streams.descriptors, self.limits.wall,
+                                  self.limits.stop, manner)
+        return run, *(os.pread(stream, MOST_READ, 0) if case.streams[index] == "file" else streams.said(index)
+                      for index, stream in enumerate(self.kept, 1))
 
     def problem(self, words, folder):
         """Why a command that should be served is not; empty where it is."""
         run, _, errors = self.run(Case(words), folder)
-        return "" if run.code == 0 else f"exit code {run.code} {run.stopped or ''}: {errors[:300].decode(errors='replace')} ({words})"
+        said = errors[:300].decode(errors="replace")
+        return "" if run.code == 0 else f"exit code {run.code} {run.stopped or ''}: {said} ({words})"
 
     def help(self):
         return self.run(Case(["--experimental-dump-help"]), self.place)[1]
@@ -116,7 +120,13 @@ class Campaign:
         return kind, case, room
 
     def judged(self, number):
-        """The case with a number, run and judged; one that is compared runs with good streams and without limits before."""
+        """The case with a number, run and judged. One that took too long does so again before it counts: on a busy machine
+        it may just not have been let in."""
+        found = self.judged_once(number)
+        return self.judged_once(number) if found.run.stopped == "time" else found
+
+    def judged_once(self, number):
+        """A case that is compared runs with good streams and without limits before."""
         path = os.path.join(self.place, "room")
         kind, case, room = self.drawn(number, path)
         good = None
@@ -134,6 +144,9 @@ class Campaign:
         if good:
             found += twin_problems(case, run, good[0], self.contents(room, said), *good[1:])
         self.tidy(room)
+        if any(label == IN_PLACE for label, _ in found):
+            # It may have been the good file that the name was a link to.
+            self.stock.forget_bases()
         return Judged(number, kind, case, run, found, room.written, errors)
 
     @staticmethod
@@ -163,149 +176,17 @@ class Campaign:
         shutil.copytree(path, os.path.join(folder, "room"), symlinks=True, ignore_dangling_symlinks=True)
         room.clear()
         with open(os.path.join(folder, "again.sh"), "w") as file:
-            file.write(f"#!/bin/bash\n# {judged.kind}, seed {self.options.seed}, case {judged.number}: "
-                       + "; ".join(f"{label}: {printable(detail)[:300]}" for label, detail in judged.problems) + "\n"
-                       + f'cd "$(dirname "$0")/room" && exec {script(case)}\n')
-
-
-@dataclasses.dataclass
-class Judged:
-    number: int
-    kind: str
-    case: Case
-    run: object
-    problems: list
-    written: int
-    errors: bytes | None
+            found = "; ".join(f"{label}: {printable(detail)[:300]}" for label, detail in judged.problems)
+            lines = ["#!/bin/bash", f"# {judged.kind}, seed {self.options.seed}, case {judged.number}: {found}",
+                     'cd "$(dirname "$0")/room"', *script(case)]
+            file.write("\n".join(lines) + "\n")
 
 
 def names(folder):
     return [os.path.relpath(os.path.join(path, name), folder) for path, _, files in os.walk(folder) for name in files]
 
 
-def printable(text):
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
-
-
-def quoted(word):
-    """A word for bash, whatever bytes it has."""
-    try:
-        text = word.decode()
-        if text.isprintable():
-            return shlex.quote(text)
-    except UnicodeDecodeError:
-        pass
-    return "$'" + "".join(chr(byte) if 32 <= byte < 127 and byte not in b"'\\" else f"\\x{byte:02x}" for byte in word) + "'"
-
-
-def script(case):
-    """A command for bash that does what the case does, as far as bash can say it."""
-    forms = {"closed": "%d>&-", "full": "%d>/dev/full", "read-only": "%d</dev/null", "nothing": "%d>/dev/null", "no reader": "%d> >(exec true)", "short reader": "%d> >(head -c 10)"}
-    inputs = {"nothing": "</dev/null", "closed": "<&-", "full": "</dev/full", "endless": "</dev/zero", "folder": "</", "cut": "< <(true)", "write-only": "0>/dev/null"}
-    variables = [quoted(os.fsencode(name) + b"=" + os.fsencode(value)) for name, value in case.environment.items() if value is not None]
-    unset = [f"-u {name}" for name, value in case.environment.items() if value is None]
-    limits = [f"ulimit -f {max(1, case.manner.most_file_bytes // 1024)}; "] * bool(case.manner.most_file_bytes) + [f"ulimit -n {case.manner.most_descriptors}; "] * bool(case.manner.most_descriptors)
-    words = ["env", *unset, *variables] if variables or unset else []
-    streams = [inputs[case.streams[0]], *(forms[stream] % index for index, stream in enumerate(case.streams) if index and stream in forms)]
-    return "".join(limits) and "bash -c " + shlex.quote("".join(limits) + " ".join([*words, "${PROGRAM:-langevin}", *map(quoted, case.bytes), *streams])) \
-        or " ".join([*words, "${PROGRAM:-langevin}", *map(quoted, case.bytes), *streams])
-
-
-class Streams:
-    """The three descriptors of a case, open while it runs."""
-
-    def __init__(self, kinds, kept):
-        self.kinds, self.kept, self.opened = kinds, kept, []
-
-    def __enter__(self):
-        return [self.descriptor(index, kind) for index, kind in enumerate(self.kinds)]
-
-    def __exit__(self, *_):
-        for descriptor in self.opened:
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
-
-    def descriptor(self, index, kind):
-        if kind == "closed":
-            return None
-        if kind == "file":
-            return self.kept[index - 1]
-        if kind in ("cut", "no reader", "short reader"):
-            reader, writer = os.pipe()
-            if kind == "short reader":
-                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096) if hasattr(fcntl, "F_SETPIPE_SZ") else None
-                threading.Thread(target=lambda: (os.read(reader, 10), os.close(reader)), daemon=True).start()
-            mine, other = (reader, writer) if kind == "cut" else (writer, None if kind == "short reader" else reader)
-            if other is not None:
-                os.close(other)
-        else:
-            path, flags = {"nothing": (os.devnull, os.O_RDWR), "full": ("/dev/full", os.O_RDWR), "read-only": (os.devnull, os.O_RDONLY), "write-only": (os.devnull, os.O_WRONLY),
-                           "folder": ("/", os.O_RDONLY), "endless": ("/dev/zero", os.O_RDONLY)}[kind]
-            mine = os.open(path, flags)
-        self.opened.append(mine)
-        return mine
-
-
 # --- many cases ----------------------------------------------------------------------------------------------------
-
-
-class Tally:
-    """Counts by kind, and each way of failing with its smallest case."""
-
-    def __init__(self, path=None):
-        self.path = path
-        self.kinds, self.failures, self.seconds = {}, {}, 0.0
-        if path and os.path.exists(path):
-            with open(path) as file:
-                self.__dict__.update(json.load(file), path=path)
-
-    def add(self, judged):
-        """Whether the case fails in a way of its own, or with a smaller input than before."""
-        run = judged.run
-        row = self.kinds.setdefault(judged.kind, dict(cases=0, accepted=0, refused=0, other=0, failures=0, seconds=0.0, processor=0.0, mebibytes=0.0))
-        row["cases"] += 1
-        row["accepted" if run.code == 0 else "refused" if run.code == 2 else "other"] += 1
-        row["seconds"] += run.seconds
-        if run.code == 2:
-            row["processor"], row["mebibytes"] = max(row["processor"], run.processor), max(row["mebibytes"], run.mebibytes)
-        row["failures"] += bool(judged.problems)
-        better = []
-        for label, detail in judged.problems:
-            name = signature(judged.kind, label, detail)
-            known = self.failures.setdefault(name, dict(count=0, written=1 << 60, kind=judged.kind, label=label))
-            known["count"] += 1
-            if judged.written < known["written"]:
-                known.update(written=judged.written, case=judged.number, detail=printable(detail)[:1000],
-                             command=" ".join(map(quoted, judged.case.bytes))[:1000])
-                better.append(name)
-        return better
-
-    def save(self):
-        if self.path:
-            with open(self.path, "w") as file:
-                json.dump({key: value for key, value in self.__dict__.items() if key != "path"}, file, indent=1)
-
-    def table(self, idle):
-        heads = ("kind", "cases", "accepted", "refused", "other", "failures", "seconds", "s of a refusal", "MiB of one")
-        yield "{:14} {:>7} {:>9} {:>8} {:>6} {:>9} {:>8} {:>15} {:>11}".format(*heads)
-        total = dict(cases=0, accepted=0, refused=0, other=0, failures=0, seconds=0.0, processor=0.0, mebibytes=0.0)
-        for kind, row in sorted(self.kinds.items()):
-            total = {key: max(total[key], row[key]) if key in ("processor", "mebibytes") else total[key] + row[key] for key in total}
-            yield self.line(kind, row, idle)
-        yield self.line("all", total, idle)
-
-    @staticmethod
-    def line(kind, row, idle):
-        return (f"{kind:14} {row['cases']:7} {row['accepted']:9} {row['refused']:8} {row['other']:6} {row['failures']:9} {row['seconds']:8.0f} "
-                f"{max(0, row['processor'] - idle.processor):15.2f} {max(0, row['mebibytes'] - idle.mebibytes):11.0f}")
-
-
-def signature(kind, label, detail):
-    """What failures that have one cause have in common, as far as words show it."""
-    if label.startswith(("stopped", "processor", "memory", "control", "a long", "exit code 1 in", "exit code 2 in", "written", "served")):
-        detail = ""
-    detail = re.sub(r"'[^']*'|\"[^\"]*\"|“[^”]*”|\d+", "#", printable(detail))
-    return f"{kind}: {label} {detail[:60]}".strip()
 
 
 def self_test(options):
@@ -333,7 +214,8 @@ def compared(campaign, options):
                 judged = campaign.judged(number)
                 if judged.case.manner.stranger:
                     break
-                found.append((judged.run.code, re.sub(rb"[0-9.]+", b"#", judged.errors or b""), [label for label, _ in judged.problems]))
+                found.append((judged.run.code, re.sub(rb"[0-9.]+", b"#", judged.errors or b""),
+                              [label for label, _ in judged.problems]))
             if len(found) == 2 and found[0] != found[1]:
                 yield f"case {number} ({judged.kind}) ends with {found[0]} forked and {found[1]} plain"
     finally:
@@ -348,24 +230,19 @@ def run(options):
     try:
         for number in range(options.first, options.first + options.cases):
             judged = campaign.judged(number)
-            for name in tally.add(judged):
-                if options.keep and tally.failures[name]["count"] <= 50:
+            for name in tally.add(judged, campaign.idle):
+                failure = tally.failures[name]
+                if options.keep and failure["count"] <= MOST_WRITTEN:
                     campaign.keep(judged, os.path.join(options.keep, re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:80]))
                 if options.verbose:
-                    print(f"{name}: case {number}\n    {tally.failures[name]['detail'][:300]}\n    {tally.failures[name]['command'][:300]}", flush=True)
+                    print(f"{name}: case {number}\n    {failure['detail'][:300]}\n    {failure['command'][:300]}", flush=True)
             if options.verbose and number % 500 == 499:
                 print(f"-- {number + 1} cases, {time.monotonic() - begun:.0f} s", flush=True)
     finally:
         tally.seconds += time.monotonic() - begun
         tally.save()
-        report(tally, campaign, options)
+        print("\n".join(tally.lines()))
+        print(f"seed {options.seed}, {tally.seconds:.0f} s; --version needs {campaign.idle.processor:.3f} s and "
+              f"{campaign.idle.mebibytes:.0f} MiB; alarm at {options.seconds} s and {options.mebibytes} MiB beyond that")
         campaign.close()
     return not tally.failures
-
-
-def report(tally, campaign, options):
-    for name, failure in sorted(tally.failures.items(), key=lambda item: -item[1]["count"]):
-        print(f"FAIL {failure['count']:5} × {name}\n      case {failure['case']}, {failure['written']} bytes: {failure['command'][:400]}\n      {failure['detail'][:400]}")
-    print("\n".join(tally.table(campaign.idle)))
-    print(f"seed {options.seed}, {tally.seconds:.0f} s; --version needs {campaign.idle.processor:.3f} s and {campaign.idle.mebibytes:.0f} MiB; "
-          f"alarm at {options.seconds} s and {options.mebibytes} MiB beyond that")

@@ -63,14 +63,14 @@ class Room:
             os.remove(path)
 
     def listing(self):
-        """What lies in the folder: kind, size and time of change of every path; folders without their times."""
+        """What lies in the folder: kind, number, size and time of change of every path; of folders, kind and number."""
         found = {}
         for path, folders, files in os.walk(self.path):
             for name in folders + files:
                 status = os.lstat(os.path.join(path, name))
                 folder = os.path.isdir(os.path.join(path, name))
                 found[os.path.relpath(os.path.join(path, name), self.path)] = (
-                    status.st_mode, 0 if folder else status.st_size, 0 if folder else status.st_mtime_ns)
+                    status.st_mode, status.st_ino, *((0, 0) if folder else (status.st_size, status.st_mtime_ns)))
         return found
 
     def clear(self):

@@ -1,19 +1,19 @@
-"""Bad files: safetensors, pickles, pictures, data sets (see badinput_campaign.py)."""
+"""Bad files: safetensors, pickles, data sets (see badinput_campaign.py)."""
 import io
 import json
 import pickletools
 import struct
 import zipfile
-import zlib
 
 import headers as edge
 from badinput_cases import Case, chosen
 from badinput_models import STRANGERS, changed_file
 from badinput_mutations import ESCAPE, FORGED, TEXTS, changed_bytes, changed_json, changed_text
+from badinput_pictures import changed_picture
 from badinput_stock import RECIPE, packed
 
-NAMES = ["x", "x.safetensors", "a b.safetensors", "é.safetensors", "x\n.safetensors", "\x1b[31m.safetensors", "-x.safetensors", "x.SAFETENSORS",
-         "%d.safetensors", "x" * 200 + ".safetensors", "x.png", "x.ckpt", "x.json", "folder/x.safetensors"]
+NAMES = ["x", "x.safetensors", "a b.safetensors", "é.safetensors", "x\n.safetensors", "\x1b[31m.safetensors", "-x.safetensors",
+         "x.SAFETENSORS", "%d.safetensors", "x" * 200 + ".safetensors", "x.png", "x.ckpt", "x.json", "folder/x.safetensors"]
 
 
 # --- safetensors ---------------------------------------------------------------------------------------------------
@@ -35,10 +35,13 @@ def safetensors(random, room, stock):
         room.write(name, content)
         name = "./" + name if name.startswith("-") else name
         if use == "inspect":
-            return Case(["inspect", name, *random.choice([[], [], ["--json"], ["--json"], ["--names", "original"], ["--depth", "2"]])], measured=True)
+            return Case(["inspect", name,
+                         *random.choice([[], [], ["--json"], ["--json"], ["--names", "original"], ["--depth", "2"]])],
+                        measured=True)
         if use == "convert":
             output = random.choice(["out.safetensors", "converted"])
-            return Case(["convert", name, output, *random.choice([[], [], ["--dtype", "bfloat16"]])], output=output, measured=True)
+            return Case(["convert", name, output, *random.choice([[], [], ["--dtype", "bfloat16"]])], output=output,
+                        measured=True)
         return Case(["sample", name, "-o", "out.png"], output="out.png")
     base = stock.base("sd-img2img" if use == "image" else random.choice(["sd1", "ddpm", "sd3"]))
     room.link(base.folder)
@@ -56,17 +59,20 @@ def safetensors(random, room, stock):
 # --- pickles -------------------------------------------------------------------------------------------------------
 
 
-GLOBALS = ["os system", "posix system", "builtins eval", "builtins exec", "subprocess Popen", "torch._utils _rebuild_tensor_v2", "torch FloatStorage",
-           "torch HalfStorage", "torch QUInt8Storage", "torch.storage UntypedStorage", "collections OrderedDict", "torch Size", "torch device",
-           "torch float16", "torch._utils _rebuild_parameter", "torch._utils _rebuild_tensor", "numpy.core.multiarray scalar", "__builtin__ getattr",
-           "argparse Namespace", "x\x1b[2Jy z", "torch.nn.modules.linear Linear", "torch._utils _rebuild_sparse_tensor", "builtins set"]
+GLOBALS = ["os system", "posix system", "builtins eval", "builtins exec", "subprocess Popen", "torch._utils _rebuild_tensor_v2",
+           "torch FloatStorage", "torch HalfStorage", "torch QUInt8Storage", "torch.storage UntypedStorage",
+           "collections OrderedDict", "torch Size", "torch device", "torch float16", "torch._utils _rebuild_parameter",
+           "torch._utils _rebuild_tensor", "numpy.core.multiarray scalar", "__builtin__ getattr", "argparse Namespace",
+           "x\x1b[2Jy z", "torch.nn.modules.linear Linear", "torch._utils _rebuild_sparse_tensor", "builtins set"]
 # Pieces of pickles: sequences that are right nowhere, or that claim much.
-PIECES = [b"}", b"]", b")", b"(", b"0", b"1", b"2", b"N", b"K\x01", b"a", b"e", b"s", b"u", b"t", b"l", b"d", b"\x85", b"\x86", b"\x87", b"R", b"b",
-          b"\x81", b"\x92", b"\x93", b"\x94", b"q\x00", b"q\xff", b"r\xff\xff\xff\xff", b"h\x00", b"h\xff", b"j\xff\xff\xff\x7f", b"Q", b".", b"o",
-          b"\x8a\x00", b"\x8a\xff" + b"\xff" * 255, b"\x8b\xff\xff\xff\x7f", b"\x8b\xff\xff\xff\xff", b"\x8d" + b"\xff" * 8, b"\x8e" + b"\xff" * 7 + b"\x7f",
-          b"\x96" + b"\0" * 8, b"X\xff\xff\xff\xff", b"X\x03\0\0\0a\x1b\xff", b"T\xff\xff\xff\x7f", b"U\x01\xff", b"\x8c\x02\xed\xa0", b"C\x05abcde", b"\x80\x09",
-          b"\x95" + b"\xff" * 8, b"G\x7f\xf0\0\0\0\0\0\0", b"G\x7f\xf8\0\0\0\0\0\0", b"I99999999999999999999\n", b"L1L\n", b"F1e400\n", b"S'x'\n", b"V\\ud800\n",
-          b"p0\n", b"p99999999999\n", b"g0\n", b"g-1\n", b"P1\n", b"i__main__\nX\n", b"\x97", b"\x98", b"\x82\x01", b"\x8f", b"\x91", b"\x90", b"\xff"]
+PIECES = [b"}", b"]", b")", b"(", b"0", b"1", b"2", b"N", b"K\x01", b"a", b"e", b"s", b"u", b"t", b"l", b"d", b"\x85", b"\x86",
+          b"\x87", b"R", b"b", b"\x81", b"\x92", b"\x93", b"\x94", b"q\x00", b"q\xff", b"r\xff\xff\xff\xff", b"h\x00", b"h\xff",
+          b"j\xff\xff\xff\x7f", b"Q", b".", b"o", b"\x8a\x00", b"\x8a\xff" + b"\xff" * 255, b"\x8b\xff\xff\xff\x7f",
+          b"\x8b\xff\xff\xff\xff", b"\x8d" + b"\xff" * 8, b"\x8e" + b"\xff" * 7 + b"\x7f", b"\x96" + b"\0" * 8,
+          b"X\xff\xff\xff\xff", b"X\x03\0\0\0a\x1b\xff", b"T\xff\xff\xff\x7f", b"U\x01\xff", b"\x8c\x02\xed\xa0", b"C\x05abcde",
+          b"\x80\x09", b"\x95" + b"\xff" * 8, b"G\x7f\xf0\0\0\0\0\0\0", b"G\x7f\xf8\0\0\0\0\0\0", b"I99999999999999999999\n",
+          b"L1L\n", b"F1e400\n", b"S'x'\n", b"V\\ud800\n", b"p0\n", b"p99999999999\n", b"g0\n", b"g-1\n", b"P1\n",
+          b"i__main__\nX\n", b"\x97", b"\x98", b"\x82\x01", b"\x8f", b"\x91", b"\x90", b"\xff"]
 
 
 def operations(content):
@@ -84,7 +90,8 @@ def changed_operations(random, content):
         at, kind = random.randrange(len(found)), random.randrange(11)
         if kind >= 9:
             texts = [place for place, piece in enumerate(found) if piece[:1] in (b"X", b"\x8c")] or [at]
-            text = (random.choice(TEXTS) if random.random() < 0.7 else random.choice(["state_dict", "0", "1", "model", "storage", "cpu", "cuda:0"])).encode(errors="surrogatepass")
+            own = ["state_dict", "0", "1", "model", "storage", "cpu", "cuda:0"]
+            text = random.choice(TEXTS if random.random() < 0.7 else own).encode(errors="surrogatepass")
             found[random.choice(texts)] = b"X" + struct.pack("<I", len(text)) + text
         elif kind == 0:
             del found[at]
@@ -97,7 +104,8 @@ def changed_operations(random, content):
             other = random.randrange(len(found))
             found[at], found[other] = found[other], found[at]
         elif kind == 4:
-            found[at] = found[at][:1] + random.choice([b"", b"\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0", b"\xff" * 8]) + found[at][1:]
+            found[at] = found[at][:1] + random.choice([b"", b"\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0",
+                                                       b"\xff" * 8]) + found[at][1:]
         elif kind == 5 and len(found[at]) > 1:
             found[at] = found[at][:1] + changed_bytes(random, found[at][1:], count=1)
         elif kind == 6:
@@ -109,8 +117,10 @@ def changed_operations(random, content):
         else:
             numbers = [place for place, piece in enumerate(found) if piece[:1] in (b"K", b"M", b"J")] or [at]
             number = random.choice([0, 1, -1, 2**31 - 1, -2**31, 255, 65536])
-            found[random.choice(numbers)] = random.choice([b"J" + struct.pack("<i", number), b"\x8a\x08" + struct.pack("<q", 2**62 + number),
-                                                           b"\x8a\x09" + b"\xff" * 8 + b"\0", b"N", b"G" + struct.pack(">d", 1e300)])
+            found[random.choice(numbers)] = random.choice([b"J" + struct.pack("<i", number),
+                                                           b"\x8a\x08" + struct.pack("<q", 2**62 + number),
+                                                           b"\x8a\x09" + b"\xff" * 8 + b"\0", b"N",
+                                                           b"G" + struct.pack(">d", 1e300)])
     return b"".join(found) + content[length:]
 
 
@@ -131,11 +141,13 @@ def changed_archive(random, content):
         elif change == 2:
             members[at][1] += b"\0" * random.choice([1, 4, 1000])
         elif change == 3:
-            members[at][0] = random.choice(["../../x", "/etc/x", members[at][0] + FORGED, members[at][0].upper(), "data.pkl", "x/data.pkl", ESCAPE, ""])
+            members[at][0] = random.choice(["../../x", "/etc/x", members[at][0] + FORGED, members[at][0].upper(), "data.pkl",
+                                            "x/data.pkl", ESCAPE, ""])
         elif change == 4:
             members.append([members[at][0], random.choice([b"", members[place][1], b"x"])])
         elif change == 5:
-            members.append([random.choice(["x/data.pkl", "y/data.pkl", "x/version", "byteorder", "x/byteorder", ".data/serialization_id"]), random.choice([b"", b"3\n", b"big", b"9"])])
+            members.append([random.choice(["x/data.pkl", "y/data.pkl", "x/version", "byteorder", "x/byteorder",
+                                           ".data/serialization_id"]), random.choice([b"", b"3\n", b"big", b"9"])])
         else:
             members[place][1] = members[place][1] * 2
         method = random.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -181,132 +193,20 @@ def pickled(random, room, stock):
     room.write(path, content)
     use = chosen(random, tensors=6, folder=2, inspect=1, model=1)
     if use == "tensors":
-        return Case(["convert", path, "out.safetensors", *(["--entry", random.choice(["model", "ema", "state_dict", FORGED])] if name == "pair.pt" or random.random() < 0.05 else [])],
+        return Case(["convert", path, "out.safetensors",
+                     *(["--entry",
+                        random.choice(["model", "ema", "state_dict",
+                                       FORGED])] if name == "pair.pt" or random.random() < 0.05 else [])],
                     output="out.safetensors", measured=True)
     if use == "folder":
         base = stock.base("file-sd1")
         room.link(base.folder + "/config", "config")
-        return Case(["convert", path, "converted", "--config", "config", *random.choice([[], ["--allow-strays"]])], output="converted", measured=True)
+        return Case(["convert", path, "converted", "--config", "config", *random.choice([[], ["--allow-strays"]])],
+                    output="converted", measured=True)
     if use == "inspect":
         return Case(["inspect", path, *random.choice([[], ["--json"]])], measured=True)
-    return Case(random.choice([["sample", path, "-o", "out.png"], ["generate", "a cat", "--model", path, "-o", "out.png"]]), output="out.png")
-
-
-# --- pictures ------------------------------------------------------------------------------------------------------
-
-
-def chunk(name, data):
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def chunks(content):
-    at, found = 8, []
-    while at + 12 <= len(content):
-        length, = struct.unpack_from(">I", content, at)
-        found.append([content[at + 4:at + 8], content[at + 8:at + 8 + length]])
-        at += 12 + length
-    return found
-
-
-def text_chunk(random):
-    """A text of a picture: a receipt that `inspect` reads, or one that claims or hides much."""
-    key = random.choice([b"langevin", b"parameters", b"prompt", b"", b"k" * 80, b"a\x1b[2J"])
-    receipt = b'{"seed":1,"steps":2,"prompt":"a","model":"m","solver":"ddim","width":8,"height":8}'
-    body = random.choice([changed_json(random, receipt), b"a\nSteps: 1, Seed: 2, Size: 8x8", b"", b"\xff\xfe\x1b[2J", FORGED.encode(), b"x" * 20_000])
-    kind = random.randrange(4)
-    if kind == 0:
-        return [b"tEXt", key + b"\0" + body]
-    if kind == 1:
-        return [b"zTXt", key + b"\0\0" + changed_bytes(random, zlib.compress(body), count=random.choice([1, 1, 2])) if random.random() < 0.5
-                else key + b"\0\0" + zlib.compress(body)]
-    if kind == 2:
-        return [b"iTXt", key + b"\0" + random.choice([b"\0\0", b"\1\0", b"\1\1", b"\xff\xff"]) + b"en\0\0" + random.choice([body, zlib.compress(body)])]
-    return [random.choice([b"eXIf", b"iCCP", b"tRNS", b"gAMA", b"acTL", b"fcTL", b"sBIT", b"ABCD", b"PLTE", b"hIST", b"bKGD"]), random.randbytes(random.choice([0, 1, 6, 26, 768, 900]))]
-
-
-def changed_png(random, content):
-    found = chunks(content)
-    for _ in range(random.choice([1, 1, 1, 2, 3])):
-        at, kind = random.randrange(len(found)), random.randrange(9)
-        if kind <= 1:
-            place, size = random.choice([(0, 4), (4, 4), (8, 1), (9, 1), (10, 1), (11, 1), (12, 1)])
-            number = random.choice([0, 1, 2, 3, 4, 6, 7, 8, 16, 255]) if size == 1 else random.choice([0, 1, 16, 22, 24, 8192, 65535, 2**24, 2**31 - 1, 2**31, 2**32 - 1])
-            data = bytearray(found[0][1])
-            data[place:place + size] = number.to_bytes(size, "big")
-            found[0] = [found[0][0], bytes(data)]
-        elif kind == 2:
-            del found[at]
-            found = found or [[b"IEND", b""]]
-        elif kind == 3:
-            found.insert(at, list(found[random.randrange(len(found))]))
-        elif kind <= 5:
-            found.insert(random.randrange(1, len(found) + 1), text_chunk(random))
-        elif kind == 6:
-            found[at][1] = changed_bytes(random, found[at][1], count=1) if found[at][1] else b"x"
-        elif kind == 7:
-            data = next((place for place, piece in enumerate(found) if piece[0] == b"IDAT"), 0)
-            try:
-                raw = bytearray(zlib.decompress(found[data][1]))
-            except zlib.error:
-                continue
-            raw = random.choice([raw[:-5], raw + b"\0" * 1000, bytes(random.choice([0, 5, 9, 255]) for _ in raw), raw * 300])
-            found[data][1] = zlib.compress(bytes(raw))
-        else:
-            found[at][0] = random.choice([b"IDAT", b"IEND", b"IHDR", b"PLTE", b"idat", b"\0\0\0\0", b"\x1b[2J"])
-    made = content[:8] + b"".join(chunk(name, data) for name, data in found)
-    return changed_bytes(random, made, count=1) if random.random() < 0.15 else made
-
-
-def changed_riff(random, content):
-    """A WebP whose chunks are exchanged, cut or claim other sizes."""
-    found, at = bytearray(content), 12
-    places = []
-    while at + 8 <= len(found):
-        places.append(at)
-        at += 8 + (struct.unpack_from("<I", found, at)[0] + 1 & ~1)
-    at, kind = random.choice(places), random.randrange(5)
-    if kind == 0:
-        struct.pack_into("<I", found, random.choice([4, at + 4]), random.choice([0, 1, 2**31, 2**32 - 1, 2**32 - 2, len(found)]))
-    elif kind == 1:
-        found[at:at + 4] = random.choice([b"VP8 ", b"VP8L", b"VP8X", b"ANIM", b"ANMF", b"EXIF", b"ALPH", b"XXXX"])
-    elif kind == 2:
-        found[at:at] = found[at:at + 64]
-    elif kind == 3 and len(found) >= at + 18:
-        found[at + 8:at + 18] = random.randbytes(10)
-    else:
-        return changed_bytes(random, content)
-    return bytes(found)
-
-
-def changed_picture(random, stock):
-    """(name, content) of a picture with a change, of all forms that are read and some that are not."""
-    known = stock.pictures()
-    name = random.choice(sorted(known))
-    content, kind = known[name], random.random()
-    if kind < 0.04:
-        return name, random.choice([*STRANGERS, b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"GIF89a\x01\0\x01\0\0\0\0;", b"BM" + b"\0" * 60, known["jpeg-L.jpg"]])
-    if name.endswith(".png") and kind < 0.8:
-        return name, changed_png(random, content)
-    if name.endswith(".webp") and kind < 0.5:
-        return name, changed_riff(random, content)
-    return name, changed_bytes(random, content, known["jpeg-progressive.jpg"])
-
-
-def picture(random, room, stock):
-    name, content = changed_picture(random, stock)
-    use = chosen(random, image=4, mask=3, inspect=4)
-    if use == "inspect":
-        room.write(name, content)
-        return Case(["inspect", name, *random.choice([[], ["--json"]])], measured=True)
-    base = stock.base(random.choice(["sd-img2img", "sd3-img2img", "xl-refiner", "sd-inpaint4", "sd-inpaint9"] if use == "image" else
-                                    ["sd-inpaint4", "sd-inpaint9", "xl-inpaint9"]))
-    room.link(base.folder)
-    room.write(name, content)
-    words = list(base.words)
-    words[words.index("--" + use) + 1] = name
-    if "--width" not in words and random.random() < 0.8:
-        words += ["--width", "16", "--height", "16"]
-    return Case([*words, "-o", "out.png"], output="out.png")
+    return Case(random.choice([["sample", path, "-o", "out.png"], ["generate", "a cat", "--model", path, "-o", "out.png"]]),
+                output="out.png")
 
 
 # --- data sets -----------------------------------------------------------------------------------------------------
@@ -319,7 +219,8 @@ def trains(random, room, stock, *changes):
     if random.random() < 0.06:
         room.link(base.folder + "/run", "run")
         return Case(["evaluate", "run", "--against", "data", "--count", "8", "--steps", "1", *random.choice([[], ["--json"]])])
-    return Case(["train", "recipe.yaml", "--out", "made", *(word for change in changes for word in ("--set", change))], output="made")
+    return Case(["train", "recipe.yaml", "--out", "made", *(word for change in changes for word in ("--set", change))],
+                output="made")
 
 
 def data(random, room, stock):
@@ -338,7 +239,8 @@ def idx(random, room, stock):
             content = changed_bytes(random, content, count=random.choice([1, 1, 2]))
         content = packed(content) if zipped else content
         if name == hurt and zipped and random.random() < 0.5:
-            content = random.choice([changed_bytes(random, content, count=1), content + content, content + b"x", content[:-8] + b"\xff" * 8])
+            content = random.choice([changed_bytes(random, content, count=1), content + content, content + b"x",
+                                     content[:-8] + b"\xff" * 8])
         if name == hurt and random.random() < 0.05:
             continue
         room.write(f"data/{name}" + (".gz" if zipped else ""), content)
@@ -357,7 +259,8 @@ def digits(random, room, stock):
         content = b"\n".join(rows)
     elif kind == 2:
         fields = rows[at].split(b",")
-        fields[random.randrange(65)] = random.choice([b"", b"17", b"-1", b"1.5", b"256", b" 3", b"0x1", b"\x1b[2J", b"\xff", b"9" * 300, "３".encode(), b"a\rb"])
+        fields[random.randrange(65)] = random.choice([b"", b"17", b"-1", b"1.5", b"256", b" 3", b"0x1", b"\x1b[2J", b"\xff",
+                                                      b"9" * 300, "３".encode(), b"a\rb"])
         rows[at] = b",".join(fields)
         content = b"\n".join(rows)
     elif kind == 3:
@@ -381,10 +284,13 @@ def pictures(random, room, stock):
     for _ in range(random.choice([1, 1, 1, 2, 4])):
         name, content = changed_picture(random, stock)
         kind = random.randrange(6)
-        name = name if kind else random.choice(["\x1b[2J.png", "a\nb.png", ".png", "x.PNG", "é.jpg", "\u202e.webp", "-x.png", "%d.png", "n" * 200 + ".png"])
+        name = name if kind else random.choice(["\x1b[2J.png", "a\nb.png", ".png", "x.PNG", "é.jpg", "\u202e.webp", "-x.png",
+                                                "%d.png", "n" * 200 + ".png"])
         room.write(f"data/{random.choice(['a/', 'b/', 'c/']) if classes or kind == 5 else ''}{name}", content)
     if random.random() < 0.4:
-        notes = "".join(json.dumps({"file_name": f"{number:03d}.png", "text": "a", "label": number % 2}) + "\n" for number in range(4)).encode()
-        room.write("data/metadata.jsonl", changed_text(random, notes) if random.random() < 0.5 else changed_json(random, notes.split(b"\n")[0]))
+        notes = "".join(json.dumps({"file_name": f"{number:03d}.png", "text": "a",
+                                    "label": number % 2}) + "\n" for number in range(4)).encode()
+        room.write("data/metadata.jsonl",
+                   changed_text(random, notes) if random.random() < 0.5 else changed_json(random, notes.split(b"\n")[0]))
     return trains(random, room, stock, "data.kind=folder", "data.path=data", "data.size=8", "data.channels=1",
                   f"model.class_conditional={'true' if classes else 'false'}")

@@ -8,14 +8,22 @@ from badinput_mutations import ESCAPE, FORGED, NUMBER_WORDS, TEXT_WORDS, changed
 from badinput_stock import PLAIN, PROMPTED
 from starts import Manner
 
-PATHS = ["", ".", "..", "/", "absent", "absent/x", "model", "model/", "./model", "model/model_index.json", "model_index.json", "image.png", "mask.png", "initial.safetensors", "x" * 255,
-         "x" * 256, "x" * 5000, "a/" * 2000 + "x", "/dev/null", "/dev/zero", "/dev/full", "/dev/stdin", "/proc/self/mem", "/proc/self/maps", "/proc/version", "/sys/kernel", "~", "-", FORGED, ESCAPE, "\u202e", "é", "e\u0301", "a b", "%d",
-         "loop", "dangling", "org/name", "https://example.com/x", "file:///etc/passwd", "analytic:", "analytic:absent", "analytic:model", "x:y", "*", "$HOME", b"\xff", b"a\xffb.safetensors"]
+PATHS = ["", ".", "..", "/", "absent", "absent/x", "model", "model/", "./model", "model/model_index.json", "model_index.json",
+         "image.png", "mask.png", "initial.safetensors", "x" * 255, "x" * 256, "x" * 5000, "a/" * 250 + "x", "a/" * 2500 + "x",
+         "/dev/null", "/dev/zero", "/dev/full", "/dev/stdin", "/proc/self/mem", "/proc/self/maps", "/proc/version",
+         "/sys/kernel", "~", "-", FORGED, ESCAPE, "\u202e", "é", "e\u0301", "a b", "%d", "loop", "dangling", "org/name",
+         "https://example.com/x", "file:///etc/passwd", "analytic:", "analytic:absent", "analytic:model", "x:y", "*", "$HOME",
+         b"\xff", b"a\xffb.safetensors"]
 # Places for output that lie in the room, or where nothing can be written.
-OUTPUTS = ["", ".", "..", "/", "x", "x.xyz", "x.PNG", "x.png", "x.jpg", "x.jpeg", "x.webp", "x.safetensors", ".png", "-.png", "--x.png", "a b.png", "%d.png", "x-%d.png", "%05d.png", "%d/x.png", "d%d/x.png", "%d%d.png", "%s.png",
-           "%.png", "%%.png", "%n.png", "%99999999d.png", "%0d.png", "%-5d.png", "x-%d.safetensors", "%d", "50%off/x.png", "50%", "absent/x.png", "absent/absent/x", "model", "model/x.png", "model/model_index.json", "model/model_index.json/x.png",
-           "image.png", "mask.png", "x" * 251 + ".png", "x" * 252 + ".png", "x" * 300 + ".png", "é" * 130 + ".png", "a/" * 2000 + "x.png", "/dev/full", "/dev/null", "/dev/stdout", "/proc/x.png", "/proc/self/x", "/sys/x.png", "/dev/full/x.png", "loop",
-           "loop/x.png", "dangling", "dangling.png", FORGED + ".png", ESCAPE + ".png", "\u202e.png", "folder", "folder/", "folder.png", "folder.png/", "x.png/", "./x.png", "folder/../x.png", "~", "~/x.png", b"\xff.png", b"a\xed\xa0\x80.png", "x.png ", " x.png", "nul\t.png"]
+OUTPUTS = ["", ".", "..", "/", "x", "x.xyz", "x.PNG", "x.png", "x.jpg", "x.jpeg", "x.webp", "x.safetensors", ".png", "-.png",
+           "--x.png", "a b.png", "%d.png", "x-%d.png", "%05d.png", "%d/x.png", "d%d/x.png", "%d%d.png", "%s.png", "%.png",
+           "%%.png", "%n.png", "%99999999d.png", "%0d.png", "%-5d.png", "x-%d.safetensors", "%d", "50%off/x.png", "50%",
+           "absent/x.png", "absent/absent/x", "model", "model/x.png", "model/model_index.json", "model/model_index.json/x.png",
+           "image.png", "mask.png", "x" * 251 + ".png", "x" * 252 + ".png", "x" * 300 + ".png", "é" * 130 + ".png",
+           "a/" * 250 + "x.png", "a/" * 2500 + "x.png", "/dev/full", "/dev/null", "/dev/stdout", "/proc/x.png", "/proc/self/x",
+           "/sys/x.png", "/dev/full/x.png", "loop", "loop/x.png", "dangling", "dangling.png", FORGED + ".png", ESCAPE + ".png",
+           "\u202e.png", "folder", "folder/", "folder.png", "folder.png/", "x.png/", "./x.png", "folder/../x.png", "~",
+           "~/x.png", b"\xff.png", b"a\xed\xa0\x80.png", "x.png ", " x.png", "nul\t.png"]
 SHORT = {"generate": ["--steps", "2"], "sample": ["--steps", "2"]}
 
 
@@ -25,7 +33,8 @@ def options(stock):
         found = {}
         for command in json.loads(stock.help())["command"]["subcommands"]:
             found[command["commandName"]] = [
-                (("--" if name["kind"] == "long" else "-") + name["name"], option["kind"] == "option", option.get("allValues") or [])
+                (("--" if name["kind"] == "long" else "-") + name["name"], option["kind"] == "option",
+                 option.get("allValues") or [])
                 for option in command.get("arguments", []) for name in option.get("names", [])]
         return found
     return stock.once("options", read)
@@ -47,7 +56,8 @@ def word_for(random, name, values):
         return random.choice(OUTPUTS)
     if values and kind < 0.35:
         return random.choice(values)
-    if name in ("--model", "--refiner", "--config", "--initial", "--image", "--mask", "--preview-model", "--weights", "--inputs", "--against") and kind < 0.8:
+    if name in ("--model", "--refiner", "--config", "--initial", "--image", "--mask", "--preview-model", "--weights", "--inputs",
+                "--against") and kind < 0.8:
         return random.choice(PATHS)
     if name in ("--negative-prompt", "--entry", "--variant") and kind < 0.8:
         return prompt_text(random)
@@ -100,14 +110,19 @@ def command_line(random, room, stock):
         elif change == 9:
             words[random.randrange(1, len(words))] = random.choice([value, random.choice(TEXT_WORDS), random.choice(PATHS)])
         elif change == 10:
-            words.insert(random.randrange(0, len(words) + 1), random.choice([name[:-1], name + "x", name.upper(), "--", "-" + name, name.lstrip("-"), joined(name, value), *map(str, TEXT_WORDS[:6])]))
+            words.insert(random.randrange(0, len(words) + 1),
+                         random.choice([name[:-1], name + "x", name.upper(), "--", "-" + name, name.lstrip("-"),
+                                        joined(name, value), *map(str, TEXT_WORDS[:6])]))
         elif kind not in ("order", "bench", "evaluate"):
             del words[random.randrange(len(words))]
         else:
             words.append(name)
     if random.random() < 0.04:
-        words = random.choice([[], ["--help"], ["help"], ["help", kind], [kind, "--help"], ["help", value], [value], [changed_bytes(random, kind.encode(), count=1).replace(b"\0", b"") or b"x"],
-                               ["--version", kind], ["--generate-completion-script", random.choice(["bash", "zsh", "fish", "tcsh", ""])], [kind, "--version"], ["-" * 5000], [FORGED], [ESCAPE]])
+        words = random.choice([[], ["--help"], ["help"], ["help", kind], [kind, "--help"], ["help", value], [value],
+                               [changed_bytes(random, kind.encode(), count=1).replace(b"\0", b"") or b"x"],
+                               ["--version", kind],
+                               ["--generate-completion-script", random.choice(["bash", "zsh", "fish", "tcsh", ""])],
+                               [kind, "--version"], ["-" * 5000], [FORGED], [ESCAPE]])
         return Case([without_zero(word) for word in words])
     return Case([without_zero(word) for word in words])
 
@@ -126,18 +141,22 @@ def good_command(random, room, stock):
         base = stock.base(random.choice(("sd1", "xl", "sd3", "sd-inpaint9") if kind == "generate" else PLAIN))
         room.link(base.folder)
         output = random.choice(["out.png", "out.png", "out.safetensors", "made-%d.webp"])
-        return [*base.words, "-o", output, *random.choice([[], ["--json"], ["--json"]]), *(["--trajectory", "way.png"] if kind == "sample" and random.random() < 0.3 else [])]
+        return [*base.words, "-o", output, *random.choice([[], ["--json"], ["--json"]]),
+                *(["--trajectory", "way.png"] if kind == "sample" and random.random() < 0.3 else [])]
     if kind in ("inspect", "convert"):
         base = stock.base(random.choice(PROMPTED + PLAIN))
         room.link(base.folder)
-        return ["inspect", base.model, *random.choice([[], ["--json"]])] if kind == "inspect" else ["convert", base.model, random.choice(["converted"])]
+        return [kind, base.model, *random.choice([[], ["--json"]])] if kind == "inspect" else [kind, base.model, "converted"]
     if kind == "train":
         room.link(stock.run().folder)
         room.remove("run")
         return ["train", "recipe.yaml", *random.choice([[], ["--json"], ["--set", "training.sample_every=1"]])]
-    return random.choice({"order": [["order", "--solver", "euler", "--schedule", "vp", "--prediction", "noise", *random.choice([[], ["--json"], ["-o", "order.png"]])]],
-                          "refused": [["inspect", "absent"], ["sample", "absent", "-o", "x.png"], ["generate"], ["--nonsense"], ["train", "absent.yaml"]],
-                          "help": [["--help"], ["--version"], ["generate", "--help"], ["--experimental-dump-help"], ["help", "sample"], []]}[kind])
+    return random.choice({"order": [["order", "--solver", "euler", "--schedule", "vp", "--prediction", "noise",
+                                     *random.choice([[], ["--json"], ["-o", "order.png"]])]],
+                          "refused": [["inspect", "absent"], ["sample", "absent", "-o", "x.png"], ["generate"], ["--nonsense"],
+                                      ["train", "absent.yaml"]],
+                          "help": [["--help"], ["--version"], ["generate", "--help"], ["--experimental-dump-help"],
+                                   ["help", "sample"], []]}[kind])
 
 
 def stream(random, room, stock):
@@ -153,12 +172,19 @@ def stream(random, room, stock):
 
 
 VARIABLES = {
-    "HOME": ["", "/absent", "/dev/null", "relative", "x" * 5000, None, ESCAPE], "TMPDIR": ["", "/absent", "/dev/null", None, "relative"],
-    "XDG_CACHE_HOME": ["", "/absent", "/dev/null", "/proc", "relative", "x" * 5000, ESCAPE], "LANG": ["", "C", "de_DE.UTF-8", "tr_TR.UTF-8", "xx_YY", "x" * 3000],
-    "LC_ALL": ["C", "POSIX", "ar_EG.UTF-8", "fa_IR", "tr_TR.UTF-8", "\x1b[2J"], "TZ": ["", ":/etc/passwd", "XXX-99", "x" * 3000], "NO_COLOR": ["", "1"], "TERM": ["", "dumb", "x" * 300, "xterm"],
-    "COLUMNS": ["0", "-1", "1", "99999999999", "x", "", "3"], "LINES": ["0", "-1"], "PATH": ["", None], "RANK": ["0", "1", "-1", "x", ""], "WORLD_SIZE": ["0", "1", "2", "x", "99999999999999999999", ESCAPE],
-    "LOCAL_RANK": ["0", "5", "x"], "MASTER_ADDR": ["", "localhost"], "MASTER_PORT": ["0", "70000", "x", "29500"], "OMP_NUM_THREADS": ["0", "-1", "x", "1"], "MKL_NUM_THREADS": ["x"], "HF_HOME": ["/absent", ESCAPE],
-    "HF_HUB_OFFLINE": ["1", "x"], "CUDA_VISIBLE_DEVICES": ["", "-1", "x"], "SWIFT_BACKTRACE": ["enable=no"], "USER": [None, ""], "PWD": ["/absent", ""], "CFFIXED_USER_HOME": ["/absent", "/dev/null"], "NSUnbufferedIO": ["YES"], "x": [b"\xff\xfe"], "": ["x"]}
+    "HOME": ["", "/absent", "/dev/null", "relative", "x" * 5000, None, ESCAPE],
+    "TMPDIR": ["", "/absent", "/dev/null", None, "relative"],
+    "XDG_CACHE_HOME": ["", "/absent", "/dev/null", "/proc", "relative", "x" * 5000, ESCAPE],
+    "LANG": ["", "C", "de_DE.UTF-8", "tr_TR.UTF-8", "xx_YY", "x" * 3000],
+    "LC_ALL": ["C", "POSIX", "ar_EG.UTF-8", "fa_IR", "tr_TR.UTF-8", "\x1b[2J"], "TZ": ["", ":/etc/passwd", "XXX-99", "x" * 3000],
+    "NO_COLOR": ["", "1"], "TERM": ["", "dumb", "x" * 300, "xterm"],
+    "COLUMNS": ["0", "-1", "1", "99999999999", "x", "", "3"], "LINES": ["0", "-1"], "PATH": ["", None],
+    "RANK": ["0", "1", "-1", "x", ""], "WORLD_SIZE": ["0", "1", "2", "x", "99999999999999999999", ESCAPE],
+    "LOCAL_RANK": ["0", "5", "x"], "MASTER_ADDR": ["", "localhost"], "MASTER_PORT": ["0", "70000", "x", "29500"],
+    "OMP_NUM_THREADS": ["0", "-1", "x", "1"], "MKL_NUM_THREADS": ["x"], "HF_HOME": ["/absent", ESCAPE],
+    "HF_HUB_OFFLINE": ["1", "x"], "CUDA_VISIBLE_DEVICES": ["", "-1", "x"], "SWIFT_BACKTRACE": ["enable=no"], "USER": [None, ""],
+    "PWD": ["/absent", ""], "CFFIXED_USER_HOME": ["/absent", "/dev/null"], "NSUnbufferedIO": ["YES"], "x": [b"\xff\xfe"],
+    "": ["x"]}
 
 
 def surroundings(random, room, stock):
@@ -172,7 +198,9 @@ def surroundings(random, room, stock):
         # Nothing in the folder is this user's: no file can be made there.
         return Case(words, codes=(0, 1, 2), manner=Manner(stranger=True))
     if kind == "disk":
-        return Case(words, codes=(0, 1), manner=Manner(most_file_bytes=random.choice([1, 8, 100, 500, 1000, 4096, 20_000, 100_000])), twin=True)
+        # Pipes are not files, so that messages come through.
+        return Case(words, codes=(0, 1, 2), streams=("nothing", "pipe", "pipe"),
+                    manner=Manner(most_file_bytes=random.choice([1, 8, 100, 500, 1000, 4096, 20_000, 100_000])), twin=True)
     if kind == "descriptors":
         return Case(words, codes=(0, 1, 2), manner=Manner(most_descriptors=random.choice([4, 5, 6, 8, 12, 20])))
     for name in ("out.png", "out.safetensors", "made-0.webp", "converted", "run", "order.png", "way.png"):

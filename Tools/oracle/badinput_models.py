@@ -7,23 +7,40 @@ import diffusers
 import numpy
 
 import headers as edge
+import scheduler_draws
 from badinput_cases import Case, chosen
-from badinput_mutations import (FORGED, NUMBERS, TEXT_WORDS, TEXTS, changed_bytes, changed_json, changed_text, changed_tree, dumped,
+from badinput_mutations import (FORGED, TEXT_WORDS, TEXTS, changed_bytes, changed_json, changed_text, changed_tree, dumped,
                                 value)
 from badinput_stock import FILES, PLAIN, PROMPTED, json_of
 from common import Draw
 
 SCHEDULERS = sorted(name for name in dir(diffusers) if name.endswith("Scheduler") and isinstance(getattr(diffusers, name), type)
-                    and name not in ("ScoreSdeVpScheduler",))
-SCHEDULER_KEYS = sorted({key for name in SCHEDULERS for key in inspect.signature(getattr(diffusers, name).__init__).parameters
-                         if key not in ("self", "args", "kwargs")})
+                    and name != "ScoreSdeVpScheduler")
+# The flags of each class with their defaults, and the words that some take.
+FLAGS = {name: {key: parameter.default for key,
+                parameter in inspect.signature(getattr(diffusers, name).__init__).parameters.items()
+                if key not in ("self", "args", "kwargs")} for name in SCHEDULERS}
+SCHEDULER_KEYS = sorted({key for flags in FLAGS.values() for key in flags})
+WORDS = {
+    "beta_schedule": ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace", "exp"],
+    "prediction_type": ["epsilon", "sample", "v_prediction", "flow_prediction"],
+    "timestep_spacing": ["leading", "trailing", "linspace"],
+    "variance_type": ["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"],
+    "solver_type": ["midpoint", "heun", "logrho", "bh1", "bh2"],
+    "algorithm_type": ["dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++", "data_prediction"],
+    "final_sigmas_type": ["zero", "sigma_min"], "time_shift_type": ["exponential", "linear"],
+    "sigma_schedule": ["karras", "exponential"],
+    "timestep_type": ["discrete", "continuous"], "interpolation_type": ["linear", "log_linear"]}
+REALS = [0.0, 1e-6, 1e-3, 0.1, 0.5, 0.999, 0.9999, 1.0, 1.5, 3, 14.6, 80, 1e3, 1e6, -0.1, -1, 1e-20, 1e20, 5e-324, 1e300]
+WHOLES = [0, 1, 2, 3, 4, 5, 7, 10, 24, 50, 100, 999, 1000, 1001, 2000, 10_000, 100_000, 1_000_000, -1, 2**31, 2**53]
 SOLVERS = ["ddpm", "ddim", "plms", "euler", "heun", "dpm2", "lms", "unipc", "deis", "ipndm", "edm", "consistency", "lcm", "tcd",
-           "dpm-single", "dpmpp-single", "euler-a", "dpm2-a", "dpmpp-2m", "dpmpp-2s-a", "dpmpp-sde", "dpmpp-2m-sde", "dpmpp-3m-sde",
-           "sa-solver", "flow-euler", "flow-heun", "euler-maruyama", "predictor-corrector"]
+           "dpm-single", "dpmpp-single", "euler-a", "dpm2-a", "dpmpp-2m", "dpmpp-2s-a", "dpmpp-sde", "dpmpp-2m-sde",
+           "dpmpp-3m-sde", "sa-solver", "flow-euler", "flow-heun", "euler-maruyama", "predictor-corrector"]
 GRIDS = ["leading", "trailing", "linspace", "karras", "exponential", "polyexponential", "beta", "sgm-uniform", "ays", "shifted"]
 # What a part's weights are now and then in the wild: what was fetched in their place.
-STRANGERS = [b"", b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12\n", b"<!DOCTYPE html><html></html>",
-             b'{"error":"Repository not found"}', b"\x80\x02}q\x00.", b"PK\x05\x06" + b"\0" * 18, b"Entry not found", b"\0" * 100, b"../../blobs/abc"]
+STRANGERS = [b"", b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12\n",
+             b"<!DOCTYPE html><html></html>", b'{"error":"Repository not found"}', b"\x80\x02}q\x00.",
+             b"PK\x05\x06" + b"\0" * 18, b"Entry not found", b"\0" * 100, b"../../blobs/abc"]
 
 
 def served(random, base, room, output=None):
@@ -63,14 +80,7 @@ def configuration(random, room, stock):
 
 def scheduler(random, room, base, name):
     """Another class, other flags, or both; half of the time any solver and grid over them."""
-    tree = json.loads(room.read(name))
-    if random.random() < 0.4:
-        tree["_class_name"] = random.choice(SCHEDULERS)
-    for _ in range(random.choice([0, 0, 1, 2])):
-        tree[random.choice(SCHEDULER_KEYS)] = random.choice([True, True, False, None, random.choice(NUMBERS), 0.999, 1_000_000, "zero", "sample",
-                                                             "v_prediction", "trailing", "linspace", "squaredcos_cap_v2", "exp"])
-    if random.random() < 0.6:
-        tree = changed_tree(random, tree, SCHEDULER_KEYS)
+    tree = changed_scheduler(random, json.loads(room.read(name)))
     room.write(name, dumped(tree))
     case = served(random, base, room)
     if case.words[0] in ("sample", "generate") and "--solver" not in case.words and random.random() < 0.4:
@@ -79,10 +89,40 @@ def scheduler(random, room, base, name):
     return case
 
 
+def changed_scheduler(random, tree):
+    """Another class, flags of the class with values of their types, or any change."""
+    kinds = [name for name in scheduler_draws.DRAWN if name in FLAGS]
+    if "_class_name" in tree and random.random() < 0.35:
+        tree["_class_name"] = random.choice(kinds if random.random() < 0.9 else SCHEDULERS)
+    own = FLAGS.get(tree.get("_class_name"), {key: value for key, value in tree.items() if key != "kind"})
+    kind = random.random()
+    if kind < 0.8 and own:
+        for _ in range(random.choice([1, 1, 2, 3])):
+            key = random.choice(sorted(own))
+            tree[key] = flag(random, key, own[key], tree.get(key))
+    return changed_tree(random, tree, sorted(own)) if kind > 0.7 else tree
+
+
+def flag(random, key, default, now):
+    """A value of the type that a flag has, nearly always."""
+    if random.random() < 0.04:
+        return value(random)
+    if key in WORDS:
+        return random.choice(WORDS[key])
+    if key == "trained_betas":
+        return [random.choice([0.01, 0.02, 0.1, 0.999, 0.0, 1e-9])] * random.choice([1, 4, 50, 1000])
+    kind = type(default if default is not None and default is not inspect.Parameter.empty else now)
+    if kind is bool:
+        return not now if random.random() < 0.7 else random.random() < 0.5
+    if kind is float or key.startswith(("sigma", "beta", "rho", "lambda")):
+        return random.choice(REALS)
+    return random.choice(WHOLES if kind is int else REALS + WHOLES)
+
+
 def analytic(random, room, stock):
     tree = stock.analytic(Draw(stock.seed, f"analytic/{random.getrandbits(40)}"))
-    if random.random() < 0.5:
-        tree["schedule"] = changed_tree(random, tree["schedule"], SCHEDULER_KEYS + ["kind", "sigma_min", "sigma_max", "rho", "beta_min", "shift"])
+    if random.random() < 0.65:
+        tree["schedule"] = changed_scheduler(random, tree["schedule"])
         content = dumped(tree)
     else:
         content = changed_json(random, json_of(tree))
@@ -144,7 +184,8 @@ def prompt(random, room, stock):
         if "--negative-prompt" in words:
             at = words.index("--negative-prompt")
             del words[at:at + 2]
-        words += ["--negative-prompt", prompt_text(random)] if random.random() < 0.5 else [b"--negative-prompt=" + as_bytes(prompt_text(random))]
+        words += ["--negative-prompt",
+                  prompt_text(random)] if random.random() < 0.5 else [b"--negative-prompt=" + as_bytes(prompt_text(random))]
     words += ["--prompt-weights"] if random.random() < 0.5 else []
     if words[1][:1] in ("-", b"-") and random.random() < 0.7:
         words = [words[0], *words[2:], "--", words[1]]
@@ -177,8 +218,10 @@ def changed_file(random, content, names=()):
         return edge.file(dumped(changed_tree(random, header)), data)
     if kind == "data":
         values = numpy.frombuffer(data[:len(data) // 4 * 4], "<f4").copy()
+        infinity = float("inf")
         for _ in range(random.choice([1, 10, 1000])):
-            values[random.randrange(len(values))] = random.choice([float("nan"), float("inf"), -float("inf"), 3e38, -3e38, 1e20, 1e-45, 65520])
+            values[random.randrange(len(values))] = random.choice([float("nan"), infinity, -infinity, 3e38, -3e38, 1e20, 1e-45,
+                                                                   65520])
         return edge.file(header, values.tobytes() + data[len(values) * 4:])
     for _ in range(random.choice([1, 1, 1, 3])):
         header, data = changed_fact(random, header, data, names)
@@ -197,21 +240,25 @@ def changed_fact(random, header, data, names):
         name = random.choice([key + "x", key[1:], "model." + key, key.replace(".", "_"), random.choice(TEXTS), *names])
         header = {name if own == key else own: value for own, value in header.items()}
     elif kind == 1:
-        fact["shape"] = random.choice([fact["shape"][::-1], [int(numpy.prod(fact["shape"]))], [1, *fact["shape"]], [*fact["shape"], 1]])
+        fact["shape"] = random.choice([fact["shape"][::-1], [int(numpy.prod(fact["shape"]))], [1, *fact["shape"]],
+                                       [*fact["shape"], 1]])
     elif kind == 2:
-        other, width = random.choice([("F16", 2), ("BF16", 2), ("F64", 8), ("I32", 4), ("U8", 1), ("I8", 1), ("F8_E4M3", 1), ("F8_E5M2", 1),
+        other, width = random.choice([("F16", 2), ("BF16", 2), ("F64", 8), ("I32", 4), ("U8", 1), ("I8", 1), ("F8_E4M3", 1),
+                                      ("F8_E5M2", 1),
                                       ("BOOL", 1), ("I64", 8), ("F32", 4), ("C64", 8), ("F8_E8M0", 1), ("F4", 1)])
         header, data = retyped(header, data, key, other, [size // width])
     elif kind == 3:
         header, data = without(header, data, key)
     elif kind <= 5:
-        name = random.choice([*names, "extra.weight", random.choice(TEXTS), key + ".scale_weight", FORGED]) if random.random() < 0.9 else ""
+        name = random.choice([*names, "extra.weight", random.choice(TEXTS), key + ".scale_weight",
+                              FORGED]) if random.random() < 0.9 else ""
         shape = random.choice([[], [1], [0], [2, 3], [0, 10**9]])
         count = int(numpy.prod(shape))
         header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + 4 * count]}
         data += struct.pack("<f", random.choice([0.0, 1.0, float("nan")])) * count
     elif kind == 6:
-        header["__metadata__"] = random.choice([{"format": random.choice(["tf", "pt", "mlx", FORGED])}, {random.choice(TEXTS): "x"}, {}, value(random)])
+        header["__metadata__"] = random.choice([{"format": random.choice(["tf", "pt", "mlx", FORGED])},
+                                                {random.choice(TEXTS): "x"}, {}, value(random)])
     else:
         other = header[random.choice(keys)]
         fact["shape"], other["shape"] = other["shape"], fact["shape"]
@@ -274,11 +321,13 @@ def shards(random, room, name):
             content += data[begin:end]
             index["weight_map"][key] = f"{short}-{number:05d}-of-00002.safetensors"
         content = edge.file(part, content)
-        room.write(f"{head}-{number:05d}-of-00002.safetensors", changed_file(random, content) if random.random() < 0.2 else content)
+        room.write(f"{head}-{number:05d}-of-00002.safetensors",
+                   changed_file(random, content) if random.random() < 0.2 else content)
     room.remove(name)
     content = json_of(index)
     if random.random() < 0.3:
-        index["weight_map"][random.choice(keys)] = random.choice(["../x", "/etc/passwd", "absent.safetensors", FORGED, short + "-00001-of-00002.safetensors", ""])
+        places = ["../x", "/etc/passwd", "absent.safetensors", FORGED, short + "-00001-of-00002.safetensors", ""]
+        index["weight_map"][random.choice(keys)] = random.choice(places)
         content = json_of(index)
     elif random.random() < 0.6:
         content = changed_json(random, content)
@@ -288,9 +337,10 @@ def shards(random, room, name):
 # --- single files --------------------------------------------------------------------------------------------------
 
 
-MARKS = ["v_pred", "ztsnr", "edm_mean", "edm_std", "edm_vpred.sigma_max", "global_step", "epoch", "embedding_manager.embedder.position_ids", "betas",
-         "alphas_cumprod", "model_ema.decay", "model_ema.num_updates", "logit_scale", "cond_stage_model.transformer.text_model.embeddings.position_ids",
-         "first_stage_model.loss.logvar", "model.diffusion_model.extra", "lora_unet_x.alpha", "scale_factor", "spatial_conv.weight", "scaled_fp8"]
+MARKS = ["v_pred", "ztsnr", "edm_mean", "edm_std", "edm_vpred.sigma_max", "global_step", "epoch",
+         "embedding_manager.embedder.position_ids", "betas", "alphas_cumprod", "model_ema.decay", "model_ema.num_updates",
+         "logit_scale", "cond_stage_model.transformer.text_model.embeddings.position_ids", "first_stage_model.loss.logvar",
+         "model.diffusion_model.extra", "lora_unet_x.alpha", "scale_factor", "spatial_conv.weight", "scaled_fp8"]
 
 
 def checkpoint(random, room, stock):
@@ -314,4 +364,5 @@ def checkpoint(random, room, stock):
         config = ["--config", "config"] if random.random() < 0.85 else []
         output = random.choice(["converted", "converted", "converted.safetensors"])
         return Case(["convert", "model.safetensors", output, *config, *more], output=output)
-    return Case(["inspect", "model.safetensors", *random.choice([[], ["--json"], ["--depth", "3"], ["--names", "original"]])], measured=True)
+    return Case(["inspect", "model.safetensors", *random.choice([[], ["--json"], ["--depth", "3"], ["--names", "original"]])],
+                measured=True)

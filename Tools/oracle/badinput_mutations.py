@@ -11,12 +11,14 @@ NUMBERS = [0, -0.0, -1, 1, 2, 3, 7, 0.5, -0.5, 1.5, 0.999, 1 + 1e-7, 5e-324, 1e-
            float("nan"), float("inf"), float("-inf"), 999, 1000, 1001, 65535, 65536, 1_000_000]
 # Texts that are written into JSON as they stand, where no value of Python's would be.
 LITERALS = ["1e400", "-1e400", "1e-400", "-0", "01", "+1", "0x10", "1.", ".5", "1_000", "nan", "None", "True", "1" * 400,
-            "0." + "3" * 400, "[" * 600 + "]" * 600, '{"a":' * 600 + "1" + "}" * 600, "Infinity", "-Infinity", "NaN", '"\\ud800"',
-            '"\\u0000"', '"\\x"', "'x'", "[,]", "{,}", "[1,]", "1 2", "undefined", "9" * 5000, "1e99999999999999999999"]
+            "0." + "3" * 400, "[" * 600 + "]" * 600, '{"a":' * 600 + "1" + "}" * 600, "Infinity", "-Infinity", "NaN",
+            '"\\ud800"', '"\\u0000"', '"\\x"', "'x'", "[,]", "{,}", "[1,]", "1 2", "undefined", "9" * 5000,
+            "1e99999999999999999999"]
 ESCAPE, FORGED = "\x1b[2J\x1b[31m", "x\nerror: everything is lost\n"
-TEXTS = ["", " ", "\n", FORGED, ESCAPE, "a\x00b", "\u202eabc", "\ud800", "x" * 3000, "é" * 2000, "😀" * 700, "../../x", "/etc/passwd",
-         "%s%n%d", "NaN", "null", "true", "1", "-1", "a\tb\r\nc", "\x7f\x9b31m\x85", "\\", '"', "'", "${HOME}", "$(id)", "-", "--", ".", "..",
-         "/", "//", "C:\\x", "con", "x" * 256, "\u2028", "e\u0301", "\ufeff", "\uffff", "<script>", "{{7*7}}", "a" * 60_000]
+TEXTS = ["", " ", "\n", FORGED, ESCAPE, "a\x00b", "\u202eabc", "\ud800", "x" * 3000, "é" * 2000, "😀" * 700, "../../x",
+         "/etc/passwd", "%s%n%d", "NaN", "null", "true", "1", "-1", "a\tb\r\nc", "\x7f\x9b31m\x85", "\\", '"', "'", "${HOME}",
+         "$(id)", "-", "--", ".", "..", "/", "//", "C:\\x", "con", "x" * 256, "\u2028", "e\u0301", "\ufeff", "\uffff",
+         "<script>", "{{7*7}}", "a" * 60_000]
 
 
 def value(random):
@@ -107,7 +109,8 @@ def change(random, tree, container, key, found, keys):
         if place in (other if isinstance(other, dict) else range(len(other))):
             container[key] = copy.deepcopy(other[place])
     elif kind < 0.80 and type(node) in (int, float):
-        container[key] = random.choice([-node, node + 1, node - 1, node * 2, node * 1e9, float(node), str(node), [node], node / 3])
+        container[key] = random.choice([-node, node + 1, node - 1, node * 2, node * 1e9, float(node), str(node), [node],
+                                        node / 3])
     elif kind < 0.84:
         container[key] = random.choice([[node], {"a": node}, [node, node], str(node)])
     elif isinstance(container, dict):
@@ -133,9 +136,10 @@ def changed_json(random, content, keys=()):
 # --- bytes ---------------------------------------------------------------------------------------------------------
 
 
-TOKENS = [b"\0", b"\xff", b"\xff\xfe", b"\xef\xbb\xbf", b"\n", b"\r\n", b"\x1b[2J", b"{", b"}", b"[", b"]", b'"', b"\\", b"'", b",", b":",
-          b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\0" * 8, b"\xff" * 8, b"%n", b"\xed\xa0\x80", b"\xc0\x80",
-          b"\xf4\x90\x80\x80", b"-", b"1e400", b"NaN", b"\x85", b"\x9b", b"PK\x03\x04", b"\x89PNG\r\n\x1a\n", b"\x80\x02", b"../", b"&a ", b"*a "]
+TOKENS = [b"\0", b"\xff", b"\xff\xfe", b"\xef\xbb\xbf", b"\n", b"\r\n", b"\x1b[2J", b"{", b"}", b"[", b"]", b'"', b"\\", b"'",
+          b",", b":", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\0" * 8, b"\xff" * 8, b"%n",
+          b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"-", b"1e400", b"NaN", b"\x85", b"\x9b", b"PK\x03\x04",
+          b"\x89PNG\r\n\x1a\n", b"\x80\x02", b"../", b"&a ", b"*a "]
 
 
 def position(random, content):
@@ -169,7 +173,8 @@ def changed_bytes(random, content, other=b"", count=None):
             token = random.choice(TOKENS)
             content[at:at + len(token)] = token
         elif kind == 8:
-            number = random.choice([0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1, len(content), random.getrandbits(32)])
+            number = random.choice([0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1, len(content),
+                                    random.getrandbits(32)])
             form = random.choice(["<Q", ">Q", "<I", ">I", "<H", ">H", "B"])
             packed = struct.pack(form, number & (1 << 8 * struct.calcsize(form)) - 1)
             content[at:at + len(packed)] = packed
@@ -208,14 +213,15 @@ def changed_text(random, content):
 # --- words of a command line ---------------------------------------------------------------------------------------
 
 
-NUMBER_WORDS = ["0", "-1", "-0", "1", "2", "3", "-3", "1.5", "", " ", "abc", "nan", "NaN", "-nan", "inf", "-inf", "infinity", "1e400", "-1e400",
-                "1e-400", "1e2", "0x10", "１", "٣", " 1", "1 ", "+1", "1_000", "1,5", "1.", ".5", "0.5", "-0.5", "1.0000001", "2147483647",
-                "2147483648", "4294967296", "9223372036854775807", "9223372036854775808", "18446744073709551615",
-                "18446744073709551616", "-9223372036854775808", "-9223372036854775809", "1000000000000", "1" + "0" * 30, "9" * 400,
-                "1e308", "1e-320", "5e-324", "0.9999999", "1e19", "8", "16", "24", "7", "9"]
-TEXT_WORDS = ["", " ", "-", "--", "---", "-x", "--unknown", "-blurry", "-1", "=", "a=b", "a cat", FORGED, ESCAPE + "x", "\x7f", "\x85\x9b", "\u202e",
-              "\ufeff", "x" * 2000, "é" * 3000, "😀" * 500, "e\u0301" * 500, "\u200d" * 400, "a" * 100_000, " " * 100_000, "(" * 2000, "((a:1.1)" * 300,
-              "(a:1e400)", "(a:nan)", "[a:-1]", "\\(a\\)", "%s%n%d%p", "%d", "%99999999d", "%", "%%", "$(id)", "`id`", "~", "*", "..", "/", ".", "\t",
-              "<|endoftext|>" * 30, "<lora:x:1>", "BREAK", "\ud800", "1", "nan", "é".encode("latin-1"), b"\xff\xfe", b"\xc0\x80", b"a\xed\xa0\x80b",
-              "_", "none", "None", "null", "true", "DDIM", "ddim ", "auto", "max", "1x1", "0x0", "1x", "x", "-1x-1", "1024x1024x3", "99999999999x1",
-              "1,1", ",", "-1,-1", "1,2,3", "nanx1"]
+NUMBER_WORDS = ["0", "-1", "-0", "1", "2", "3", "-3", "1.5", "", " ", "abc", "nan", "NaN", "-nan", "inf", "-inf", "infinity",
+                "1e400", "-1e400", "1e-400", "1e2", "0x10", "１", "٣", " 1", "1 ", "+1", "1_000", "1,5", "1.", ".5", "0.5",
+                "-0.5", "1.0000001", "2147483647", "2147483648", "4294967296", "9223372036854775807", "9223372036854775808",
+                "18446744073709551615", "18446744073709551616", "-9223372036854775808", "-9223372036854775809", "1000000000000",
+                "1" + "0" * 30, "9" * 400, "1e308", "1e-320", "5e-324", "0.9999999", "1e19", "8", "16", "24", "7", "9"]
+TEXT_WORDS = ["", " ", "-", "--", "---", "-x", "--unknown", "-blurry", "-1", "=", "a=b", "a cat", FORGED, ESCAPE + "x", "\x7f",
+              "\x85\x9b", "\u202e", "\ufeff", "x" * 2000, "é" * 3000, "😀" * 500, "e\u0301" * 500, "\u200d" * 400, "a" * 100_000,
+              " " * 100_000, "(" * 2000, "((a:1.1)" * 300, "(a:1e400)", "(a:nan)", "[a:-1]", "\\(a\\)", "%s%n%d%p", "%d",
+              "%99999999d", "%", "%%", "$(id)", "`id`", "~", "*", "..", "/", ".", "\t", "<|endoftext|>" * 30, "<lora:x:1>",
+              "BREAK", "\ud800", "1", "nan", "é".encode("latin-1"), b"\xff\xfe", b"\xc0\x80", b"a\xed\xa0\x80b", "_", "none",
+              "None", "null", "true", "DDIM", "ddim ", "auto", "max", "1x1", "0x0", "1x", "x", "-1x-1", "1024x1024x3",
+              "99999999999x1", "1,1", ",", "-1,-1", "1,2,3", "nanx1"]

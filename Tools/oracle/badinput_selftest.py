@@ -17,6 +17,10 @@ FAULTY = r"""
 #include <time.h>
 #include <unistd.h>
 static void file(const char *name) { FILE *f = fopen(name, "w"); if (f) { fputs("x", f); fclose(f); } }
+static void hold(size_t mebibytes) {
+    volatile char *bytes = malloc(mebibytes << 20);
+    for (size_t at = 0; at < mebibytes << 20; at += 4096) bytes[at] = 1;
+}
 static int refuse(const char *text) { fputs(text, stderr); return 2; }
 int main(int count, char **words) {
     const char *word = count > 1 ? words[1] : "";
@@ -45,6 +49,7 @@ int main(int count, char **words) {
     if (IS("output")) { puts("x"); fflush(stdout); return refuse(sentence); }
     if (IS("writes")) { file("y"); return refuse(sentence); }
     if (IS("changes")) { file("kept"); return refuse(sentence); }
+    if (IS("in place")) { file("kept"); return 0; }
     if (IS("removes")) { unlink("kept"); return refuse(sentence); }
     if (IS("makes a folder")) { mkdir("z", 0755); return refuse(sentence); }
     if (IS("unfinished")) { file(".langevin.tmp-1"); file("out"); return 0; }
@@ -54,27 +59,52 @@ int main(int count, char **words) {
     if (IS("inspect")) { file("out"); puts("{"); return 0; }
     if (IS("sleeps")) { sleep(60); return 0; }
     if (IS("burns")) { while (clock() < 2.5 * CLOCKS_PER_SEC) {} return refuse(sentence); }
-    if (IS("holds")) { size_t n = 400u << 20; volatile char *p = malloc(n); for (size_t i = 0; i < n; i += 4096) p[i] = 1; return refuse(sentence); }
-    if (IS("takes all")) for (;;) { size_t n = 64u << 20; volatile char *p = malloc(n); for (size_t i = 0; i < n; i += 4096) p[i] = 1; }
+    if (IS("holds")) { hold(400); return refuse(sentence); }
+    if (IS("takes all")) for (;;) hold(64);
     if (IS("stays")) { if (fork() == 0) sleep(60); file("out"); return 0; }
-    if (IS("best effort")) { file("out"); printf("served\n"); return fflush(stdout) == 0 ? 0 : refuse("error: standard output cannot be written to\n") - 1; }
+    if (IS("best effort")) {
+        file("out");
+        printf("served\n");
+        return fflush(stdout) == 0 ? 0 : refuse("error: standard output cannot be written to\n") - 1;
+    }
     if (IS("careless")) { file("out"); printf("served\n"); fflush(stdout); return 0; }
-    if (IS("into the file")) { int f = open("out", O_RDWR | O_CREAT, 0644); fprintf(stderr, "a message\n"); (void)!write(f, "x", 1); puts("served"); fflush(stdout); return 0; }
-    if (IS("half")) { signal(SIGXFSZ, SIG_IGN); FILE *f = fopen("out", "w"); for (int i = 0; i < 9999; i++) fputs("xxxxxxxxxx", f); return fclose(f) == 0 ? 0 : refuse(sentence) - 1; }
+    if (IS("into the file")) {
+        int f = open("out", O_RDWR | O_CREAT, 0644);
+        fprintf(stderr, "a message\n");
+        (void)!write(f, "x", 1);
+        puts("served");
+        return fflush(stdout), 0;
+    }
+    if (IS("half")) {
+        signal(SIGXFSZ, SIG_IGN);
+        FILE *f = fopen("out", "w");
+        for (int i = 0; i < 9999; i++) fputs("xxxxxxxxxx", f);
+        return fclose(f) == 0 ? 0 : refuse(sentence) - 1;
+    }
     return 1;
 }
 """
 FULL, SHUT = ("nothing", "full", "file"), ("nothing", "file", "closed")
 # The word, the label that must come (None: no problem at all), and what is special about the case.
 EXPECTED = [
-    ("good", None, {"output": "out"}), ("refuse", None, {}), ("trap", "signal 4", {}), ("abort", "signal 6", {}), ("segment", "signal 11", {}), ("pipe", "signal 13", {}),
-    ("code 3", "exit code 3", {}), ("code 132", "signal 4", {}), ("code 1", "exit code 1", {}), ("silent", "no message", {}), ("two lines", "several lines", {}),
-    ("progress", "refused after", {}), ("note", "notes before", {}), ("control", "control characters", {}), ("forged", "several lines", {}), ("not UTF-8", "standard error is not", {}),
-    ("raw", "raw text", {}), ("open", "a message without", {}), ("no error", "a message that is", {}), ("long", "a long message", {}), ("output", "standard output with", {}),
-    ("writes", "written with", {}), ("changes", "written with", {}), ("removes", "written with", {}), ("makes a folder", "written with", {}), ("unfinished", "an unfinished", {}),
-    ("temporary", "an unfinished", {}), ("home", "written to the home", {}), ("nothing made", "served without", {"output": "out"}), ("inspect", "standard output is no JSON", {"words": ["inspect", "--json"]}),
-    ("sleeps", "stopped: time", {"wall": 3}), ("burns", "processor time", {}), ("holds", "memory", {}), ("takes all", "stopped: memory", {}), ("stays", "a process that", {}),
-    ("best effort", None, {"streams": FULL, "codes": (0, 1)}), ("careless", "exit code 0 in place", {"streams": FULL}), ("into the file", "an output differs", {"streams": SHUT}),
+    ("good", None, {"output": "out"}), ("refuse", None, {}), ("trap", "signal 4", {}), ("abort", "signal 6", {}),
+    ("segment", "signal 11", {}), ("pipe", "signal 13", {}),
+    ("code 3", "exit code 3", {}), ("code 132", "signal 4", {}), ("code 1", "exit code 1", {}), ("silent", "no message", {}),
+    ("two lines", "several lines", {}),
+    ("progress", "refused after", {}), ("note", "notes before", {}), ("control", "control characters", {}),
+    ("forged", "several lines", {}), ("not UTF-8", "standard error is not", {}),
+    ("raw", "raw text", {}), ("open", "a message without", {}), ("no error", "a message that is", {}),
+    ("long", "a long message", {}), ("output", "standard output with", {}),
+    ("writes", "written with", {}), ("in place", "a file that was written in place", {}), ("changes", "written with", {}),
+    ("removes", "written with", {}),
+    ("makes a folder", "written with", {}), ("unfinished", "an unfinished", {}),
+    ("temporary", "an unfinished", {}), ("home", "written to the home", {}),
+    ("nothing made", "served without", {"output": "out"}),
+    ("inspect", "standard output is no JSON", {"words": ["inspect", "--json"]}),
+    ("sleeps", "stopped: time", {"wall": 3}), ("burns", "processor time", {}), ("holds", "memory", {}),
+    ("takes all", "stopped: memory", {}), ("stays", "a process that", {}),
+    ("best effort", None, {"streams": FULL, "codes": (0, 1)}), ("careless", "exit code 0 in place", {"streams": FULL}),
+    ("into the file", "an output differs", {"streams": SHUT}),
     ("half", "an output differs", {"manner": Manner(most_file_bytes=5000), "codes": (0, 1)})]
 
 

@@ -25,8 +25,8 @@ from common import Draw
 from pipeline_cases import Place
 
 KINDS = {**pipeline_stable.KINDS, **pipeline_others.KINDS, **pipeline_files.KINDS}
-PROMPTED = ("sd1", "sd2", "turbo", "lcm", "sd-img2img", "sd-inpaint4", "sd-inpaint9", "xl", "xl-refiner", "xl-inpaint9", "hand-over",
-            "sd3", "sd3-no-t5", "sd35", "sd3-img2img")
+PROMPTED = ("sd1", "sd2", "turbo", "lcm", "sd-img2img", "sd-inpaint4", "sd-inpaint9", "xl", "xl-refiner", "xl-inpaint9",
+            "hand-over", "sd3", "sd3-no-t5", "sd35", "sd3-img2img")
 PLAIN = ("dit", "ldm", "ldm-classes", "ddpm", "ddim")
 FILES = ("file-sd1", "file-sd2", "file-xl", "file-xl-refiner", "file-sd3")
 ATTEMPTS = 40
@@ -97,6 +97,11 @@ class Stock:
             self.kept[name] = make()
         return self.kept[name]
 
+    def forget_bases(self):
+        """Lets every folder of good files be made anew."""
+        for name in [name for name in self.kept if name.startswith("base ") or name == "run"]:
+            shutil.rmtree(self.kept.pop(name).folder)
+
     # --- models ------------------------------------------------------------------------------------------------------
 
     def base(self, kind):
@@ -128,7 +133,8 @@ class Stock:
         """A mixture of Gaussians under the process of any class of schedulers."""
         name = draw.one(*scheduler_draws.DRAWN)
         flags = scheduler_draws.DRAWN[name](draw)[0]
-        schedule = draw.one({"_class_name": name, **flags}, {"_class_name": name, **flags}, {"kind": "vp-sde", "beta_min": 0.1, "beta_max": 20},
+        schedule = draw.one({"_class_name": name, **flags}, {"_class_name": name, **flags},
+                            {"kind": "vp-sde", "beta_min": 0.1, "beta_max": 20},
                             {"kind": "edm", "sigma_min": 0.002, "sigma_max": 80, "rho": 7}, {"kind": "flow", "shift": 3},
                             {"kind": "ve", "sigma_min": 0.01, "sigma_max": 50})
         return {"kind": "gaussian-mixture", "weights": [0.3, 0.7], "means": [[1, 2], [-1, 0.5]],
@@ -184,7 +190,8 @@ class Stock:
             elif mode == "1":
                 picture = PIL.Image.fromarray((values * 255).astype("uint8")).convert("1")
             else:
-                picture = PIL.Image.fromarray(values.astype("uint16" if mode == "I;16" else "uint8"), mode=None if mode == "I;16" else mode)
+                picture = PIL.Image.fromarray(values.astype("uint16" if mode == "I;16" else "uint8"),
+                                              mode=None if mode == "I;16" else mode)
             content = io.BytesIO()
             picture.save(content, form, **options)
             found[name] = content.getvalue()

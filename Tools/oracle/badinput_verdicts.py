@@ -8,9 +8,14 @@ LONGEST = 1200   # letters of a line
 WRITES_FAIL = ("closed", "full", "no reader", "read-only")
 # Words of libraries, languages and systems, which no sentence for people has.
 RAW = re.compile(
-    r"c10::|at::|Exception raised|TORCH_|NSCocoa|NSPOSIX|Error Domain|couldn.t be|Optional[<(]|Fatal error|terminate called|\.swift\b|\.cpp\b|"
-    r"DecodingError|CodingKey|typeMismatch|keyNotFound|valueNotFound|dataCorrupted|Swift\.|std::|basic_string|bad_alloc|Unsafe\w*Pointer|"
-    r"out of range\b.*Index|\bnil\b|The operation|libc\+\+|Runtime Error|__\w+__\(")
+    r"c10::|\bat::|aten::|Exception raised|TORCH_|NSCocoa|NSPOSIX|Error Domain|couldn.t be|Optional[<(]|Fatal error|terminate called|"
+    r"\.swift\b|\.cpp\b|DecodingError|CodingKey|typeMismatch|keyNotFound|valueNotFound|dataCorrupted|Swift\.|std::|basic_string|"
+    r"bad_alloc|Unsafe\w*Pointer|Cannot initialize|of the type [A-Z]|out of range\b.*Index|\bnil\b|The operation|libc\+\+|"
+    r"Runtime Error|__\w+__\(")
+COMMANDS_WITH_JSON = (b"inspect", b"sample", b"generate", b"train", b"evaluate", b"order")
+# What only the work itself can show.
+KNOWN_LATE = re.compile(r"not finite|no longer finite")
+IN_PLACE = "a file that was written in place"
 UNFINISHED = re.compile(r"\.tmp\b|tmp-|\.incomplete|\.partial")
 
 
@@ -57,10 +62,11 @@ def text_problems(name, content):
 
 
 def several(lines):
-    """What the lines before the last one are."""
+    """What the lines before the last one are; None where the work alone could show what is wrong."""
     if any(re.match(r"\s*\d+%", line) for line in lines[:-1]):
-        return "refused after the work had begun"
-    return "notes before a refusal" if all(re.match("note: |warning: |seed ", line) for line in lines[:-1]) else "several lines where refused"
+        return None if KNOWN_LATE.search(lines[-1]) else "refused after the work had begun"
+    return "notes before a refusal" if all(re.match("note: |warning: |seed ",
+                                                    line) for line in lines[:-1]) else "several lines where refused"
 
 
 def message_problems(case, run, said):
@@ -71,8 +77,8 @@ def message_problems(case, run, said):
     if kept and run.code in (1, 2):
         if not spoken:
             yield f"no message with exit code {run.code}", ""
-        elif run.code == 2 and len(spoken) > 1:
-            yield several(spoken), said.errors.decode(errors="replace")[:500]
+        elif run.code == 2 and len(spoken) > 1 and (label := several(spoken)):
+            yield label, said.errors.decode(errors="replace")[:500]
         elif not spoken[-1].startswith("error: "):
             yield "a message that is no error", spoken[-1][:300]
         elif len(spoken[-1]) < 15:
@@ -81,7 +87,7 @@ def message_problems(case, run, said):
             yield "a message without its end of line", lines[-1][:300]
     if run.code == 2 and said.output:
         yield "standard output with exit code 2", repr(said.output[:300])
-    if run.code == 0 and said.output and b"--json" in case.bytes and case.bytes[0] in (b"inspect", b"sample", b"generate", b"train", b"evaluate", b"order"):
+    if run.code == 0 and said.output and b"--json" in case.bytes and case.bytes[0] in COMMANDS_WITH_JSON:
         try:
             json.loads(said.output)
         except ValueError as problem:
@@ -113,10 +119,18 @@ def problems(case, run, said, limits, idle):
             yield f"memory where {word}", f"{memory:.0f} MiB"
 
 
+def in_place(before, after):
+    """Whether a file with a name was changed itself, so that its name held half of it for a while."""
+    return bool(before and after) and before[:2] == after[:2]
+
+
 def file_problems(case, run, said):
     """What lies where it should not, or does not where it should."""
     if run.code == 2 and said.changed:
         yield "written with exit code 2", str(said.changed[:5])
+    if found := [path for path in said.changed if in_place(said.before.get(path), said.after.get(path))
+                 and not path.startswith(("run/", "made/"))]:
+        yield IN_PLACE, str(found[:5])
     if run.code == 2 and said.home:
         yield "written to the home with exit code 2", str(said.home[:5])
     new = [path for path in said.changed if path in said.after]

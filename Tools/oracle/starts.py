@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -116,3 +117,54 @@ class Starts:
             parts.append(part)
             count -= len(part)
         return b"".join(parts)
+
+
+class Streams:
+    """The three descriptors of a case, open while it runs, and what came through those that are pipes."""
+
+    def __init__(self, kinds, kept):
+        self.kinds, self.kept = kinds, kept
+        self.opened, self.readers, self.read = [], [], {}
+
+    def __enter__(self):
+        self.descriptors = [self.descriptor(index, kind) for index, kind in enumerate(self.kinds)]
+        return self
+
+    def __exit__(self, *_):
+        for descriptor in self.opened:
+            os.close(descriptor)
+        for reader in self.readers:
+            reader.join()
+
+    def said(self, index):
+        """What came through a pipe; None where the stream is none that is read."""
+        return self.read.get(index)
+
+    def descriptor(self, index, kind):
+        if kind == "closed":
+            return None
+        if kind == "file":
+            return self.kept[index - 1]
+        mine = self.pipe(index, kind) if kind in ("cut", "no reader", "short reader", "pipe") else os.open(*{
+            "nothing": (os.devnull, os.O_RDWR), "full": ("/dev/full", os.O_RDWR), "read-only": (os.devnull, os.O_RDONLY),
+            "write-only": (os.devnull, os.O_WRONLY), "folder": ("/", os.O_RDONLY), "endless": ("/dev/zero", os.O_RDONLY)}[kind])
+        self.opened.append(mine)
+        return mine
+
+    def pipe(self, index, kind):
+        reader, writer = os.pipe()
+        if kind == "cut":
+            os.close(writer)
+            return reader
+        if kind == "no reader":
+            os.close(reader)
+            return writer
+
+        def collect():
+            with os.fdopen(reader, "rb") as file:
+                self.read[index] = file.read(10 if kind == "short reader" else -1)
+            if kind == "short reader":
+                del self.read[index]
+        self.readers.append(threading.Thread(target=collect))
+        self.readers[-1].start()
+        return writer
