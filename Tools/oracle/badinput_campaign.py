@@ -9,8 +9,10 @@ import random
 import re
 import shutil
 import statistics
+import sys
 import tempfile
 import time
+import traceback
 import warnings
 
 import badinput_files
@@ -46,6 +48,8 @@ class Campaign:
     def __init__(self, options):
         # Of diffusers, which finds odd models odd, and of zipfile.
         warnings.simplefilter("ignore")
+        # Deep trees are walked by recursion.
+        sys.setrecursionlimit(20_000)
         self.options = options
         self.limits = Limits(options.seconds, options.mebibytes)
         memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
@@ -229,7 +233,12 @@ def run(options):
     begun = time.monotonic()
     try:
         for number in range(options.first, options.first + options.cases):
-            judged = campaign.judged(number)
+            try:
+                judged = campaign.judged(number)
+            except Exception:  # a case that was not looked at is none that passed
+                tally.broken(number, traceback.format_exc())
+                shutil.rmtree(os.path.join(campaign.place, "room"), ignore_errors=True)
+                continue
             for name in tally.add(judged, campaign.idle):
                 failure = tally.failures[name]
                 if options.keep and failure["count"] <= MOST_WRITTEN:

@@ -175,6 +175,15 @@ def run_folder(random, room, stock):
                 measured=use == "inspect")
 
 
+def keys_of(content):
+    """The keys of a JSON object; none where it is damaged already."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return ()
+    return list(found) if isinstance(found, dict) else ()
+
+
 def damage(random, room, name):
     content, kind = room.read(name), random.random()
     if kind < 0.1:
@@ -187,6 +196,6 @@ def damage(random, room, name):
     elif name.endswith(".safetensors"):
         room.write(name, changed_file(random, content))
     elif name.endswith(".json"):
-        room.write(name, changed_json(random, content, list(json.loads(content))))
+        room.write(name, changed_json(random, content, keys_of(content)))
     else:
         room.write(name, changed_text(random, content))

@@ -54,6 +54,15 @@ class Tally:
             row["beyond"] += any(cost[key] > PROMISED[key] for key in WORST)
         return [signature(judged.kind, *problem) for problem in judged.problems if self.fails(judged, *problem)]
 
+    def broken(self, number, text):
+        """A case that could not be drawn or run."""
+        row = self.kinds.setdefault("broken", self.empty_row())
+        row["cases"] += 1
+        row["failures"] += 1
+        name = "broken: " + text.strip().splitlines()[-1][:100]
+        known = self.failures.setdefault(name, dict(count=0, written=0, case=number, detail=printable(text[-800:]), command=""))
+        known["count"] += 1
+
     def fails(self, judged, label, detail):
         name = signature(judged.kind, label, detail)
         known = self.failures.setdefault(name, dict(count=0, written=None))
@@ -70,7 +79,8 @@ class Tally:
             yield f"FAIL {failure['count']:5} × {name}"
             yield f"      case {failure['case']}, {failure['written']} bytes: {failure['command'][:400]}"
             yield f"      {failure['detail'][:400]}"
-        yield "kind            cases accepted  refused    other failures  seconds | refusals: most s  most MiB  beyond 1 s or 64 MiB"
+        yield ("kind            cases accepted  refused    other failures  seconds | refusals: most s  most MiB  "
+               "beyond 1 s or 64 MiB")
         total = self.empty_row()
         for kind, row in sorted(self.kinds.items()):
             total = {key: max(total[key], row[key]) if key in WORST else total[key] + row[key] for key in total}
