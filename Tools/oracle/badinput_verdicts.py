@@ -63,8 +63,10 @@ def text_problems(name, content):
 
 def several(lines):
     """What the lines before the last one are; None where the work alone could show what is wrong."""
+    if KNOWN_LATE.search(lines[-1]):
+        return None
     if any(re.match(r"\s*\d+%", line) for line in lines[:-1]):
-        return None if KNOWN_LATE.search(lines[-1]) else "refused after the work had begun"
+        return "refused after the work had begun"
     return "notes before a refusal" if all(re.match("note: |warning: |seed ",
                                                     line) for line in lines[:-1]) else "several lines where refused"
 
