@@ -97,8 +97,9 @@ def signature(kind, label, detail):
     """What failures that have one cause have in common, as far as words show it."""
     if not label.startswith(("raw", "exit code", "several", "signal", "notes", "refused")) or "in place of" in label:
         detail = ""
-    detail = re.sub(r"'[^']*'|\"[^\"]*\"|“[^”]*”|\d+", "#", printable(detail))
-    return f"{kind}: {label} {detail[:60]}".strip()
+    if not label.startswith("signal"):
+        detail = re.sub(r"'[^']*'|\"[^\"]*\"|“[^”]*”|\d+", "#", printable(detail))[:60]
+    return f"{kind}: {label} {detail[:200]}".strip()
 
 
 # --- a case as a script ----------------------------------------------------------------------------------------------

@@ -96,13 +96,20 @@ def message_problems(case, run, said):
             yield "standard output is no JSON", f"{problem}: {said.output[:200]!r}"
 
 
+def trap(text):
+    """What Swift's own report of a crash says of its cause, and where it was; the end of the text where there is none."""
+    cause = [line.strip(" *") for line in text.split("\n") if re.search("runtime failure|Fatal error|Signal", line)]
+    places = re.findall(r"(Sources/\S+?\.swift:\d+)", text)
+    return "; ".join([*cause[-1:], *places[:3]]) or text[-600:]
+
+
 def problems(case, run, said, limits, idle):
     """(label, detail) of every promise that a run broke. `idle` is a run of `--version`."""
     if run.stopped:
         yield f"stopped: {run.stopped}", f"{run.seconds:.1f} s, {run.processor:.1f} s of processor time, {run.mebibytes:.0f} MiB"
         return
     if run.code < 0 or run.code >= 128:
-        yield f"signal {-run.code if run.code < 0 else run.code - 128}", (said.errors or b"").decode(errors="replace")[-600:]
+        yield f"signal {-run.code if run.code < 0 else run.code - 128}", trap((said.errors or b"").decode(errors="replace"))
         return
     if run.code not in case.codes:
         yield f"exit code {run.code}", (said.errors or b"").decode(errors="replace")[-400:]
