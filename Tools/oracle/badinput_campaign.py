@@ -37,10 +37,9 @@ KINDS = {
     "picture": (badinput_pictures.picture, 8), "data": (badinput_files.data, 3), "recipe": (badinput_runs.recipe, 6),
     "override": (badinput_runs.override, 4), "run": (badinput_runs.run_folder, 3),
     "command line": (badinput_lines.command_line, 12), "stream": (badinput_lines.stream, 3),
-    "surroundings": (badinput_lines.surroundings, 2.5), "size": (badinput_sizes.size, 1)}
+    "surroundings": (badinput_lines.surroundings, 2.5), "size": (badinput_sizes.size, 2)}
 WHOLE_EVERY = 16        # how often a process ends with the destructors of its libraries, which takes 0.1 s
 MOST_KEPT = 400         # files in the home before it is emptied
-MOST_READ = 1 << 22     # bytes of a stream that are looked at
 MOST_WRITTEN = 50       # times that a way of failing is written down anew because its case is smaller
 
 
@@ -98,7 +97,7 @@ class Campaign:
         with Streams(case.streams, self.kept) as streams:
             run = self.starts.run(case.bytes, folder, self.environment(case), streams.descriptors, self.limits.wall,
                                   self.limits.stop, manner)
-        return run, *(os.pread(stream, MOST_READ, 0) if case.streams[index] == "file" else streams.said(index)
+        return run, *(os.pread(stream, os.fstat(stream).st_size, 0) if case.streams[index] == "file" else streams.said(index)
                       for index, stream in enumerate(self.kept, 1))
 
     def problem(self, words, folder):

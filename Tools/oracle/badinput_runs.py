@@ -161,8 +161,8 @@ def run_folder(random, room, stock):
     # A run is appended to, which must not reach the good one.
     shutil.rmtree(room.place("run"))
     shutil.copytree(base.folder + "/run", room.place("run"))
-    for _ in range(random.choice([1, 1, 1, 2, 3])):
-        name = random.choice([name for name in base.files("") if name.startswith("run/") and not name.endswith((".png",))])
+    files = [name for name in base.files("") if name.startswith("run/") and not name.endswith(".png")]
+    for name in random.sample(files, random.choice([1, 1, 1, 2, 3])):
         damage(random, room, name)
     use = chosen(random, resume=5, sample=3, inspect=2, convert=1, begin=1)
     if use in ("resume", "begin"):

@@ -97,7 +97,9 @@ def signature(kind, label, detail):
     """What failures that have one cause have in common, as far as words show it."""
     if not label.startswith(("raw", "exit code", "several", "signal", "notes", "refused")) or "in place of" in label:
         detail = ""
-    if not label.startswith("signal"):
+    if label.startswith("signal"):
+        detail = detail if "Sources/" in detail else ""
+    else:
         detail = re.sub(r"'[^']*'|\"[^\"]*\"|“[^”]*”|\d+", "#", printable(detail))[:60]
     return f"{kind}: {label} {detail[:200]}".strip()
 

@@ -98,8 +98,8 @@ def message_problems(case, run, said):
 
 def trap(text):
     """What Swift's own report of a crash says of its cause, and where it was; the end of the text where there is none."""
-    cause = [line.strip(" *") for line in text.split("\n") if re.search("runtime failure|Fatal error|Signal", line)]
-    places = re.findall(r"(Sources/\S+?\.swift:\d+)", text)
+    cause = re.findall(r"(?:runtime failure|[Ff]atal error): (.*?)(?: \*\*\*| in \w+ at |\n)", text)
+    places = re.findall(r"Sources/\S+?\.swift:\d+", text)
     return "; ".join([*cause[-1:], *places[:3]]) or text[-600:]
 
 
