@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Slow proofs: fresh cases for a seed against diffusers, through the commands.
-# SEED=N chooses the cases; the date's own by default, printed.
+# SEED=N chooses the cases; the date's own by default, printed. CASES=N says how many bad inputs are tried.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${LANGEVIN_ORACLE_PYTHON:-$(Tools/oracle/setup.sh)}
 seed=${SEED:-$(date +%Y%m%d)}
 echo "verify: seed $seed" >&2
 "$python" Tools/oracle/commands.py --program .build/release/langevin --seed "$seed" --recipe recipes/digits.yaml
+"$python" Tools/oracle/badinput.py --program .build/release/langevin --seed "$seed" --cases 40 --self-test
+"$python" Tools/oracle/badinput.py --program .build/release/langevin --seed "$seed" --cases "${CASES:-2000}"
 "$python" Tools/oracle/pipelines.py --program .build/release/langevin --seed "$seed"
 "$python" Tools/oracle/repeats.py --program .build/release/langevin --seed "$seed"
 texts=$(mktemp -d)

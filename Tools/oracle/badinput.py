@@ -1,7 +1,9 @@
 """Input that is wrong: exit code 2, one sentence on standard error, nothing written, and quickly."""
+import argparse
 import json
 import os
 import shutil
+import sys
 
 import torch
 from diffusers import DDIMPipeline, DDIMScheduler, DDPMPipeline, DDPMScheduler, UNet2DModel
@@ -249,3 +251,28 @@ def recipes(program, report, options, room):
         refused(program, report, f"--set {override}", words, room, mentions)
     refused(program, report, "--out is a file", ["train", recipe, "--out", recipe], room)
     refused(program, report, "--out under /proc", ["train", recipe, "--out", "/proc/run"], room)
+
+
+def main():
+    import badinput_campaign
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--seed", type=int, default=0, help="every case is drawn from it")
+    parser.add_argument("--cases", type=int, default=2000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--only", default="", help="only the kinds with this in their names")
+    parser.add_argument("--seconds", type=float, default=2,
+                        help="processor time beyond --version at which a refusal fails; the promise is 1")
+    parser.add_argument("--mebibytes", type=float, default=256, help="the same of memory; the promise is 64")
+    parser.add_argument("--plain", action="store_true", help="start the program anew for each case")
+    parser.add_argument("--keep", help="a folder that receives the smallest case of each way of failing")
+    parser.add_argument("--tally", help="a file that adds up the counts of several calls")
+    parser.add_argument("--self-test", action="store_true",
+                        help="plant faults that must be seen, and compare forked with plain starts")
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args()
+    sys.exit(0 if (badinput_campaign.self_test if options.self_test else badinput_campaign.run)(options) else 1)
+
+
+if __name__ == "__main__":
+    main()
