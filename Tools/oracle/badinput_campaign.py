@@ -82,7 +82,8 @@ class Campaign:
         return os.path.join(self.place, "home")
 
     def home_names(self):
-        return set(names(self.home))
+        # What is remembered of a file's bytes is true whatever becomes of the request.
+        return {name for name in names(self.home) if not name.startswith(".cache/langevin")}
 
     def temporary_names(self):
         return names(os.path.join(self.place, "tmp"))
