@@ -87,6 +87,6 @@ import Testing
         #expect(try ClassEmbedder.configuration(object) == configuration)
         var wrong = object
         wrong["n_classes"] = 0
-        #expect(throws: NetworkError.self) { try ClassEmbedder.shapes(wrong) }
+        #expect(throws: CheckpointError.self) { try ClassEmbedder.shapes(wrong) }
     }
 }
