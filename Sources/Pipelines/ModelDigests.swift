@@ -88,9 +88,8 @@ public final class ModelDigests {
                 (part: part.part, name: Files.name(of: path), file: try OpenedFile(path))
             }
         }
-        let answer = answer
+        let (answer, cache) = (answer, DigestCache.user())
         work = DispatchWorkItem {
-            let cache = DigestCache.user()
             let records = Result {
                 try files.map { entry in
                     ModelRecord.File(
