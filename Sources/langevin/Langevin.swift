@@ -30,6 +30,7 @@ enum Program {
     static func main() {
         do {
             Streams.prepare()
+            try Streams.prepareOpenFiles()
             try ArgumentChecks.checkText()
             var command = try Langevin.parseAsRoot(checked(CommandLine.arguments.dropFirst()))
             try command.run()

@@ -20,6 +20,28 @@ enum Streams {
         signal(SIGXFSZ, SIG_IGN)
     }
 
+    /// Makes sure that as many files may be open at once as threads, a model and a run need: with fewer, the system's
+    /// library that wakes threads ends the program.
+    /// - Throws: `OpenFilesError` where the system allows fewer.
+    static func prepareOpenFiles() throws {
+        #if canImport(Darwin)
+            let openFiles = RLIMIT_NOFILE
+        #else
+            let openFiles = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        #endif
+        let least: rlim_t = 32
+        var limit = rlimit()
+        guard getrlimit(openFiles, &limit) == 0, limit.rlim_cur < least else { return }
+        let allowed = limit.rlim_cur
+        limit.rlim_cur = least
+        guard limit.rlim_max >= least, setrlimit(openFiles, &limit) == 0 else {
+            throw OpenFilesError(
+                description:
+                    "only \(allowed) files may be open at once here, and \(least) are needed: raise the limit (ulimit -n \(least))"
+            )
+        }
+    }
+
     /// A message in one line: whatever a file, an argument or a library put into it, it moves no cursor, looks like no
     /// other message, and ends. Of a long one the beginning and the end are kept, which says what to do.
     static func message(_ text: String) -> String {
@@ -40,6 +62,11 @@ func say(_ line: String) {
 /// Text for a terminal on standard error, as it is.
 func show(_ text: String) {
     try? Files.write(text.utf8, to: STDERR_FILENO, "standard error")
+}
+
+/// A limit of the system under which the program cannot run.
+struct OpenFilesError: Error, CustomStringConvertible {
+    let description: String
 }
 
 /// A result that could not be handed over. What was computed and written before stays.

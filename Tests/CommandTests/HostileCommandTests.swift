@@ -93,6 +93,19 @@ import Testing
         #endif
     }
 
+    /// With fewer files than threads need to be woken, the program says so and does not end by a signal.
+    @Test func fewOpenFiles() throws {
+        let (tiny, folder) = (try Self.tiny.get(), try TemporaryFolder())
+        let call = "exec '\(Program.path)' sample '\(tiny.run)' --steps 1 -o '\(folder("x.png"))'"
+        let (code, messages) = try shell("ulimit -n 5; \(call)")
+        #expect(code == 1 && messages.hasPrefix("error: only 5 files may be open"), "\(code): \(messages)")
+        #expect(try folder.names().isEmpty)
+        // A soft limit is raised.
+        let raised = try shell("ulimit -S -n 5; \(call)")
+        #expect(raised.code == 0, "\(raised.messages)")
+        #expect(try folder.names() == ["x.png"])
+    }
+
     /// Runs a line of the system's shell; its code and what it said on standard error.
     private func shell(_ line: String) throws -> (code: Int32, messages: String) {
         let process = Process()
