@@ -44,7 +44,7 @@ extension Generate {
 
     /// Throws where an option has no part in the pictures of a plan.
     /// - Parameter readsScore: whether a network is conditioned on a picture's aesthetic score.
-    /// - Returns: a note where a prompt has no part in them.
+    /// - Returns: notes on what has no part in them here and may have one elsewhere.
     func checkUnused(_ plan: GenerationPlan, readsScore: Bool) throws -> [String] {
         try Self.refuse([
             (
@@ -56,10 +56,17 @@ extension Generate {
                 "--aesthetic-score is told to SDXL's refiner, which has no part in this"
             ),
         ])
-        guard negativePrompt != nil, !plan.isGuided else { return [] }
-        return [
-            "--negative-prompt has no part in the pictures, because there is no guidance (--guidance is \(plan.guidance))"
+        let notes = [
+            (
+                negativePrompt != nil && !plan.isGuided,
+                "--negative-prompt has no part in the pictures, because there is no guidance (--guidance is \(plan.guidance))"
+            ),
+            (
+                memory.networkBf16x3 && !Kernels.multipliesSplit,
+                "--network-bf16x3 changes nothing on this processor, which has no AMX"
+            ),
         ]
+        return notes.filter(\.0).map(\.1)
     }
 
     private static func refuse(_ problems: [(isSo: Bool, sentence: String)]) throws {

@@ -60,7 +60,7 @@ import Testing
             process.arguments = [
                 "-c", "ulimit -v 2000000; exec \"$0\" \"$@\" 2>\"$MESSAGES\"", Program.path, "sample",
                 tiny.run,
-                "--steps", "1", "--width", "8192", "--height", "8192", "-o",
+                "--steps", "1", "--width", "4096", "--height", "4096", "-o",
                 tiny.folder("out.safetensors"),
             ]
             process.environment = ProcessInfo.processInfo.environment.merging([

@@ -10,6 +10,8 @@ extension GenerationPlan {
     /// - Throws: an error that names the file; `PipelineError` where parts do not fit each other or the machine.
     public func checkParts(decodes: Bool) throws {
         try checkMemory()
+        // The run asks for it only to say that it is not used.
+        _ = try model.source.className(of: "safety_checker")
         if decodes { try checkDecoding() }
         if model.source.kind.takesPrompt, let widths = try textEncoding({ _ in }).check() {
             try checkFit(context: widths.context, pooled: widths.pooled)

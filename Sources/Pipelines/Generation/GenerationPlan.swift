@@ -72,7 +72,9 @@ public struct GenerationPlan {
             : trained
         scheduler = own.configured(for: solver, grid: request.sampling.grid)
         guidance = try request.sampling.guidance ?? Self.guidance(model, task)
-        guard guidance.isFinite else { throw PipelineError("--guidance is \(guidance): give a number") }
+        guard Float(guidance).isFinite else {
+            throw PipelineError("--guidance is \(guidance): give a number that single precision holds")
+        }
         sampler = try Self.sampler(model, request, own, task, strength, size)
         steps = try request.sampling.steps ?? Self.steps(model, task)
         try sampler.check(eta: request.sampling.eta)

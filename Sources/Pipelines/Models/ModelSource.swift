@@ -67,10 +67,10 @@ public struct ModelSource: Sendable {
             kind = file.family.kind
             return
         }
+        let layout = try ModelLayout(model: model)
         guard described == nil else {
             throw PipelineError("\(model) is a folder and describes itself: leave out --config")
         }
-        let layout = try ModelLayout(model: model)
         (path, name, place, index) = (layout.path, layout.name, .folder, try layout.index())
         plainParts = try variant.map { try layout.parts(without: $0) } ?? []
         let pipeline = try index.required("_class_name", as: String.self)

@@ -75,7 +75,8 @@ extension SamplingPlan {
 
 extension NetworkConfiguration {
     /// The least number of values between layers that live together while one picture passes: those that the way up
-    /// of a U-Net takes from its way down, or what one block of a transformer reads and writes.
+    /// of a U-Net takes from its way down, at the end of the way down or where the last level begins on the way up, or
+    /// what one block of a transformer reads and writes.
     package func activationCount(height: Int, width: Int) -> Double {
         func levels(_ channels: [Int], layers: (Int) -> Int) -> Double {
             var total = 0.0
@@ -83,7 +84,10 @@ extension NetworkConfiguration {
                 let pixels = Double(height >> level) * Double(width >> level)
                 total += Double(channels) * pixels * Double(layers(level))
             }
-            return total
+            // What the last level still takes, what comes up from below, and these two joined for its first layer.
+            let (first, below) = (channels[0], channels[min(1, channels.count - 1)])
+            let joining = (layers(0) + 1) * first + below + (first + below)
+            return max(total, Double(joining) * Double(height) * Double(width))
         }
         func tokens(_ patch: Int, _ features: Int) -> Double {
             Double(height / patch) * Double(width / patch) * Double(features) * 2

@@ -93,7 +93,9 @@ public struct SamplingPlan {
         try sampler.check(eta: request.eta)
         shape = try Self.shape(model, request)
         guidance = request.guidance ?? (request.classes == nil ? 1 : model.card.guidance ?? 1)
-        guard guidance.isFinite else { throw PipelineError("--guidance is \(guidance): give a number") }
+        guard Float(guidance).isFinite else {
+            throw PipelineError("--guidance is \(guidance): give a number that single precision holds")
+        }
         labels = try Self.labels(model, request, guidance: guidance)
         try Self.checkVariance(model, scheduler)
         let together = sampler.solver.couplesExamples ? 1 : min(request.batchSize ?? 64, request.count)
