@@ -80,7 +80,7 @@ def message_problems(case, run, said):
         if not spoken:
             yield f"no message with exit code {run.code}", ""
         elif run.code == 2 and len(spoken) > 1 and (label := several(spoken)):
-            yield label, said.errors.decode(errors="replace")[:500]
+            yield label, f"{spoken[-1][:300]} after {' / '.join(spoken[:-1])[:300]}"
         elif not spoken[-1].startswith("error: "):
             yield "a message that is no error", spoken[-1][:300]
         elif len(spoken[-1]) < 15:
