@@ -92,7 +92,7 @@ def base_words(random, room, stock):
 
 def command_line(random, room, stock):
     kind, words = base_words(random, room, stock)
-    words, known = list(words), options(stock)[kind]
+    words, known, value = list(words), options(stock)[kind], ""
     for _ in range(random.choice([1, 1, 1, 2, 3])):
         name, takes, values = random.choice(known)
         if name in ("--serve", "--schedule", "--prediction") or (kind == "order" and name == "--solver"):
