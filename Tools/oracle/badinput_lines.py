@@ -202,7 +202,8 @@ def surroundings(random, room, stock):
         return Case(words, codes=(0, 1, 2), streams=("nothing", "pipe", "pipe"),
                     manner=Manner(most_file_bytes=random.choice([1, 8, 100, 500, 1000, 4096, 20_000, 100_000])), twin=True)
     if kind == "descriptors":
-        return Case(words, codes=(0, 1, 2), manner=Manner(most_descriptors=random.choice([4, 5, 6, 8, 12, 20])))
+        # With fewer than three that are free, libdispatch itself traps.
+        return Case(words, codes=(0, 1, 2), manner=Manner(most_descriptors=random.choice([6, 7, 8, 9, 10, 12, 16, 20])))
     for name in ("out.png", "out.safetensors", "made-0.webp", "converted", "run", "order.png", "way.png"):
         if os.path.exists(room.place(name)) or random.random() < 0.2:
             continue

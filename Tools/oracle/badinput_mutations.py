@@ -200,7 +200,8 @@ def changed_text(random, content):
         elif kind == 2 and len(lines) > 1:
             del lines[at]
         elif kind == 3:
-            lines[at] = lines[at] * random.choice([2, 1000])
+            times = random.choice([2, 1000])
+            lines[at] *= times if len(lines[at]) * times < 1_000_000 else 2
         elif kind == 4:
             lines[at] = b" " * random.choice([1, 2, 40]) + lines[at]
         elif kind == 5:
