@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ORDERS = 3, STREAMS = 3, SECONDS_OF_LIFE = 60, NOBODY = 65534 };
+enum { ORDERS = 3, STREAMS = 3, SECONDS_OF_LIFE = 60, NOBODY = 65534, STACK = 8 << 20 };
 
 /* What an order begins with; the descriptors of those streams that are set in `open` travel beside it. With `whole`, the
    run ends as a program does; else without the destructors of its libraries, which take 0.1 s for libtorch. With
@@ -191,15 +192,27 @@ static void end_at_once(int code, void *unused) {
     _exit(code);
 }
 
-static int served(int count, char **words, char **variables) {
-    (void)variables;
-    int whole;
-    words = serve(&count, &whole);
+/* A thread of its own, which becomes the first one of each new process. Swift remembers the number of a thread beside the
+   thread, and its locks believe it: the first thread of this process may have such a number, which would be wrong there. */
+static void *forks(void *unused) {
+    (void)unused;
+    int count, whole;
+    char **words = serve(&count, &whole);
     if (!whole) on_exit(end_at_once, NULL);
     /* Swift reads the words of the process from the system, which still has those of the server. */
     void (*override)(char **, int) = (void (*)(char **, int))dlsym(RTLD_DEFAULT, "_swift_stdlib_overrideUnsafeArgvArgc");
     if (override) override(words, count);
-    return entry_of_program(count, words, environ);
+    exit(entry_of_program(count, words, environ));
+}
+
+static int served(int count, char **words, char **variables) {
+    (void)count, (void)words, (void)variables;
+    pthread_t thread;
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0 || pthread_attr_setstacksize(&attributes, STACK) != 0
+        || pthread_create(&thread, &attributes, forks, NULL) != 0) fail("forkserver: thread");
+    pthread_join(thread, NULL);
+    return 125;
 }
 
 int __libc_start_main(

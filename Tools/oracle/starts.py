@@ -67,7 +67,7 @@ class Starts:
         else:
             words = [self.program]
             library = os.path.join(self.folder.name, "forkserver.so")
-            environment["LD_PRELOAD"] = compiled(source, library, "-shared", "-fPIC", "-ldl")
+            environment["LD_PRELOAD"] = compiled(source, library, "-shared", "-fPIC", "-ldl", "-pthread")
         self.orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.server = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment,
