@@ -8,6 +8,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -127,7 +128,7 @@ class Campaign:
         """The case with a number, run and judged. One that took too long does so again before it counts: on a busy machine
         it may just not have been let in."""
         found = self.judged_once(number)
-        return self.judged_once(number) if found.run.stopped == "time" else found
+        return self.judged_once(number) if any(label == "stopped: time" for label, _ in found.problems) else found
 
     def judged_once(self, number):
         """A case that is compared runs with good streams and without limits before."""
@@ -229,6 +230,8 @@ def compared(campaign, options):
 
 def run(options):
     """Runs the cases that the options ask for; returns whether all keep the promises."""
+    # Ended by another, it still removes its folder.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     campaign, tally = Campaign(options), Tally(options.tally)
     begun = time.monotonic()
     try:

@@ -61,6 +61,10 @@ def text_problems(name, content):
         yield "raw text of a library", f"{found.group()!r} in {text.strip()[:400]}"
 
 
+def asks_for_json(words):
+    return b"--json" in words and words[0] in COMMANDS_WITH_JSON and not {b"-h", b"--help", b"--version"} & set(words)
+
+
 def several(lines):
     """What the lines before the last one are; None where the work alone could show what is wrong."""
     if KNOWN_LATE.search(lines[-1]):
@@ -89,7 +93,7 @@ def message_problems(case, run, said):
             yield "a message without its end of line", lines[-1][:300]
     if run.code == 2 and said.output:
         yield "standard output with exit code 2", repr(said.output[:300])
-    if run.code == 0 and said.output and b"--json" in case.bytes and case.bytes[0] in COMMANDS_WITH_JSON:
+    if run.code == 0 and said.output and asks_for_json(case.bytes):
         try:
             json.loads(said.output)
         except ValueError as problem:
@@ -155,6 +159,9 @@ def file_problems(case, run, said):
 def twin_problems(case, run, good, files, good_files, said_output):
     """What differs from `good`, a run of the same command with good streams and no limits. `files` are the contents of what
     each has written."""
+    if good.stopped:
+        yield f"stopped: {good.stopped}", "with good streams"
+        return
     if run.stopped or run.code < 0 or run.code >= 128:
         return
     expected = {good.code}
