@@ -90,13 +90,19 @@ NAMES = ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "cosine", "v
 def plausible(random, tree):
     """Values of the types that the keys have, some beyond what any of them may be."""
     for _ in range(random.choice([1, 1, 2, 3])):
-        section = random.choice(sorted(MORE))
-        known = {**MORE[section], **tree[section]}
-        key = random.choice(sorted(known))
-        # Sides that are served, slowly, are not asked for.
-        sides = [0, 1, 2, 3, 7, 8, 10, 16, -1, 9000, 2**31, 2**62]
-        tree[section][key] = random.choice(sides) if key in ("size", "sample_size") else like(random, known[key])
+        section, key, value = another(random, tree)
+        tree[section][key] = value
     return tree
+
+
+def another(random, tree):
+    """A section, a key of it, and another value of the key's type."""
+    section = random.choice(sorted(MORE))
+    known = {**MORE[section], **tree[section]}
+    key = random.choice(sorted(known))
+    # Sides that are served, slowly, are not asked for.
+    sides = [0, 1, 2, 3, 7, 8, 10, 16, -1, 9000, 2**31, 2**62]
+    return section, key, random.choice(sides) if key in ("size", "sample_size") else like(random, known[key])
 
 
 def like(random, now):
@@ -139,20 +145,25 @@ def override(random, room, stock):
     tree, changes = yaml.safe_load(RECIPE), []
     keys = MORE_KEYS + [f"{name}.{key}" for name, section in tree.items() if isinstance(section, dict) for key in section]
     for _ in range(random.choice([1, 1, 1, 2, 3])):
-        text = random.choice(VALUES) if random.random() < 0.8 else str(random.choice(NUMBERS))
-        word = random.choice(keys) + random.choice(["="] * 20 + ["", " = ", "==", ":"]) + text
+        if random.random() < 0.45:
+            section, key, value = another(random, tree)
+            word = f"{section}.{key}={json.dumps(value)}"
+        else:
+            text = random.choice(VALUES) if random.random() < 0.8 else str(random.choice(NUMBERS))
+            word = random.choice(keys) + random.choice(["="] * 20 + ["", " = ", "==", ":"]) + text
         changes += ["--set", word] if random.random() < 0.8 else ["--set=" + word]
     # What decides how long a run takes comes again, with a value of before, unless it was what was changed.
     changed = " ".join(changes)
-    short = [word for at in range(0, len(SHORT),
-                                  2) for word in SHORT[at:at + 2] if SHORT[at + 1].split("=")[0] not in changed or heavy(changed)]
-    words = [word.replace("\0", " ") for word in [*changes, *([] if random.random() < 0.1 else short)]]
+    short = [word for at in range(0, len(SHORT), 2) for word in SHORT[at:at + 2]
+             if heavy(changed) or SHORT[at + 1].split("=")[0] not in changed]
+    whole = not heavy(changed) and random.random() < 0.1
+    words = [word.replace("\0", " ") for word in [*changes, *([] if whole else short)]]
     return Case(["train", "recipe.yaml", "--out", "made", "--set", "training.steps=2", *words], output="made")
 
 
 def heavy(text):
     """Whether a value is a size that would be served, slowly."""
-    return any(f"={number}" in text for number in ("999", "1000", "1001", "65535", "65536", "1000000", "1000000000",
+    return any(f"={number}" in text for number in ("999", "1000", "1001", "2000", "65535", "65536", "1000000", "1000000000",
                                                    "2147483647", "2147483648"))
 
 
