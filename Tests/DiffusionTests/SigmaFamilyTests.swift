@@ -94,12 +94,13 @@ import Testing
     /// c_skip = 1 and c_out = 0 at ε, so a consistency function is the sample there, whatever its network.
     @Test func consistencyFunctionsMeetTheirBoundary() throws {
         let preconditioning = ConsistencyPreconditioning(sigmaData: 0.7, sigmaMinimum: 0.01)
-        let denoiser = Denoiser(preconditioning) { x, time in (x * 3).sin() + time }
+        let denoiser = Denoiser(preconditioning.parameterization) { x, time in (x * 3).sin() + time }
         let x = RandomGenerator(seed: 3).normal([2, 3], .float64)
         let scaled = denoiser(x / 2, NoiseLevel(alpha: 0.5, sigma: 0.005))
         expectClose(scaled.data, x, absolute: 1e-15)
         // Above it: diffusers' `get_scalings_for_boundary_condition(1.3)` for these numbers.
-        let above = Denoiser(preconditioning) { x, _ in x }(x, NoiseLevel(alpha: 1, sigma: 1.3))
+        let above = Denoiser(preconditioning.parameterization) { x, _ in x }(
+            x, NoiseLevel(alpha: 1, sigma: 1.3))
         let (square, variance) = (0.49, 1.3 * 1.3 + 0.49)
         let factor = square / (1.29 * 1.29 + square) + 1.29 * 0.7 / variance
         expectClose(above.data, x * factor, absolute: 1e-14)

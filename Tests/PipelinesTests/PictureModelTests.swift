@@ -59,8 +59,8 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
         let noise = NoiseSource(seed: 5, count: 2, elementType: .float64)
         func branch(_ label: Int) -> Denoiser {
             let labels = Tensor([label, label])
-            let told = Preconditioning(.variancePreserving) { $0.time! }
-            return Denoiser(.noise, preconditioning: told) { x, time in
+            let meaning = Parameterization(Prediction.noise, scaling: .variancePreserving) { $0.time! }
+            return Denoiser(meaning) { x, time in
                 model.network(x, time: time, Conditions(labels: labels), dropout: nil)
             }
         }

@@ -28,8 +28,8 @@ import Testing
         configuration.usesKarrasSigmas = true
 
         // A denoiser is a network and what its output means: x_t = α·x₀ + σ·ε, and this one gives ε.
-        let scaling = Preconditioning(.variancePreserving, schedule: configuration.schedule)
-        let denoiser = Denoiser(.noise, preconditioning: scaling) { x, time in network(x, time: time) }
+        let meaning = Parameterization(Prediction.noise, schedule: configuration.schedule)
+        let denoiser = Denoiser(meaning) { x, time in network(x, time: time) }
 
         let sampler = try configuration.sampler(steps: 20)
         let noise = NoiseSource(seed: 0, count: 4)

@@ -63,7 +63,7 @@ extension SchedulerConfiguration {
         switch path {
         case .straight: return .shifted
         case .varianceExploding: return sigmaSpacing == .karras ? .karras : .exponential
-        case .variancePreserving: return GridName(spacing)
+        case .variancePreserving, .subVariancePreserving: return GridName(spacing)
         }
     }
 

@@ -52,8 +52,7 @@ extension GenerationPlan {
         var conditions = network.preparing(
             told.unwanted.map { rows($0).followed(by: rows(told.wanted)) } ?? rows(told.wanted))
         conditions.deepFeatures = request.sampling.deepFeatures
-        let plain = Denoiser(own.prediction, preconditioning: own.preconditioning(sampledAs: scheduler)) {
-            x, time in
+        let plain = Denoiser(own.parameterization(sampledAs: scheduler)) { x, time in
             let input =
                 beside.map { concatenated([x, $0.repeated(x.shape[0] / $0.shape[0])], along: 1) } ?? x
             let output = network(input.to(type), time: time, conditions, dropout: nil).to(x.elementType)

@@ -32,9 +32,7 @@ extension SamplingPlan {
         let (network, elementType) = (model.network, model.elementType)
         var conditions = Conditions(labels: labels)
         conditions.deepFeatures = request.deepFeatures
-        let plain = Denoiser(
-            model.scheduler.prediction, preconditioning: model.scheduler.preconditioning(sampledAs: scheduler)
-        ) { x, time in
+        let plain = Denoiser(model.scheduler.parameterization(sampledAs: scheduler)) { x, time in
             network(x.to(elementType), time: time, conditions, dropout: nil)
                 .to(x.elementType)
         }
@@ -55,9 +53,9 @@ extension SchedulerConfiguration {
     }
 
     /// How a network of this process wants to be asked: as it was trained, whatever path the sampler takes.
-    func preconditioning(sampledAs sampled: SchedulerConfiguration) -> Preconditioning {
+    func parameterization(sampledAs sampled: SchedulerConfiguration) -> Parameterization {
         let (own, isOwnTime, schedule) = (self, sampled.path == path, self.schedule)
-        return Preconditioning(path) { level in
+        return Parameterization(prediction, scaling: path) { level in
             if isOwnTime, let time = level.time { return time }
             return own.path == .straight
                 ? StraightSchedule().time(logSNR: level.logSNR) * Double(own.trainSteps)

@@ -4,7 +4,7 @@ import Tensors
 ///
 /// Raw values are diffusers' `prediction_type`, and `score`. From each follow data and noise by
 /// x = α·x₀ + σ·ε, so one can be had from the other wherever it is defined.
-public enum Prediction: String, Codable, Sendable, CaseIterable {
+public enum Prediction: String, Codable, OutputMeaning, CaseIterable {
     /// ε, the noise in the sample. Ho et al. 2020 (arXiv:2006.11239), equation 14.
     case noise = "epsilon"
     /// x₀, the data.
@@ -68,12 +68,34 @@ public enum Prediction: String, Codable, Sendable, CaseIterable {
         }
     }
 
-    /// Whether data and noise can be had from this prediction at a level.
+    /// The data from the output for examples at levels of their own.
+    public func data(_ output: Tensor, sample x: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor {
+        switch self {
+        case .noise: (x - sigma * output) / alpha
+        case .data: output
+        case .velocity: (alpha * x - sigma * output) / (alpha.squared() + sigma.squared())
+        case .flow: (x - sigma * output) / (alpha + sigma)
+        case .score: (x + sigma.squared() * output) / alpha
+        }
+    }
+
+    /// Whether data and noise follow from this prediction at a level.
     public func isDefined(at level: NoiseLevel) -> Bool {
         switch self {
         case .noise, .score: level.alpha > 0
         case .data: level.sigma > 0
         case .velocity, .flow: true
+        }
+    }
+
+    /// 1/a of noise, 1/s of data, α² + σ² of v, (α + σ)²/(α² + σ²) of flow, 1/(a·σ²) of the score.
+    public func squaredError(ofUnitVelocityErrorAt level: NoiseLevel) -> Double {
+        switch self {
+        case .noise: 1 / level.signalShare
+        case .data: 1 / level.noiseShare
+        case .velocity: level.square
+        case .flow: (level.alpha + level.sigma) * (level.alpha + level.sigma) / level.square
+        case .score: 1 / (level.signalShare * max(level.sigma * level.sigma, 1e-150))
         }
     }
 }
