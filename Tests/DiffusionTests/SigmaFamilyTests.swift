@@ -1,3 +1,4 @@
+import Diffusers
 import Diffusion
 import Foundation
 import Tensors
@@ -7,14 +8,14 @@ import Testing
 /// The grids of diffusers' σ-space classes where they are easy to get wrong, and what is refused.
 @Suite struct SigmaFamilyTests {
     private func sampler(
-        _ kind: SchedulerKind, _ steps: Int, _ change: (inout SchedulerConfiguration) -> Void = { _ in }
+        _ kind: SchedulerClass, _ steps: Int, _ change: (inout SchedulerConfiguration) -> Void = { _ in }
     ) throws -> Sampler {
         var configuration = SchedulerConfiguration(kind)
         change(&configuration)
         return try configuration.sampler(steps: steps)
     }
 
-    private let family: [SchedulerKind] = [
+    private let family: [SchedulerClass] = [
         .euler, .eulerAncestral, .heun, .dpm2, .dpm2Ancestral, .lms, .dpmSolverSDE,
     ]
 
@@ -55,7 +56,7 @@ import Testing
     }
 
     @Test func whatHasNoMeaningIsRefused() {
-        func refuses(_ word: String, _ kind: SchedulerKind, _ change: (inout SchedulerConfiguration) -> Void)
+        func refuses(_ word: String, _ kind: SchedulerClass, _ change: (inout SchedulerConfiguration) -> Void)
         {
             let error = #expect(throws: DiffusionError.self) { _ = try sampler(kind, 20, change) }
             #expect(error?.description.contains(word) == true, "\(String(describing: error))")

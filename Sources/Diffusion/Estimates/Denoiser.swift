@@ -9,8 +9,8 @@ public struct Estimate: Sendable {
     public var data: Tensor
     /// ε̂
     public var noise: Tensor
-    /// What a network's further channels say of the variance of a step, as they are; `nil` where it has none.
-    /// What they mean is `SchedulerWords.Variance`.
+    /// What a network's further channels give for the variance of a step, as they are; `nil` where it has none.
+    /// What they mean is `ReverseVariance`.
     public var variance: Tensor?
 
     /// An estimate.

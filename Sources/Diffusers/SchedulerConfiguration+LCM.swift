@@ -1,3 +1,4 @@
+import Diffusion
 import Foundation
 
 // LCM, TCD: a few of the times that a consistency model was distilled at.

@@ -1,3 +1,4 @@
+import Diffusion
 import Storage
 
 /// One key of `scheduler_config.json`: its name there, and the property that holds it.

@@ -1,21 +1,7 @@
+import Diffusion
+
 /// The words that `scheduler_config.json` uses, each with the meaning that diffusers gives it.
 public enum SchedulerWords {
-    /// The variance of a step of ancestral sampling (`variance_type`).
-    public enum Variance: String, Codable, Sendable, CaseIterable {
-        /// β̃
-        case fixedSmall = "fixed_small"
-        /// β̃ by way of its logarithm.
-        case fixedSmallLog = "fixed_small_log"
-        /// β
-        case fixedLarge = "fixed_large"
-        /// ln β
-        case fixedLargeLog = "fixed_large_log"
-        /// The network's further channels.
-        case learned
-        /// Between ln β̃ and ln β by the network's further channels.
-        case learnedRange = "learned_range"
-    }
-
     /// How σ are chosen (`sigma_schedule`).
     public enum SigmaSpacing: String, Codable, Sendable, CaseIterable {
         /// Even in σ^{1/ρ}.

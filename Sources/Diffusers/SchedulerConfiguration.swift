@@ -1,3 +1,4 @@
+import Diffusion
 import Storage
 
 /// A process and how to sample it, as diffusers writes it in `scheduler_config.json`.
@@ -7,7 +8,7 @@ import Storage
 /// takes the new class's default (`converted(to:)`).
 public struct SchedulerConfiguration: Sendable {
     /// The class.
-    public private(set) var kind: SchedulerKind
+    public private(set) var kind: SchedulerClass
     /// The keys that a file gave; all others have the class's default.
     private var given: Set<String> = []
 
@@ -43,7 +44,7 @@ public struct SchedulerConfiguration: Sendable {
     /// What the network's output means.
     public var prediction = Prediction.noise
     /// The variance of a step; also whether a network's further channels give it.
-    public var variance: SchedulerWords.Variance?
+    public var variance: ReverseVariance?
     /// Whether estimated data are cut off at ±`clipRange`.
     public var clipsData = false
     /// Whether a consistency model's data are cut off at ±1.
@@ -152,13 +153,13 @@ public struct SchedulerConfiguration: Sendable {
     public var hasSingleTables = false
 
     /// A configuration with diffusers' defaults for a class.
-    public init(_ kind: SchedulerKind) {
+    public init(_ kind: SchedulerClass) {
         self.kind = kind
         kind.setDefaults(&self)
     }
 
     /// What the same file means to another class.
-    public func converted(to kind: SchedulerKind) -> SchedulerConfiguration {
+    public func converted(to kind: SchedulerClass) -> SchedulerConfiguration {
         guard kind != self.kind else { return self }
         let own = SchedulerConfiguration(self.kind)
         var converted = SchedulerConfiguration(kind)
@@ -203,8 +204,8 @@ extension SchedulerConfiguration: Codable {
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: SchedulerFlag.Key.self)
         let name = try values.decode(String.self, forKey: "_class_name")
-        guard let kind = SchedulerKind(rawValue: name) else {
-            let known = SchedulerKind.allCases.map(\.rawValue).joined(separator: ", ")
+        guard let kind = SchedulerClass(rawValue: name) else {
+            let known = SchedulerClass.allCases.map(\.rawValue).joined(separator: ", ")
             throw DiffusionError("the scheduler \(quoted(name)) is not known here: use one of \(known)")
         }
         self.init(kind)

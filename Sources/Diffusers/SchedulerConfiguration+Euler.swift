@@ -1,3 +1,4 @@
+import Diffusion
 import Foundation
 
 // Euler, Heun, DPM2, LMS and DPM-Solver++ SDE: a discrete process sampled as a variance-exploding one, α = 1 and
@@ -9,7 +10,7 @@ extension SchedulerConfiguration {
     /// `DPMSolverSDEScheduler`.
     func sigmaSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
         let grid = try sigmaGrid(steps: steps)
-        let name: SolverName =
+        let name: Method =
             switch kind {
             case .eulerAncestral: .eulerAncestral
             case .heun: .heun

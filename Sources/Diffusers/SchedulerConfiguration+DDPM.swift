@@ -1,3 +1,5 @@
+import Diffusion
+
 // DDPM, DDIM and its inversion, unCLIP: whole times of a discrete process, variance-preserving.
 
 extension SchedulerConfiguration {
@@ -72,7 +74,7 @@ extension SchedulerConfiguration {
         DiscreteSchedule(betas: BetaSchedule.cosine.betas(count: trainSteps, from: 0, to: 0))
     }
 
-    private func variance(among known: DDPMSolver.Variance...) throws -> DDPMSolver.Variance {
+    private func variance(among known: ReverseVariance...) throws -> ReverseVariance {
         let chosen = variance ?? (kind == .unCLIP ? .fixedSmallLog : .fixedSmall)
         guard known.contains(chosen) else {
             let names = known.map(\.rawValue).joined(separator: ", ")

@@ -1,3 +1,5 @@
+import Diffusion
+
 extension SchedulerConfiguration {
     /// Throws what makes this configuration meaningless.
     /// - Throws: `DiffusionError`, one sentence that names the flag.

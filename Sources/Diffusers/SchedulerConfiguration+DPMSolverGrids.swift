@@ -1,3 +1,4 @@
+import Diffusion
 import Foundation
 
 // Where the classes of LogSNRFamily.swift stop: times and σ̃ = σ/α (σ itself on the straight path), with the

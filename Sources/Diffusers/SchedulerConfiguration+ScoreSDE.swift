@@ -1,3 +1,4 @@
+import Diffusion
 import Foundation
 
 // The variance-exploding process of Song et al. with their predictor and corrector.
@@ -7,7 +8,8 @@ extension SchedulerConfiguration {
     ///
     /// The network is asked at the σ of a continuous time, and the predictor takes away the noise between
     /// two σ of a table; a step ends at the σ that is left.
-    func scoreSDESampler(_ steps: Int) throws -> Sampler {
+    func scoreSDESampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
+        let correctorSteps = options.langevinSteps ?? self.correctorSteps
         let (low, high) = (sigmaMinimum ?? 0.01, sigmaMaximum ?? 1348)
         guard 0 < low, low < high, (0...1).contains(samplingEpsilon) else {
             throw DiffusionError(
@@ -29,7 +31,8 @@ extension SchedulerConfiguration {
                 to: NoiseLevel(time: below, alpha: 1, sigma: max(0, left).squareRoot()))
         }
         let solver = PredictorCorrectorSolver(
-            signalToNoise: correctorSNR, correctorSteps: correctorSteps, sharesStepSize: true)
+            signalToNoise: options.signalToNoise ?? correctorSNR, correctorSteps: correctorSteps,
+            sharesStepSize: true)
         return Sampler(StepGrid(steps: grid, startScale: high), solver)
     }
 }

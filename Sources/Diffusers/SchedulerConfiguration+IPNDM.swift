@@ -1,3 +1,4 @@
+import Diffusion
 import Foundation
 
 // iPNDM: σ = sin²(πs/2), a process of its own.
@@ -5,7 +6,7 @@ import Foundation
 extension SchedulerConfiguration {
     /// The sampler of `IPNDMScheduler`, which reads `trained_betas` as the σ of one run, however many steps
     /// are asked for.
-    func improvedPseudoNumericalSampler(_ steps: Int) -> Sampler {
+    func sineSampler(_ steps: Int) -> Sampler {
         let shares = evenlySpaced(from: 1, to: 0, count: steps + 1)
         let sigmas = trainedBetas ?? shares.map { share in pow(sin(share * .pi / 2), 2) }
         let levels = sigmas.map { sigma in

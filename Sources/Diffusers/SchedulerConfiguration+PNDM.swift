@@ -1,3 +1,5 @@
+import Diffusion
+
 // PNDM: pseudo linear multistep, started by pseudo Runge–Kutta or by pseudo improved Euler.
 
 extension SchedulerConfiguration {

@@ -1,3 +1,4 @@
+import Diffusion
 import Foundation
 
 // DPM-Solver's relatives: DPMSolverMultistepScheduler and its inverse, DPMSolverSinglestepScheduler,

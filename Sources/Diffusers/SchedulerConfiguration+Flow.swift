@@ -1,3 +1,4 @@
+import Diffusion
 import Foundation
 
 // Flow matching: the straight path α = 1 − σ, with a time of T·σ.

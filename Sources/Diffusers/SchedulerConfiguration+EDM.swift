@@ -1,26 +1,22 @@
+import Diffusion
 import Foundation
 
 // EDM and consistency models: processes whose time is σ itself, α = 1.
 
 extension SchedulerConfiguration {
-    /// The sampler of `EDMEulerScheduler` and `CMStochasticIterativeScheduler`.
-    func explodingSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
+    /// The largest and the least σ.
+    private func sigmaEnds() throws -> (first: Double, last: Double) {
         let (first, last) = (sigmaMaximum ?? 80, sigmaMinimum ?? 0.002)
         guard last > 0, last < first else {
             throw DiffusionError(
                 "sigma_min is \(last) and sigma_max is \(first): the one must be above 0 and below the other")
         }
-        switch kind {
-        case .edmEuler: return try preconditionedSampler(steps, first, last, options)
-        case .consistency: return try consistencySampler(steps, first, last)
-        default: throw DiffusionError("\(kind.rawValue) is not sampled yet")
-        }
+        return (first, last)
     }
 
-    /// EDM's grid; the network is told ¼·ln σ.
-    private func preconditionedSampler(
-        _ steps: Int, _ first: Double, _ last: Double, _ options: SamplerOptions
-    ) throws -> Sampler {
+    /// The sampler of `EDMEulerScheduler`: EDM's grid; the network takes ¼·ln σ.
+    func preconditionedSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
+        let (first, last) = try sigmaEnds()
         let sigmas =
             sigmaSpacing == .karras
             ? karrasSigmas(count: steps, from: first, to: last, rho: rho)
@@ -32,11 +28,12 @@ extension SchedulerConfiguration {
         }
         // The variance of the noise and of unit data.
         let grid = StepGrid(through: levels, startScale: (first * first + 1).squareRoot())
-        return Sampler(grid, try SolverName.euler.solver(on: grid, options))
+        return Sampler(grid, try Method.euler.solver(on: grid, options))
     }
 
-    /// Every ⌊T/n⌋th of Karras's σ; the network is told 250·ln σ.
-    private func consistencySampler(_ steps: Int, _ first: Double, _ last: Double) throws -> Sampler {
+    /// The sampler of `CMStochasticIterativeScheduler`: every ⌊T/n⌋th of Karras's σ; the network takes 250·ln σ.
+    func consistencySampler(_ steps: Int) throws -> Sampler {
+        let (first, last) = try sigmaEnds()
         try checkSteps(steps)
         let all = karrasSigmas(count: trainSteps, from: first, to: last, rho: rho)
         let sigmas = (0..<steps).map { all[$0 * (trainSteps / steps)] }
