@@ -41,7 +41,8 @@ public final class Trainer {
     let device: Device
     package let state: TrainingState
     let network: any NoiseNetwork
-    let objective: Objective
+    /// What is learned, with its memory of the steps so far.
+    var objective: RunningObjective
     let rate: LearningRate
     let loader: BatchLoader
     let warn: (String) -> Void
@@ -105,8 +106,7 @@ public final class Trainer {
                 count: dataset.count, batchSize: recipe.training.batchSize, seed: seed, remainder: .wrap,
                 mirrors: recipe.data.flip))
         state = TrainingState(store: store, recipe: recipe, order: order)
-        objective = Objective(
-            schedule: scheduler.schedule, prediction: scheduler.prediction, on: device)
+        objective = RunningObjective(DenoisingObjective(scheduler.process))
         rate = LearningRate(
             peak: recipe.training.learningRate, warmupSteps: recipe.training.warmupSteps,
             totalSteps: recipe.training.steps, curve: recipe.training.schedule)

@@ -32,6 +32,50 @@ struct GaussianPlane {
     }
 }
 
+/// A process for losses alone: the network takes samples in a scaling, and the schedule's own times.
+func process(
+    _ schedule: any NoiseSchedule, _ output: any OutputMeaning,
+    scaling: SampleScaling = .variancePreserving
+) -> Process {
+    Process(
+        schedule: schedule, parameterization: Parameterization(output, scaling: scaling) { $0.time! },
+        sampling: NoSampling())
+}
+
+private struct NoSampling: SamplerSource {
+    func sampler(
+        _ method: SolverName?, steps: Int, grid: GridName?, options: SamplerOptions
+    ) throws -> Sampler { throw DiffusionError("this process is for losses alone") }
+}
+
+/// Schedules with a level at every time, and the scaling of their samples.
+let continuousSchedules: [(schedule: any ContinuousSchedule, scaling: SampleScaling)] = [
+    (VariancePreservingSchedule(), .variancePreserving),
+    (SubVariancePreservingSchedule(), .subVariancePreserving),
+    (VarianceExplodingSchedule(), .varianceExploding), (EDMSchedule(), .varianceExploding),
+    (StraightSchedule(), .straight), (TrigonometricSchedule(), .variancePreserving),
+    (ConditionalTransportSchedule(), .straight),
+]
+
+extension Objective {
+    /// The losses of a step from a seed.
+    func losses(_ example: Example, seed: UInt64, network: @escaping Roles.Network) throws -> Losses {
+        var memory = initialMemory
+        return try losses(example, Roles(student: network), &memory, RandomGenerator(seed: seed))
+    }
+}
+
+extension TimedObjective {
+    /// The losses of data with their noise at given times.
+    func losses(
+        _ data: Tensor, noise: Tensor, times: [Double], network: @escaping Roles.Network
+    ) throws -> Tensor {
+        try losses(
+            Example(data: data, noise: noise), Roles(student: network), at: times, RandomGenerator(seed: 0)
+        ).total
+    }
+}
+
 /// Expects a loss, quadratic in a linear network, to be least at the exact network: with x·W + b added to
 /// its output, the gradient at W = 0, b = 0 is nothing, and the loss grows in every direction.
 func expectMinimiser(
@@ -80,8 +124,8 @@ func expectGradient(
 /// A small smooth network of two weights, for gradients: tanh(x·W)·u + a·cos(time).
 func smoothNetwork(_ parameters: Tensor) -> (_ x: Tensor, _ times: Tensor) -> Tensor {
     { x, times in
-        let told = times.to(.float64).broadcast(toRank: x.rank)
-        return (x * parameters[0] + parameters[1]).tanh() * parameters[2] + (told * 0.1).cos() * parameters[3]
+        let time = times.to(.float64).broadcast(toRank: x.rank)
+        return (x * parameters[0] + parameters[1]).tanh() * parameters[2] + (time * 0.1).cos() * parameters[3]
     }
 }
 let smoothParameters = Tensor([0.7, -0.2, 1.1, 0.4])
