@@ -32,7 +32,8 @@ public struct ObjectiveSettings: Sendable, Equatable {
     /// The keys that are given, as recipes spell them, and their words.
     var given: [(key: String, word: String)] {
         let all: [(String, String?)] = [
-            ("form", form), ("coupling", coupling), ("interpolant", interpolant?.word), ("latent", latent?.word),
+            ("form", form), ("coupling", coupling), ("interpolant", interpolant?.word),
+            ("latent", latent?.word),
             ("weighting", weighting?.word), ("times", times?.word),
             ("bound_weight", boundWeight.map { "\($0)" }),
         ]

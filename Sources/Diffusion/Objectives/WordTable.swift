@@ -85,7 +85,8 @@ public struct WordTable<Value: Sendable>: Sendable {
         for name in choice.numbers.keys.sorted() where !names.contains(name) {
             throw DiffusionError(
                 "\(key) \(choice.word) does not read \(quoted(name)): "
-                    + (names.isEmpty ? "it has no numbers" : "its numbers are \(names.joined(separator: ", "))"))
+                    + (names.isEmpty
+                        ? "it has no numbers" : "its numbers are \(names.joined(separator: ", "))"))
         }
         return row.make(
             try row.parameters.map { parameter in

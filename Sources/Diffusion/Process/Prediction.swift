@@ -88,14 +88,14 @@ public enum Prediction: String, Codable, OutputMeaning, CaseIterable {
         }
     }
 
-    /// 1/a of noise, 1/s of data, α² + σ² of v, (α + σ)²/(α² + σ²) of flow, 1/(a·σ²) of the score.
+    /// a of noise, s of data, α² + σ² of v, (α + σ)²/(α² + σ²) of flow, a/σ² of the score.
     public func squaredError(ofUnitVelocityErrorAt level: NoiseLevel) -> Double {
         switch self {
-        case .noise: 1 / level.signalShare
-        case .data: 1 / level.noiseShare
+        case .noise: level.signalShare
+        case .data: level.noiseShare
         case .velocity: level.square
         case .flow: (level.alpha + level.sigma) * (level.alpha + level.sigma) / level.square
-        case .score: 1 / (level.signalShare * max(level.sigma * level.sigma, 1e-150))
+        case .score: level.signalShare / max(level.sigma * level.sigma, 1e-150)
         }
     }
 }

@@ -77,7 +77,8 @@ import Testing
                 expectClose(losses[index], error, relative: 1e-9)
             }
             try expectGradient(at: smoothParameters) { parameters in
-                try objective.losses(data, noise: noise, times: sigmas, network: smoothNetwork(parameters)).mean()
+                try objective.losses(data, noise: noise, times: sigmas, network: smoothNetwork(parameters))
+                    .mean()
             }
         }
     }

@@ -89,7 +89,8 @@ import Testing
         for gamma in [LatentNoise.none, .bridge(), .sineSquared(scale: 0.5), .constant(0.1)] {
             let objective = objective(TrigonometricSchedule(), gamma)
             try expectGradient(at: smoothParameters) { parameters in
-                try objective.losses(data, noise: noise, times: times, network: smoothNetwork(parameters)).mean()
+                try objective.losses(data, noise: noise, times: times, network: smoothNetwork(parameters))
+                    .mean()
             }
         }
     }
@@ -166,14 +167,16 @@ import Testing
         var memory = LossHistory()
         let network = smoothNetwork(smoothParameters)
         let pair = Example(data: data, noise: noise)
-        let found = try objective(StraightSchedule()).losses(pair, Roles(student: network), &memory, used).total
+        let found = try objective(StraightSchedule()).losses(pair, Roles(student: network), &memory, used)
+            .total
         #expect(try used.state.isIdentical(to: next))
         expectClose(
             found,
             try objective(StraightSchedule()).losses(data, noise: noise, times: times, network: network),
             absolute: 0)
         #expect(throws: DiffusionError.self) {
-            try objective(StraightSchedule(), coupling: .optimalTransport).losses(pair, seed: 1, network: network)
+            try objective(StraightSchedule(), coupling: .optimalTransport).losses(
+                pair, seed: 1, network: network)
         }
     }
 

@@ -159,7 +159,8 @@ private struct DrawnObjective {
         expectClose(losses.total, try #require(tensors["total"]), relative: 1e-9, ofLargest: 1e-9, name)
         for (part, values) in losses.parts {
             expectClose(
-                values, try #require(tensors["part." + part]), relative: 1e-9, ofLargest: 1e-9, "\(name) \(part)")
+                values, try #require(tensors["part." + part]), relative: 1e-9, ofLargest: 1e-9,
+                "\(name) \(part)")
         }
         let names = weights.keys.sorted()
         let found = try gradients(of: [losses.total.mean()], withRespectTo: names.map { weights[$0]! })

@@ -14,7 +14,8 @@ import Testing
     /// What a network of a meaning would have given for an estimate.
     private func output(_ meaning: any OutputMeaning, _ estimate: Estimate, at level: NoiseLevel) -> Tensor {
         meaning.target(
-            data: estimate.data, noise: estimate.noise, alpha: Tensor(level.alpha), sigma: Tensor(level.sigma))
+            data: estimate.data, noise: estimate.noise, alpha: Tensor(level.alpha), sigma: Tensor(level.sigma)
+        )
     }
 
     /// One objective, every process: the exact network is the minimiser, whatever it predicts.
@@ -204,7 +205,8 @@ import Testing
         let density = TimeDensity.logitNormal(mean: 0.3, deviation: 0.8)
         for step in 0..<2000 {
             let time = (Double(step) + 0.5) / 2000
-            sum += try density.density(time) / 2000
+            sum +=
+                try density.density(time) / 2000
                 * objective.losses(data, noise: noise, times: [time, time], network: roles.student)
                 .mean().item()
         }

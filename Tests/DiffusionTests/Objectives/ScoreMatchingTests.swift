@@ -171,7 +171,8 @@ import Testing
     /// Without gradients around it (a loss on held-out data), the sliced loss is the same.
     @Test func slicedLossesNeedNoRecording() throws {
         let (data, noise) = plane.batch(6, seed: 8)
-        let objective = ScoreMatchingObjective(process(StraightSchedule(), Prediction.flow, scaling: .straight), form: .sliced)
+        let objective = ScoreMatchingObjective(
+            process(StraightSchedule(), Prediction.flow, scaling: .straight), form: .sliced)
         let times = [0.1, 0.2, 0.5, 0.6, 0.8, 0.9]
         func loss() throws -> Tensor {
             try objective.losses(data, noise: noise, times: times, network: smoothNetwork(smoothParameters))

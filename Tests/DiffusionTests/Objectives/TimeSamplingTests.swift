@@ -100,7 +100,8 @@ import Testing
         }
         // A loss that is no number is not remembered.
         var next = history
-        try times.remember(Tensor([Double.nan, .infinity]), of: TimeDraw(times: [0, 1], strata: [0, 1]), in: &next)
+        try times.remember(
+            Tensor([Double.nan, .infinity]), of: TimeDraw(times: [0, 1], strata: [0, 1]), in: &next)
         #expect(next == history)
     }
 

@@ -164,7 +164,8 @@ import Testing
             samples.append(x)
             return output
         }.sum()
-        let simple = try DenoisingObjective(own).losses(data, noise: noise, times: steps) { _, _ in mean }.sum()
+        let simple = try DenoisingObjective(own).losses(data, noise: noise, times: steps) { _, _ in mean }
+            .sum()
         let term = bound.term(data, sample: samples[0], times: times, output: output).sum() * 0.4
 
         let found = try gradients(of: [loss], withRespectTo: [mean, share])
@@ -182,7 +183,9 @@ import Testing
         let own = process(schedule, Prediction.noise)
         let generator = RandomGenerator(seed: 7)
         let data = (generator.normal([1, 2, 3], .float64) * 40 + 127).rounded() / 127.5 - 1
-        let (all, noise) = (data.repeated([6, 1, 1]), generator.normal([1, 2, 3], .float64).repeated([6, 1, 1]))
+        let (all, noise) = (
+            data.repeated([6, 1, 1]), generator.normal([1, 2, 3], .float64).repeated([6, 1, 1])
+        )
         let network: Roles.Network = { x, time in
             concatenated([x.tanh(), (x * 0.3 + time.broadcast(toRank: 3) * 0.01).sin()], along: 1)
         }
@@ -274,7 +277,8 @@ private struct GaussianLine {
         ]
         self.variance = variance
         bound = VariationalBound(
-            schedule: DiscreteSchedule(betas: zip(bars, [1] + bars).map { 1 - $0 / $1 }), prediction: Prediction.data,
+            schedule: DiscreteSchedule(betas: zip(bars, [1] + bars).map { 1 - $0 / $1 }),
+            prediction: Prediction.data,
             variance: kinds[variance] ?? .learned)
     }
 

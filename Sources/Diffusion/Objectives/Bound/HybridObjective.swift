@@ -72,7 +72,8 @@ extension VariationalBound {
         try output.rethrow()
         let channels = learnsVariance ? 2 * x.shape[1] : x.shape[1]
         precondition(
-            output.shape[1] == channels, "the network gave \(output.shape) for a sample \(x.shape), not \(channels) channels")
+            output.shape[1] == channels,
+            "the network gave \(output.shape) for a sample \(x.shape), not \(channels) channels")
         return output
     }
 }

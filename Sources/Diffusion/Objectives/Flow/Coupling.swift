@@ -19,7 +19,8 @@ public enum Coupling: String, Codable, Sendable, CaseIterable {
             var order = Array(0..<data.shape[0])
             for members in try classes(labels, count: order.count) {
                 let rows = Tensor(members).to(data.device)
-                let costs = try Assignment.squaredDistances(from: data.gathered(rows), to: other.gathered(rows))
+                let costs = try Assignment.squaredDistances(
+                    from: data.gathered(rows), to: other.gathered(rows))
                 for (row, column) in Assignment(costs).columns.enumerated() {
                     order[members[row]] = members[column]
                 }

@@ -69,7 +69,8 @@ public struct BlurredSchedule: ContinuousSchedule {
     /// √(σ² + γ²) in place of σ.
     public func level(at time: Double) -> NoiseLevel {
         let level = path.level(at: time)
-        return NoiseLevel(time: time, alpha: level.alpha, sigma: hypot(level.sigma, latent.value(at: time).scale))
+        return NoiseLevel(
+            time: time, alpha: level.alpha, sigma: hypot(level.sigma, latent.value(at: time).scale))
     }
 
     /// (σ·σ′ + γ·γ′)/√(σ² + γ²) in place of σ′; at an end of a bridge, where γ has no rate, the limit is not taken.

@@ -12,7 +12,8 @@ extension ObjectiveWords {
                 { DensityTimes(.mode(scale: numbers[0]), on: $0) }
             },
             .init("cosmap") { _ in { DensityTimes(.cosineMap, on: $0) } },
-            .init("log-normal", [.init("mean", -1.2, in: -20...20), .init("deviation", 1.2, in: 1e-3...100)]) {
+            .init("log-normal", [.init("mean", -1.2, in: -20...20), .init("deviation", 1.2, in: 1e-3...100)])
+            {
                 numbers in
                 { DensityTimes(.logNormal(mean: numbers[0], deviation: numbers[1]), on: $0) }
             },

@@ -13,7 +13,8 @@ public struct UniformSteps: TimeSampling {
 
     /// Whole numbers.
     public func draw(_ count: Int, _ history: LossHistory, _ generator: RandomGenerator) throws -> TimeDraw {
-        TimeDraw(times: try generator.integers([count], in: 0..<self.count).array(of: Int.self).map(Double.init))
+        TimeDraw(
+            times: try generator.integers([count], in: 0..<self.count).array(of: Int.self).map(Double.init))
     }
 
     /// ⌊share·T⌋
