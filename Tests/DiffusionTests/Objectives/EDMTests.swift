@@ -17,7 +17,7 @@ import Testing
             #expect(abs(edm.input(at: level) - 1 / total.squareRoot()) < 1e-15)
             #expect(abs(edm.noise(at: level) - log(sigma) / 4) < 1e-15)
             // The loss of F is weighted alike everywhere: λ·c_out² = 1.
-            let weight = LossWeighting.edm(sigmaData: 0.5).weight(on: .data, at: level)
+            let weight = LossWeighting.edm(sigmaData: 0.5).weight(on: Prediction.data, at: level)
             #expect(abs(weight * pow(edm.output(at: level), 2) - 1) < 1e-12)
         }
     }

@@ -35,7 +35,7 @@ import Testing
                     let loss = try objective.losses(data, noise: noise, times: times) { x, _ in
                         prediction.output(plane.mixture.estimate(x, at: own), at: own) + added(x)
                     }
-                    return loss / unit.item()
+                    return try loss / unit.item()
                 }
             }
         }

@@ -73,7 +73,7 @@ private struct DrawnObjective {
         "\(settings.kind) on \(context.processWord) predicting \(context.process.parameterization.output.word), \(settings.given)"
     }
 
-    private static func process(_ words: JSONObject) throws -> Process {
+    private static func process(_ words: JSONObject) throws -> Diffusion.Process {
         let numbers: JSONObject = try words.required("process_numbers")
         let schedules: [String: () throws -> any NoiseSchedule] = [
             "betas": {

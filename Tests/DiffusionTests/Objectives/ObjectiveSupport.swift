@@ -36,8 +36,8 @@ struct GaussianPlane {
 func process(
     _ schedule: any NoiseSchedule, _ output: any OutputMeaning,
     scaling: SampleScaling = .variancePreserving
-) -> Process {
-    Process(
+) -> Diffusion.Process {
+    Diffusion.Process(
         schedule: schedule, parameterization: Parameterization(output, scaling: scaling) { $0.time! },
         sampling: NoSampling())
 }

@@ -114,7 +114,7 @@ import Testing
         let (data, noise) = plane.batch(3, seed: 6)
         let edm = EDMPreconditioning(sigmaData: 0.6)
         let times = [0.1, 0.5, 0.9]
-        let own = Process(
+        let own = Diffusion.Process(
             schedule: VariancePreservingSchedule(), parameterization: edm.parameterization,
             sampling: process(discrete, edm).sampling)
         _ = try DenoisingObjective(own).losses(data, noise: noise, times: times) { x, time in
