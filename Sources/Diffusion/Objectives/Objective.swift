@@ -36,10 +36,3 @@ extension Objective where Memory == NoMemory {
     /// Nothing.
     public var initialMemory: NoMemory { NoMemory() }
 }
-
-extension Objective {
-    /// The middles of `count` equal shares of the distribution of times, least noise first.
-    public static func evenShares(_ count: Int = 8) -> [Double] {
-        (0..<count).map { (Double($0) + 0.5) / Double(count) }
-    }
-}

@@ -53,7 +53,9 @@ enum ObjectiveRules {
             "objective.coupling \(settings.coupling!) would pair data and noise anew, and data.kind pairs come paired: use objective.coupling independent"
         },
         Rule { settings, _, context in
-            !context.definesData(on: settings.schedule(of: context.process))
+            // A network of another path is sampled on the process's own.
+            [context.process.schedule, settings.schedule(of: context.process)]
+                .contains { !context.definesData(on: $0) }
         } sentence: { settings, _, context in
             "diffusion.prediction \(context.process.parameterization.output.word) tells nothing of the data where no signal is left, and diffusion.process \(context.processWord) ends there: use diffusion.prediction v, data or flow"
         },

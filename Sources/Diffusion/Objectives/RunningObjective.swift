@@ -29,6 +29,24 @@ public struct RunningObjective: Sendable {
         return try step(objective)
     }
 
+    /// The middles of `count` equal shares of the distribution of times, least noise first.
+    public static func evenShares(_ count: Int = 8) -> [Double] {
+        (0..<count).map { (Double($0) + 0.5) / Double(count) }
+    }
+
+    /// The mean loss of each example over fixed, even shares of the distribution of times, `[batch]`: what is
+    /// measured on held-out data. Nothing is remembered.
+    /// - Parameter count: the number of times.
+    /// - Throws: what the objective throws.
+    public func heldOutLosses(
+        _ example: Example, _ roles: Roles, times count: Int = 8, _ generator: RandomGenerator
+    ) throws -> Tensor {
+        let losses = try Self.evenShares(count).map { share in
+            try objective.losses(example, roles, atShare: share, generator).total
+        }
+        return stacked(losses).mean([0])
+    }
+
     /// The memory, to be saved with a run.
     /// - Throws: where it cannot be written.
     public func savedMemory() throws -> Data {

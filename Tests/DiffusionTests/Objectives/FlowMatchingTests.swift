@@ -137,6 +137,30 @@ import Testing
         }
     }
 
+    /// A network of any path is sampled on the straight one: it sees the samples and times that it was trained on, and its
+    /// estimates are the same.
+    @Test func networksOfOtherPathsAreSampledOnTheStraightOne() throws {
+        let given = process(StraightSchedule(), Prediction.flow, scaling: .straight)
+        let (data, noise) = plane.batch(6, seed: 2)
+        for (path, latent) in [
+            (TrigonometricSchedule(), LatentNoise.none), (VariancePreservingSchedule(), .none),
+            (TrigonometricSchedule(), .sineSquared(scale: 0.4)),
+        ] as [(any ContinuousSchedule, LatentNoise)] {
+            let objective = FlowMatchingObjective(given, interpolant: Interpolant(path, latent: latent))
+            let level = objective.process.schedule.level(at: 0.35)
+            let straight = level.divided(by: level.alpha + level.sigma)
+            let estimate = plane.mixture.estimate(
+                data * straight.alpha + noise * straight.sigma, at: straight)
+            let denoiser = Denoiser(objective.samplingProcess.parameterization) { x, time in
+                #expect(abs(((try? time.item(Double.self)) ?? .nan) - 0.35) < 1e-6)
+                return Prediction.flow.output(plane.mixture.estimate(x, at: straight), at: straight)
+            }
+            let onStraight = StraightSchedule().level(at: straight.sigma)
+            let found = denoiser(data * straight.alpha + noise * straight.sigma, onStraight)
+            expectClose(found.data, estimate.data, absolute: 1e-12)
+        }
+    }
+
     // MARK: couplings
 
     /// Within classes the plan is each class's own; the noise that a class gets is the noise drawn for it.

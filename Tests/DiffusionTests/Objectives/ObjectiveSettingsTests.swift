@@ -66,6 +66,12 @@ import Testing
                     paired: true), ["objective.coupling optimal-transport", "data.kind pairs"]
             ),
             (
+                message(
+                    ObjectiveSettings(kind: "flow-matching", interpolant: "variance-preserving"), on: flow,
+                    "flow", predicting: Prediction.noise),
+                ["diffusion.prediction noise", "diffusion.process flow"]
+            ),
+            (
                 message(ObjectiveSettings(form: "sliced"), on: flow, "flow"),
                 ["objective.form is sliced", "objective.kind denoising", "score-matching"]
             ),
@@ -101,12 +107,12 @@ import Testing
         let flow = StraightSchedule()
         #expect(
             message(ObjectiveSettings(kind: "denoise"), on: flow, "flow")
-                == "kind 'denoise' is not known: the nearest word is 'denoising'")
+                == "kind \"denoise\" is not known: the nearest word is 'denoising'")
         #expect(
             message(ObjectiveSettings(weighting: "min-snrr"), on: flow, "flow").contains("'min-snr'"))
         #expect(
             message(ObjectiveSettings(times: WordChoice("mode", ["scal": 1])), on: flow, "flow")
-                == "times mode does not read 'scal': its numbers are scale")
+                == "times mode does not read \"scal\": its numbers are scale")
         #expect(
             message(ObjectiveSettings(times: WordChoice("mode", ["scale": 2])), on: flow, "flow")
                 .hasPrefix("times mode has scale 2.0: give a number from -1.0 to 1.75"))
@@ -125,7 +131,7 @@ import Testing
         for word in ["simple", "edm", "min-snr", "p2", "sigmoid", "bound"] {
             #expect(ObjectiveWords.weightings.words.contains(word))
         }
-        let (data, _) = GaussianPlane().batch(4, seed: 1)
+        let data = RandomGenerator(seed: 1).normal([4, 2], .float64)
         let network: Roles.Network = { x, _ in x.tanh() }
         func check(_ settings: ObjectiveSettings, on schedule: any NoiseSchedule) throws {
             let context = ObjectiveContext(process(schedule, Prediction.velocity), word: "flow")

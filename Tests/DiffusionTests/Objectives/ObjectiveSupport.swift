@@ -81,7 +81,7 @@ extension TimedObjective {
 func expectMinimiser(
     width: Int = 2, tolerance: Double = 1e-11, _ comment: String = "",
     sourceLocation: SourceLocation = #_sourceLocation,
-    loss: (_ added: (_ x: Tensor) -> Tensor) throws -> Tensor
+    loss: (_ added: @escaping (_ x: Tensor) -> Tensor) throws -> Tensor
 ) throws {
     let (slope, offset) = (Tensor.zeros([width, width], .float64), Tensor.zeros([width], .float64))
     let (w, b) = (slope.requiringGradient(), offset.requiringGradient())

@@ -65,7 +65,10 @@ import Testing
         let (data, noise) = plane.batch(6, seed: 8)
         let losses: [(String, (Tensor) throws -> Tensor)] = [
             ("explicit", { try ScoreMatching.explicit(data, score: network($0)) }),
-            ("denoising", { ScoreMatching.denoising(data, noise: noise, sigma: 0.5, score: network($0)) }),
+            (
+                "denoising",
+                { try ScoreMatching.denoising(data, noise: noise, sigma: 0.5, score: network($0)) }
+            ),
             ("sliced", { try ScoreMatching.sliced(data, directions: noise, score: network($0)) }),
             (
                 "sliced, unreduced",

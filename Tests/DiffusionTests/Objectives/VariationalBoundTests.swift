@@ -44,8 +44,9 @@ import Testing
         let fixture = try Fixture("bound/case-6")
         let bound = try bound(fixture)
         #expect(bound.learnsVariance && !bound.clipsData)
-        let objective = try HybridObjective(process(bound.schedule, bound.prediction), boundWeight: 0.01)
-        #expect(objective.bound.variance == bound.variance)
+        let objective = try HybridObjective(
+            process(bound.schedule, bound.prediction), boundWeight: 0.01, variance: bound.variance,
+            decoder: bound.decoder)
         for time in 0..<bound.schedule.count {
             let output = try fixture.tensor("outputs")[time]
             let loss = try objective.losses(

@@ -20,16 +20,19 @@ public struct HybridObjective: TimedObjective {
     public let bound: VariationalBound
 
     /// An objective.
+    /// - Parameter variance: what the network's further channels mean: `learnedRange`, or `learned`.
     /// - Throws: `DiffusionError` where the process is no table of at least two steps.
     public init(
         _ process: Process, boundWeight: Double = 0.001, weighting: LossWeighting = .simple,
-        decoder: VariationalBound.Decoder = .pixels, times: (any TimeSampling)? = nil
+        variance: VariationalBound.Variance = .learnedRange, decoder: VariationalBound.Decoder = .pixels,
+        times: (any TimeSampling)? = nil
     ) throws {
         self.process = process
         self.boundWeight = boundWeight
         self.weighting = weighting
         self.times = times ?? process.schedule.uniformTimes
-        bound = try VariationalBound(process, variance: .learnedRange, decoder: decoder)
+        bound = try VariationalBound(process, variance: variance, decoder: decoder)
+        precondition(bound.learnsVariance, "the hybrid loss is for a learned variance")
     }
 
     /// The squared error, and the bound's term at λ·T; the mean over the elements of each example. Draws the noise where the

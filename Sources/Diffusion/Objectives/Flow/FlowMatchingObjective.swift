@@ -11,6 +11,9 @@ import Tensors
 public struct FlowMatchingObjective: TimedObjective {
     /// What is trained: its schedule is that of the interpolant against noise.
     public let process: Process
+    /// The process that the trained network is sampled on: the one that was given, with its own schedule, and for the
+    /// network's time that of the interpolant's level with the same log-SNR, or its last one where it has none.
+    public let samplingProcess: Process
     /// The paths.
     public let interpolant: Interpolant
     /// How data meet noise.
@@ -26,12 +29,19 @@ public struct FlowMatchingObjective: TimedObjective {
         _ process: Process, interpolant: Interpolant = Interpolant(StraightSchedule()),
         coupling: Coupling = .independent, times: (any TimeSampling)? = nil
     ) {
-        var process = process
-        process.schedule = interpolant.schedule
-        self.process = process
+        let schedule = interpolant.schedule
+        var (trained, sampled) = (process, process)
+        trained.schedule = schedule
+        sampled.parameterization.time = { level in
+            var level = level
+            let time = level.alpha > 0 ? schedule.time(logSNR: level.logSNR) : schedule.start
+            level.time = min(max(time, 0), schedule.start)
+            return process.parameterization.time(level)
+        }
+        (self.process, samplingProcess) = (trained, sampled)
         self.interpolant = interpolant
         self.coupling = coupling
-        self.times = times ?? interpolant.schedule.uniformTimes
+        self.times = times ?? schedule.uniformTimes
     }
 
     /// ‖û − dx/dt‖², the mean over the elements of each example. Draws the noise where the example has none, then
