@@ -89,7 +89,7 @@ let package = Package(
         .executableTarget(
             name: "langevin",
             dependencies: [
-                "Storage", "Diffusion", "Diffusers", "Tokenizers", "Pictures", "Pipelines", "Training",
+                "Storage", "Diffusion", "Tokenizers", "Pictures", "Pipelines", "Training",
                 "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

@@ -14,6 +14,11 @@ find Sources/Diffusion -name '*.swift' -exec sed 's/^ *//' {} + > "$sources"
   sed -nE 's/^\|.*\| `(.*)` \|$/\1/p' "$article"; } | sed 's/^ *//' | while IFS= read -r line; do
     grep -qxF -- "$line" "$sources" || { echo "lint: $article shows a line that is not in the sources: $line" >&2; exit 1; }
 done
+# diffusers' schedulers are known to one room, and to the pipelines that open folders.
+if grep -rnE "scheduler_config|SchedulerConfiguration" Sources/Training Sources/Networks Sources/Diffusion Sources/langevin; then
+    echo "lint: scheduler_config.json is read in Sources/Diffusers alone" >&2
+    exit 1
+fi
 # Every kind of bad input has a row, and every row a test in the file that it names, under the row's number.
 table=docs/Reliability.md
 for row in A{1..47} B{1..12} C{1..7} D{1..14} H{1..12}; do

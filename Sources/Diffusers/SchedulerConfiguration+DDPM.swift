@@ -41,11 +41,11 @@ extension SchedulerConfiguration {
         let ends = kind == .ddim ? times.map { $0 - trainSteps / steps } : times.dropFirst() + [-1]
         return StepGrid(
             steps: zip(times, ends).map { time, end in
-                StepGrid.Step(from: askedLevel(at: time, schedule), to: endLevel(at: end, schedule))
+                StepGrid.Step(from: startLevel(at: time, schedule), to: endLevel(at: end, schedule))
             })
     }
 
-    /// diffusers' inversion asks the network at the time that it climbs to, of a sample T/n before it.
+    /// diffusers' inversion calls the network at the time that it climbs to, of a sample T/n before it.
     private func climbingGrid(_ times: [Int], stride: Int, _ schedule: DiscreteSchedule) throws -> StepGrid {
         guard spacing != .linspace else {
             throw DiffusionError(
@@ -53,7 +53,7 @@ extension SchedulerConfiguration {
         }
         return StepGrid(
             steps: times.reversed().map { time in
-                let to = askedLevel(at: time, schedule)
+                let to = startLevel(at: time, schedule)
                 var from = endLevel(at: min(time - stride, trainSteps - 1), schedule)
                 from.time = to.time
                 return StepGrid.Step(from: from, to: to)
@@ -63,7 +63,7 @@ extension SchedulerConfiguration {
     /// The times of unCLIP: evenly from T−1 to 0, both included.
     private func evenTimes(_ steps: Int) throws -> [Int] {
         guard steps > 1 else {
-            throw DiffusionError("UnCLIPScheduler was asked for 1 step: its grid needs at least 2")
+            throw DiffusionError("UnCLIPScheduler cannot take 1 step: its grid needs at least 2")
         }
         let stride = Double(trainSteps - 1) / Double(steps - 1)
         return (0..<steps).reversed().map { Int((Double($0) * stride).rounded(.toNearestOrEven)) }
@@ -104,9 +104,9 @@ extension SchedulerConfiguration {
         return times
     }
 
-    /// The level at a time where the network is asked. Time −1, which `trailing` can give, reads
+    /// The level at a time where the network is called. Time −1, which `trailing` can give, reads
     /// diffusers' table from its end.
-    func askedLevel(at time: Int, _ schedule: DiscreteSchedule) -> NoiseLevel {
+    func startLevel(at time: Int, _ schedule: DiscreteSchedule) -> NoiseLevel {
         var level = schedule.level(at: time < 0 ? schedule.start : Double(time))
         level.time = Double(time)
         return level

@@ -4,7 +4,7 @@ import Foundation
 // Where the classes of LogSNRFamily.swift stop: times and σ̃ = σ/α (σ itself on the straight path), with the
 // arithmetic of NumPy where a time is rounded.
 
-/// The times that the network is told, and the σ̃ where steps begin and, one more, where the last one ends.
+/// The times that the network takes, and the σ̃ where steps begin and, one more, where the last one ends.
 struct SigmaPath {
     /// What a σ̃ means.
     enum Scaling {
@@ -25,7 +25,7 @@ struct SigmaPath {
     var times: [Double]
     var sigmas: [Double]
 
-    /// Throws where diffusers divides by nothing. Steps may begin twice at one time: they are told apart by their
+    /// Throws where diffusers divides by nothing. Steps may begin twice at one time: they are distinguished by their
     /// places. A last step of no length, which some classes of diffusers turn into NaN, leaves the sample as it is.
     func check(severalPoints: Bool) throws {
         let steps = times.count
@@ -261,7 +261,7 @@ extension SchedulerConfiguration {
     /// The standard deviation of a sample at the largest σ of data of unit variance.
     var edmStartScale: Double { ((sigmaMaximum ?? 80) * (sigmaMaximum ?? 80) + 1).squareRoot() }
 
-    /// The path of `EDMDPMSolverMultistepScheduler`, whose network is told ¼·ln σ.
+    /// The path of `EDMDPMSolverMultistepScheduler`, whose network takes ¼·ln σ.
     func edmPath(_ steps: Int) throws -> SigmaPath {
         try checkRange()
         let (last, first) = (sigmaMinimum ?? 0.002, sigmaMaximum ?? 80)

@@ -31,7 +31,7 @@ extension SchedulerConfiguration {
         }
         guard steps <= originalSteps else {
             throw DiffusionError(
-                "\(steps) steps were asked of a model with original_inference_steps \(originalSteps): give 1 to \(originalSteps)"
+                "\(steps) steps are more than original_inference_steps (\(originalSteps)): give 1 to \(originalSteps)"
             )
         }
         let stride = trainSteps / originalSteps

@@ -5,8 +5,8 @@ import Diffusion
 extension SchedulerConfiguration {
     /// The sampler of `PNDMScheduler`.
     ///
-    /// diffusers lets every multistep step end T/n before it begins, whatever the spacing, and asks some
-    /// networks a little beside the sample that it hands them; both are kept.
+    /// diffusers lets every multistep step end T/n before it begins, whatever the spacing, and calls some
+    /// networks at a time a little beside that of the sample; both are kept.
     func pseudoNumericalSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
         try checkSteps(steps)
         try requirePrediction(.noise, .velocity)
@@ -16,7 +16,7 @@ extension SchedulerConfiguration {
         let stations = Stations(configuration: self, schedule: plain.schedule, stride: trainSteps / steps)
         let times = try wholeTimes(steps)
         if skipsRungeKutta {
-            // diffusers asks at the second time twice, and leaves out the first of these calls.
+            // diffusers calls at the second time twice, and leaves out the first of these calls.
             let calls = times.prefix(2) + times.dropFirst()
             return try stations.multistep(Array(calls.dropFirst(options.skippedSteps)))
         }
@@ -37,15 +37,15 @@ private struct Stations {
 
     /// The grid of calls at these times, the first two of which are an improved Euler step. Where calls are left
     /// out, that is a step from the first time as if it were T/n above the second, and the samples after it are
-    /// noisier than the network is told; that is what diffusers does.
+    /// noisier than the time that the network takes; that is what diffusers does.
     func multistep(_ times: [Int]) throws -> Sampler {
         guard times.count > 1 else { return sampler(times.map(step), starts: []) }
-        let first = PLMSSolver.Stage(asked: asked(times[0]), transfer: step(times[0]), weight: 0.5)
+        let first = PLMSSolver.Stage(asked: level(times[0]), transfer: step(times[0]), weight: 0.5)
         let second = PLMSSolver.Stage(
-            asked: asked(times[1]),
-            transfer: StepGrid.Step(from: asked(try known(times[1] + stride)), to: end(times[1])),
+            asked: level(times[1]),
+            transfer: StepGrid.Step(from: level(try known(times[1] + stride)), to: end(times[1])),
             weight: 0.5)
-        let start = StepGrid.Step(from: asked(times[0]), to: end(times[1]))
+        let start = StepGrid.Step(from: level(times[0]), to: end(times[1]))
         return sampler([start] + times.dropFirst(2).map(step), starts: [[first, second]])
     }
 
@@ -53,7 +53,7 @@ private struct Stations {
     func rungeKutta(_ times: [Int]) throws -> Sampler {
         guard times.count >= 4 else {
             throw DiffusionError(
-                "PNDMScheduler with skip_prk_steps false was asked for \(times.count) steps: give at least 4"
+                "PNDMScheduler with skip_prk_steps false needs at least 4 steps, and there are \(times.count): give more"
             )
         }
         let half = stride / 2
@@ -62,7 +62,7 @@ private struct Stations {
             let middle = try known(next + half)
             func stage(_ place: Int, to target: Int, _ weight: Double) -> PLMSSolver.Stage {
                 PLMSSolver.Stage(
-                    asked: asked(place), transfer: StepGrid.Step(from: asked(time), to: end(target)),
+                    asked: level(place), transfer: StepGrid.Step(from: level(time), to: end(target)),
                     weight: weight)
             }
             return [
@@ -70,7 +70,7 @@ private struct Stations {
                 stage(middle, to: middle - half, 1.0 / 3), stage(next, to: next, 1.0 / 6),
             ]
         }
-        let steps = (0..<3).map { StepGrid.Step(from: asked(times[$0]), to: end(times[$0 + 1])) }
+        let steps = (0..<3).map { StepGrid.Step(from: level(times[$0]), to: end(times[$0 + 1])) }
         return sampler(steps + times.dropFirst(3).map(step), starts: starts)
     }
 
@@ -78,17 +78,17 @@ private struct Stations {
         Sampler(StepGrid(steps: steps), PLMSSolver(combining: configuration.prediction, starts: starts))
     }
 
-    private func asked(_ time: Int) -> NoiseLevel { configuration.askedLevel(at: time, schedule) }
+    private func level(_ time: Int) -> NoiseLevel { configuration.startLevel(at: time, schedule) }
     private func end(_ time: Int) -> NoiseLevel { configuration.endLevel(at: time, schedule) }
 
     private func step(_ time: Int) -> StepGrid.Step {
-        StepGrid.Step(from: asked(time), to: end(time - stride))
+        StepGrid.Step(from: level(time), to: end(time - stride))
     }
 
     private func known(_ time: Int) throws -> Int {
         guard time < schedule.count else {
             throw DiffusionError(
-                "PNDMScheduler asks for time \(time) of a process of \(schedule.count): use another timestep_spacing"
+                "PNDMScheduler needs time \(time) of a process of \(schedule.count): use another timestep_spacing"
             )
         }
         return time

@@ -33,7 +33,7 @@ extension SchedulerConfiguration {
         return zeroTerminalSNR ? schedule.rescaledToZeroTerminalSNR() : schedule
     }
 
-    /// Throws where a discrete process has fewer times than steps are asked for.
+    /// Throws where a discrete process has fewer times than a run has steps.
     func checkSteps(_ steps: Int) throws {
         guard steps <= trainSteps else {
             throw DiffusionError(field: "steps", "is \(steps): this process allows 1 to \(trainSteps)")

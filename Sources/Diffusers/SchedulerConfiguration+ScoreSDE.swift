@@ -6,7 +6,7 @@ import Foundation
 extension SchedulerConfiguration {
     /// The sampler of `ScoreSdeVeScheduler`, as diffusers' pipeline runs it: the last step adds no noise.
     ///
-    /// The network is asked at the σ of a continuous time, and the predictor takes away the noise between
+    /// The network is called at the σ of a continuous time, and the predictor takes away the noise between
     /// two σ of a table; a step ends at the σ that is left.
     func scoreSDESampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
         let correctorSteps = options.langevinSteps ?? self.correctorSteps
@@ -23,11 +23,11 @@ extension SchedulerConfiguration {
         let times = evenlySpaced(from: 1, to: samplingEpsilon, count: steps)
         let grid = times.map { time in
             let index = Int(time * Double(steps - 1))
-            let asked = low * pow(high / low, time)
+            let called = low * pow(high / low, time)
             let below = index == 0 ? 0 : table[index - 1]
-            let left = asked * asked - (table[index] * table[index] - below * below)
+            let left = called * called - (table[index] * table[index] - below * below)
             return StepGrid.Step(
-                from: NoiseLevel(time: asked, alpha: 1, sigma: asked),
+                from: NoiseLevel(time: called, alpha: 1, sigma: called),
                 to: NoiseLevel(time: below, alpha: 1, sigma: max(0, left).squareRoot()))
         }
         let solver = PredictorCorrectorSolver(

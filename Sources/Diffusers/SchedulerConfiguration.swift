@@ -4,7 +4,7 @@ import Storage
 /// A process and how to sample it, as diffusers writes it in `scheduler_config.json`.
 ///
 /// A value: it makes a schedule, a grid and a solver and keeps no state of its own. The same file read as
-/// another class is `NewClass.from_config(configuration)`: what the file says stays, what it leaves out
+/// another class is `NewClass.from_config(configuration)`: what the file has stays, what it leaves out
 /// takes the new class's default (`converted(to:)`).
 public struct SchedulerConfiguration: Sendable {
     /// The class.
@@ -82,7 +82,7 @@ public struct SchedulerConfiguration: Sendable {
     public var finalSigma = SchedulerWords.FinalSigma.zero
     /// How σ between whole times are found.
     public var interpolation = SchedulerWords.Interpolation.linear
-    /// Whether the network is told times or ¼·ln σ.
+    /// Whether the network takes times or ¼·ln σ.
     public var timeType = SchedulerWords.TimeType.discrete
     /// The least λ of a grid, for processes whose last times carry no signal.
     public var lambdaMinimum = -Double.infinity

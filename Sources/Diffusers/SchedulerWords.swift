@@ -26,7 +26,7 @@ public enum SchedulerWords {
         case logLinear = "log_linear"
     }
 
-    /// What the network is told (`timestep_type`).
+    /// What the network takes (`timestep_type`).
     public enum TimeType: String, Codable, Sendable, CaseIterable {
         /// A time of the table.
         case discrete

@@ -8,9 +8,11 @@ import Testing
 /// The kinds of processes of recipes and files.
 @Suite struct ProcessDescriptionTests {
     /// What a network of a process is given for a sample at a time of its schedule.
-    private func seen(_ process: Process, _ data: Tensor, _ noise: Tensor, at time: Double) throws -> (
-        input: Tensor, time: Double, level: NoiseLevel
-    ) {
+    private func seen(_ process: Diffusion.Process, _ data: Tensor, _ noise: Tensor, at time: Double) throws
+        -> (
+            input: Tensor, time: Double, level: NoiseLevel
+        )
+    {
         let level = process.schedule.level(at: time)
         var found: (input: Tensor, time: Tensor)?
         let denoiser = Denoiser(process.parameterization) { input, time in
@@ -187,7 +189,8 @@ import Testing
             covariances: Tensor([0.3, 0, 0, 0.2], shape: [1, 2, 2]))
         let process = try ProcessDescription("edm", ["sigma_min": .number(0.1), "sigma_max": .number(5)])
         func end(_ options: SamplerOptions) throws -> [Double] {
-            let sampler = try process.sampler(method, steps: 7, options: options)
+            let sampler = try process.sampler(
+                method, steps: method.convergence == .adaptive ? 2 : 7, options: options)
             let source = NoiseSource(seed: 1, count: 2, elementType: .float64)
             var last = Tensor.zeros([])
             let start = RandomGenerator(seed: 5).normal([2, 2], .float64)

@@ -4,7 +4,7 @@ import Foundation
 public struct StepGrid: Sendable, Equatable {
     /// One step: from a level to the next.
     public struct Step: Sendable, Equatable {
-        /// The level of the sample before the step, and what the network is told.
+        /// The level of the sample before the step, and the time for the network.
         public var from: NoiseLevel
         /// The level of the sample after the step.
         public var to: NoiseLevel

@@ -2,12 +2,12 @@ import Foundation
 
 /// How much of the data and how much noise is in a sample: x = α·x₀ + σ·ε. All that formulas read.
 ///
-/// A sample may be scaled: x/c at (α/c, σ/c) holds the same data and the same noise, so what a denoiser
-/// believes (`Estimate`) does not depend on c. A variance-preserving level has α² + σ² = 1, a
+/// A sample may be scaled: x/c at (α/c, σ/c) holds the same data and the same noise, so a denoiser's
+/// `Estimate` does not depend on c. A variance-preserving level has α² + σ² = 1, a
 /// variance-exploding one α = 1, a straight one α + σ = 1.
 public struct NoiseLevel: Hashable, Sendable {
-    /// The time, from 0 = data towards more noise, in the unit of the network; `nil` where a method asks
-    /// between the times of its grid, and the schedule says what time that is.
+    /// The time, from 0 = data towards more noise, in the unit of the network; `nil` where a method calls
+    /// the network between the times of its grid, and the schedule gives the time.
     public var time: Double?
     /// The share of the data.
     public var alpha: Double

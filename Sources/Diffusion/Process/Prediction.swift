@@ -44,7 +44,7 @@ public enum Prediction: String, Codable, OutputMeaning, CaseIterable {
 
     /// Data and noise from what the network gave.
     ///
-    /// Where α = 0 the sample holds nothing of the data, and a predicted noise says nothing of it:
+    /// Where α = 0 the sample holds nothing of the data, and none follow from a predicted noise:
     /// the caller refuses `noise` and `score` there (`isDefined(at:)`).
     public func estimate(_ output: Tensor, sample x: Tensor, at level: NoiseLevel) -> Estimate {
         let (alpha, sigma) = (level.alpha, level.sigma)

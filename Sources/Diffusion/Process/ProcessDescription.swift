@@ -4,7 +4,7 @@ import Storage
 /// A process by the word of its kind and the values of its keys, as recipes and files have it.
 ///
 /// In a file an object whose `kind` names the process, beside its keys: `{"kind": "edm", "sigma_min": 0.002}`. Where
-/// a network was trained on it, `prediction` says what its output means; exact models have none.
+/// a network was trained on it, `prediction` is what its output means; exact models have none.
 public struct ProcessDescription: Sendable {
     /// The kind.
     public let kind: ProcessKind
@@ -76,7 +76,7 @@ public struct ProcessDescription: Sendable {
         let others = ProcessKind.predictions.filter { self.meaning(of: $0)?.isDefined(at: start) ?? false }
         let cause = schedule is DiscreteSchedule ? "zero_terminal_snr" : "process '\(kind.word)'"
         throw DiffusionError(
-            "prediction '\(prediction)' says nothing of the data where \(cause) leaves no signal: use \(others.joined(separator: ", "))"
+            "prediction '\(prediction)' gives no data where \(cause) leaves no signal: use \(others.joined(separator: ", "))"
         )
     }
 

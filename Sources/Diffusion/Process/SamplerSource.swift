@@ -17,7 +17,7 @@ public protocol SamplerSource: Sendable {
     func usualSteps(_ method: Method?) -> Int
 }
 
-/// The words for a run: what a receipt says of its process, method and grid.
+/// The words for a run: what a receipt has for its process, method and grid.
 public struct SamplingWords: Sendable, Equatable {
     /// The process: a class of diffusers or a kind of process.
     public var process: String

@@ -8,6 +8,6 @@ public enum Convergence: Sendable, Equatable {
     case adaptive
     /// Fresh noise enters every step: samples approach a law, not the flow's image of their start.
     case stochastic
-    /// Samples do not approach the flow: a distilled network is asked to jump.
+    /// Samples do not approach the flow: a distilled network jumps.
     case none
 }

@@ -136,7 +136,7 @@ extension Method {
 
     // MARK: Distilled networks
 
-    /// Multistep consistency sampling; a perfect denoiser is asked in place of a consistency function.
+    /// Multistep consistency sampling; a perfect denoiser takes the place of a consistency function.
     public static let consistency = Method("consistency", .none) { grid, _ in
         ConsistencySolver(smallest: grid.evenInLogSNR(count: 1).steps.last?.to.noiseRatio ?? 0)
     }

@@ -15,7 +15,7 @@ public struct Method: Sendable {
     /// A method.
     /// - Parameters:
     ///   - reads: the options that `make` looks at.
-    ///   - regrid: another grid in place of the one that is asked for.
+    ///   - regrid: another grid in place of the one that is given.
     ///   - make: the method on a grid.
     public init(
         _ name: String, _ convergence: Convergence, reads: Set<SamplerOption> = [],

@@ -74,6 +74,11 @@ public struct GenerationPlan {
             ? trained.correctedForStableDiffusion(inpaints: task.inpaints, converted: solver != nil)
             : trained
         process = own.process
+        guard request.guidanceRescale == 0 || process.parameterization.output is Prediction else {
+            throw PipelineError(
+                "--guidance-rescale acts on a network's prediction, and networks of a \(own.kind.name) are preconditioned: leave it out"
+            )
+        }
         words = own.words(for: solver, grid: request.sampling.grid)
         guidance = try request.sampling.guidance ?? Self.guidance(model, task)
         guard Float(guidance).isFinite else {

@@ -32,7 +32,7 @@ extension SamplingPlan {
         let (network, elementType) = (model.network, model.elementType)
         var conditions = Conditions(labels: labels)
         conditions.deepFeatures = request.deepFeatures
-        let plain = Denoiser(sampler.parameterization(of: process)) { x, time in
+        let plain = Denoiser(sampler.parameterization(of: model.process)) { x, time in
             network(x.to(elementType), time: time, conditions, dropout: nil)
                 .to(x.elementType)
         }

@@ -1,4 +1,3 @@
-import Diffusers
 import Diffusion
 import Layers
 import Networks
@@ -9,9 +8,10 @@ import Tensors
 extension BenchMaterials {
     func tinySampling() throws -> BenchWork.Repetition {
         let (network, _): (UNet2D, _) = try network(.tiny)
-        let model = PictureModel(
+        let model = try PictureModel(
             name: "tiny", configuration: .unet2D(network.configuration),
-            process: SchedulerConfiguration(.ddpm).process, card: ModelCard(),
+            process: ProcessDescription("betas", prediction: "noise").trained(sampledBy: .ddpm),
+            card: ModelCard(),
             network: network.replayed(on: device), elementType: elementType, device: device
         )
         var request = SamplingRequest()
