@@ -22,6 +22,8 @@ public struct SchedulerClass: Sendable {
     let path: @Sendable (SchedulerConfiguration) -> SampleScaling
     /// What stands between samples and networks; `nil` where that follows from the path and `prediction_type`.
     let parameterization: (@Sendable (SchedulerConfiguration) -> Parameterization)?
+    /// What classes in log-SNR follow between levels.
+    let integrand: @Sendable (SchedulerConfiguration) -> Integrand
     /// The sampler of a run.
     let makeSampler: @Sendable (SchedulerConfiguration, Int, SamplerOptions) throws -> Sampler
 
@@ -30,12 +32,14 @@ public struct SchedulerClass: Sendable {
         takesTimeSpacing: Bool = false, takesSigmaFlags: Bool = false,
         path: @escaping @Sendable (SchedulerConfiguration) -> SampleScaling = { _ in .variancePreserving },
         parameterization: (@Sendable (SchedulerConfiguration) -> Parameterization)? = nil,
+        integrand: @escaping @Sendable (SchedulerConfiguration) -> Integrand = { _ in .data },
         defaults: @escaping @Sendable (inout SchedulerConfiguration) -> Void = { _ in },
         sampler: @escaping @Sendable (SchedulerConfiguration, Int, SamplerOptions) throws -> Sampler
     ) {
         (self.name, self.readsPrediction, self.reads, self.path) = (name, readsPrediction, reads, path)
         (self.takesTimeSpacing, self.takesSigmaFlags) = (takesTimeSpacing, takesSigmaFlags)
         (self.parameterization, setDefaults, makeSampler) = (parameterization, defaults, sampler)
+        self.integrand = integrand
     }
 }
 
@@ -73,23 +77,23 @@ extension SchedulerClass {
         "DDPMScheduler", takesTimeSpacing: true,
         defaults: {
             ($0.clipsData, $0.spacing, $0.variance) = (true, .leading, .fixedSmall)
-        }, sampler: { try $0.ancestralSampler($1, $2) })
+        }, sampler: { configuration, steps, _ in try configuration.ancestralSampler(steps) })
     /// DDIM.
     public static let ddim = SchedulerClass(
         "DDIMScheduler", reads: [.eta], takesTimeSpacing: true,
         defaults: { ($0.clipsData, $0.spacing) = (true, .leading) },
-        sampler: { try $0.ancestralSampler($1, $2) })
+        sampler: { try $0.implicitSampler($1, $2) })
     /// DDIM from data to noise.
     public static let ddimInverse = SchedulerClass(
         "DDIMInverseScheduler", takesTimeSpacing: true,
         defaults: { ($0.clipsData, $0.spacing) = (true, .leading) },
-        sampler: { try $0.ancestralSampler($1, $2) })
+        sampler: { configuration, steps, _ in try configuration.inversionSampler(steps) })
     /// The ancestral sampling of unCLIP.
     public static let unCLIP = SchedulerClass(
         "UnCLIPScheduler",
         defaults: {
             ($0.betaSchedule, $0.variance, $0.clipsData) = (.cosine, .fixedSmallLog, true)
-        }, sampler: { try $0.ancestralSampler($1, $2) })
+        }, sampler: { configuration, steps, _ in try configuration.unCLIPSampler(steps) })
     /// Pseudo numerical methods.
     public static let pndm = SchedulerClass(
         "PNDMScheduler", takesTimeSpacing: true,
@@ -114,29 +118,30 @@ extension SchedulerClass {
 
 extension SchedulerClass {
     /// Euler's method.
-    public static let euler = sigma("EulerDiscreteScheduler", reads: [.eta, .churn])
+    public static let euler = sigma("EulerDiscreteScheduler", .euler, reads: [.eta, .churn])
     /// Euler's method with fresh noise.
     public static let eulerAncestral = sigma(
-        "EulerAncestralDiscreteScheduler", reads: [.eta], takesSigmaFlags: false)
+        "EulerAncestralDiscreteScheduler", .eulerAncestral, reads: [.eta], takesSigmaFlags: false)
     /// Heun's method.
-    public static let heun = sigma("HeunDiscreteScheduler", reads: [.churn], defaults: latentBetas)
+    public static let heun = sigma("HeunDiscreteScheduler", .heun, reads: [.churn], defaults: latentBetas)
     /// The midpoint method.
-    public static let dpm2 = sigma("KDPM2DiscreteScheduler", reads: [.churn], defaults: latentBetas)
+    public static let dpm2 = sigma("KDPM2DiscreteScheduler", .dpm2, reads: [.churn], defaults: latentBetas)
     /// The midpoint method with fresh noise.
     public static let dpm2Ancestral = sigma(
-        "KDPM2AncestralDiscreteScheduler", reads: [.eta], defaults: latentBetas)
+        "KDPM2AncestralDiscreteScheduler", .dpm2Ancestral, reads: [.eta], defaults: latentBetas)
     /// A linear multistep method.
-    public static let lms = sigma("LMSDiscreteScheduler")
+    public static let lms = sigma("LMSDiscreteScheduler", .lms)
     /// DPM-Solver++ for the stochastic equation.
-    public static let dpmSolverSDE = sigma("DPMSolverSDEScheduler", reads: [.eta], defaults: latentBetas)
+    public static let dpmSolverSDE = sigma(
+        "DPMSolverSDEScheduler", .dpmPlusPlusSDE, reads: [.eta], defaults: latentBetas)
 
     private static func sigma(
-        _ name: String, reads: Set<SamplerOption> = [], takesSigmaFlags: Bool = true,
+        _ name: String, _ method: Method, reads: Set<SamplerOption> = [], takesSigmaFlags: Bool = true,
         defaults: @escaping @Sendable (inout SchedulerConfiguration) -> Void = { _ in }
     ) -> SchedulerClass {
         SchedulerClass(
             name, reads: reads, takesTimeSpacing: true, takesSigmaFlags: takesSigmaFlags, defaults: defaults,
-            sampler: { try $0.sigmaSampler($1, $2) })
+            sampler: { try $0.sigmaSampler(method, $1, $2) })
     }
 
     private static let latentBetas: @Sendable (inout SchedulerConfiguration) -> Void = {
@@ -148,29 +153,49 @@ extension SchedulerClass {
 
 extension SchedulerClass {
     /// Multistep DPM-Solver.
-    public static let dpmSolverMultistep = logSNR("DPMSolverMultistepScheduler")
+    public static let dpmSolverMultistep = logSNR("DPMSolverMultistepScheduler") {
+        try $0.multistepSolver(
+            $1, among: [.dpmSolver, .dpmSolverPlusPlus, .stochasticDPMSolver, .stochasticDPMSolverPlusPlus])
+    }
     /// The same from data to noise.
-    public static let dpmSolverMultistepInverse = logSNR("DPMSolverMultistepInverseScheduler")
+    public static let dpmSolverMultistepInverse = logSNR("DPMSolverMultistepInverseScheduler") {
+        try $0.multistepSolver($1, among: [.dpmSolver, .dpmSolverPlusPlus])
+    }
     /// Singlestep DPM-Solver.
     public static let dpmSolverSinglestep = logSNR(
-        "DPMSolverSinglestepScheduler", takesTimeSpacing: false, defaults: { $0.lowersOrderAtEnd = false })
+        "DPMSolverSinglestepScheduler", takesTimeSpacing: false, defaults: { $0.lowersOrderAtEnd = false },
+        solver: { try $0.singlestepSolver($1) })
     /// UniPC.
-    public static let uniPC = logSNR("UniPCMultistepScheduler", defaults: { $0.solverVariant = .bh2 })
+    public static let uniPC = logSNR(
+        "UniPCMultistepScheduler", defaults: { $0.solverVariant = .bh2 },
+        integrand: { $0.predictsData ? .data : .noise }, solver: { try $0.unifiedSolver($1) })
     /// DEIS.
     public static let deis = logSNR(
-        "DEISMultistepScheduler", defaults: { ($0.solverVariant, $0.algorithm) = (.logRho, .deis) })
+        "DEISMultistepScheduler", defaults: { ($0.solverVariant, $0.algorithm) = (.logRho, .deis) },
+        integrand: { _ in .noise }, solver: { try $0.deisSolver($1) })
     /// A stochastic Adams method.
     public static let stochasticAdams = logSNR(
-        "SASolverScheduler", defaults: { $0.algorithm = .dataPrediction })
+        "SASolverScheduler", defaults: { $0.algorithm = .dataPrediction },
+        integrand: { $0.algorithm == .noisePrediction ? .noise : .data },
+        solver: { configuration, _ in try configuration.stochasticAdamsSolver() })
 
     private static func logSNR(
         _ name: String, takesTimeSpacing: Bool = true,
-        defaults: @escaping @Sendable (inout SchedulerConfiguration) -> Void = { _ in }
+        defaults: @escaping @Sendable (inout SchedulerConfiguration) -> Void = { _ in },
+        integrand: @escaping @Sendable (SchedulerConfiguration) -> Integrand = ofAlgorithm,
+        solver: @escaping @Sendable (SchedulerConfiguration, _ steps: Int) throws -> any Solver
     ) -> SchedulerClass {
         SchedulerClass(
             name, takesTimeSpacing: takesTimeSpacing, takesSigmaFlags: true,
-            path: { $0.isFlow ? .straight : .variancePreserving }, defaults: defaults,
-            sampler: { try $0.logSNRSampler($1, $2) })
+            path: { $0.isFlow ? .straight : .variancePreserving }, integrand: integrand, defaults: defaults,
+            sampler: { configuration, steps, options in
+                try configuration.logSNRSampler(steps, options) { try solver(configuration, $0) }
+            })
+    }
+
+    /// What DPM-Solver's algorithms follow.
+    private static let ofAlgorithm: @Sendable (SchedulerConfiguration) -> Integrand = {
+        [.dpmSolver, .stochasticDPMSolver].contains($0.algorithm) ? .noise : .data
     }
 }
 
@@ -188,8 +213,13 @@ extension SchedulerClass {
     /// EDM by multistep DPM-Solver.
     public static let edmDPMSolverMultistep = SchedulerClass(
         "EDMDPMSolverMultistepScheduler", path: { _ in .varianceExploding },
-        parameterization: { $0.preconditioned }, defaults: preconditionedDefaults,
-        sampler: { try $0.logSNRSampler($1, $2) })
+        parameterization: { $0.preconditioned }, integrand: ofAlgorithm, defaults: preconditionedDefaults,
+        sampler: { configuration, steps, options in
+            try configuration.logSNRSampler(steps, options) {
+                try configuration.multistepSolver(
+                    $0, among: [.dpmSolverPlusPlus, .stochasticDPMSolverPlusPlus])
+            }
+        })
     /// Consistency models.
     public static let consistency = SchedulerClass(
         "CMStochasticIterativeScheduler", readsPrediction: false, path: { _ in .varianceExploding },
@@ -211,18 +241,24 @@ extension SchedulerClass {
             ($0.trainSteps, $0.sigmaMinimum, $0.sigmaMaximum) = (2000, 0.01, 1348)
         }, sampler: { try $0.scoreSDESampler($1, $2) })
     /// The straight path by Euler's method.
-    public static let flowEuler = flow("FlowMatchEulerDiscreteScheduler", takesSigmaFlags: true)
+    public static let flowEuler = flow("FlowMatchEulerDiscreteScheduler", takesSigmaFlags: true) {
+        configuration, _ in
+        configuration.isStochastic ? LCMSolver() as any Solver : DDIMSolver()
+    }
     /// The straight path by Heun's method.
-    public static let flowHeun = flow("FlowMatchHeunDiscreteScheduler", reads: [.churn])
+    public static let flowHeun = flow("FlowMatchHeunDiscreteScheduler", reads: [.churn]) { _, options in
+        HeunSolver(churn: options.churn)
+    }
     /// The straight path by consistency steps.
-    public static let flowLCM = flow("FlowMatchLCMScheduler", takesSigmaFlags: true)
+    public static let flowLCM = flow("FlowMatchLCMScheduler", takesSigmaFlags: true) { _, _ in LCMSolver() }
 
     private static func flow(
-        _ name: String, reads: Set<SamplerOption> = [], takesSigmaFlags: Bool = false
+        _ name: String, reads: Set<SamplerOption> = [], takesSigmaFlags: Bool = false,
+        solver: @escaping @Sendable (SchedulerConfiguration, SamplerOptions) -> any Solver
     ) -> SchedulerClass {
         SchedulerClass(
             name, reads: reads, takesSigmaFlags: takesSigmaFlags, path: { _ in .straight },
-            defaults: { $0.prediction = .flow }, sampler: { try $0.flowSampler($1, $2) })
+            defaults: { $0.prediction = .flow }, sampler: { try $0.flowSampler(solver($0, $2), $1, $2) })
     }
 
     private static let preconditionedDefaults: @Sendable (inout SchedulerConfiguration) -> Void = {

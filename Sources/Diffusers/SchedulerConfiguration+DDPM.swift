@@ -3,29 +3,39 @@ import Diffusion
 // DDPM, DDIM and its inversion, unCLIP: whole times of a discrete process, variance-preserving.
 
 extension SchedulerConfiguration {
-    /// The sampler of `DDPMScheduler`, `DDIMScheduler`, `DDIMInverseScheduler` and `UnCLIPScheduler`.
-    func ancestralSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
+    /// The sampler of `DDPMScheduler`.
+    func ancestralSampler(_ steps: Int) throws -> Sampler {
+        // diffusers takes the root of ln β for fixed_large_log, which is NaN.
+        let variance = try variance(
+            among: .fixedSmall, .fixedSmallLog, .fixedLarge, .learned, .learnedRange)
+        return Sampler(
+            try grid(steps: steps), DDPMSolver(variance: variance), thresholding: thresholding)
+    }
+
+    /// The sampler of `DDIMScheduler`.
+    func implicitSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
+        Sampler(
+            try grid(steps: steps), DDIMSolver(eta: try share(options.eta, or: 0)),
+            thresholding: thresholding)
+    }
+
+    /// The sampler of `DDIMInverseScheduler`.
+    func inversionSampler(_ steps: Int) throws -> Sampler {
+        Sampler(try grid(steps: steps), DDIMSolver(), thresholding: clipping)
+    }
+
+    /// The sampler of `UnCLIPScheduler`.
+    func unCLIPSampler(_ steps: Int) throws -> Sampler {
         let grid = try grid(steps: steps)
-        switch kind {
-        case .ddim:
-            return Sampler(grid, DDIMSolver(eta: try share(options.eta, or: 0)), thresholding: thresholding)
-        case .ddimInverse: return Sampler(grid, DDIMSolver(), thresholding: clipping)
-        case .unCLIP:
-            try requirePrediction(.noise, .data)
-            guard betaSchedule == .cosine else {
-                throw DiffusionError(
-                    "UnCLIPScheduler does not know beta_schedule '\(betaSchedule.rawValue)': it takes 'squaredcos_cap_v2'"
-                )
-            }
-            return Sampler(
-                grid, DDPMSolver(variance: try variance(among: .fixedSmallLog, .learnedRange)),
-                thresholding: clipping)
-        default:
-            // diffusers takes the root of ln β for fixed_large_log, which is NaN.
-            let variance = try variance(
-                among: .fixedSmall, .fixedSmallLog, .fixedLarge, .learned, .learnedRange)
-            return Sampler(grid, DDPMSolver(variance: variance), thresholding: thresholding)
+        try requirePrediction(.noise, .data)
+        guard betaSchedule == .cosine else {
+            throw DiffusionError(
+                "UnCLIPScheduler does not know beta_schedule '\(betaSchedule.rawValue)': it takes 'squaredcos_cap_v2'"
+            )
         }
+        return Sampler(
+            grid, DDPMSolver(variance: try variance(among: .fixedSmallLog, .learnedRange)),
+            thresholding: clipping)
     }
 
     /// The grid of a run of `steps` steps of DDPM, DDIM, its inversion or unCLIP.

@@ -6,10 +6,13 @@ import Foundation
 
 extension SchedulerConfiguration {
     /// The sampler of a class that works in log-SNR.
-    func logSNRSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
+    /// - Parameter solver: makes the method of a number of steps.
+    func logSNRSampler(
+        _ steps: Int, _ options: SamplerOptions, solver: (_ steps: Int) throws -> any Solver
+    ) throws -> Sampler {
         try checkPrediction()
         let path = try kind == .edmDPMSolverMultistep ? edmPath(steps) : logSNRPath(steps, options)
-        let solver = try logSNRSolver(steps: path.times.count)
+        let solver = try solver(path.times.count)
         let grid = path.grid(startScale: kind == .edmDPMSolverMultistep ? edmStartScale : 1)
         try grid.checkFinite()
         try path.check(severalPoints: usesSeveralPoints)
@@ -22,25 +25,8 @@ extension SchedulerConfiguration {
             recomputesNoise: followsNoise)
     }
 
-    private func logSNRSolver(steps: Int) throws -> any Solver {
-        switch kind {
-        case .dpmSolverSinglestep: try singlestepSolver(steps)
-        case .uniPC: try unifiedSolver(steps)
-        case .deis: try deisSolver(steps)
-        case .stochasticAdams: try stochasticAdamsSolver()
-        default: try multistepSolver(steps)
-        }
-    }
-
     /// What the class follows between levels.
-    private var integrand: Integrand {
-        switch kind {
-        case .uniPC: predictsData ? .data : .noise
-        case .deis: .noise
-        case .stochasticAdams: algorithm == .noisePrediction ? .noise : .data
-        default: [.dpmSolver, .stochasticDPMSolver].contains(algorithm) ? .noise : .data
-        }
-    }
+    private var integrand: Integrand { kind.integrand(self) }
 
     private var usesSeveralPoints: Bool {
         kind == .stochasticAdams ? max(predictorOrder, correctorOrder) > 1 : solverOrder > 1
@@ -94,15 +80,12 @@ extension SchedulerConfiguration {
     /// UniPC's and DEIS's words mean the midpoint variant here.
     private var dpmVariant: DPMSolverMultistep.Variant { solverVariant == .heun ? .heun : .midpoint }
 
-    private func multistepSolver(_ steps: Int) throws -> DPMSolverMultistep {
+    /// - Parameter known: the algorithms of the class.
+    func multistepSolver(
+        _ steps: Int, among known: [SchedulerWords.Algorithm]
+    ) throws -> DPMSolverMultistep {
         try checkSolverOrder()
         let isInverse = kind == .dpmSolverMultistepInverse
-        let known: [SchedulerWords.Algorithm] =
-            switch kind {
-            case .edmDPMSolverMultistep: [.dpmSolverPlusPlus, .stochasticDPMSolverPlusPlus]
-            case .dpmSolverMultistepInverse: [.dpmSolver, .dpmSolverPlusPlus]
-            default: [.dpmSolver, .dpmSolverPlusPlus, .stochasticDPMSolver, .stochasticDPMSolverPlusPlus]
-            }
         let algorithm = try dpmAlgorithm(among: known, endsAtData: !isInverse && finalSigma == .zero)
         let isStochastic = [.stochasticDPMSolver, .stochasticDPMSolverPlusPlus].contains(algorithm)
         let hasThirdStochastic = algorithm == .stochasticDPMSolverPlusPlus && kind == .dpmSolverMultistep
@@ -126,7 +109,7 @@ extension SchedulerConfiguration {
         return steps >= (endsWithEuler || finalSigma == .zero ? 4 : 3)
     }
 
-    private func singlestepSolver(_ steps: Int) throws -> DPMSolverSinglestep {
+    func singlestepSolver(_ steps: Int) throws -> DPMSolverSinglestep {
         try checkSolverOrder()
         let known: [SchedulerWords.Algorithm] = [
             .dpmSolver, .dpmSolverPlusPlus, .stochasticDPMSolverPlusPlus,
@@ -147,7 +130,7 @@ extension SchedulerConfiguration {
 
     // MARK: UniPC, DEIS, SA-Solver
 
-    private func unifiedSolver(_ steps: Int) throws -> UniPCSolver {
+    func unifiedSolver(_ steps: Int) throws -> UniPCSolver {
         try checkSolverOrder(1...9)
         if finalSigma == .zero {
             guard predictsData else {
@@ -167,7 +150,7 @@ extension SchedulerConfiguration {
             lowersOrderAtEnd: lowersOrderAtEnd, uncorrectedSteps: Set(stepsWithoutCorrector))
     }
 
-    private func deisSolver(_ steps: Int) throws -> DEISSolver {
+    func deisSolver(_ steps: Int) throws -> DEISSolver {
         try checkSolverOrder()
         guard [.deis, .dpmSolver, .dpmSolverPlusPlus].contains(algorithm) else {
             throw DiffusionError("algorithm_type '\(algorithm.rawValue)' is not known to \(kind.rawValue)")
@@ -175,7 +158,7 @@ extension SchedulerConfiguration {
         return DEISSolver(order: solverOrder, lowersOrderAtEnd: lowersOrderAtEnd && steps < 15)
     }
 
-    private func stochasticAdamsSolver() throws -> StochasticAdamsSolver {
+    func stochasticAdamsSolver() throws -> StochasticAdamsSolver {
         guard [.dataPrediction, .noisePrediction].contains(algorithm) else {
             throw DiffusionError("algorithm_type '\(algorithm.rawValue)' is not known to \(kind.rawValue)")
         }

@@ -8,24 +8,14 @@ extension SchedulerConfiguration {
     /// The sampler of `EulerDiscreteScheduler`, `EulerAncestralDiscreteScheduler`, `HeunDiscreteScheduler`,
     /// `KDPM2DiscreteScheduler`, `KDPM2AncestralDiscreteScheduler`, `LMSDiscreteScheduler` and
     /// `DPMSolverSDEScheduler`.
-    func sigmaSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
+    func sigmaSampler(_ method: Method, _ steps: Int, _ options: SamplerOptions) throws -> Sampler {
         let grid = try sigmaGrid(steps: steps)
-        let name: Method =
-            switch kind {
-            case .eulerAncestral: .eulerAncestral
-            case .heun: .heun
-            case .dpm2: .dpm2
-            case .dpm2Ancestral: .dpm2Ancestral
-            case .lms: .lms
-            case .dpmSolverSDE: .dpmPlusPlusSDE
-            default: .euler
-            }
         // Heun's alone cuts data off, and takes the noise from what is left.
         let cutsOff = kind == .heun && clipsData
         let skipped = grid.steps.prefix(options.skippedSteps).map(\.from)
         let solver =
-            kind == .lms
-            ? LinearMultistepSolver(earlier: skipped.reversed()) : try name.solver(on: grid, options)
+            method == .lms
+            ? LinearMultistepSolver(earlier: skipped.reversed()) : try method.solver(on: grid, options)
         return Sampler(
             grid, solver, thresholding: cutsOff ? .fixed(range: clipRange) : nil,
             recomputesNoise: cutsOff)

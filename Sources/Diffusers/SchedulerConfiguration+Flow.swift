@@ -6,7 +6,7 @@ import Foundation
 extension SchedulerConfiguration {
     /// The sampler of `FlowMatchEulerDiscreteScheduler`, `FlowMatchHeunDiscreteScheduler` and
     /// `FlowMatchLCMScheduler`.
-    func flowSampler(_ steps: Int, _ options: SamplerOptions) throws -> Sampler {
+    func flowSampler(_ solver: any Solver, _ steps: Int, _ options: SamplerOptions) throws -> Sampler {
         guard (scaleFactors ?? []).isEmpty || kind != .flowLCM else {
             throw DiffusionError("scale_factors changes the size of samples on the way: leave it out")
         }
@@ -15,11 +15,7 @@ extension SchedulerConfiguration {
         let stops = inverts ? sigmas.map { 1 - $0 } + [1] : sigmas + [0]
         let grid = StepGrid(
             through: stops.map { NoiseLevel(time: $0 * Double(trainSteps), alpha: 1 - $0, sigma: $0) })
-        switch kind {
-        case .flowHeun: return Sampler(grid, HeunSolver(churn: options.churn))
-        case .flowLCM: return Sampler(grid, LCMSolver())
-        default: return isStochastic ? Sampler(grid, LCMSolver()) : Sampler(grid, DDIMSolver())
-        }
+        return Sampler(grid, solver)
     }
 
     /// μ of a picture of so many tokens, on the straight line through `base_shift` and `max_shift`.
