@@ -1,9 +1,9 @@
 import Tensors
 
 /// A convolution of pictures. Parameters `weight` `[outputs, inputs / groups, kernel, kernel]`, `bias`.
-public struct Convolution2D {
+public struct Convolution2D: Sendable {
     /// The weights, and whether kernels may have them.
-    private enum Kernel {
+    private enum Kernel: Sendable {
         case plain(Tensor)
         /// Of kernel 3, padded by 1.
         case around(PreparedWeights)
@@ -145,7 +145,7 @@ extension Tensor {
 }
 
 /// The transpose of a strided convolution. Parameters `weight` `[inputs, outputs, kernel, kernel]`, `bias`.
-public struct TransposedConvolution2D {
+public struct TransposedConvolution2D: Sendable {
     let weight: Tensor
     let bias: Tensor?
     let stride: Int

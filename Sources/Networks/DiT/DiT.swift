@@ -9,7 +9,7 @@ import Tensors
 /// block embedders of time and class of its own, and starts the frequencies of time a little otherwise
 /// than the authors' program; so does this network, whose pictures are to be diffusers'.
 /// Source: Peebles and Xie 2023 (arXiv:2212.09748).
-public struct DiT {
+public struct DiT: Sendable {
     /// What the network was built from.
     public let configuration: DiTConfiguration
 
@@ -65,14 +65,6 @@ public struct DiT {
         tokens = outputProjection(outputNorm(tokens, shift: parts[0], scale: parts[1]))
         return joinedPatches(tokens, rows: rows, columns: columns, patch: configuration.patchSize)
     }
-}
-
-extension DiT: ConfiguredNetwork {
-    /// The name in diffusers.
-    public static var className: String { "DiTTransformer2DModel" }
-
-    /// The class that diffusers had before, for transformers of several kinds.
-    public static var olderClassNames: [String] { ["Transformer2DModel"] }
 }
 
 /// Attention among patches and a feed-forward network, both told the time and the class.

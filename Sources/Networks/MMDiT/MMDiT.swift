@@ -6,10 +6,7 @@ import Tensors
 ///
 /// Patches and text are two streams with weights of their own that attend to each other in every block.
 /// Source: Esser et al. 2024 (arXiv:2403.03206), section 4.
-public struct MMDiT: ConfiguredNetwork {
-    /// The name in diffusers.
-    public static var className: String { "SD3Transformer2DModel" }
-
+public struct MMDiT: Sendable {
     /// What the network was built from.
     public let configuration: MMDiTConfiguration
 

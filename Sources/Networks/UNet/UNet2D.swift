@@ -6,7 +6,7 @@ import Tensors
 /// Residual blocks with group norms, attention at chosen resolutions, the time told to every block.
 /// Source: Ho et al. 2020 (arXiv:2006.11239), appendix B; with `resnetTimeScaleShift` `scaleShift` and
 /// residual changes of resolution, Dhariwal and Nichol 2021 (arXiv:2105.05233), section 3.
-public struct UNet2D {
+public struct UNet2D: Sendable {
     /// What the network was built from.
     public let configuration: UNet2DConfiguration
 
