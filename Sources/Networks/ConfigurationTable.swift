@@ -1,4 +1,5 @@
 import Checkpoints
+import Storage
 
 /// A configuration whose keys stand in a table: what a file leaves out keeps its default, and every key is written,
 /// `null` included, because a library's default for an absent key is not always `null`.
