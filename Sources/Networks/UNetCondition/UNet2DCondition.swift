@@ -72,7 +72,7 @@ public struct UNet2DCondition: Sendable {
             inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x), time: embedded,
             attention: attention,
             control: conditions[.control], deep: conditions[.deepFeatures], dropout: dropout)
-        return outputConvolution(hidden, after: outputNorm, configuration.actFn)
+        return outputConvolution(outputNorm.deferred(hidden).then(configuration.actFn))
     }
 
     /// The same conditions with the keys and values that the layers read of the context.

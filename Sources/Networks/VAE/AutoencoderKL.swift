@@ -41,12 +41,12 @@ public struct AutoencoderKL: Sendable {
     ///
     /// - Parameter pictures: `[batch, inChannels, height, width]` in −1 … 1, of the weights' type.
     /// - Returns: means and variances `[batch, latentChannels, height / pixelsPerLatent, …]`
-    public func encode(_ pictures: Tensor) -> DiagonalGaussian {
+    public func encode(_ pictures: Tensor) -> LatentDistribution {
         func whole(_ x: Tensor) -> Tensor {
             let features = encoder(x)
             return quantConvolution?(features) ?? features
         }
-        return DiagonalGaussian(sliced(pictures) { tiling?.encode($0, by: whole) ?? whole($0) })
+        return LatentDistribution(sliced(pictures) { tiling?.encode($0, by: whole) ?? whole($0) })
     }
 
     /// The pictures of latents.

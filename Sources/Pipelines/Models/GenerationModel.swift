@@ -140,27 +140,3 @@ public struct GenerationModel: Sendable {
             on: device, isTiled: memory.tilesAutoencoder)
     }
 }
-
-extension PipelineKind {
-    /// The network that denoises, on pixels any; of latent diffusion one that attends to a table of classes, or another.
-    func network(readsClassTable: Bool) -> (any DenoisingNetwork.Type)? {
-        switch self {
-        case .stableDiffusion, .stableDiffusionXL: UNet2DCondition.self
-        case .stableDiffusion3: MMDiT.self
-        case .diffusionTransformer: DiT.self
-        case .latentDiffusion: readsClassTable ? UNet2DCondition.self : UNet2D.self
-        case .pixels: nil
-        }
-    }
-
-    /// The part that denoises.
-    public var networkComponent: ModelComponent {
-        switch self {
-        case .stableDiffusion3, .diffusionTransformer: .transformer
-        case .pixels, .stableDiffusion, .stableDiffusionXL, .latentDiffusion: .unet
-        }
-    }
-
-    /// The part between pictures and latents.
-    public var autoencoderComponent: ModelComponent { self == .latentDiffusion ? .vqvae : .vae }
-}
