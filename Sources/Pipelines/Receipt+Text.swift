@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 extension Receipt {
     /// The form that AUTOMATIC1111 made common: the text chunk `parameters`. The model's hash in it is that of the
@@ -42,8 +43,6 @@ extension Receipt {
 
     /// The receipt as JSON: the text chunk `langevin`.
     public func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
+        String(decoding: try sortedJSON(self), as: UTF8.self)
     }
 }

@@ -53,7 +53,7 @@ extension Trainer {
         let network = self.network
         let dropout = state.generator
         func loss() -> Tensor {
-            Activations.recomputed(where: training.checkpointActivations) {
+            ActivationCheckpointing.enabled(where: training.checkpointActivations) {
                 objective.loss(pictures, state.generator) { x, times in
                     network(x, time: times, Conditions(labels: labels), dropout: dropout)
                 }.mean()

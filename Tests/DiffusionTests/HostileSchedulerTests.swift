@@ -1,5 +1,6 @@
 import Checkpoints
 import Diffusion
+import Storage
 import TestSupport
 import Testing
 

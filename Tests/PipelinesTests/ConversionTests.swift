@@ -2,6 +2,7 @@ import Checkpoints
 import Layers
 import Networks
 import Pipelines
+import Storage
 import Tensors
 import TestSupport
 import Testing

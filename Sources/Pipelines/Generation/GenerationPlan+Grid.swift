@@ -18,8 +18,8 @@ extension GenerationPlan {
             // diffusers' pipelines, but that one, hand over their own η, not the scheduler's.
             options.eta = options.eta ?? 0
         }
-        if case .mmdit(let transformer) = model.network, own.usesDynamicShift {
-            let side = model.pixelsPerLatent * transformer.patchSize
+        if model.source.kind == .stableDiffusion3, own.usesDynamicShift, let patch = model.network.patch {
+            let side = model.pixelsPerLatent * patch
             options.shiftExponent = own.shiftExponent(tokens: (size.height / side) * (size.width / side))
         }
         func sampler() throws -> Sampler {

@@ -51,7 +51,7 @@ extension GenerationPlan {
         // The unwanted branch comes first.
         var conditions = network.preparing(
             told.unwanted.map { rows($0).followed(by: rows(told.wanted)) } ?? rows(told.wanted))
-        conditions.deepFeatures = request.sampling.deepFeatures
+        conditions[.deepFeatures] = request.sampling.deepFeatures
         let plain = Denoiser(own.prediction, preconditioning: own.preconditioning(sampledAs: scheduler)) {
             x, time in
             let input =

@@ -31,7 +31,7 @@ extension SamplingPlan {
         let labels = told.map { Tensor($0).to(model.device) }
         let (network, elementType) = (model.network, model.elementType)
         var conditions = Conditions(labels: labels)
-        conditions.deepFeatures = request.deepFeatures
+        conditions[.deepFeatures] = request.deepFeatures
         let plain = Denoiser(
             model.scheduler.prediction, preconditioning: model.scheduler.preconditioning(sampledAs: scheduler)
         ) { x, time in
