@@ -38,8 +38,8 @@ let package = Package(
         .library(
             name: "Langevin",
             targets: [
-                "Tensors", "Layers", "Checkpoints", "Diffusion", "MonteCarlo", "Networks", "Tokenizers",
-                "Pictures", "Datasets", "Training", "Evaluation", "Pipelines",
+                "Tensors", "Layers", "Checkpoints", "Diffusion", "Diffusers", "MonteCarlo", "Networks",
+                "Tokenizers", "Pictures", "Datasets", "Training", "Evaluation", "Pipelines",
             ]),
     ],
     dependencies: [
@@ -62,6 +62,7 @@ let package = Package(
         room("Layers", ["Storage", "Tensors"]),
         room("Checkpoints", ["Storage", "Tensors", "Layers"]),
         room("Diffusion", ["Storage", "Tensors"]),
+        room("Diffusers", ["Storage", "Tensors", "Diffusion"]),
         room("MonteCarlo", ["Tensors"]),
         room("Networks", ["Storage", "Tensors", "Layers", "Checkpoints"]),
         // The vocabulary of CLIP, put into the program by the compiler.
@@ -82,13 +83,14 @@ let package = Package(
         room(
             "Pipelines",
             [
-                "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Tokenizers",
-                "Pictures",
+                "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Diffusers", "Networks",
+                "Tokenizers", "Pictures",
             ]),
         .executableTarget(
             name: "langevin",
             dependencies: [
-                "Storage", "Diffusion", "Tokenizers", "Pictures", "Pipelines", "Training", "Evaluation",
+                "Storage", "Diffusion", "Diffusers", "Tokenizers", "Pictures", "Pipelines", "Training",
+                "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -100,7 +102,7 @@ let package = Package(
         tests(of: "Tensors"),
         tests(of: "Layers"),
         tests(of: "Checkpoints", ["Storage"]),
-        tests(of: "Diffusion", ["Layers"]),
+        tests(of: "Diffusion", ["Diffusers", "Layers"]),
         tests(of: "MonteCarlo"),
         tests(of: "Networks"),
         tests(of: "Tokenizers", ["Storage", "Checkpoints"]),
@@ -108,7 +110,7 @@ let package = Package(
         tests(of: "Datasets"),
         tests(of: "Training", ["Storage", "Layers", "Pictures", "Pipelines"]),
         tests(of: "Evaluation"),
-        tests(of: "Pipelines", ["Checkpoints", "Layers", "Networks", "Diffusion", "Pictures"]),
+        tests(of: "Pipelines", ["Checkpoints", "Layers", "Networks", "Diffusion", "Diffusers", "Pictures"]),
         // The kernels of Sources/CTorchCUDA, which scripts/cuda.sh builds for the card, on the processor.
         .target(name: "EmulatedKernels", path: "Tests/EmulatedKernels", cxxSettings: torchHeaders),
         .testTarget(

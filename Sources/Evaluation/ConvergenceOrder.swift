@@ -39,7 +39,7 @@ public struct ConvergenceOrder: Codable, Sendable, Equatable {
     /// One solver on one schedule, the denoiser's rounding that of one prediction.
     public struct Row: Codable, Sendable, Equatable {
         /// The solver.
-        public var solver: SolverName
+        public var solver: Method
         /// The schedule.
         public var schedule: Schedule
         /// The word of the prediction.
@@ -62,7 +62,7 @@ public struct ConvergenceOrder: Codable, Sendable, Equatable {
     /// Solvers that were not measured.
     public struct Omission: Codable, Sendable, Equatable {
         /// The solvers.
-        public var solvers: [SolverName]
+        public var solvers: [Method]
         /// The schedule that they do not run on; absent where it is no matter of schedules.
         public var schedule: Schedule?
         /// Why.
@@ -80,7 +80,7 @@ public struct ConvergenceOrder: Codable, Sendable, Equatable {
     /// differently where they are not.
     /// - Throws: `TensorError` or `DiffusionError` where the exact answer cannot be computed.
     public init(
-        of solvers: [SolverName] = SolverName.allCases, on schedules: [Schedule] = Schedule.allCases,
+        of solvers: [Method] = Method.allCases, on schedules: [Schedule] = Schedule.allCases,
         predictions: [Prediction] = [.noise, .data, .velocity, .flow], steps: [Int] = [11, 23, 47, 95, 191]
     ) throws {
         let bench = try Bench()
@@ -100,7 +100,7 @@ public struct ConvergenceOrder: Codable, Sendable, Equatable {
         }
     }
 
-    private mutating func omit(_ solver: SolverName, _ schedule: Schedule?, _ reason: String) {
+    private mutating func omit(_ solver: Method, _ schedule: Schedule?, _ reason: String) {
         let found = omitted.firstIndex { $0.schedule == schedule && $0.reason == reason }
         if let found {
             omitted[found].solvers.append(solver)
@@ -109,7 +109,7 @@ public struct ConvergenceOrder: Codable, Sendable, Equatable {
         }
     }
 
-    private static func reason(_ convergence: SolverName.Convergence) -> String {
+    private static func reason(_ convergence: Convergence) -> String {
         switch convergence {
         case .order: "measured"
         case .adaptive: "their error is a tolerance's, not the number of steps'"
@@ -145,7 +145,7 @@ private struct Bench {
     }
 
     func row(
-        _ name: SolverName, _ theory: Int, _ schedule: ConvergenceOrder.Schedule, _ prediction: Prediction,
+        _ name: Method, _ theory: Int, _ schedule: ConvergenceOrder.Schedule, _ prediction: Prediction,
         _ steps: [Int]
     ) throws -> ConvergenceOrder.Row {
         var row = ConvergenceOrder.Row(
@@ -163,7 +163,7 @@ private struct Bench {
     }
 
     private func error(
-        _ name: SolverName, _ schedule: ConvergenceOrder.Schedule, _ prediction: Prediction, steps: Int
+        _ name: Method, _ schedule: ConvergenceOrder.Schedule, _ prediction: Prediction, steps: Int
     ) throws -> Double {
         let cut = schedule.grid(steps: steps, from: first, to: last)
         let sampler = try name.sampler(on: cut)

@@ -7,8 +7,7 @@ extension Receipt {
     /// The receipt of a plan for a model of pictures without text.
     public init(_ plan: SamplingPlan, of model: ModelRecord) {
         self.init(
-            plan.request, plan.sampler, plan.scheduler, plan.solver, plan.model.elementType,
-            plan.model.device,
+            plan.request, plan.sampler, plan.words, plan.process, plan.model.elementType, plan.model.device,
             of: model)
         (steps, guidance, classes) = (plan.steps, plan.guidance, plan.labels)
         (width, height) = (plan.shape[2], plan.shape[1])
@@ -25,7 +24,7 @@ extension Receipt {
     ) throws {
         let (source, request) = (plan.model.source, plan.request)
         self.init(
-            request.sampling, plan.sampler, plan.scheduler, plan.solver, plan.model.elementType,
+            request.sampling, plan.sampler, plan.words, plan.process, plan.model.elementType,
             plan.model.device, of: model)
         config = source.file == nil ? nil : source.configurations?.name
         (steps, guidance, classes) = (plan.steps, plan.guidance, plan.labels)
@@ -76,16 +75,15 @@ extension Receipt {
 
     /// What plans of all kinds have in common; the rest is set by the caller.
     private init(
-        _ request: SamplingRequest, _ sampler: Sampler, _ scheduler: SchedulerConfiguration,
-        _ solver: SolverName?, _ elementType: ElementType, _ device: Device, of model: ModelRecord
+        _ request: SamplingRequest, _ sampler: Sampler, _ words: SamplingWords, _ process: Process,
+        _ elementType: ElementType, _ device: Device, of model: ModelRecord
     ) {
         (self.model, modelHash, weights) = (model.name, model.hash, model.weights)
         configurationHash = model.configurationHash
         (steps, guidance, width, height) = (0, 1, 0, 0)
         (seed, count) = (request.seed, request.count)
-        self.solver = (solver ?? scheduler.solverName)?.rawValue ?? scheduler.kind.rawValue
-        (self.scheduler, prediction) = (scheduler.kind.rawValue, scheduler.prediction.word)
-        grid = (request.grid ?? scheduler.gridName).rawValue
+        (solver, scheduler, grid) = (words.method ?? words.process, words.process, words.grid)
+        prediction = process.parameterization.output.word
         eta = sampler.solver.noiseShare ?? 0
         deepFeatureInterval = request.deepFeatureInterval == 1 ? nil : request.deepFeatureInterval
         (batchSize, initial) = (request.batchSize, request.files["initial"])

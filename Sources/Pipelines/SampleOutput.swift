@@ -100,9 +100,10 @@ public struct TrajectoryFrames {
     }
 
     /// Remembers the first pictures of a step, if it is one of the moments.
-    public mutating func add(_ progress: SamplingProgress) {
+    /// - Parameter shown: makes samples in −1 … 1 of those of the model.
+    public mutating func add(_ progress: SamplingProgress, shown: (Tensor) -> Tensor = { $0 }) {
         guard moments.contains(progress.stepsDone) else { return }
-        states.append(progress.sample.slice(0..<min(10, progress.sample.shape[0]), of: 0))
+        states.append(shown(progress.sample.slice(0..<min(10, progress.sample.shape[0]), of: 0)))
     }
 
     /// One row a picture, from noise on the left to the picture on the right.

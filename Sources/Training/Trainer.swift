@@ -37,7 +37,7 @@ public final class Trainer {
     let run: RunFolder
     let dataset: any Dataset
     let configuration: NetworkConfiguration
-    let scheduler: SchedulerConfiguration
+    let process: Diffusion.Process
     let card: ModelCard
     let device: Device
     package let state: TrainingState
@@ -85,7 +85,7 @@ public final class Trainer {
             throw RecipeError("data.path: \(error)")
         }
         try recipe.checkNotEmpty(dataset)
-        scheduler = recipe.scheduler
+        process = try recipe.process()
         configuration = try recipe.networkConfiguration(for: dataset)
         card = recipe.card(for: dataset, configuration)
         try recipe.checkSheetSize(for: card)
@@ -98,7 +98,7 @@ public final class Trainer {
         // Sampling packs a network's weights, so the one that is trained does not try.
         try recipe.checkSheets(
             of: PictureModel(
-                name: "the model", configuration: configuration, scheduler: scheduler, card: card,
+                name: "the model", configuration: configuration, process: process, card: card,
                 network: ParameterStore(.loaded(store.source), on: device).build(configuration.network),
                 device: device))
         let order = try BatchOrder(
@@ -106,8 +106,10 @@ public final class Trainer {
                 count: dataset.count, batchSize: recipe.training.batchSize, seed: seed, remainder: .wrap,
                 mirrors: recipe.data.flip))
         state = TrainingState(store: store, recipe: recipe, order: order)
-        objective = Objective(
-            schedule: scheduler.schedule, prediction: scheduler.prediction, on: device)
+        guard let schedule = process.schedule as? DiscreteSchedule,
+            let prediction = process.parameterization.output as? Prediction
+        else { throw RecipeError("diffusion.process: only tables of β are trained here.") }
+        objective = Objective(schedule: schedule, prediction: prediction, on: device)
         rate = LearningRate(
             peak: recipe.training.learningRate, warmupSteps: recipe.training.warmupSteps,
             totalSteps: recipe.training.steps, curve: recipe.training.schedule)
@@ -192,7 +194,7 @@ public final class Trainer {
     private func writeModel() throws {
         try ModelLayout.replacing(run.modelPath) { path in
             try ModelLayout(path).write(
-                configuration, scheduler: scheduler, card: card, parameters: sampledParameters)
+                configuration, process: process, card: card, parameters: sampledParameters)
         }
     }
 
@@ -207,7 +209,7 @@ public final class Trainer {
         let store = ParameterStore(
             .loaded(state.average?.source ?? state.store.source), on: device)
         return PictureModel(
-            name: run.path, configuration: configuration, scheduler: scheduler, card: card,
+            name: run.path, configuration: configuration, process: process, card: card,
             network: try store.build(configuration.network), device: device)
     }
 

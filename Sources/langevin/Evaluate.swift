@@ -56,7 +56,7 @@ struct Evaluate: ParsableCommand {
         }
         let samples = try draw(plan)
         let report = try evaluator.report(
-            samples: samples.to(.cpu).to(.float32).clamped(to: -1...1),
+            samples: plan.pictures(of: samples).to(.cpu).to(.float32).clamped(to: -1...1),
             labels: isOfThese ? plan.labels.map { Tensor($0) } : nil)
         if json {
             try printJSON(report)

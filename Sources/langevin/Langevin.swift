@@ -61,7 +61,7 @@ enum Program {
     private static func end(_ error: any Error) -> Never {
         if let interruption = (error as? Interrupted)?.interruption { exit(interruption.exitCode) }
         if isAboutInput(error) {
-            say("error: \(error)")
+            say("error: \(spelled(error))")
             exit(2)
         }
         switch Langevin.exitCode(for: error) {
@@ -82,7 +82,13 @@ enum Program {
         }
     }
 
-    /// What a person is told of an error that is not about the input.
+    /// An error about the input; a field of a run is spelled as its option.
+    private static func spelled(_ error: any Error) -> String {
+        guard let error = error as? DiffusionError, let field = error.field else { return "\(error)" }
+        return "--\(field.replacingOccurrences(of: "_", with: "-")) \(error.problem)"
+    }
+
+    /// The sentence for an error that is not about the input.
     private static func sentence(_ error: any Error) -> String {
         switch error {
         case let error as TensorError where error.kind == .outOfMemory: "\(error)"

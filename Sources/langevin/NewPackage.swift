@@ -96,9 +96,8 @@ struct NewPackage {
             covariances: Tensor.ones([shapes.count, 1, 1]) * Tensor.identity(dimension) * 0.01)
 
         // The solver, and how noise falls from step to step.
-        var configuration = SchedulerConfiguration(.dpmSolverMultistep)
-        configuration.usesKarrasSigmas = true
-        let sampler = try configuration.sampler(steps: 20)
+        let process = try ProcessDescription("betas")
+        let sampler = try process.sampler(.dpmPlusPlus2M, steps: 20, grid: .karras)
 
         // From noise to data. A network takes the exact denoiser's place: README.md of Langevin shows one.
         let noise = NoiseSource(seed: 0, count: 24)

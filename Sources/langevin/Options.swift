@@ -66,7 +66,7 @@ struct SamplingOptions: ParsableArguments {
     var steps: Int?
 
     @Option(help: "The solver; the model's own where none is given.")
-    var solver: SolverName?
+    var solver: Method?
 
     @Option(
         help:
@@ -97,7 +97,7 @@ struct PictureOptions: ParsableArguments {
     var count = 1
 
     @Option(help: "How the steps are spread; the model's own way where not given.")
-    var grid: GridName?
+    var grid: Grid?
 
     @Option(
         help: "Start from the tensor 'latents' of a safetensors file instead of drawing noise.",
@@ -187,8 +187,8 @@ struct NetworkPrediction: ExpressibleByArgument {
     static var allValueStrings: [String] { ["noise", "data", "v", "flow"] }
 }
 
-extension SolverName: ExpressibleByArgument {}
-extension GridName: ExpressibleByArgument {}
+extension Method: ExpressibleByArgument {}
+extension Grid: ExpressibleByArgument {}
 
 /// A seed: 0 to 2⁶⁴ − 1, or −1 for one drawn now.
 struct Seed: CustomStringConvertible {

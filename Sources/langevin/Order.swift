@@ -15,7 +15,7 @@ struct Order: ParsableCommand {
             """)
 
     @Option(parsing: .upToNextOption, help: "The solvers; all of them where none is given.")
-    var solver: [SolverName] = []
+    var solver: [Method] = []
 
     @Option(parsing: .upToNextOption, help: "The schedules: vp, edm, flow; all of them where none is given.")
     var schedule: [ConvergenceOrder.Schedule] = []
@@ -40,7 +40,7 @@ struct Order: ParsableCommand {
         let schedules = schedule.isEmpty ? ConvergenceOrder.Schedule.allCases : schedule
         let predictions = prediction.isEmpty ? [.noise, .data, .velocity, .flow] : prediction
         let result = try ConvergenceOrder(
-            of: solver.isEmpty ? SolverName.allCases : solver, on: schedules, predictions: predictions)
+            of: solver.isEmpty ? Method.allCases : solver, on: schedules, predictions: predictions)
         if let output {
             let plots = schedules.map { plot(result, on: $0, predictions[0]) }
             try Sheet(columns: 1, padding: 0).picture(of: plots.map { $0.picture(width: 1100) })

@@ -76,13 +76,13 @@ struct Sample: ParsableCommand {
         defer { bar.finish() }
         var frames = TrajectoryFrames(steps: steps)
         let samples = try plan.run { done, progress in
-            if done == 0 && trajectory != nil { frames.add(progress) }
+            if done == 0 && trajectory != nil { frames.add(progress, shown: plan.pictures) }
             bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
         }
         bar.finish()
         let sampled = clock.now
         let receipt = Receipt(plan, of: try digests.record())
-        let files = try output.write(samples, receipt: receipt)
+        let files = try output.write(output.isTensor ? samples : plan.pictures(of: samples), receipt: receipt)
         try writeTrajectory { try frames.picture() }
         try report(files + (trajectory.map { [$0] } ?? []), receipt, [start, loaded, sampled, clock.now])
     }

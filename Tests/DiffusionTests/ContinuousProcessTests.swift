@@ -1,3 +1,4 @@
+import Diffusers
 import Diffusion
 import Foundation
 import Tensors
@@ -6,11 +7,11 @@ import Testing
 
 /// Continuous schedules as files name them, and the grids that they are sampled on.
 @Suite struct ContinuousProcessTests {
-    private func read(_ text: String) throws -> DiffusionProcess {
-        try JSONDecoder().decode(DiffusionProcess.self, from: Data(text.utf8))
+    private func read(_ text: String) throws -> StoredProcess {
+        try JSONDecoder().decode(StoredProcess.self, from: Data(text.utf8))
     }
 
-    private func grid(_ text: String, _ steps: Int, _ name: GridName? = nil) throws -> StepGrid {
+    private func grid(_ text: String, _ steps: Int, _ name: Grid? = nil) throws -> StepGrid {
         try read(text).sampler(.euler, steps: steps, grid: name).grid
     }
 
@@ -59,7 +60,7 @@ import Testing
             let written = String(decoding: try JSONEncoder().encode(process), as: UTF8.self)
             #expect(try read(written) == process)
         }
-        #expect(try read("{\"_class_name\": \"DDIMScheduler\"}") == .discrete(SchedulerConfiguration(.ddim)))
+        #expect(try read("{\"_class_name\": \"DDIMScheduler\"}") == .scheduler(SchedulerConfiguration(.ddim)))
     }
 
     @Test(arguments: [
@@ -99,8 +100,7 @@ import Testing
 
 /// `--grid` over diffusers' classes.
 @Suite struct GridNameTests {
-    private func flags(_ kind: SchedulerKind, _ name: SolverName?, _ grid: GridName) -> SchedulerConfiguration
-    {
+    private func flags(_ kind: SchedulerClass, _ name: Method?, _ grid: Grid) -> SchedulerConfiguration {
         SchedulerConfiguration(kind).configured(for: name, grid: grid)
     }
 
@@ -111,7 +111,7 @@ import Testing
         #expect(flags(.ddim, .heun, .exponential).usesExponentialSigmas)
         #expect(flags(.ddim, .unipc, .beta).usesBetaSigmas)
         #expect(flags(.edmEuler, nil, .exponential).sigmaSpacing == .exponential)
-        for grid in [GridName.leading, .trailing, .linspace] {
+        for grid in [Grid.leading, .trailing, .linspace] {
             #expect(flags(.ddim, nil, grid).gridName == grid)
         }
     }
@@ -129,7 +129,7 @@ import Testing
             relative: 1e-14)
         #expect(grid.startScale == 1 && grid.steps[5].to.sigma == 0)
         expectClose([grid.steps[0].from.time!, grid.steps[5].from.time!], [999, 0], absolute: 1e-9)
-        for other in [GridName.polyexponential, .sgmUniform, .alignedSteps] {
+        for other in [Grid.polyexponential, .sgmUniform, .alignedSteps] {
             #expect(try configuration.sampler(nil, steps: 6, grid: other).grid.steps.count == 6)
         }
         #expect(throws: DiffusionError.self) { try configuration.sampler(nil, steps: 6, grid: .shifted) }

@@ -67,7 +67,7 @@ import Testing
         #expect(try slope(LinearMultistepSolver(), wholeWay, steps: 50, exactSteps: 3) > 3.85)
     }
 
-    private let stochastic: [SolverName] = [
+    private let stochastic: [Method] = [
         .eulerAncestral, .dpm2Ancestral, .dpmPlusPlus2SAncestral, .dpmPlusPlusSDE, .dpmPlusPlus2MSDE,
         .dpmPlusPlus3MSDE,
     ]
@@ -100,10 +100,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (SolverName.eulerAncestral, 450), (.dpm2Ancestral, 60), (.dpmPlusPlus2SAncestral, 60),
+        (Method.eulerAncestral, 450), (.dpm2Ancestral, 60), (.dpmPlusPlus2SAncestral, 60),
         (.dpmPlusPlusSDE, 450), (.dpmPlusPlus2MSDE, 60), (.dpmPlusPlus3MSDE, 60), (.edm, 60),
     ])
-    func stochasticMethodsGiveTheDataMoments(name: SolverName, steps: Int) throws {
+    func stochasticMethodsGiveTheDataMoments(name: Method, steps: Int) throws {
         var options = SamplerOptions()
         if name == .edm { options.churn = Churn(amount: 15, range: 0.02...1) }
         let sigmas = karrasSigmas(count: steps, from: 1, to: 0.01) + [0]
@@ -126,11 +126,11 @@ import Testing
                 asked += 1
                 return estimate
             }
-            let solver = try SolverName.dpmFast.solver(on: grid)
+            let solver = try Method.dpmFast.solver(on: grid)
             let start = RandomGenerator(seed: 5).normal([1, 2], .float64)
             let noise = NoiseSource(seed: 0, count: 1, elementType: .float64)
             for _ in solver.sampling(
-                start, through: SolverName.dpmFast.grid(grid), denoiser: counting, noise: noise)
+                start, through: Method.dpmFast.grid(grid), denoiser: counting, noise: noise)
             {}
             #expect(asked == steps)
         }
@@ -138,7 +138,7 @@ import Testing
 
     @Test func adaptiveErrorFollowsItsTolerance() throws {
         let unit = RandomGenerator(seed: 5).normal([1, 8], .float64)
-        let grid = SolverName.dpmAdaptive.grid(Path.exploding.grid(20))
+        let grid = Method.dpmAdaptive.grid(Path.exploding.grid(20))
         let exact = data.sample(unit, at: grid.steps[0].to)
         for order in [2, 3] {
             for tolerance in [1e-2, 1e-4, 1e-6] {

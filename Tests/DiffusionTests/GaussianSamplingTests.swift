@@ -1,3 +1,4 @@
+import Diffusers
 import Diffusion
 import Tensors
 import Testing

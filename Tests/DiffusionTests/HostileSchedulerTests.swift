@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Storage
 import TestSupport
@@ -36,7 +37,8 @@ import Testing
         ("use_karas_sigmas", "true"),
     ]
 
-    @Test(arguments: SchedulerKind.allCases) func valuesThatNobodyMeansAreRefused(kind: SchedulerKind) throws
+    @Test(arguments: SchedulerClass.allCases) func valuesThatNobodyMeansAreRefused(kind: SchedulerClass)
+        throws
     {
         let name = kind.rawValue
         for (key, value) in Self.values {

@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Foundation
 import Storage
@@ -17,8 +18,10 @@ import Testing
         let step = whole.grid.steps[try fixture.case.required("position")]
         let sampler = Sampler(StepGrid(steps: [step]), whole.solver, thresholding: whole.thresholding)
         let output = try fixture.tensor("output")
-        let told = Preconditioning(.variancePreserving) { $0.time ?? -1 }
-        let denoiser = Denoiser(configuration.prediction, preconditioning: told) { _, _ in output }
+        let meaning = Parameterization(configuration.prediction, scaling: .variancePreserving) {
+            $0.time ?? -1
+        }
+        let denoiser = Denoiser(meaning) { _, _ in output }
         let seed: Int = try fixture.case.required("noise_seed")
         let noise = NoiseSource(seed: UInt64(seed), count: 2, elementType: .float64)
         let found = sampler.sampling(try fixture.tensor("sample"), denoiser: denoiser, source: noise)

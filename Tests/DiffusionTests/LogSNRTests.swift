@@ -1,3 +1,4 @@
+import Diffusers
 import Diffusion
 import Foundation
 import Tensors
@@ -9,7 +10,7 @@ import Testing
         weights: Tensor([0.4, 0.6]), means: Tensor([1.0, -0.5, -0.7, 0.8]).reshaped([2, 2]),
         covariances: Tensor([0.3, 0.1, 0.1, 0.2, 0.25, -0.05, -0.05, 0.4]).reshaped([2, 2, 2]))
     private let start = RandomGenerator(seed: 7).normal([6, 2], .float64)
-    private let names: [SolverName] = [
+    private let names: [Method] = [
         .dpmPlusPlus2M, .dpmSingle, .dpmPlusPlusSingle, .unipc, .deis, .stochasticAdams,
     ]
 
@@ -41,7 +42,7 @@ import Testing
             x = x * (next / sigma) + combined * (1 - next / sigma)
             before = data
         }
-        let found = end(start * 80, grid, try SolverName.dpmPlusPlus2M.solver(on: grid))
+        let found = end(start * 80, grid, try Method.dpmPlusPlus2M.solver(on: grid))
         #expect(try (found - x).norm().item() < 1e-12)
     }
 

@@ -71,8 +71,8 @@ import Testing
         #expect(found.failure?.description.contains("no finite rate") == true)
     }
 
-    @Test(arguments: [SolverName.plms, .ipndm, .flowHeun], ["flow", "EDM", "VP"])
-    func multistepMethodsHaveOrderTwo(name: SolverName, process: String) throws {
+    @Test(arguments: [Method.plms, .ipndm, .flowHeun], ["flow", "EDM", "VP"])
+    func multistepMethodsHaveOrderTwo(name: Method, process: String) throws {
         let data = OneDimensional.pair
         func grid(_ count: Int) -> StepGrid {
             switch process {
@@ -95,8 +95,8 @@ import Testing
     }
 
     /// The network's velocity on a straight line to a point does not change: any multistep method is exact.
-    @Test(arguments: [SolverName.plms, .ipndm, .flowHeun, .flowEuler])
-    func straightLinesAreFollowedExactly(name: SolverName) throws {
+    @Test(arguments: [Method.plms, .ipndm, .flowHeun, .flowEuler])
+    func straightLinesAreFollowedExactly(name: Method) throws {
         let point = Denoiser { x, level in
             Prediction.data.estimate(x * 0 + 0.3, sample: x, at: level)
         }

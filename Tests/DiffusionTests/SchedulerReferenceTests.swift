@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Foundation
 import Storage
@@ -103,8 +104,8 @@ import Testing
         return try object.value()
     }
 
-    private func solverName(_ name: String) throws -> SolverName {
-        try #require(SolverName(rawValue: name), "the solver \(name) has no name")
+    private func solverName(_ name: String) throws -> Method {
+        try #require(Method(rawValue: name), "the solver \(name) has no name")
     }
 
     private func options(_ fixture: Fixture) throws -> SamplerOptions {

@@ -1,3 +1,4 @@
+import Diffusers
 import Diffusion
 import Foundation
 import Tensors
@@ -8,7 +9,7 @@ import Testing
 @Suite struct SchedulerRefusalTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
-        var kind: SchedulerKind
+        var kind: SchedulerClass
         var steps = 5
         var options = SamplerOptions()
         var change: @Sendable (inout SchedulerConfiguration) -> Void = { _ in }
@@ -33,7 +34,7 @@ import Testing
         Case(testDescription: "shift_terminal", kind: .flowEuler, steps: 1) { $0.terminalShift = 0.1 },
         Case(testDescription: "scale_factors", kind: .flowLCM) { $0.scaleFactors = [1, 2] },
         Case(testDescription: "sigma_min", kind: .scoreSDEVarianceExploding) { $0.sigmaMinimum = 2000 },
-        Case(testDescription: "--steps is 0", kind: .ipndm, steps: 0),
+        Case(testDescription: "steps is 0", kind: .ipndm, steps: 0),
     ]
 
     private static func eta(_ eta: Double) -> SamplerOptions {
@@ -55,10 +56,10 @@ import Testing
     /// Noise says nothing of the data where no signal is left, nor data of the noise where there is none: no class
     /// asks there, unless it cuts the data off.
     @Test(arguments: [
-        (SchedulerKind.ddim, Prediction.noise, true), (.ddpm, .noise, true), (.lcm, .noise, true),
+        (SchedulerClass.ddim, Prediction.noise, true), (.ddpm, .noise, true), (.lcm, .noise, true),
         (.tcd, .noise, true), (.pndm, .noise, false), (.ddimInverse, .data, true),
     ])
-    func aPredictionThatSaysNothingIsRefused(kind: SchedulerKind, prediction: Prediction, refuses: Bool)
+    func aPredictionThatSaysNothingIsRefused(kind: SchedulerClass, prediction: Prediction, refuses: Bool)
         throws
     {
         var configuration = SchedulerConfiguration(kind)
@@ -72,21 +73,23 @@ import Testing
         } else {
             try sampler.check(prediction)
         }
-        try sampler.check(.velocity)
+        try sampler.check(Prediction.velocity)
         guard prediction == .noise, kind != .tcd else { return }
         configuration.clipsData = true
         let cutting = try configuration.sampler(steps: 5)
-        try cutting.check(.noise)
-        if refuses { #expect(throws: DiffusionError.self) { try cutting.check(.noise, isExact: true) } }
+        try cutting.check(Prediction.noise)
+        if refuses {
+            #expect(throws: DiffusionError.self) { try cutting.check(Prediction.noise, isExact: true) }
+        }
     }
 
     /// The same classes without the flag are sampled, so that it is the flag that is refused.
     @Test(arguments: [
-        SchedulerKind.ddpm, .unCLIP, .ddim, .ddimInverse, .pndm, .lcm, .tcd, .ipndm, .flowEuler, .flowHeun,
+        SchedulerClass.ddpm, .unCLIP, .ddim, .ddimInverse, .pndm, .lcm, .tcd, .ipndm, .flowEuler, .flowHeun,
         .flowLCM,
         .scoreSDEVarianceExploding,
     ])
-    func theDefaultsAreSampled(kind: SchedulerKind) throws {
+    func theDefaultsAreSampled(kind: SchedulerClass) throws {
         let sampler = try SchedulerConfiguration(kind).sampler(steps: 5)
         let source = NoiseSource(seed: 1, count: 2, elementType: .float64)
         let steps = Array(
@@ -97,10 +100,10 @@ import Testing
 
     /// Where the last time carries no signal, every method begins with noise alone and stays finite.
     @Test(arguments: [
-        SolverName.ddpm, .ddim, .lcm, .tcd, .plms, .ipndm, .flowHeun, .rk45, .eulerMaruyama,
+        Method.ddpm, .ddim, .lcm, .tcd, .plms, .ipndm, .flowHeun, .rk45, .eulerMaruyama,
         .predictorCorrector,
     ])
-    func methodsBeginWithoutSignal(name: SolverName) throws {
+    func methodsBeginWithoutSignal(name: Method) throws {
         var configuration = SchedulerConfiguration(.ddim)
         (configuration.zeroTerminalSNR, configuration.spacing) = (true, .trailing)
         configuration.prediction = .velocity

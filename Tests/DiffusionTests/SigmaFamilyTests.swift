@@ -1,3 +1,4 @@
+import Diffusers
 import Diffusion
 import Foundation
 import Tensors
@@ -7,14 +8,14 @@ import Testing
 /// The grids of diffusers' σ-space classes where they are easy to get wrong, and what is refused.
 @Suite struct SigmaFamilyTests {
     private func sampler(
-        _ kind: SchedulerKind, _ steps: Int, _ change: (inout SchedulerConfiguration) -> Void = { _ in }
+        _ kind: SchedulerClass, _ steps: Int, _ change: (inout SchedulerConfiguration) -> Void = { _ in }
     ) throws -> Sampler {
         var configuration = SchedulerConfiguration(kind)
         change(&configuration)
         return try configuration.sampler(steps: steps)
     }
 
-    private let family: [SchedulerKind] = [
+    private let family: [SchedulerClass] = [
         .euler, .eulerAncestral, .heun, .dpm2, .dpm2Ancestral, .lms, .dpmSolverSDE,
     ]
 
@@ -55,7 +56,7 @@ import Testing
     }
 
     @Test func whatHasNoMeaningIsRefused() {
-        func refuses(_ word: String, _ kind: SchedulerKind, _ change: (inout SchedulerConfiguration) -> Void)
+        func refuses(_ word: String, _ kind: SchedulerClass, _ change: (inout SchedulerConfiguration) -> Void)
         {
             let error = #expect(throws: DiffusionError.self) { _ = try sampler(kind, 20, change) }
             #expect(error?.description.contains(word) == true, "\(String(describing: error))")
@@ -94,12 +95,13 @@ import Testing
     /// c_skip = 1 and c_out = 0 at ε, so a consistency function is the sample there, whatever its network.
     @Test func consistencyFunctionsMeetTheirBoundary() throws {
         let preconditioning = ConsistencyPreconditioning(sigmaData: 0.7, sigmaMinimum: 0.01)
-        let denoiser = Denoiser(preconditioning) { x, time in (x * 3).sin() + time }
+        let denoiser = Denoiser(preconditioning.parameterization) { x, time in (x * 3).sin() + time }
         let x = RandomGenerator(seed: 3).normal([2, 3], .float64)
         let scaled = denoiser(x / 2, NoiseLevel(alpha: 0.5, sigma: 0.005))
         expectClose(scaled.data, x, absolute: 1e-15)
         // Above it: diffusers' `get_scalings_for_boundary_condition(1.3)` for these numbers.
-        let above = Denoiser(preconditioning) { x, _ in x }(x, NoiseLevel(alpha: 1, sigma: 1.3))
+        let above = Denoiser(preconditioning.parameterization) { x, _ in x }(
+            x, NoiseLevel(alpha: 1, sigma: 1.3))
         let (square, variance) = (0.49, 1.3 * 1.3 + 0.49)
         let factor = square / (1.29 * 1.29 + square) + 1.29 * 0.7 / variance
         expectClose(above.data, x * factor, absolute: 1e-14)

@@ -6,7 +6,7 @@ import Testing
 
 /// What must hold of every solver, over a thousand random cases each.
 @Suite struct SolverPropertyTests {
-    private static let deterministic = SolverName.allCases.filter {
+    private static let deterministic = Method.allCases.filter {
         if case .order = $0.convergence { return true }
         return false
     }
@@ -34,7 +34,7 @@ import Testing
     /// What the network predicts is no matter of the solver: through any two predictions the same sample comes
     /// out, also where noise is drawn.
     @Test func solversDoNotSeeThePrediction() throws {
-        let names = SolverName.allCases.filter { $0.convergence != .adaptive && $0 != .annealedLangevin }
+        let names = Method.allCases.filter { $0.convergence != .adaptive && $0 != .annealedLangevin }
         let predictions = Prediction.allCases
         var generator = SplitMix(seed: 12)
         for index in 0..<1000 {
@@ -71,7 +71,7 @@ import Testing
     }
 
     private func end(
-        of name: SolverName, from start: Tensor, through levels: [NoiseLevel], _ denoiser: Denoiser
+        of name: Method, from start: Tensor, through levels: [NoiseLevel], _ denoiser: Denoiser
     ) throws -> Tensor {
         let sampler = try name.sampler(on: StepGrid(through: levels))
         let noise = NoiseSource(seed: 3, count: start.shape[0], elementType: .float64)

@@ -28,7 +28,7 @@ import Testing
                 "\(row.solver.rawValue) on \(row.schedule.rawValue): \(order)")
         }
         let named = Set(result.rows.map(\.solver) + result.omitted.flatMap(\.solvers))
-        #expect(named == Set(SolverName.allCases))
+        #expect(named == Set(Method.allCases))
     }
 
     @Test func theTableNamesWhatIsLeftOut() throws {

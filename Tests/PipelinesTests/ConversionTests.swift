@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusion
 import Layers
 import Networks
 import Pipelines
@@ -95,7 +96,7 @@ import Testing
         try expectTheSame(folder("a"))
         #expect(lines.contains { $0.contains("betas") && $0.contains("computed") })
         let source = try ModelSource(folder("a"))
-        #expect(try source.scheduler().trainSteps == 10)
+        #expect(try (source.process().schedule as? DiscreteSchedule)?.count == 10)
         #expect(try source.className(of: .classEmbedder) == "ClassEmbedder")
         var half = Conversion()
         half.elementType = .bfloat16

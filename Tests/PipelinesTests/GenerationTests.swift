@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Layers
 import Networks
@@ -56,8 +57,8 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         #expect(try largestDifference(plain, tiny.latents { $0.weighsWords = true }) == 0)
     }
 
-    @Test(arguments: [SchedulerKind.ddim, .euler, .uniPC])
-    func handOverIsOneRun(kind: SchedulerKind) throws {
+    @Test(arguments: [SchedulerClass.ddim, .euler, .uniPC])
+    func handOverIsOneRun(kind: SchedulerClass) throws {
         let tiny = try TinyStableDiffusion(kind)
         let whole = try tiny.latents { $0.sampling.steps = 6 }
         let first = try tiny.latents { ($0.sampling.steps, $0.denoisingEnd) = (6, 0.55) }
@@ -100,8 +101,8 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         #expect(throws: PipelineError.self) { try distance(1.5) }
     }
 
-    @Test(arguments: [SchedulerKind.ddim, .eulerAncestral, .heun, .pndm])
-    func knownLatentsAreKeptExactly(kind: SchedulerKind) throws {
+    @Test(arguments: [SchedulerClass.ddim, .eulerAncestral, .heun, .pndm])
+    func knownLatentsAreKeptExactly(kind: SchedulerClass) throws {
         let tiny = try TinyStableDiffusion(kind)
         func painted(_ prompt: String) throws -> Tensor {
             try tiny.latents {

@@ -1,3 +1,4 @@
+import Diffusers
 import Diffusion
 import Layers
 import Networks
@@ -26,7 +27,7 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func write(classes: Int?, _ kind: SchedulerKind = .ddim) throws -> ModelLayout {
+    private func write(classes: Int?, _ kind: SchedulerClass = .ddim) throws -> ModelLayout {
         let network = NetworkConfiguration(configuration(classes: classes))
         let store = ParameterStore(.initialized(RandomGenerator(seed: 3)))
         _ = try store.build(network.network)
@@ -34,16 +35,16 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
         card.nullClass = classes.map { $0 - 1 }
         let layout = ModelLayout(folder("model-\(classes ?? 0)-\(kind.rawValue)"))
         try layout.write(
-            network, scheduler: SchedulerConfiguration(kind), card: card, parameters: store.named)
+            network, process: SchedulerConfiguration(kind).process, card: card, parameters: store.named)
         return layout
     }
 
-    @Test(arguments: SchedulerKind.allCases)
-    func whatIsWrittenOpensAsItWas(kind: SchedulerKind) throws {
+    @Test(arguments: SchedulerClass.allCases)
+    func whatIsWrittenOpensAsItWas(kind: SchedulerClass) throws {
         let layout = try write(classes: 11, kind)
         let model = try PictureModel(folder: ModelLayout(model: layout.path))
         #expect(model.configuration == NetworkConfiguration(configuration(classes: 11)))
-        #expect(model.scheduler == SchedulerConfiguration(kind))
+        #expect(model.process.stored == .scheduler(SchedulerConfiguration(kind)))
         #expect(model.card.nullClass == 10)
         #expect(try ModelDigests(layout).record().hash.count == 64)
     }
@@ -59,8 +60,8 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
         let noise = NoiseSource(seed: 5, count: 2, elementType: .float64)
         func branch(_ label: Int) -> Denoiser {
             let labels = Tensor([label, label])
-            let told = Preconditioning(.variancePreserving) { $0.time! }
-            return Denoiser(.noise, preconditioning: told) { x, time in
+            let meaning = Parameterization(Prediction.noise, scaling: .variancePreserving) { $0.time! }
+            return Denoiser(meaning) { x, time in
                 model.network(x, time: time, Conditions(labels: labels), dropout: nil)
             }
         }

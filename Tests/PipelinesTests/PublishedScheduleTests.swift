@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Layers
 import Testing
@@ -6,7 +7,7 @@ import Testing
 /// The schedules and indices that stand in for those a single file does not have.
 @Suite struct PublishedScheduleTests {
     private struct Facts {
-        var kind = SchedulerKind.ddim
+        var kind = SchedulerClass.ddim
         var betas = (0.00085, 0.012)
         var prediction = Prediction.noise
         var clips = false

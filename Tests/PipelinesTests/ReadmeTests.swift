@@ -24,14 +24,12 @@ import Testing
         func print(_ done: Int, _ count: Int) { lines.append("\(done) \(count)") }
 
         let (network, _) = try UNet2D.load(folder)
-        var configuration = SchedulerConfiguration(.dpmSolverMultistep)
-        configuration.usesKarrasSigmas = true
+        let process = try ProcessDescription("betas", prediction: "noise")
 
         // A denoiser is a network and what its output means: x_t = α·x₀ + σ·ε, and this one gives ε.
-        let scaling = Preconditioning(.variancePreserving, schedule: configuration.schedule)
-        let denoiser = Denoiser(.noise, preconditioning: scaling) { x, time in network(x, time: time) }
+        let denoiser = Denoiser(process.parameterization) { x, time in network(x, time: time) }
 
-        let sampler = try configuration.sampler(steps: 20)
+        let sampler = try process.sampler(.dpmPlusPlus2M, steps: 20, grid: .karras)
         let noise = NoiseSource(seed: 0, count: 4)
         for step in sampler.sampling(noise.draw([3, 32, 32]), denoiser: denoiser, source: noise) {
             print(step.stepsDone, step.stepCount)  // progress, preview and cancel are your loop

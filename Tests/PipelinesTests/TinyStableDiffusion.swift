@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Foundation
 import Layers
@@ -17,7 +18,7 @@ struct TinyStableDiffusion {
     ///   - inputs: channels that the U-Net takes: 4, or 9 for inpainting.
     ///   - change: changes a part's parameters before they are written.
     init(
-        _ scheduler: SchedulerKind = .ddim, inputs: Int = 4,
+        _ scheduler: SchedulerClass = .ddim, inputs: Int = 4,
         changing change: (_ part: String, _ name: String, _ values: Tensor) -> Tensor = { $2 }
     ) throws {
         folder = try TemporaryFolder()

@@ -95,7 +95,7 @@ import Training
         let layout = ModelLayout("\(path)/model")
         let averaged = try PictureModel(folder: layout)
         let trained = PictureModel(
-            name: "trained", configuration: averaged.configuration, scheduler: averaged.scheduler,
+            name: "trained", configuration: averaged.configuration, process: averaged.process,
             card: averaged.card,
             network: try ParameterStore(.loaded(trainer.state.store.source))
                 .build(averaged.configuration.network))

@@ -14,7 +14,7 @@ from common import write
 from pipeline_references import Unfit
 
 KINDS = ("sd1", "sd2", "lcm", "sd-img2img", "sd-inpaint4", "sd-inpaint9", "xl", "xl-refiner", "hand-over", "sd3", "sd3-no-t5",
-         "sd35", "dit", "ldm", "ldm-classes")
+         "sd35", "dit", "ldm", "ldm-classes", "ldm-edm", "edm", "consistency", "score-sde")
 STEADY = 4e-6
 
 

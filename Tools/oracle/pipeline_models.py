@@ -123,6 +123,9 @@ SOLVERS = [name for name, (kind, _) in scheduler_draws.SOLVERS.items() if kind i
 PUBLISHED = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
+WITHOUT_BETAS = ("EDMEulerScheduler", "EDMDPMSolverMultistepScheduler", "CMStochasticIterativeScheduler", "ScoreSdeVeScheduler")
+
+
 def scheduler(draw, prediction, kinds=PLAIN + NOISY):
     """A class of diffusers and its flags: half of them on the published schedule, the rest on any."""
     name = draw.one(*kinds)
@@ -130,7 +133,7 @@ def scheduler(draw, prediction, kinds=PLAIN + NOISY):
     for key in ("variance_type", "use_dynamic_shifting", "time_shift_type"):
         if name != "DDPMScheduler":
             flags.pop(key, None)
-    if draw.chance(0.5):
+    if draw.chance(0.5) and name not in WITHOUT_BETAS:
         flags.pop("trained_betas", None)
         flags.update(PUBLISHED, num_train_timesteps=1000)
     if prediction == "v_prediction":

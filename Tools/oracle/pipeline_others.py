@@ -1,4 +1,4 @@
-"""Cases of pipelines.py: Stable Diffusion 3, DiT, latent diffusion without and with classes, DDPM and DDIM."""
+"""Cases of pipelines.py: Stable Diffusion 3, DiT, latent diffusion without and with classes, and networks on pixels."""
 import os
 
 import diffusers
@@ -98,24 +98,27 @@ def dit(place):
     return class_job("dit", folder, "DiTPipeline", asked, components)
 
 
-def plain_unet(draw, channels, sample_size):
+EDM = ("EDMEulerScheduler", "EDMDPMSolverMultistepScheduler")
+
+
+def plain_unet(draw, channels, sample_size, **changed):
     levels = draw.integer(2, 3)
     attention = [level == levels - 1 or draw.chance(0.3) for level in range(levels)]
     return UNet2DModel(
         in_channels=channels, out_channels=channels, sample_size=sample_size, norm_num_groups=4,
         block_out_channels=[8 * draw.integer(1, 3) for _ in range(levels)], layers_per_block=draw.integer(1, 2),
         attention_head_dim=draw.one(4, 8), down_block_types=["AttnDownBlock2D" if has else "DownBlock2D" for has in attention],
-        up_block_types=["AttnUpBlock2D" if has else "UpBlock2D" for has in reversed(attention)])
+        up_block_types=["AttnUpBlock2D" if has else "UpBlock2D" for has in reversed(attention)], **changed)
 
 
-def ldm(place):
+def ldm(place, kind="ldm", classes=None):
     draw = place.draw
-    scheduling = models.scheduler(draw, "epsilon", draw.one(("DDIMScheduler",), models.PLAIN + models.NOISY))
+    scheduling = models.scheduler(draw, "epsilon", classes or draw.one(("DDIMScheduler",), models.PLAIN + models.NOISY))
     vqvae = models.quantised_autoencoder(draw)
     unet = plain_unet(draw, vqvae.config.latent_channels, 4 * draw.integer(2, 4))
     components = {"unet": unet, "vqvae": vqvae}
     folder = place.save(diffusers.LDMPipeline, "model", components, scheduling)
-    return class_job("ldm", folder, "LDMPipeline", picture_request(draw, scheduling), components)
+    return class_job(kind, folder, "LDMPipeline", picture_request(draw, scheduling), components)
 
 
 def ldm_classes(place):
@@ -149,7 +152,41 @@ def pixels(place, kind):
     return class_job(kind.removesuffix("Pipeline").lower(), folder, kind, asked, {"unet": unet})
 
 
+def preconditioned(place):
+    """A network of pictures on EDM's process, in a folder of DDPMPipeline, whose own loop scales no sample."""
+    draw = place.draw
+    scheduling = models.scheduler(draw, draw.one("epsilon", "v_prediction"), EDM)
+    unet = plain_unet(draw, draw.one(1, 3), (8 * draw.integer(1, 3), 8 * draw.integer(1, 3)))
+    folder = place.save(diffusers.DDPMPipeline, "model", {"unet": unet}, scheduling)
+    return class_job("edm", folder, "loop", picture_request(draw, scheduling), {"unet": unet})
+
+
+def consistency(place):
+    """A consistency model, without classes or with them."""
+    draw = place.draw
+    scheduling = models.scheduler(draw, "epsilon", ("CMStochasticIterativeScheduler",))
+    classes = draw.one(None, draw.integer(2, 9))
+    unet = plain_unet(draw, draw.one(1, 3), 8 * draw.integer(1, 3), num_class_embeds=classes)
+    folder = place.save(diffusers.ConsistencyModelPipeline, "model", {"unet": unet}, scheduling)
+    label = None if classes is None else draw.integer(0, classes - 1)
+    asked = picture_request(draw, scheduling, label=label, steps=draw.one(None, 1, 2, draw.integer(2, 6)))
+    return class_job("consistency", folder, "ConsistencyModelPipeline", asked, {"unet": unet})
+
+
+def score_sde(place):
+    """A score network on the variance-exploding equation; diffusers lets the pictures of a batch share their steps."""
+    draw = place.draw
+    name, flags = models.scheduler(draw, "epsilon", ("ScoreSdeVeScheduler",))
+    # Little noise: what a network of random weights leaves of it would cover pictures in 0 ... 1.
+    scheduling = name, {**flags, "sigma_max": draw.real(0.3, 0.8)}
+    unet = plain_unet(draw, draw.one(1, 3), 8 * draw.integer(1, 3), time_embedding_type="fourier")
+    folder = place.save(diffusers.ScoreSdeVePipeline, "model", {"unet": unet}, scheduling)
+    asked = picture_request(draw, scheduling, count=1, steps=draw.integer(3, 9))
+    return class_job("score-sde", folder, "ScoreSdeVePipeline", asked, {"unet": unet})
+
+
 KINDS = {
+    "ldm-edm": lambda place: ldm(place, "ldm-edm", EDM), "edm": preconditioned, "consistency": consistency, "score-sde": score_sde,
     "sd3": sd3, "sd3-no-t5": lambda place: sd3(place, "sd3-no-t5", absent=(3,)),
     "sd3-no-clip": lambda place: sd3(place, "sd3-no-clip", absent=place.draw.one((1,), (2,), (1, 3), (2, 3))),
     "sd35": lambda place: sd3(place, "sd35", half=True), "sd3-img2img": lambda place: sd3_from_picture(place, False),

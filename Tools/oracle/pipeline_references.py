@@ -137,6 +137,18 @@ class provided:
         self.last = None
 
     def __enter__(self):
+        if not hasattr(self.scheduler, "step"):
+            # Its pipeline takes the mean of the last prediction.
+            predict = self.scheduler.step_pred
+
+            @functools.wraps(predict)
+            def kept(*rest, **named):
+                made = predict(*rest, **named)
+                self.last = made.prev_sample_mean
+                return made
+
+            self.scheduler.step_pred = kept
+            return self
         step = self.before = self.scheduler.step
         takes = "generator" in inspect.signature(step).parameters
 
@@ -157,6 +169,9 @@ class provided:
         return self
 
     def __exit__(self, *error):
+        if hasattr(self.scheduler, "step_pred"):
+            del self.scheduler.step_pred
+            return
         self.scheduler.step = self.before
 
 
@@ -186,10 +201,14 @@ def repeats_times(scheduler):
 
 def shake(scheduler, generator):
     """From here on every step gets what it gets with an error of rounding."""
-    step = scheduler.step
-
     def rounded(tensor):
         return tensor * (1 + 6e-8 * torch.randn(tensor.shape, generator=generator))
+
+    if not hasattr(scheduler, "step"):
+        predict = scheduler.step_pred
+        scheduler.step_pred = lambda output, time, sample, **named: predict(rounded(output), time, rounded(sample), **named)
+        return
+    step = scheduler.step
 
     @functools.wraps(step)
     def shaken(output, time, sample, *rest, **named):
@@ -209,12 +228,15 @@ class ClassPipeline:
             table = pipeline_requests.tensor(f"{folder}/class_embedder/diffusion_pytorch_model.safetensors", "embedding.weight")
             self.parts["table"] = torch.nn.Embedding.from_pretrained(table)
             self.scheduler = opened_scheduler(folder)
+        elif kind == "loop":
+            self.parts = {"unet": diffusers.UNet2DModel.from_pretrained(folder, subfolder="unet")}
+            self.scheduler = opened_scheduler(folder)
         else:
             self.pipe = getattr(diffusers, kind).from_pretrained(folder)
             self.pipe.set_progress_bar_config(disable=True)
             self.parts, self.scheduler = self.pipe.components, self.pipe.scheduler
         self.scheduler = with_solver(self.scheduler, request)
-        if kind != "classes":
+        if kind not in ("classes", "loop"):
             self.pipe.scheduler = self.scheduler
 
     def networks(self):
@@ -230,13 +252,27 @@ class ClassPipeline:
         with provided(self.scheduler, generators, halves=guided) as steps:
             if self.kind == "classes":
                 pictures = self.classes(request, generators)
+            elif self.kind == "loop":
+                pictures = self.loop(request, generators)
             else:
                 takes = inspect.signature(type(self.pipe).__call__).parameters
-                count = {"class_labels": [request.label] * request.count} if "class_labels" in takes else {
-                    "batch_size": request.count}
+                count = {"batch_size": request.count} if "batch_size" in takes else {}
+                if request.label is not None or not count:
+                    count["class_labels"] = [request.label] * request.count
                 given = {name: value for name, value in given.items() if name in takes}
                 pictures = self.pipe(generator=generators, output_type="np", **count, **given).images
         return Result(steps.last, eight_bits(pictures))
+
+    @torch.no_grad()
+    def loop(self, request, generators):
+        """The loop of LDMPipeline on pixels."""
+        unet = self.parts["unet"]
+        shape = (1, unet.config.in_channels, *unet.config.sample_size)
+        x = torch.cat([torch.randn(shape, generator=generator) for generator in generators]) * self.scheduler.init_noise_sigma
+        self.scheduler.set_timesteps(request.steps)
+        for t in self.scheduler.timesteps:
+            x = self.scheduler.step(unet(self.scheduler.scale_model_input(x, t), t).sample, t, x).prev_sample
+        return (x / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy()
 
     @torch.no_grad()
     def classes(self, request, generators):

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What a denoiser believes of a sample: the data and the noise in it.
+/// A denoiser's estimate of the data and the noise in a sample.
 ///
 /// The two are tied by x = α·data + σ·noise until something (clipping) changes the data alone. They are the
 /// same for a sample however it is scaled.
@@ -9,8 +9,8 @@ public struct Estimate: Sendable {
     public var data: Tensor
     /// ε̂
     public var noise: Tensor
-    /// What a network's further channels say of the variance of a step, as they are; `nil` where it has none.
-    /// What they mean is `SchedulerWords.Variance`.
+    /// What a network's further channels give for the variance of a step, as they are; `nil` where it has none.
+    /// What they mean is `ReverseVariance`.
     public var variance: Tensor?
 
     /// An estimate.
@@ -23,8 +23,7 @@ public struct Estimate: Sendable {
 
 /// A sample and its noise level to an estimate of the data: the single currency of this room.
 ///
-/// A network, what its output means and how it is told the level are closed into one; solvers and
-/// guidance know nothing else.
+/// A network and its `Parameterization` are closed into one; solvers and guidance know nothing else.
 public struct Denoiser {
     private let body: (Tensor, NoiseLevel) -> Estimate
 

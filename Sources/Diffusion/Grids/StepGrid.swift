@@ -71,7 +71,7 @@ public struct StepGrid: Sendable, Equatable {
     /// The numbers of a process can each make sense and leave no level together: where every step adds much noise, ᾱ
     /// becomes 0 in double precision, and σ/α infinite.
     /// - Throws: `DiffusionError` that names the first such step.
-    func checkFinite() throws {
+    package func checkFinite() throws {
         let step = steps.first { !$0.from.isFinite || !$0.to.isFinite }
         guard step != nil || !Float(startScale).isFinite else { return }
         let place = step.map { "step \($0.index + 1) of \($0.count)" } ?? "the start"

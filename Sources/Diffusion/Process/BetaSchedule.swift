@@ -41,7 +41,7 @@ public enum BetaSchedule: String, Codable, Sendable, CaseIterable {
     }
 
     /// The table in single precision, `[T]`, by the operations with which diffusers makes it.
-    func singleBetas(count: Int, from start: Double, to end: Double) -> Tensor {
+    package func singleBetas(count: Int, from start: Double, to end: Double) -> Tensor {
         func spaced(_ first: Double, _ last: Double) -> Tensor {
             .linear(from: first, to: last, count: count)
         }
@@ -75,7 +75,7 @@ private func laplaceAlphaBar(_ t: Double) -> Double {
 }
 
 /// `count` values evenly spaced from `start` to `end`, both included, exact at both ends.
-func evenlySpaced(from start: Double, to end: Double, count: Int) -> [Double] {
+package func evenlySpaced(from start: Double, to end: Double, count: Int) -> [Double] {
     guard count > 1 else { return Array(repeating: start, count: count) }
     let step = (end - start) / Double(count - 1)
     return (0..<count).map { index in

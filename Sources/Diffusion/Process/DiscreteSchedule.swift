@@ -25,7 +25,7 @@ public struct DiscreteSchedule: NoiseSchedule, Equatable {
     }
 
     /// The process of a table of β in single precision, `[T]`, with products as libtorch rounds them.
-    init(single betas: Tensor) {
+    package init(single betas: Tensor) {
         func values(_ tensor: Tensor) -> [Double] {
             guard let values = try? tensor.to(.float64).array(of: Double.self) else {
                 preconditionFailure("a table of numbers cannot be read")

@@ -5,15 +5,15 @@ import Tensors
 /// Source: Ho et al. 2020 (arXiv:2006.11239), algorithm 2 and equations 6, 7; Nichol and Dhariwal 2021
 /// (arXiv:2102.09672), equation 15, for learned variances.
 public struct DDPMSolver: Solver {
-    /// The names that diffusers gives the variance of a step.
-    public typealias Variance = SchedulerWords.Variance
+    /// What the variance of a step can be.
+    public typealias Variance = ReverseVariance
 
     /// The variance of a step.
     public var variance: Variance
 
     /// Ancestral sampling with a variance; a learned one needs a network that gives it, and without it the
     /// sample carries the error.
-    public init(variance: Variance = .fixedSmall) {
+    public init(variance: ReverseVariance = .fixedSmall) {
         self.variance = variance
     }
 

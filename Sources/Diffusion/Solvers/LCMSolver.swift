@@ -24,11 +24,11 @@ public struct LCMSolver: Solver {
     }
 
     /// f(x) = c_skip·x + c_out·x̂₀ with c_skip = σ_d²/(τ² + σ_d²), c_out = τ/√(τ² + σ_d²), σ_d = ½ and τ the
-    /// scaled time, so that f is the identity at time 0. Same source, section 4.1.
+    /// scaled time, so that f is the identity at time 0: EDM's, with c_out for data of unit variance. Same source,
+    /// section 4.1.
     private func consistent(_ data: Tensor, _ x: Tensor, _ level: NoiseLevel) -> Tensor {
         guard let timeScaling, let time = level.time else { return data }
-        let tau = time * timeScaling
-        let square = tau * tau + 0.25
-        return (data * (tau / square.squareRoot())).adding(x, scale: 0.25 / square)
+        let (edm, level) = (EDMPreconditioning(), NoiseLevel(alpha: 1, sigma: time * timeScaling))
+        return (data * (edm.output(at: level) / edm.sigmaData)).adding(x, scale: edm.skip(at: level))
     }
 }

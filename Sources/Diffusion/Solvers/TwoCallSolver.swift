@@ -48,7 +48,8 @@ extension Sampler {
     /// Whether steps have two calls of the network.
     package var hasTwoCalls: Bool { solver is any TwoCallSolver }
 
-    private func levelBetweenCalls(of step: StepGrid.Step) -> NoiseLevel? {
+    /// The level between the calls of a step, `nil` where it has one call.
+    package func levelBetweenCalls(of step: StepGrid.Step) -> NoiseLevel? {
         (solver as? any TwoCallSolver)?.levelBetweenCalls(of: step)
     }
 
@@ -77,20 +78,5 @@ extension Sampler {
         }
         (sampler.grid, sampler.solver) = (grid.prefix(whole + 1, endingAt: level), cut(method))
         return sampler
-    }
-
-    /// The times at which the network is called in each step, in the order of diffusers' `timesteps`.
-    /// - Parameter configuration: the class that made this sampler.
-    package func callTimes(_ configuration: SchedulerConfiguration) -> [[Double]] {
-        let schedule = configuration.schedule
-        var times = grid.steps.map { step -> [Double] in
-            let between = levelBetweenCalls(of: step).map { $0.time ?? schedule.time(logSNR: $0.logSNR) }
-            return [step.from.time ?? 0] + (between.map { [$0] } ?? [])
-        }
-        // PNDM's first step asks at the second time, too.
-        if configuration.kind == .pndm, configuration.skipsRungeKutta, times.count > 1 {
-            times[0].append(times[1][0])
-        }
-        return times
     }
 }

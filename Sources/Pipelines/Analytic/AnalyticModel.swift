@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Foundation
 import Storage
@@ -8,7 +9,7 @@ import Tensors
 /// whatever a solver gets wrong is a number.
 ///
 /// On disk a JSON object: `kind` (`gaussian-mixture`), `weights` `[K]`, `means` `[K][D]`, `covariances`
-/// `[K][D][D]`, `schedule` (a `DiffusionProcess`) and `prediction` (`noise`, `data`, `v`, `flow`).
+/// `[K][D][D]`, `schedule` (a `StoredProcess`) and `prediction` (`noise`, `data`, `v`, `flow`).
 public struct AnalyticModel: Sendable {
     /// The name of its file, for messages and receipts.
     public let name: String
@@ -19,7 +20,7 @@ public struct AnalyticModel: Sendable {
     /// The number of Gaussians.
     public let partCount: Int
     /// The process, and how to sample it.
-    public let process: DiffusionProcess
+    public let process: StoredProcess
     /// What a network in its place would predict.
     public let prediction: Prediction
     /// The mean of the data, `[D]`, and their covariance, `[D, D]`, float64.
@@ -59,7 +60,12 @@ public struct AnalyticModel: Sendable {
         }
         let parts = try MixtureParts(object)
         self.prediction = prediction
-        process = try object.required("schedule", as: JSONObject.self).decoded()
+        let schedule = try object.required("schedule", as: JSONObject.self)
+        guard schedule["kind"] == nil || schedule["prediction"] == nil else {
+            throw PipelineError(
+                "\(schedule.place): the key 'prediction' is not known here: it stands beside 'schedule'")
+        }
+        process = try schedule.decoded()
         name = URL(fileURLWithPath: path).lastPathComponent
         digest = try DigestCache(folder: nil).sha256(ofFile: path)
         mixture = GaussianMixture(

@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Foundation
 import Pictures
@@ -45,8 +46,7 @@ public struct AnalyticPlan {
         sampler = try model.process.sampler(
             request.solver, steps: steps, grid: request.grid, options: options)
         // Classes of diffusers have data from what is predicted; other processes ask the exact model for both.
-        if case .discrete = model.process { try sampler.check(model.prediction, isExact: true) }
-        try sampler.check(eta: request.eta)
+        if case .scheduler = model.process { try sampler.check(model.prediction, isExact: true) }
         try MemoryNeed(
             "keeping \(request.count) samples of \(model.mixture.dimension) numbers",
             bytes: elementType.byteCount(Double(request.count) * Double(model.mixture.dimension)),
@@ -57,8 +57,8 @@ public struct AnalyticPlan {
         receipt = AnalyticReceipt(
             model: model.name, modelHash: model.digest, schedule: model.process.name,
             prediction: model.prediction.word, seed: request.seed, count: request.count,
-            solver: (request.solver ?? model.process.solverName)?.rawValue, steps: steps,
-            grid: request.grid?.rawValue, eta: sampler.solver.noiseShare, initial: request.files["initial"],
+            solver: model.process.words(for: request.solver, grid: request.grid).method, steps: steps,
+            grid: request.grid?.name, eta: sampler.solver.noiseShare, initial: request.files["initial"],
             batchSize: request.batchSize, dtype: elementType.name, device: device.description,
             threads: Machine.threadCount)
     }

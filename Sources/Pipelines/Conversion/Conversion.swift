@@ -200,12 +200,12 @@ public struct Conversion: Sendable {
         let (part, name) = (ModelComponent.scheduler.rawValue, "scheduler_config.json")
         guard let named = try index.component(part, ifPair: true) else { return }
         var object = try ModelFolder("\(layout.path)/\(part)").configuration(name, allowsNonFinite: true)
-        object["_class_name"] = .string(named.className)
+        if object["kind"] == nil { object["_class_name"] = .string(named.className) }
         let changed = try change(object)
         guard changed != object else { return }
-        _ = try changed.schedule()
+        _ = try changed.storedProcess(as: nil, predicting: nil)
         try ModelFolder("\(aside)/\(part)").write(changed, to: name)
-        index[part] = [.string(named.library), changed["_class_name"] ?? .null]
+        index[part] = [.string(named.library), changed["_class_name"] ?? .string(named.className)]
     }
 
     // MARK: Folders
@@ -228,8 +228,12 @@ public struct Conversion: Sendable {
         }
         if let prediction {
             try rewriteScheduler(of: layout, in: aside, &index) { object in
-                try checkPrediction(object)
                 var object = object
+                guard object["kind"] == nil else {
+                    object["prediction"] = .string(prediction.word)
+                    return object
+                }
+                try checkPrediction(object)
                 object["prediction_type"] = .string(prediction.rawValue)
                 return object
             }

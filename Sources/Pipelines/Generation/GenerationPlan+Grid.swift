@@ -1,3 +1,4 @@
+import Diffusers
 import Diffusion
 import Networks
 import Tensors
@@ -51,7 +52,7 @@ extension GenerationPlan {
                 "no step of \(steps) is left to take: give more --steps, or more of the process (--strength, --denoising-start, --denoising-end)"
             )
         }
-        try result.check(own.prediction)
+        try result.check(own.process.parameterization.output)
         return result
     }
 

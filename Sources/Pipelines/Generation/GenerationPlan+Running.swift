@@ -1,3 +1,4 @@
+import Diffusers
 import Diffusion
 import Layers
 import Networks
@@ -52,8 +53,7 @@ extension GenerationPlan {
         var conditions = network.preparing(
             told.unwanted.map { rows($0).followed(by: rows(told.wanted)) } ?? rows(told.wanted))
         conditions[.deepFeatures] = request.sampling.deepFeatures
-        let plain = Denoiser(own.prediction, preconditioning: own.preconditioning(sampledAs: scheduler)) {
-            x, time in
+        let plain = Denoiser(sampler.parameterization(of: process)) { x, time in
             let input =
                 beside.map { concatenated([x, $0.repeated(x.shape[0] / $0.shape[0])], along: 1) } ?? x
             let output = network(input.to(type), time: time, conditions, dropout: nil).to(x.elementType)
@@ -161,8 +161,9 @@ extension GenerationPlan {
     /// its grid begins.
     private var startLevel: NoiseLevel {
         let level = sampler.grid.steps[0].from
-        guard scheduler.kind == .stochasticAdams, let time = level.time else { return level }
-        return scheduler.schedule.level(at: time)
+        let used = own.configured(for: solver, grid: request.sampling.grid)
+        guard used.kind == .stochasticAdams, let time = level.time else { return level }
+        return used.schedule.level(at: time)
     }
 
     /// Where a batch begins. The order of draws is that of diffusers' pipelines.

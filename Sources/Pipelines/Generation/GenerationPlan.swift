@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Networks
 import Pictures
@@ -28,12 +29,14 @@ public struct GenerationPlan {
     public let sampler: Sampler
     /// The number of steps that was asked of the method, those that are left out included.
     public let steps: Int
-    /// The process as the sampler sees it.
-    public let scheduler: SchedulerConfiguration
-    /// The process as the network was trained.
+    /// The words for process, method and grid.
+    public let words: SamplingWords
+    /// The process that the network was trained on, as it is sampled.
+    let process: Process
+    /// Its file form, which decides what diffusers' pipelines do beside sampling.
     let own: SchedulerConfiguration
     /// The solver; none where it is the one of the model's own scheduler.
-    public let solver: SolverName?
+    public let solver: Method?
     /// Classifier-free guidance; 1 or less is the conditional branch alone.
     public let guidance: Double
     /// The class of each picture, where the model is told one.
@@ -65,19 +68,19 @@ public struct GenerationPlan {
         strength = try Self.strength(request, task)
         size = try Self.size(model, request, task)
         solver = request.sampling.solver
-        let trained = try model.scheduler.forNetwork(of: model.source.name, in: model.elementType)
+        let trained = try Self.scheduler(of: model)
         own =
             model.source.kind == .stableDiffusion
             ? trained.correctedForStableDiffusion(inpaints: task.inpaints, converted: solver != nil)
             : trained
-        scheduler = own.configured(for: solver, grid: request.sampling.grid)
+        process = own.process
+        words = own.words(for: solver, grid: request.sampling.grid)
         guidance = try request.sampling.guidance ?? Self.guidance(model, task)
         guard Float(guidance).isFinite else {
             throw PipelineError("--guidance is \(guidance): give a number that single precision holds")
         }
         sampler = try Self.sampler(model, request, own, task, strength, size)
         steps = try request.sampling.steps ?? Self.steps(model, task)
-        try sampler.check(eta: request.sampling.eta)
         if case .latents(let latents) = request.reference { try checkReference(latents) }
         if let initial = request.sampling.initial { try checkInitial(initial) }
     }
@@ -89,6 +92,16 @@ public struct GenerationPlan {
         var plan = self
         plan.request.reference = .latents(latents)
         return plan
+    }
+
+    /// The class of diffusers that a model's process is.
+    private static func scheduler(of model: GenerationModel) throws -> SchedulerConfiguration {
+        guard case .scheduler(let configuration)? = model.process.stored else {
+            throw PipelineError(
+                "\(model.source.path): models of latents have one of diffusers' schedulers, and this one a process of a kind: look at scheduler_config.json"
+            )
+        }
+        return configuration.computed(in: model.elementType)
     }
 
     /// Whether there are two branches: no guidance is mixed in a network that is told it.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Layers
 import Networks
@@ -137,12 +138,13 @@ extension Inspection.Model.Component {
             try self.init(network, ModelFolder(folder).configuration(), parts)
             return
         }
-        if SchedulerKind(rawValue: className) != nil {
+        let isScheduler = SchedulerClass(rawValue: className) != nil
+        if isScheduler || ProcessKind.named(className) != nil {
             let name = "scheduler_config.json"
             if Files.exists("\(folder)/\(name)") {
                 var object = try ModelFolder(folder).configuration(name, allowsNonFinite: true)
-                object["_class_name"] = .string(className)
-                _ = try object.decoded(SchedulerConfiguration.self)
+                if isScheduler { object["_class_name"] = .string(className) }
+                _ = try object.decoded(StoredProcess.self)
             }
         } else if !Self.uncounted.contains(where: className.hasSuffix) {
             throw PipelineError(

@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Layers
 import Networks
@@ -25,8 +26,8 @@ public struct MemoryOptions: Sendable, Equatable {
 public struct GenerationModel: Sendable {
     /// Where its parts are.
     public let source: ModelSource
-    /// The process, and how to sample it, as the folder says.
-    public let scheduler: SchedulerConfiguration
+    /// The process that the network was trained on, as the folder says.
+    public let process: Process
     /// The denoising network's configuration.
     public let network: NetworkConfiguration
     /// The autoencoder's configuration.
@@ -50,7 +51,7 @@ public struct GenerationModel: Sendable {
             throw PipelineError("\(source.path) is a model on pixels, without prompts: use 'langevin sample'")
         }
         self.source = source
-        scheduler = try source.scheduler()
+        process = try source.process()
         network = try source.explaining(source.kind.networkComponent) {
             try NetworkConfiguration(source.configuration(of: source.kind.networkComponent))
         }

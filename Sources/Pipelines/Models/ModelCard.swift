@@ -7,7 +7,7 @@ public struct ModelCard: Codable, Sendable, Equatable {
     /// The class that stands for none, where the model was trained with one.
     public var nullClass: Int?
     /// The solver to sample with, where it is not the scheduler's own.
-    public var solver: SolverName?
+    public var solver: Method?
     /// The number of steps to sample with.
     public var steps: Int?
     /// The guidance to sample with.

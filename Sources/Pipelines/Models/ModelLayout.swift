@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Foundation
 import Layers
@@ -90,20 +91,29 @@ public struct ModelLayout: Sendable {
 
     func index() throws -> JSONObject { try root.configuration("model_index.json") }
 
-    /// The process, and how to sample it. Keys of other samplers are passed over, and the class is the one
-    /// that the index names, as in diffusers.
+    /// The process that the network was trained on. Keys of other samplers are passed over, and a class of diffusers
+    /// is the one that the index names, as there.
     /// - Parameter prediction: what the network predicts, whatever the file says.
-    public func scheduler(prediction: Prediction? = nil) throws -> SchedulerConfiguration {
-        var object = try ModelFolder(path + "/scheduler")
+    public func process(prediction: Prediction? = nil) throws -> Diffusion.Process {
+        let object = try ModelFolder(path + "/scheduler")
             .configuration("scheduler_config.json", allowsNonFinite: true)
-        if let prediction { object["prediction_type"] = .string(prediction.rawValue) }
-        let configuration = try object.schedule()
-        guard let named = try index().component("scheduler")?.className,
-            named != configuration.kind.rawValue
-        else { return configuration }
-        object["_class_name"] = .string(named)
-        return try object.schedule()
+        let stored = try object.storedProcess(
+            as: index().component("scheduler")?.className, predicting: prediction)
+        return stored.process
     }
+
+    /// Where the elements of pictures lie: diffusers' pipeline of the variance-exploding equation has them in 0 … 1.
+    func dataRange() throws -> ClosedRange<Double> {
+        try index().required("_class_name", as: String.self) == Self.unitPipeline ? 0...1 : -1...1
+    }
+
+    private static let unitPipeline = "ScoreSdeVePipeline"
+
+    /// diffusers' pipelines on pixels that are made for one class of schedulers.
+    private static let pipelines = [
+        "DDIMScheduler": "DDIMPipeline", "CMStochasticIterativeScheduler": "ConsistencyModelPipeline",
+        "ScoreSdeVeScheduler": unitPipeline,
+    ]
 
     /// The card; an empty one where there is none.
     public func card() throws -> ModelCard {
@@ -113,21 +123,28 @@ public struct ModelLayout: Sendable {
         return try root.configuration(ModelCard.fileName).decoded()
     }
 
-    /// Writes a model so that diffusers opens it, where the network's family is one of diffusers'.
+    /// Writes a model so that diffusers opens it, where network and process are of its classes.
     /// - Parameter parameters: by name, in the order in which the file is to list them.
+    /// - Throws: `PipelineError` for a process without a file form; errors that name a file.
     public func write(
-        _ configuration: NetworkConfiguration, scheduler: SchedulerConfiguration, card: ModelCard,
+        _ configuration: NetworkConfiguration, process: Diffusion.Process, card: ModelCard,
         parameters: [(String, Tensor)]
     ) throws {
+        guard let stored = process.stored else {
+            throw PipelineError(
+                "\(path): a process of parts that no file names cannot be written: make it of a ProcessDescription or of one of diffusers' classes"
+            )
+        }
         try Files.createFolder(path)
         try configuration.write(parameters, to: network)
         try ModelFolder(path + "/scheduler").write(
-            JSONObject(encoding: scheduler), to: "scheduler_config.json")
+            JSONObject(encoding: stored), to: "scheduler_config.json")
         try root.write(JSONObject(encoding: card), to: ModelCard.fileName)
-        let pipeline = scheduler.kind == .ddim ? "DDIMPipeline" : "DDPMPipeline"
+        let library = if case .scheduler = stored { "diffusers" } else { "langevin" }
         let index: JSONObject = [
-            "_class_name": .string(pipeline), "_diffusers_version": "0.42.0",
-            "scheduler": ["diffusers", .string(scheduler.kind.rawValue)],
+            "_class_name": .string(Self.pipelines[stored.name] ?? "DDPMPipeline"),
+            "_diffusers_version": "0.42.0",
+            "scheduler": [.string(library), .string(stored.name)],
             "unet": [.string(configuration.library), .string(configuration.className)],
         ]
         try root.write(index, to: "model_index.json")

@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Networks
 import Storage
@@ -21,7 +22,10 @@ extension ModelSource {
     }
 
     private func foreignKeys(of component: ModelComponent, in object: JSONObject) throws -> [String] {
-        guard !component.isSchedule else { return SchedulerConfiguration.foreignKeys(among: object.keys) }
+        guard !component.isSchedule else {
+            // A process of a kind has no keys of others.
+            return object["kind"] == nil ? SchedulerConfiguration.foreignKeys(among: object.keys) : []
+        }
         // The index names a class that a file of transformers may leave to it.
         let name = try (try? KnownNetworks.name(in: object)) ?? className(of: component)
         return name.flatMap(KnownNetworks.network)?.foreignKeys(in: object) ?? []
@@ -29,6 +33,30 @@ extension ModelSource {
 }
 
 extension JSONObject {
+    /// The process that a model's `scheduler_config.json` describes in either form.
+    /// - Parameters:
+    ///   - className: the class of diffusers that the index names.
+    ///   - prediction: what the network predicts, whatever the file says.
+    /// - Throws: `CheckpointError` that names the file and the flag; `PipelineError` where the process knows no other
+    ///   prediction.
+    func storedProcess(as className: String?, predicting prediction: Prediction?) throws -> StoredProcess {
+        var object = self
+        guard object["kind"] == nil || object["_class_name"] != nil else {
+            if let prediction { object["prediction"] = .string(prediction.word) }
+            return try object.decoded()
+        }
+        // What the file itself names must be known, too.
+        let written = try object.schedule()
+        if let className { object["_class_name"] = .string(className) }
+        if let prediction { object["prediction_type"] = .string(prediction.rawValue) }
+        let named = try object.schedule()
+        guard prediction == nil || named.kind.readsPrediction else {
+            throw PipelineError(
+                "\(place): networks of a \(written.kind.name) predict one thing: leave out --prediction")
+        }
+        return .scheduler(named)
+    }
+
     /// The process that a model's `scheduler_config.json` describes, keys that no class knows left out.
     /// - Throws: `CheckpointError` that names the file and the flag.
     func schedule() throws -> SchedulerConfiguration {

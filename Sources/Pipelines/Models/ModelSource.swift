@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusers
 import Diffusion
 import Layers
 import Networks
@@ -142,7 +143,7 @@ public struct ModelSource: Sendable {
                 try component.isSchedule
                 ? folder.configuration("scheduler_config.json", allowsNonFinite: true)
                 : folder.configuration()
-            if component == .scheduler, let named = try className(of: component) {
+            if component == .scheduler, object["kind"] == nil, let named = try className(of: component) {
                 object["_class_name"] = .string(named)
             }
             return try file?.configuration(of: component, described: object) ?? object
@@ -201,11 +202,9 @@ public struct ModelSource: Sendable {
             configuration: "\(path), configuration of \(component.rawValue)", body)
     }
 
-    /// The process and how to sample it. The class is the one that the index names, as in diffusers.
-    public func scheduler() throws -> SchedulerConfiguration {
-        var object = try configuration(of: .scheduler)
-        if let prediction { object["prediction_type"] = .string(prediction.rawValue) }
-        return try object.schedule()
+    /// The process that the network was trained on. A class of diffusers is the one that the index names, as there.
+    public func process() throws -> Process {
+        try configuration(of: .scheduler).storedProcess(as: nil, predicting: prediction).process
     }
 
     /// The folder whose configurations and tokenizers describe the model, `nil` where the published ones do.

@@ -1,6 +1,5 @@
 import Checkpoints
 import Diffusion
-import Foundation
 import Layers
 import Networks
 import Tensors
@@ -14,12 +13,14 @@ public struct PictureModel {
     public let name: String
     /// The network's configuration.
     public let configuration: NetworkConfiguration
-    /// The process, and how to sample it.
-    public let scheduler: SchedulerConfiguration
+    /// The process that the network was trained on.
+    public let process: Process
     /// What else is known of its use.
     public let card: ModelCard
     /// The network.
     public let network: any NoiseNetwork
+    /// Where the elements of its pictures lie, from black to white.
+    public let dataRange: ClosedRange<Double>
     /// The element type of the network's arithmetic.
     public let elementType: ElementType
     /// Where the network runs.
@@ -27,13 +28,15 @@ public struct PictureModel {
 
     /// A model of given parts.
     public init(
-        name: String, configuration: NetworkConfiguration, scheduler: SchedulerConfiguration,
-        card: ModelCard, network: any NoiseNetwork, elementType: ElementType = .float32,
+        name: String, configuration: NetworkConfiguration, process: Process, card: ModelCard,
+        network: any NoiseNetwork, dataRange: ClosedRange<Double> = -1...1,
+        elementType: ElementType = .float32,
         device: Device = .cpu
     ) {
         self.name = name
         self.configuration = configuration
-        self.scheduler = scheduler
+        self.process = process
+        self.dataRange = dataRange
         self.card = card
         self.network = network
         self.elementType = elementType
@@ -53,11 +56,11 @@ public struct PictureModel {
             .loaded(try configuration.weights(of: folder.network)), elementType: elementType, on: device)
         self.init(
             name: folder.name, configuration: configuration,
-            scheduler: try folder.scheduler(prediction: prediction),
+            process: try folder.process(prediction: prediction),
             card: try folder.card(),
             network: try explaining(folder.network) { try store.build(configuration.network) }
                 .replayed(on: device),
-            elementType: elementType, device: device)
+            dataRange: try folder.dataRange(), elementType: elementType, device: device)
     }
 
     /// The number of classes that stand for something; `nil` where the model knows none.

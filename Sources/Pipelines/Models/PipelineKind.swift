@@ -20,7 +20,7 @@ public enum PipelineKind: Sendable, CaseIterable {
     /// request's matter, so they are all one.
     var classNames: [String] {
         switch self {
-        case .pixels: ["DDPMPipeline", "DDIMPipeline"]
+        case .pixels: ["DDPMPipeline", "DDIMPipeline", "ConsistencyModelPipeline", "ScoreSdeVePipeline"]
         case .stableDiffusion:
             Self.tasks("StableDiffusion") + ["LatentConsistencyModelPipeline"]
         case .stableDiffusionXL: Self.tasks("StableDiffusionXL")

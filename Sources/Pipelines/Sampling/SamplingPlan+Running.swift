@@ -7,7 +7,7 @@ extension SamplingPlan {
     ///
     /// - Parameter onStep: told of every step of every batch: the pictures done before this batch, and
     ///   where it is; what it throws ends the run.
-    /// - Returns: `[count, channels, height, width]`, in −1 … 1 where the model keeps its data there.
+    /// - Returns: `[count, channels, height, width]`, in the model's `dataRange` where it keeps its data there.
     /// - Throws: `PipelineError` where a sample is not finite; `TensorError` where arithmetic failed.
     public func run(onStep: (_ picturesDone: Int, SamplingProgress) throws -> Void = { _, _ in }) throws
         -> Tensor
@@ -32,9 +32,7 @@ extension SamplingPlan {
         let (network, elementType) = (model.network, model.elementType)
         var conditions = Conditions(labels: labels)
         conditions[.deepFeatures] = request.deepFeatures
-        let plain = Denoiser(
-            model.scheduler.prediction, preconditioning: model.scheduler.preconditioning(sampledAs: scheduler)
-        ) { x, time in
+        let plain = Denoiser(sampler.parameterization(of: process)) { x, time in
             network(x.to(elementType), time: time, conditions, dropout: nil)
                 .to(x.elementType)
         }
@@ -42,26 +40,14 @@ extension SamplingPlan {
     }
 }
 
-extension SchedulerConfiguration {
-    /// This process as a network is sampled on it: by diffusers' tables, unless it computes in float64.
-    /// - Throws: `PipelineError` where networks of this process are not sampled here.
-    func forNetwork(of model: String, in elementType: ElementType) throws -> SchedulerConfiguration {
-        guard path != .varianceExploding else {
-            throw PipelineError("\(model): networks for \(kind.rawValue) are not sampled here")
-        }
-        var own = self
-        own.hasSingleTables = elementType != .float64
-        return own
-    }
-
-    /// How a network of this process wants to be asked: as it was trained, whatever path the sampler takes.
-    func preconditioning(sampledAs sampled: SchedulerConfiguration) -> Preconditioning {
-        let (own, isOwnTime, schedule) = (self, sampled.path == path, self.schedule)
-        return Preconditioning(path) { level in
-            if isOwnTime, let time = level.time { return time }
-            return own.path == .straight
-                ? StraightSchedule().time(logSNR: level.logSNR) * Double(own.trainSteps)
-                : schedule.time(logSNR: level.logSNR)
-        }
+extension SamplingPlan {
+    /// Samples with the model's range of data stretched to −1 … 1, as pictures are made of them.
+    public func pictures(of samples: Tensor) -> Tensor {
+        let range = model.dataRange
+        guard range != -1...1 else { return samples }
+        let (centre, half) = (
+            (range.lowerBound + range.upperBound) / 2, (range.upperBound - range.lowerBound) / 2
+        )
+        return (samples - centre) / half
     }
 }

@@ -1,3 +1,4 @@
+import Diffusers
 import Diffusion
 import Networks
 import Tensors
@@ -19,9 +20,9 @@ public struct SamplingRequest: Sendable {
     /// The number of solver steps.
     public var steps: Int?
     /// The solver.
-    public var solver: SolverName?
+    public var solver: Method?
     /// How the steps are spread.
-    public var grid: GridName?
+    public var grid: Grid?
     /// DDIM's η, and that of other methods that have one.
     public var eta: Double?
     /// Classifier-free guidance; at 1 and below it is the conditional branch alone.
@@ -59,13 +60,15 @@ public struct SamplingPlan {
     let model: PictureModel
     let request: SamplingRequest
     /// The solver; none where it is the one of the model's own scheduler.
-    public let solver: SolverName?
+    public let solver: Method?
     /// The steps, and the method that takes them.
     public let sampler: Sampler
     /// The number of steps that was asked of the method.
     public let steps: Int
-    /// The process with what the request changed.
-    public let scheduler: SchedulerConfiguration
+    /// The process that the network was trained on, as it is sampled.
+    let process: Process
+    /// The words for process, method and grid.
+    public let words: SamplingWords
     /// Guidance, 1 where there is none.
     public let guidance: Double
     /// The class of each picture, where the model is told one.
@@ -81,24 +84,22 @@ public struct SamplingPlan {
         try Self.checkConditions(model)
         self.model = model
         self.request = request
-        let own = try model.scheduler.forNetwork(of: model.name, in: model.elementType)
+        process = model.process.computed(in: model.elementType)
         solver = request.solver ?? model.card.solver
-        scheduler = own.configured(for: solver, grid: request.grid)
-        let ownSteps = min(scheduler.kind == .ddpm ? 1000 : 50, own.trainSteps)
-        steps = request.steps ?? model.card.steps ?? ownSteps
+        words = process.sampling.words(for: solver, grid: request.grid)
+        steps = request.steps ?? model.card.steps ?? process.sampling.usualSteps(solver)
         try Self.check(steps: steps)
         var options = SamplerOptions()
         options.eta = request.eta
-        sampler = try own.sampler(solver, steps: steps, grid: request.grid, options: options)
-        try sampler.check(own.prediction)
-        try sampler.check(eta: request.eta)
+        sampler = try process.sampling.sampler(solver, steps: steps, grid: request.grid, options: options)
+        try sampler.check(process.parameterization.output)
         shape = try Self.shape(model, request)
         guidance = request.guidance ?? (request.classes == nil ? 1 : model.card.guidance ?? 1)
         guard Float(guidance).isFinite else {
             throw PipelineError("--guidance is \(guidance): give a number that single precision holds")
         }
         labels = try Self.labels(model, request, guidance: guidance)
-        try Self.checkVariance(model, scheduler)
+        try Self.checkVariance(model, sampler)
         let together = sampler.solver.couplesExamples ? 1 : min(request.batchSize ?? 64, request.count)
         let needs = Self.memoryNeed(
             of: model.configuration, batch: guidance > 1 ? 2 * together : together, count: request.count,
@@ -107,17 +108,14 @@ public struct SamplingPlan {
     }
 
     /// A network has as many output channels as pictures have, or twice as many: the others are a variance.
-    private static func checkVariance(_ model: PictureModel, _ scheduler: SchedulerConfiguration) throws {
+    private static func checkVariance(_ model: PictureModel, _ sampler: Sampler) throws {
         let (given, channels) = (model.configuration.outputChannels, model.configuration.channels)
         guard given == channels || given == 2 * channels else {
             throw PipelineError(
                 "\(model.name) gives \(given) channels for pictures of \(channels): it needs as many, or twice as many for a learned variance"
             )
         }
-        let isAncestral = [.ddpm, .unCLIP].contains(scheduler.kind)
-        if isAncestral, given == channels, let variance = scheduler.variance,
-            [.learned, .learnedRange].contains(variance)
-        {
+        if given == channels, let variance = (sampler.solver as? DDPMSolver)?.variance, variance.isLearned {
             throw PipelineError(
                 "variance_type is '\(variance.rawValue)', and \(model.name) gives no channels for a variance: use 'fixed_small' or another solver"
             )

@@ -9,21 +9,22 @@ import Tensors
 // A recipe's words as the values that they stand for.
 
 extension Recipe {
-    /// The process, and how to sample it.
-    var scheduler: SchedulerConfiguration {
-        var scheduler = SchedulerConfiguration(.ddpm)
-        scheduler.trainSteps = diffusion.trainSteps
-        scheduler.betaStart = diffusion.betaStart
-        scheduler.betaEnd = diffusion.betaEnd
-        scheduler.betaSchedule = diffusion.schedule
-        scheduler.prediction = diffusion.prediction
-        scheduler.zeroTerminalSNR = diffusion.zeroTerminalSNR
-        // diffusers' DDIM cuts the data off and leaves the noise as it was, and the two then disagree: guided
-        // samples fall apart. Ancestral steps read the data alone and gain from it.
-        scheduler.clipsData = evaluation.solver == .ddpm
-        // A process without signal at its end must be sampled from that end.
-        if diffusion.zeroTerminalSNR { scheduler.spacing = .trailing }
-        return scheduler
+    /// The process that the network is trained on.
+    /// - Throws: `RecipeError` where its numbers, or its prediction, make no sense.
+    func process() throws -> Diffusion.Process {
+        do {
+            return try ProcessDescription(
+                "betas",
+                [
+                    "schedule": .word(diffusion.schedule.rawValue),
+                    "train_steps": .number(Double(diffusion.trainSteps)),
+                    "beta_start": .number(diffusion.betaStart), "beta_end": .number(diffusion.betaEnd),
+                    "zero_terminal_snr": .flag(diffusion.zeroTerminalSNR),
+                ], prediction: diffusion.prediction.word
+            ).trained(sampledBy: evaluation.solver)
+        } catch let error as DiffusionError {
+            throw RecipeError("diffusion: \(error).")
+        }
     }
 
     /// The network's configuration with what follows from the data filled in.

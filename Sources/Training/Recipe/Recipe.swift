@@ -123,7 +123,7 @@ extension Recipe {
     /// How pictures are drawn from the model, while training and after it.
     public struct EvaluationSection: Codable, Equatable, Sendable {
         /// The solver, by the name that `--solver` takes.
-        public var solver = SolverName.ddim
+        public var solver = Method.ddim
         /// Number of solver steps.
         public var steps = 50
         /// Scale of classifier-free guidance; 1 is the conditional branch alone.

@@ -15,4 +15,4 @@ extension Prediction: RecipeChoice {
     }
 }
 
-extension SolverName: RecipeChoice {}
+extension Method: RecipeChoice {}

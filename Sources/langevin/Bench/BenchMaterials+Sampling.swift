@@ -1,3 +1,4 @@
+import Diffusers
 import Diffusion
 import Layers
 import Networks
@@ -10,8 +11,8 @@ extension BenchMaterials {
         let (network, _): (UNet2D, _) = try network(.tiny)
         let model = PictureModel(
             name: "tiny", configuration: NetworkConfiguration(network.configuration),
-            scheduler: SchedulerConfiguration(.ddpm),
-            card: ModelCard(), network: network.replayed(on: device), elementType: elementType, device: device
+            process: SchedulerConfiguration(.ddpm).process, card: ModelCard(),
+            network: network.replayed(on: device), elementType: elementType, device: device
         )
         var request = SamplingRequest()
         request.count = 16
@@ -20,8 +21,8 @@ extension BenchMaterials {
         return { try plan.run() }
     }
 
-    func steps(of solver: SolverName) throws -> BenchWork.Repetition {
-        let process = ContinuousProcess.edm(EDMSchedule(sigmaMinimum: 0.01, sigmaMaximum: 80))
+    func steps(of solver: Method) throws -> BenchWork.Repetition {
+        let process = try ProcessDescription("edm", ["sigma_min": .number(0.01), "sigma_max": .number(80)])
         let sampler = try process.sampler(solver, steps: 100)
         let (start, data) = (try numbers("start", [64, 3, 32, 32]), try numbers("data", [64, 3, 32, 32]))
         let denoiser = Denoiser { x, level in Prediction.data.estimate(data, sample: x, at: level) }

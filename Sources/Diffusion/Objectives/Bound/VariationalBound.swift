@@ -9,8 +9,8 @@ import Tensors
 /// Source: Ho et al. 2020 (arXiv:2006.11239), equation 5; Nichol and Dhariwal 2021 (arXiv:2102.09672),
 /// section 2.1, for the variances.
 public struct VariationalBound: Sendable {
-    /// The variance of the model's steps.
-    public typealias Variance = SchedulerWords.Variance
+    /// What the variance of the model's steps can be.
+    public typealias Variance = ReverseVariance
 
     /// The process.
     public let schedule: DiscreteSchedule
@@ -18,7 +18,7 @@ public struct VariationalBound: Sendable {
     public let prediction: Prediction
     /// The variance of the model's steps; under `learned` and `learnedRange` the second half of the
     /// output's channels says it.
-    public let variance: Variance
+    public let variance: ReverseVariance
     /// Whether estimated data are cut off at ±1.
     public let clipsData: Bool
     /// Whether the decoder takes Φ in the approximation of the articles' code.
@@ -28,7 +28,7 @@ public struct VariationalBound: Sendable {
     /// A bound.
     /// - Precondition: the process has at least two steps, for the first takes the second's variance.
     public init(
-        schedule: DiscreteSchedule, prediction: Prediction, variance: Variance = .fixedSmall,
+        schedule: DiscreteSchedule, prediction: Prediction, variance: ReverseVariance = .fixedSmall,
         clipsData: Bool = false, approximatesDecoder: Bool = false, elementType: ElementType = .float32,
         on device: Device = .cpu
     ) {
@@ -139,7 +139,7 @@ private struct BoundTables: Sendable {
     let logFixedVariance: Tensor
 
     init(
-        _ schedule: DiscreteSchedule, _ variance: VariationalBound.Variance, _ type: ElementType,
+        _ schedule: DiscreteSchedule, _ variance: ReverseVariance, _ type: ElementType,
         _ device: Device
     ) {
         precondition(schedule.count > 1, "a bound needs at least two steps")

@@ -1,0 +1,235 @@
+import Foundation
+import Storage
+
+/// A process by the word of its kind and the values of its keys, as recipes and files have it.
+///
+/// In a file an object whose `kind` names the process, beside its keys: `{"kind": "edm", "sigma_min": 0.002}`. Where
+/// a network was trained on it, `prediction` says what its output means; exact models have none.
+public struct ProcessDescription: Sendable {
+    /// The kind.
+    public let kind: ProcessKind
+    /// What a network's output means: `noise`, `data`, `v`, `flow`, `score` or `edm`; `nil` where there is no network.
+    public let prediction: String?
+    private let values: [String: ProcessValue]
+
+    /// A process.
+    /// - Parameters:
+    ///   - word: the word of its kind.
+    ///   - values: the keys that differ from what is usual.
+    ///   - prediction: what a network's output means; by default there is no network.
+    /// - Throws: `DiffusionError`, one sentence that names the key.
+    public init(_ word: String, _ values: [String: ProcessValue] = [:], prediction: String? = nil) throws {
+        guard let kind = ProcessKind.named(word) else {
+            let known = ProcessKind.all.map(\.word)
+            throw DiffusionError(
+                "the schedule \(quoted(word)) is not known: the nearest one is '\(nearest(to: word, among: known) ?? "")'"
+            )
+        }
+        let known = kind.keys.map(\.name)
+        for key in values.keys.sorted() where !known.contains(key) {
+            let advice =
+                nearest(to: key, among: known).map { "the nearest one is '\($0)'" }
+                ?? "it has no keys, leave it out"
+            throw DiffusionError("the key \(quoted(key)) of the schedule is not known: \(advice)")
+        }
+        for (name, standard) in kind.keys {
+            guard let value = values[name], !value.hasForm(of: standard) else { continue }
+            throw DiffusionError("the schedule's '\(name)' must be \(standard.form)")
+        }
+        self.kind = kind
+        self.values = Dictionary(
+            uniqueKeysWithValues: kind.keys.map { ($0.name, values[$0.name] ?? $0.standard) })
+        self.prediction = prediction
+        try kind.check(self)
+        if let prediction { try check(prediction) }
+    }
+
+    /// The process of a network with a given prediction, or with the one that is usual where `nil`.
+    /// - Throws: `DiffusionError` where the process has no such prediction.
+    public func predicting(_ prediction: String?) throws -> ProcessDescription {
+        try ProcessDescription(kind.word, values, prediction: prediction ?? kind.prediction)
+    }
+
+    /// The value of a key.
+    /// - Precondition: the kind has the key.
+    public subscript(_ key: String) -> ProcessValue {
+        guard let value = values[key] else {
+            preconditionFailure("the process '\(kind.word)' has no key '\(key)'")
+        }
+        return value
+    }
+
+    func number(_ key: String) -> Double { self[key].number ?? .nan }
+    func word(_ key: String) -> String { self[key].word ?? "" }
+    func flag(_ key: String) -> Bool { self[key].flag ?? false }
+
+    /// Throws where a prediction is no word of a prediction, or nothing follows from it where the process starts.
+    private func check(_ prediction: String) throws {
+        guard let meaning = meaning(of: prediction) else {
+            throw DiffusionError(
+                "the prediction \(quoted(prediction)) is not known: use one of \(ProcessKind.predictions.joined(separator: ", "))"
+            )
+        }
+        let schedule = self.schedule
+        let start = schedule.level(at: schedule.start)
+        guard !meaning.isDefined(at: start) else { return }
+        let others = ProcessKind.predictions.filter { self.meaning(of: $0)?.isDefined(at: start) ?? false }
+        let cause = schedule is DiscreteSchedule ? "zero_terminal_snr" : "process '\(kind.word)'"
+        throw DiffusionError(
+            "prediction '\(prediction)' says nothing of the data where \(cause) leaves no signal: use \(others.joined(separator: ", "))"
+        )
+    }
+
+    /// The meaning of a word for a prediction on this process.
+    private func meaning(of word: String) -> (any OutputMeaning)? {
+        if word == "edm" { return EDMPreconditioning(sigmaData: sigmaData) }
+        return word == "score" ? ScaledScore() : Prediction(word: word)
+    }
+
+    /// The standard deviation of the data that inputs are scaled by.
+    private var sigmaData: Double { values["sigma_data"]?.number ?? 0.5 }
+}
+
+extension ProcessDescription {
+    func checkRange(_ low: String, _ high: String) throws {
+        let (first, last) = (number(low), number(high))
+        guard first > 0, first < last, last.isFinite else {
+            throw DiffusionError(
+                "\(low) and \(high) are \(first) and \(last): the first must be above 0 and below the second")
+        }
+    }
+
+    func checkPositive(_ key: String) throws {
+        let value = number(key)
+        guard value > 0, value.isFinite else {
+            throw DiffusionError("\(key) is \(value): it must be above 0")
+        }
+    }
+}
+
+// MARK: The process
+
+extension ProcessDescription {
+    /// The path.
+    public var schedule: any NoiseSchedule { kind.schedule(self) }
+
+    /// What stands between samples and a network of the process.
+    public var parameterization: Parameterization {
+        let meaning = meaning(of: prediction ?? kind.prediction) ?? Prediction.noise
+        let (schedule, time) = (schedule, kind.time)
+        let scalesInput = kind.hasUnitInput || meaning is EDMPreconditioning
+        let edm = EDMPreconditioning(sigmaData: sigmaData)
+        return Parameterization(
+            meaning, scaling: kind.scaling, input: { scalesInput ? edm.input(at: $0) : 1 },
+            time: { time($0, schedule) })
+    }
+
+    /// The process.
+    public var process: Process {
+        Process(schedule: schedule, parameterization: parameterization, sampling: self)
+    }
+}
+
+extension ProcessDescription: SamplerSource {
+    /// The word of the kind.
+    public var name: String { kind.word }
+
+    /// The sampler of a run of `steps` steps.
+    /// - Throws: `DiffusionError` where method, process and grid do not fit.
+    public func sampler(
+        _ method: Method? = nil, steps: Int, grid: Grid? = nil, options: SamplerOptions = SamplerOptions()
+    ) throws -> Sampler {
+        var sampler = try (method ?? kind.method).sampler(on: self.grid(steps: steps, grid), options)
+        sampler.grid = sampler.grid.dropping(first: options.skippedSteps)
+        return try sampler.checked()
+    }
+
+    /// The words for a run.
+    public func words(for method: Method?, grid: Grid?) -> SamplingWords {
+        SamplingWords(
+            process: kind.word, method: (method ?? kind.method).name, grid: (grid ?? kind.grid).name)
+    }
+
+    /// 50, and no more than a table of β has.
+    public func usualSteps(_ method: Method?) -> Int {
+        min(50, (schedule as? DiscreteSchedule)?.count ?? 50)
+    }
+
+    /// The grid of a run of `steps` steps.
+    /// - Parameter grid: another grid than the process's own.
+    /// - Throws: `DiffusionError` where the process has no such grid.
+    public func grid(steps: Int, _ grid: Grid? = nil) throws -> StepGrid {
+        guard (1...1_000_000).contains(steps) else {
+            throw DiffusionError("\(steps) steps were asked for: give 1 to 1000000")
+        }
+        if let table = schedule as? DiscreteSchedule, steps > table.count {
+            throw DiffusionError(field: "steps", "is \(steps): this process allows 1 to \(table.count)")
+        }
+        let (levels, data) = (try levels(steps: steps, grid), NoiseLevel(time: 0, alpha: 1, sigma: 0))
+        let first = levels[0]
+        return StepGrid(
+            through: levels.last?.sigma == 0 ? levels : levels + [data],
+            // Unit noise is where the process starts, but for one whose noise explodes.
+            startScale: first.alpha == 1 ? first.sigma : 1)
+    }
+
+    private func levels(steps: Int, _ grid: Grid?) throws -> [NoiseLevel] {
+        let schedule = self.schedule
+        guard let grid, grid != kind.grid else { return kind.times(self, steps).map(schedule.level) }
+        let own = kind.times(self, max(steps, 2)).map(schedule.noiseRatio)
+        let sigmas = try grid.sigmas(
+            count: steps, of: schedule, from: own[0], to: own.last { $0 > 0 } ?? 0)
+        return sigmas.map { schedule.level(at: schedule.time(logSNR: -2 * log($0))) }
+    }
+}
+
+// MARK: The file form
+
+extension ProcessDescription: Codable, Equatable {
+    /// A key of the file.
+    struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(_ name: String) { stringValue = name }
+        init(stringValue name: String) { stringValue = name }
+        init?(intValue: Int) { nil }
+    }
+
+    /// Reads the file form; a key that is left out has the value that is usual.
+    /// - Throws: `DiffusionError` where the kind or a key is not known, or a value will not do.
+    public init(from decoder: any Decoder) throws {
+        let object = try decoder.container(keyedBy: Key.self)
+        guard let word = try? object.decode(String.self, forKey: Key("kind")) else {
+            throw DiffusionError("the schedule's 'kind' must be a word such as 'edm'")
+        }
+        var (values, prediction): ([String: ProcessValue], String?) = ([:], nil)
+        for key in object.allKeys where key.stringValue != "kind" {
+            guard let value = try? object.decode(ProcessValue.self, forKey: key) else {
+                throw DiffusionError("the schedule's \(quoted(key.stringValue)) must be a number or a word")
+            }
+            if key.stringValue == "prediction" {
+                guard let word = value.word else {
+                    throw DiffusionError("the schedule's 'prediction' must be a word such as 'noise'")
+                }
+                prediction = word
+            } else {
+                values[key.stringValue] = value
+            }
+        }
+        try self.init(word, values, prediction: prediction)
+    }
+
+    /// Writes the file form.
+    public func encode(to encoder: any Encoder) throws {
+        var object = encoder.container(keyedBy: Key.self)
+        try object.encode(kind.word, forKey: Key("kind"))
+        for (name, _) in kind.keys { try object.encode(self[name], forKey: Key(name)) }
+        try object.encodeIfPresent(prediction, forKey: Key("prediction"))
+    }
+
+    /// The same kind with the same values.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.kind.word == right.kind.word && left.values == right.values
+            && left.prediction == right.prediction
+    }
+}
