@@ -67,7 +67,7 @@ let package = Package(
         room("Networks", ["Storage", "Tensors", "Layers", "Checkpoints"]),
         // The vocabulary of CLIP, put into the program by the compiler.
         .target(name: "CCLIPVocabulary", exclude: ["LICENSE", "merges.txt.gz"]),
-        room("Tokenizers", ["Storage", "Checkpoints", "CCLIPVocabulary"]),
+        room("Tokenizers", ["Storage", "CCLIPVocabulary"]),
         room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Datasets", ["Storage", "Tensors", "Pictures"]),
         room(
@@ -98,6 +98,7 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Tensors", "Layers", "Checkpoints", "Networks"],
             path: "Tests/TestSupport", swiftSettings: settings),
+        tests(of: "Storage"),
         tests(of: "Tensors"),
         tests(of: "Layers"),
         tests(of: "Checkpoints", ["Storage"]),

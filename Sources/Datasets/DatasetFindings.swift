@@ -58,9 +58,10 @@ final class FindingsLog: @unchecked Sendable {
             return damaged.count
         }
         guard count * 20 > known.total else { return }
+        let found = findings.damaged
+        let files = listed(found) { "\(printable($0.file ?? "")) (\($0.what))" }
         throw DatasetError(
-            known.folder,
-            "\(count) or more of \(known.total) pictures cannot be read (\(printable(error.file ?? "")): \(error.what))",
+            known.folder, "\(found.count) or more of \(known.total) pictures cannot be read: \(files)",
             remedy: "repair or remove them")
     }
 

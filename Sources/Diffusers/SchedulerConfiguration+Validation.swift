@@ -1,4 +1,5 @@
 import Diffusion
+import Foundation
 
 extension SchedulerConfiguration {
     /// Throws what makes this configuration meaningless.
@@ -16,6 +17,11 @@ extension SchedulerConfiguration {
         guard (0..<trainSteps).contains(stepsOffset) else {
             throw DiffusionError(
                 "steps_offset is \(stepsOffset): it must be at least 0 and below num_train_timesteps")
+        }
+        guard Float(pow(timeScaling * Double(trainSteps), 2)).isFinite else {
+            throw DiffusionError(
+                "timestep_scaling is \(timeScaling): squares of times multiplied with it must be finite in single precision"
+            )
         }
         let chosen = [
             "use_karras_sigmas": usesKarrasSigmas, "use_exponential_sigmas": usesExponentialSigmas,

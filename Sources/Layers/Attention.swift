@@ -3,7 +3,7 @@ import Tensors
 /// Attention of tokens to each other, in several heads.
 /// Parameters `to_q.*`, `to_k.*`, `to_v.*`, `to_out.0.*`.
 /// Source: Vaswani et al. 2017 (arXiv:1706.03762), section 3.2.
-public struct SelfAttention {
+public struct SelfAttention: Sendable {
     let query: Linear
     let key: Linear
     let value: Linear

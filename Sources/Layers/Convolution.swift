@@ -1,9 +1,9 @@
 import Tensors
 
 /// A convolution of pictures. Parameters `weight` `[outputs, inputs / groups, kernel, kernel]`, `bias`.
-public struct Convolution2D {
+public struct Convolution2D: Sendable {
     /// The weights, and whether kernels may have them.
-    private enum Kernel {
+    private enum Kernel: Sendable {
         case plain(Tensor)
         /// Of kernel 3, padded by 1.
         case around(PreparedWeights)
@@ -40,19 +40,20 @@ public struct Convolution2D {
     }
 
     /// `[batch, inputs, height, width]` → `[batch, outputs, height′, width′]`
-    public func callAsFunction(_ x: Tensor) -> Tensor { self(x, told: nil, adding: nil) }
+    public func callAsFunction(_ x: Tensor) -> Tensor { self(x, vector: nil, adding: nil) }
 
-    /// convolution(x) + told + residual, in one pass over memory where the processor has a kernel for it.
+    /// convolution(x) + vector + residual, in one pass over memory where the processor has a kernel for it.
     ///
     /// - Parameters:
     ///   - x: `[batch, inputs, height, width]`
-    ///   - told: one vector for each picture, `[batch, outputs]` or `[1, outputs]`.
+    ///   - vector: one for each picture, `[batch, outputs]` or `[1, outputs]`.
     ///   - residual: of the shape of the result, `[batch, outputs, height′, width′]`.
-    package func callAsFunction(_ x: Tensor, told: Tensor? = nil, adding residual: Tensor? = nil) -> Tensor {
+    package func callAsFunction(_ x: Tensor, vector: Tensor? = nil, adding residual: Tensor? = nil) -> Tensor
+    {
         switch kernel {
         case .around(let weights) where weights.serve(x):
-            return around(x, weights, norm: nil, silu: false, told, residual, widens: false)
-        case .pixel(let weights) where told == nil && weights.serve(x):
+            return around(x, weights, norm: nil, silu: false, vector, residual, widens: false)
+        case .pixel(let weights) where vector == nil && weights.serve(x):
             // Channels innermost, a pixel is a row.
             func rows(_ x: Tensor) -> Tensor { x.permuted(0, 2, 3, 1) }
             return rows(x).linear(
@@ -63,54 +64,39 @@ public struct Convolution2D {
             // A convolution of a picture that lies otherwise gives one: turned around here once, and not by every
             // kernel that reads it.
             let y = watched(convolved(x), name)
-            return sum(kernelsServe(y) ? y.contiguous(.channelsLast) : y, told, residual)
+            return sum(kernelsServe(y) ? y.contiguous(.channelsLast) : y, vector, residual)
         }
     }
 
-    /// convolution(silu(norm(x))) + told + residual, in two passes over memory where the processor has kernels.
+    /// convolution(input) + vector + residual, where norm, activation and convolution take two passes over memory
+    /// together if the processor has kernels.
     ///
     /// - Parameters:
-    ///   - modulation: scales by 1 + `scale` and shifts what the norm gives, each `[batch, inputs]`.
-    ///   - activation: what follows the norm.
-    ///   - dropout: what follows the activation, in training.
-    ///   - told, residual: as without a norm.
+    ///   - input: a group norm of `[batch, inputs, height, width]` with what follows it.
+    ///   - vector, residual: as without a norm.
     ///   - widens: whether a kernel with weights in bfloat16 gives float32, for one more layer that reads it.
     package func callAsFunction(
-        _ x: Tensor, after norm: GroupNorm, modulation: (scale: Tensor, shift: Tensor)? = nil,
-        _ activation: Activation, dropout: ((Tensor) -> Tensor)? = nil, told: Tensor? = nil,
-        adding residual: Tensor? = nil, widens: Bool = false
+        _ input: DeferredNorm, vector: Tensor? = nil, adding residual: Tensor? = nil, widens: Bool = false
     ) -> Tensor {
-        if case .around(let weights) = kernel, dropout == nil, activation == .silu || activation == .swish,
-            weights.servePicture(x)
-        {
-            let factors = x.groupNormFactors(
-                groups: norm.groups, weight: norm.weight, bias: norm.bias, epsilon: norm.epsilon,
-                scale: modulation?.scale.expanded(toRows: x.shape[0]),
-                shift: modulation?.shift.expanded(toRows: x.shape[0]))
-            return around(x, weights, norm: factors, silu: true, told, residual, widens: widens)
+        if case .around(let weights) = kernel, input.isNormThenSiLU, weights.servePicture(input.x) {
+            return around(
+                input.x, weights, norm: input.factors, silu: true, vector, residual, widens: widens)
         }
-        let hidden: Tensor
-        if let (scale, shift) = modulation {
-            hidden = activation(
-                shift.broadcast(toRank: 4).adding(productOf: norm(x), scale.broadcast(toRank: 4) + 1))
-        } else {
-            hidden = norm(x, then: activation)
-        }
-        return self(dropout?(hidden) ?? hidden, told: told, adding: residual)
+        return self(input.value, vector: vector, adding: residual)
     }
 
     private func around(
-        _ x: Tensor, _ weights: PreparedWeights, norm: Tensor?, silu: Bool, _ told: Tensor?,
+        _ x: Tensor, _ weights: PreparedWeights, norm: Tensor?, silu: Bool, _ vector: Tensor?,
         _ residual: Tensor?, widens: Bool
     ) -> Tensor {
         let outputs = weights.shape[0]
         return weights.isForWinograd(x)
             ? x.convolved(
                 packedForWinograd: weights.packed(.winograd), bias: bias, outputs: outputs, norm: norm,
-                silu: silu, told: told, residual: residual)
+                silu: silu, told: vector, residual: residual)
             : x.convolved(
                 packed: weights.packed(.convolution), bias: bias, outputs: outputs, norm: norm, silu: silu,
-                told: told, residual: residual, widens: widens)
+                told: vector, residual: residual, widens: widens)
     }
 
     private func convolved(_ x: Tensor) -> Tensor {
@@ -131,21 +117,14 @@ public struct Convolution2D {
         }
     }
 
-    private func sum(_ x: Tensor, _ told: Tensor?, _ residual: Tensor?) -> Tensor {
-        let x = told.map { x + $0.broadcast(toRank: 4) } ?? x
+    private func sum(_ x: Tensor, _ vector: Tensor?, _ residual: Tensor?) -> Tensor {
+        let x = vector.map { x + $0.broadcast(toRank: 4) } ?? x
         return residual.map { $0 + x } ?? x
     }
 }
 
-extension Tensor {
-    /// One row for all, or one for each of `count`, as `count` rows.
-    fileprivate func expanded(toRows count: Int) -> Tensor {
-        shape[0] == count ? self : expanded(to: [count, shape[1]])
-    }
-}
-
 /// The transpose of a strided convolution. Parameters `weight` `[inputs, outputs, kernel, kernel]`, `bias`.
-public struct TransposedConvolution2D {
+public struct TransposedConvolution2D: Sendable {
     let weight: Tensor
     let bias: Tensor?
     let stride: Int

@@ -1,7 +1,7 @@
 import Tensors
 
 /// y = x · Wᵀ + b over the innermost dimension. Parameters `weight` `[outputs, inputs]` and `bias`.
-public struct Linear {
+public struct Linear: Sendable {
     let weight: Matrix
     let bias: Tensor?
     let name: String
@@ -56,7 +56,7 @@ extension AfterProduct {
 }
 
 /// A table of vectors, one for each whole number. Parameter `weight` `[count, width]`.
-public struct Embedding {
+public struct Embedding: Sendable {
     let weight: Tensor
     let name: String
 

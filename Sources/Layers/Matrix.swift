@@ -1,7 +1,7 @@
 import Tensors
 
 /// The matrix of a linear layer, `[outputs, inputs]`, in the form in which its store keeps it.
-package enum Matrix {
+package enum Matrix: Sendable {
     case plain(Tensor)
     case quantized(QuantizedMatrix)
     /// For kernels, where they serve.

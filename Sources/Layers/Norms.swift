@@ -2,7 +2,7 @@ import Tensors
 
 /// Mean 0 and variance 1 over each group of channels. Parameters `weight`, `bias` `[channels]`.
 /// Source: Wu and He 2018 (arXiv:1803.08494).
-public struct GroupNorm {
+public struct GroupNorm: Sendable {
     let weight: Tensor
     let bias: Tensor
     let groups: Int
@@ -42,7 +42,7 @@ public struct GroupNorm {
 
 /// Mean 0 and variance 1 over the innermost dimension. Parameters `weight`, `bias` `[width]`.
 /// Source: Ba et al. 2016 (arXiv:1607.06450).
-public struct LayerNorm {
+public struct LayerNorm: Sendable {
     let weight: Tensor?
     let bias: Tensor?
     let width: Int
@@ -78,7 +78,7 @@ public struct LayerNorm {
 
 /// Root mean square 1 over the innermost dimension, means left alone. Parameter `weight` `[width]`.
 /// Source: Zhang and Sennrich 2019 (arXiv:1910.07467), equation 4.
-public struct RMSNorm {
+public struct RMSNorm: Sendable {
     let weight: Tensor
     let epsilon: Double
     let name: String

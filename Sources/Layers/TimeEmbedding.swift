@@ -26,7 +26,7 @@ public func sinusoidalEmbedding(
 
 /// The two-layer network that turns an embedded time into the vector that blocks read.
 /// Parameters `linear_1.*`, `linear_2.*`.
-public struct TimestepEmbedding {
+public struct TimestepEmbedding: Sendable {
     let linear1: Linear
     let linear2: Linear
     let activation: Activation

@@ -8,7 +8,7 @@ import Tensors
 ///
 /// A recording is good for inputs of one shape and element type: it is made when such inputs come for the
 /// second time in a row, and replayed for as long as they come. Whatever a recording cannot stand for runs
-/// plainly: other shapes, training, a watch over layers, control, reused deep features. Pictures are laid out with channels
+/// plainly: other shapes, training, a watch over layers, reused deep features. Pictures are laid out with channels
 /// innermost either way.
 public final class CapturedNetwork: NoiseNetwork {
     /// Records what a body does; `replay` does it again and fills the tensor that the body gave.
@@ -20,7 +20,7 @@ public final class CapturedNetwork: NoiseNetwork {
     private let record: Recorder
     private let say: (String) -> Void
     private var recording: Recording?
-    private var last: [Kind]?
+    private var last: Kind?
     private var hasGivenUp = false
 
     package init(_ network: any NoiseNetwork, say: @escaping (String) -> Void, record: @escaping Recorder) {
@@ -29,17 +29,16 @@ public final class CapturedNetwork: NoiseNetwork {
         self.say = say
     }
 
-    /// What the network says about a batch.
+    /// The network's output for a batch.
     public func callAsFunction(
         _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
     ) -> Tensor {
         let inputs = Inputs(x: x.contiguous(.channelsLast), time: time, conditions: conditions)
         let isPlain =
-            hasGivenUp || dropout != nil || conditions.control != nil
-            || conditions.deepFeatures != nil || isRecordingGradients
-            || LayerWatch.isWatching || inputs.tensors.contains { $0?.failure != nil }
+            hasGivenUp || dropout != nil || conditions[.deepFeatures] != nil || isRecordingGradients
+            || LayerWatch.isWatching || inputs.tensors.contains { $0.failure != nil }
         if isPlain { return inputs.passed(through: network, dropout) }
-        let kind = inputs.tensors.map(Kind.init)
+        let kind = Kind(inputs)
         defer { last = kind }
         if kind != recording?.kind, kind == last { renew(for: inputs, kind) }
         guard let recording, recording.kind == kind else { return inputs.passed(through: network, nil) }
@@ -47,7 +46,7 @@ public final class CapturedNetwork: NoiseNetwork {
     }
 
     /// Records the network for inputs like these. Where that fails it is said once and never tried again.
-    private func renew(for inputs: Inputs, _ kind: [Kind]) {
+    private func renew(for inputs: Inputs, _ kind: Kind) {
         recording = nil  // its memory goes first
         do {
             recording = try Recording(of: network, for: inputs, kind, record)
@@ -57,37 +56,43 @@ public final class CapturedNetwork: NoiseNetwork {
         }
     }
 
-    /// What a recording depends on, of one input; of one that is not there, nothing.
+    /// What a recording depends on: which conditions there are, and the form of every tensor.
     private struct Kind: Equatable {
-        var shape: Shape?
-        var type: ElementType?
-        var device: Device?
+        struct Form: Equatable {
+            let shape: Shape
+            let type: ElementType
+            let device: Device
+        }
 
-        init(_ tensor: Tensor?) {
-            (shape, type, device) = (tensor?.shape, tensor?.elementType, tensor?.device)
+        let conditions: [String]
+        let forms: [Form]
+
+        init(_ inputs: Inputs) {
+            conditions = inputs.conditions.names
+            forms = inputs.tensors.map { Form(shape: $0.shape, type: $0.elementType, device: $0.device) }
         }
     }
 
     private final class Recording {
-        let kind: [Kind]
+        let kind: Kind
         private let inputs: Inputs
         private let replay: () throws -> Void
         private let result: Tensor
 
-        init(of network: any NoiseNetwork, for given: Inputs, _ kind: [Kind], _ record: Recorder) throws {
+        init(of network: any NoiseNetwork, for given: Inputs, _ kind: Kind, _ record: Recorder) throws {
             let inputs = given.copied()
             (result, replay) = try record { inputs.passed(through: network, nil) }
             (self.kind, self.inputs) = (kind, inputs)
             try result.rethrow()
         }
 
-        /// The network's answer, in memory of its own: the next replay overwrites the recording's.
+        /// The network's output, in memory of its own: the next replay overwrites the recording's.
         func output(for given: Inputs) -> Tensor {
             do {
                 // Also where the recording was made inside `inference` and is used outside.
                 try inference {
                     for (own, new) in zip(inputs.tensors, given.tensors) {
-                        if let own, let new { try own.assign(new) }
+                        try own.assign(new)
                     }
                 }
                 try replay()
@@ -105,12 +110,7 @@ private struct Inputs {
     var time: Tensor
     var conditions: Conditions
 
-    var tensors: [Tensor?] {
-        [
-            x, time, conditions.labels, conditions.context, conditions.contextMask, conditions.pooled,
-            conditions.numbers, conditions.guidance,
-        ]
-    }
+    var tensors: [Tensor] { [x, time] + conditions.tensors }
 
     func copied() -> Inputs {
         Inputs(x: x.copied(), time: time.copied(), conditions: conditions.map { $0.copied() })

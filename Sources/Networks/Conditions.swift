@@ -1,59 +1,113 @@
 import Tensors
 
-/// What a denoising network is told beside a noisy picture and its time. Each network takes what its
-/// configuration asks for, and nothing else; a part has a row for each picture, or one row for all.
-public struct Conditions {
-    /// Classes `[batch]` as `int64`, or what else a class embedding takes.
-    public var labels: Tensor?
-    /// What attention looks at, such as an encoded text, `[batch, tokens, width]`.
-    public var context: Tensor?
-    /// Which tokens of the context are seen, 1 or 0, `[batch, tokens]`; all where `nil`.
-    public var contextMask: Tensor?
-    /// One vector for the whole text, `[batch, features]`.
-    public var pooled: Tensor?
-    /// Original size, crop and wanted size or score, `[batch, count]`, as SDXL embeds them beside the time.
-    public var numbers: Tensor?
-    /// The embedded guidance scale of a distilled network, `[batch, timeCondProjDim]`.
-    public var guidance: Tensor?
-    /// What a control network adds.
-    public var control: Control?
-    /// What the deep layers of a U-Net said in earlier calls, where they are to be reused; other networks have none.
-    public var deepFeatures: DeepFeatures?
-    /// What layers of attention make of the context, once a run: `NoiseNetwork.preparing(_:)`.
-    package var projections: [String: ContextProjection] = [:]
+/// What a denoising network is conditioned on beside a noisy sample and its time: a collection of parts under typed keys.
+///
+/// A part has a row for each sample, or one row for all. A network takes the parts that it reads, and no others.
+///
+///     var conditions = Conditions(context: text)
+///     conditions[.numbers] = sizes
+public struct Conditions: Sendable {
+    /// The name of a part, with the type of its value.
+    public struct Key<Part: ConditionPart>: Hashable, Sendable {
+        /// The name.
+        public let name: String
 
-    /// The given conditions, none where nothing is said.
-    public init(
-        labels: Tensor? = nil, context: Tensor? = nil, contextMask: Tensor? = nil, pooled: Tensor? = nil,
-        numbers: Tensor? = nil, guidance: Tensor? = nil, control: Control? = nil
-    ) {
-        self.labels = labels
-        self.context = context
-        self.contextMask = contextMask
-        self.pooled = pooled
-        self.numbers = numbers
-        self.guidance = guidance
-        self.control = control
+        /// A key for parts of a name.
+        public init(_ name: String) { self.name = name }
     }
 
-    /// What a control network adds to the way down and to the middle.
-    /// Source: Zhang et al. 2023 (arXiv:2302.05543), section 3.2.
-    public struct Control {
-        /// Added to what the way up reads, in the order in which the way down makes it.
-        public var down: [Tensor]
-        /// Added to what the middle gives.
-        public var middle: Tensor
+    private var parts: [String: any ConditionPart] = [:]
 
-        /// The two parts.
-        public init(down: [Tensor], middle: Tensor) {
-            self.down = down
-            self.middle = middle
-        }
+    /// No conditions.
+    public init() {}
 
-        func added(to skips: [Tensor]) -> [Tensor] {
-            precondition(
-                down.count == skips.count, "there are \(down.count) tensors of control for \(skips.count)")
-            return zip(skips, down).map { $0 + $1 }
-        }
+    /// The conditions that most networks read.
+    /// - Parameters:
+    ///   - labels: classes `[batch]` as `int64`, or what else a class embedding takes.
+    ///   - context: what attention reads, `[batch, tokens, width]`.
+    ///   - pooledText: one vector for a whole text, `[batch, features]`.
+    public init(labels: Tensor? = nil, context: Tensor? = nil, pooledText: Tensor? = nil) {
+        self[.labels] = labels
+        self[.context] = context
+        self[.pooledText] = pooledText
     }
+
+    /// The part of a key; `nil` where there is none.
+    public subscript<Part>(key: Key<Part>) -> Part? {
+        get {
+            guard let part = parts[key.name] else { return nil }
+            guard let typed = part as? Part else {
+                preconditionFailure("the condition '\(key.name)' is a \(type(of: part)), not a \(Part.self)")
+            }
+            return typed
+        }
+        set { parts[key.name] = newValue }
+    }
+
+    /// The names of the parts that there are, in alphabetic order.
+    public var names: [String] { parts.keys.sorted() }
+
+    /// The tensors of all parts, in the order of the parts' names.
+    package var tensors: [Tensor] { names.flatMap { parts[$0]!.tensors } }
+
+    // MARK: Rows
+
+    /// The conditions with every tensor of every part passed through a function.
+    public func map(_ transform: (Tensor) -> Tensor) -> Conditions {
+        var mapped = self
+        for (name, part) in parts { mapped.parts[name] = part.map(transform) }
+        return mapped
+    }
+
+    /// The conditions with their numbers in another element type.
+    public func to(_ type: ElementType) -> Conditions {
+        map { $0.elementType.isFloatingPoint ? $0.to(type) : $0 }
+    }
+
+    /// These conditions and, in the rows after them, others of the same parts.
+    public func followed(by others: Conditions) -> Conditions {
+        precondition(
+            names == others.names,
+            "conditions \(names) cannot stand in one batch with conditions \(others.names)")
+        var joined = self
+        for (name, part) in parts {
+            func followed<Part: ConditionPart>(_ part: Part) -> any ConditionPart {
+                guard let other = others.parts[name] as? Part else {
+                    preconditionFailure("the condition '\(name)' is of two types in one batch")
+                }
+                return part.followed(by: other)
+            }
+            joined.parts[name] = followed(part)
+        }
+        return joined
+    }
+
+    /// Checks that a network reads every part.
+    /// - Parameters:
+    ///   - names: the names of the parts that it reads.
+    ///   - network: what the message calls it.
+    package func checkRead(_ names: Set<String>, by network: String) {
+        let unread = parts.keys.filter { !names.contains($0) }
+        precondition(
+            unread.isEmpty, "a \(network) reads the conditions \(names.sorted()), and not \(unread.sorted())")
+    }
+}
+
+/// A part of `Conditions`: tensors with a row for each sample, or one row for all.
+public protocol ConditionPart: Sendable {
+    /// Its tensors, in an order of their own.
+    var tensors: [Tensor] { get }
+    /// The part with every tensor passed through a function.
+    func map(_ transform: (Tensor) -> Tensor) -> Self
+    /// This part and, in the rows after it, another one.
+    func followed(by other: Self) -> Self
+}
+
+extension Tensor: ConditionPart {
+    /// Itself.
+    public var tensors: [Tensor] { [self] }
+    /// The function's value.
+    public func map(_ transform: (Tensor) -> Tensor) -> Tensor { transform(self) }
+    /// Both, one below the other.
+    public func followed(by other: Tensor) -> Tensor { concatenated([self, other]) }
 }

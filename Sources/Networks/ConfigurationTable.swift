@@ -1,8 +1,9 @@
 import Checkpoints
+import Storage
 
 /// A configuration whose keys stand in a table: what a file leaves out keeps its default, and every key is written,
 /// `null` included, because a library's default for an absent key is not always `null`.
-package protocol ConfigurationTable: Codable {
+package protocol ConfigurationTable: Codable, SendableMetatype {
     /// The defaults.
     init()
     /// The keys, as `config.json` has them.
@@ -37,17 +38,31 @@ extension ConfigurationTable {
     /// are passed over.
     /// - Throws: `NetworkError` that names the key whose value will not do.
     public init(from decoder: any Decoder) throws {
-        self.init()
-        let values = try decoder.container(keyedBy: ConfigurationName.self)
-        try Self.refuseOthers(values)
-        for key in Self.keys { try key.read(&self, values) }
+        try self.init(from: decoder, leaving: [])
         try validate()
     }
 
+    /// Reads all keys but the `open` ones, which keep their defaults, and does not check the whole.
+    package init(from decoder: any Decoder, leaving open: Set<String>) throws {
+        self.init()
+        let values = try decoder.container(keyedBy: ConfigurationName.self)
+        try Self.refuseOthers(values)
+        for key in Self.keys where !open.contains(key.name) { try key.read(&self, values) }
+    }
+
     /// Writes every key.
-    public func encode(to encoder: any Encoder) throws {
+    public func encode(to encoder: any Encoder) throws { try encode(to: encoder, leaving: []) }
+
+    /// Writes every key, with `null` for the `open` ones.
+    package func encode(to encoder: any Encoder, leaving open: Set<String>) throws {
         var values = encoder.container(keyedBy: ConfigurationName.self)
-        for key in Self.keys { try key.write(self, &values) }
+        for key in Self.keys {
+            if open.contains(key.name) {
+                try values.encodeNil(forKey: ConfigurationName(key.name))
+            } else {
+                try key.write(self, &values)
+            }
+        }
     }
 }
 

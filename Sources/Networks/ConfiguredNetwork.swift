@@ -165,18 +165,6 @@ extension ConfiguredNetwork {
     }
 }
 
-extension UNet2D: ConfiguredNetwork {
-    /// The name in diffusers.
-    public static var className: String { "UNet2DModel" }
-
-    /// Early checkpoints name the four products of attention otherwise.
-    public static var nameMap: NameMap {
-        earlyAttentionNames([
-            "down_blocks.{l}.attentions.{i}", "mid_block.attentions.{i}", "up_blocks.{l}.attentions.{i}",
-        ])
-    }
-}
-
 /// From the names that early checkpoints of diffusers give the four products of attention in the given scopes;
 /// every other name stays.
 func earlyAttentionNames(_ scopes: [String]) -> NameMap {
@@ -185,17 +173,4 @@ func earlyAttentionNames(_ scopes: [String]) -> NameMap {
         parts.map { old, new in ("\(scope).\(old).*", "\(scope).\(new).*") }
     }
     return NameMap(rows + [("*", "*")])
-}
-
-extension UNet2DCondition: ConfiguredNetwork {
-    /// The name in diffusers.
-    public static var className: String { "UNet2DConditionModel" }
-
-    /// That of `UNet2D`: attention among pixels is the same.
-    public static var nameMap: NameMap { UNet2D.nameMap }
-}
-
-extension AnnotatedUNet: ConfiguredNetwork {
-    /// The name in this project; no other program has a folder layout for it.
-    public static var className: String { "AnnotatedUNet" }
 }

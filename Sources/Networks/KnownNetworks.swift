@@ -4,13 +4,37 @@ import Storage
 
 /// The networks that a `config.json` can name.
 public enum KnownNetworks {
+    /// Those that denoise.
+    public static var denoising: [any DenoisingNetwork.Type] {
+        [UNet2D.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self, MMDiT.self, MLP.self]
+    }
+
+    /// Those between pictures and latents.
+    public static var autoencoders: [any LatentAutoencoder.Type] {
+        [AutoencoderKL.self, VQModel.self, AutoencoderTiny.self]
+    }
+
+    /// Those that encode texts, pictures and classes.
+    public static var encoders: [any ConfiguredNetwork.Type] {
+        [
+            CLIPText.self, CLIPTextWithProjection.self, CLIPVision.self, CLIPVisionWithProjection.self,
+            CLIP.self, T5Encoder.self, LDMBert.self, ClassEmbedder.self,
+        ]
+    }
+
     /// Every one of them.
     public static var all: [any ConfiguredNetwork.Type] {
-        [
-            UNet2D.self, UNet2DCondition.self, AnnotatedUNet.self, DiT.self, MMDiT.self, AutoencoderKL.self,
-            VQModel.self, AutoencoderTiny.self, CLIPText.self, CLIPTextWithProjection.self, CLIPVision.self,
-            CLIPVisionWithProjection.self, CLIP.self, T5Encoder.self, LDMBert.self, ClassEmbedder.self,
-        ]
+        denoising.map { $0 } + autoencoders.map { $0 } + encoders
+    }
+
+    /// The denoising network of a class name; `nil` where there is none.
+    public static func denoising(named name: String) -> (any DenoisingNetwork.Type)? {
+        denoising.first { $0.className == name || $0.olderClassNames.contains(name) }
+    }
+
+    /// The denoising network that a recipe calls by a word or by a class name; `nil` where there is none.
+    public static func denoising(word: String) -> (any DenoisingNetwork.Type)? {
+        denoising.first { $0.word == word } ?? denoising(named: word)
     }
 
     /// The network of a name, nil where it is not known.

@@ -1,16 +1,17 @@
 import Tensors
 
-/// A network that looks at a noisy picture and a time and answers with a picture of the same size:
-/// the noise in it, the picture under it, or whatever it was trained to say.
+/// A network from a noisy sample and a time to an estimate of the same size: of the noise in it, of the data under it,
+/// or of whatever it was trained on.
 public protocol NoiseNetwork {
-    /// What the network says about a batch.
+    /// The network's output for a batch.
     ///
     /// - Parameters:
-    ///   - x: noisy pictures `[batch, channels, height, width]`, in the element type of the weights.
-    ///   - time: what the network is told of the noise level, `[batch]`, or `[1]` for all alike.
-    ///   - conditions: what the network is told beside, and nothing else.
+    ///   - x: noisy samples, `[batch, channels, height, width]` or `[batch, dimension]`, in the element type of the
+    ///     weights.
+    ///   - time: the noise level in the network's own measure, `[batch]`, or `[1]` for all alike.
+    ///   - conditions: the parts that the network reads, and no others.
     ///   - dropout: decides what dropout drops; `nil` outside training.
-    /// - Returns: `[batch, output channels, height, width]`
+    /// - Returns: `[batch, output channels, height, width]` or `[batch, output dimension]`
     func callAsFunction(
         _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
     ) -> Tensor
@@ -23,42 +24,4 @@ public protocol NoiseNetwork {
 extension NoiseNetwork {
     /// The conditions as they are.
     public func preparing(_ conditions: Conditions) -> Conditions { conditions }
-}
-
-extension UNet2D: NoiseNetwork {
-    /// What the network says about a batch; it reads the labels and the deep features.
-    public func callAsFunction(
-        _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
-    ) -> Tensor {
-        self(
-            x, time: time, labels: conditions.labels, deepFeatures: conditions.deepFeatures, dropout: dropout)
-    }
-}
-
-extension AnnotatedUNet: NoiseNetwork {
-    /// What the network says about a batch; it reads no conditions.
-    public func callAsFunction(
-        _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
-    ) -> Tensor { self(x, time: time, labels: conditions.labels) }
-}
-
-extension UNet2DCondition: NoiseNetwork {}
-
-extension DiT: NoiseNetwork {
-    /// What the network says about a batch; it reads the labels.
-    public func callAsFunction(
-        _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
-    ) -> Tensor { self(x, time: time, labels: conditions.labels, dropout: dropout) }
-}
-
-extension MMDiT: NoiseNetwork {
-    /// What the network says about a batch; it reads the context and the pooled text.
-    public func callAsFunction(
-        _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
-    ) -> Tensor {
-        guard let context = conditions.context, let pooled = conditions.pooled else {
-            preconditionFailure("this network needs a text and the text as a whole")
-        }
-        return self(x, time: time, context: context, pooled: pooled)
-    }
 }

@@ -61,7 +61,7 @@ public struct OutputNames: Sendable {
             }
         guard form != .one else { return Files.canonical(path) == place }
         // The only number that the other name can have.
-        let (first, found) = (Files.lastPart(of: name(0)), Files.lastPart(of: place))
+        let (first, found) = (Files.name(of: name(0)), Files.name(of: place))
         let before = first.dropLast(digits + after.count)
         guard found.hasPrefix(before), found.hasSuffix(after),
             let number = Int(found.dropFirst(before.count).dropLast(after.count)),
@@ -72,7 +72,7 @@ public struct OutputNames: Sendable {
 
     /// `name-%d.png`, `name-%05d.png`; folders may have a percent sign in their names.
     private static func numbered(_ path: String) throws -> Form? {
-        let name = Files.lastPart(of: path)
+        let name = Files.name(of: path)
         guard let percent = name.firstIndex(of: "%") else { return nil }
         let rest = name[name.index(after: percent)...]
         let digits = rest.prefix { $0.isASCII && $0.isNumber }

@@ -1,4 +1,5 @@
 import Foundation
+import Storage
 
 extension Receipt {
     /// The form that AUTOMATIC1111 made common: the text chunk `parameters`. The model's hash in it is that of the
@@ -10,7 +11,7 @@ extension Receipt {
         let more = [
             strength.map { "Denoising strength: \($0)" }, clipSkip.map { "Clip skip: \($0 + 1)" },
             guidanceRescale.map { "CFG Rescale: \($0)" },
-            refiner.map { "Refiner: \(Self.quoted("\($0.model) [\($0.modelHash.prefix(10))]"))" },
+            refiner.map { "Refiner: \(Self.infotext("\($0.model) [\($0.modelHash.prefix(10))]"))" },
             refiner?.start.map { "Refiner switch at: \($0)" },
         ].compactMap(\.self)
         let facts =
@@ -18,13 +19,13 @@ extension Receipt {
                 "Steps: \(steps)", "Sampler: \(Self.samplers[solver] ?? solver)", "Schedule type: \(grid)",
                 "CFG scale: \(guidance)",
                 "Seed: \(seed)", "Size: \(width)x\(height)", "Model hash: \(modelHash.prefix(10))",
-                "Model: \(Self.quoted(model))", "Eta: \(eta)",
+                "Model: \(Self.infotext(model))", "Eta: \(eta)",
             ] + more + ["Version: \(program)"]
         return "\(prompt)\n\(facts.joined(separator: ", "))"
     }
 
     /// A name as AUTOMATIC1111 writes it: as JSON where it holds what separates facts.
-    private static func quoted(_ name: String) -> String {
+    private static func infotext(_ name: String) -> String {
         guard name.contains(where: { [",", ":", "\n", "\""].contains($0) }),
             let text = try? JSONEncoder().encode(name)
         else { return name }
@@ -42,8 +43,6 @@ extension Receipt {
 
     /// The receipt as JSON: the text chunk `langevin`.
     public func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
+        String(decoding: try sortedJSON(self), as: UTF8.self)
     }
 }

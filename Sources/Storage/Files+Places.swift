@@ -83,11 +83,6 @@ extension Files {
         let target = target(of: path)
         guard let folder = realpath(parent(of: target), nil) else { return target }
         defer { free(folder) }
-        return "\(String(cString: folder))/\(lastPart(of: target))"
-    }
-
-    /// The last part of a path.
-    package static func lastPart(of path: String) -> String {
-        path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? path
+        return "\(String(cString: folder))/\(name(of: target))"
     }
 }

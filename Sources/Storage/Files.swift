@@ -204,7 +204,7 @@ package enum Files {
 
     /// The last part of a path.
     package static func name(of path: String) -> String {
-        path.split(separator: "/").last.map(String.init) ?? path
+        path.utf8.split(separator: slash).last.map { String(Substring($0)) } ?? path
     }
 
     /// A name that no other process and no earlier call has used.

@@ -1,4 +1,4 @@
-import Checkpoints
+import Storage
 
 /// A token that is looked for in the text itself, before anything else is done to it.
 struct AddedToken: Sendable, Equatable {

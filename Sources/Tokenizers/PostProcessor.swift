@@ -1,4 +1,4 @@
-import Checkpoints
+import Storage
 
 extension JSONObject {
     /// Checks that a `tokenizer.json` puts the tokens around a text that its tokenizer's class puts there.

@@ -1,4 +1,3 @@
-import Checkpoints
 import Storage
 
 /// The tokens that a folder names or adds, gathered from its files as transformers 5 does it: what

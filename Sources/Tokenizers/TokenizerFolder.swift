@@ -1,4 +1,3 @@
-import Checkpoints
 import Storage
 
 /// The files of a tokenizer's folder, as any version of transformers writes them.
@@ -77,7 +76,7 @@ struct TokenizerFolder {
 func read<Value>(_ body: () throws -> Value) throws -> Value {
     do {
         return try body()
-    } catch let error as CheckpointError {
+    } catch let error as ContentError {
         throw TokenizerError(error.place, error.problem)
     }
 }

@@ -1,4 +1,3 @@
-import Checkpoints
 import Storage
 
 /// The tokens of a model by their ids, and back. Tokens are the same only where their bytes are.

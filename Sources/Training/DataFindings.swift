@@ -93,10 +93,8 @@ struct FindingsReport {
             list.split(separator: newline).compactMap {
                 try? JSONDecoder().decode(Line.self, from: Data($0)).file
             })
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         for error in findings.damaged where !old.contains(error.file ?? "") {
-            list += try encoder.encode(Line(file: error.file ?? "", reason: error.what)) + [newline]
+            list += try sortedJSON(Line(file: error.file ?? "", reason: error.what)) + [newline]
         }
         try Files.replace(path, with: list)
     }

@@ -56,7 +56,7 @@ extension Trainer {
             network(x, time: times, Conditions(labels: labels), dropout: dropout)
         }
         func loss() throws -> Tensor {
-            try Activations.recomputed(where: training.checkpointActivations) {
+            try ActivationCheckpointing.enabled(where: training.checkpointActivations) {
                 try objective.losses(Example(data: pictures), roles, state.generator).total.mean()
             }
         }

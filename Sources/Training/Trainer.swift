@@ -6,6 +6,7 @@ import Layers
 import Networks
 import Pictures
 import Pipelines
+import Storage
 import Tensors
 
 /// A training run: data, network, objective, optimizer, and the folder that keeps what comes of it.

@@ -2,6 +2,7 @@ import Checkpoints
 import Datasets
 import Foundation
 import Layers
+import Storage
 import Tensors
 
 /// All that the coming steps of a run depend on. Saved and restored whole, a run goes on bit for bit.
@@ -55,8 +56,6 @@ package final class TrainingState {
         let counters = Counters(
             step: step, averageUpdates: average?.updateCount, skippedInARow: skippedInARow,
             pendingLosses: pendingLosses, position: order.position)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         func tensors(_ name: String, _ tensors: [(String, Tensor)]) -> CheckpointPart {
             CheckpointPart(name) { try SafetensorsWriter(tensors, metadata: metadata).write(to: $0) }
         }
@@ -65,7 +64,7 @@ package final class TrainingState {
             tensors("model.safetensors", store.named),
             tensors("optimizer.safetensors", sorted(optimizer.state)),
             tensors("generators.safetensors", [("noise", generator.state)]),
-            CheckpointPart("state.json", bytes: [UInt8](try encoder.encode(counters))),
+            CheckpointPart("state.json", bytes: [UInt8](try sortedJSON(counters, isIndented: true))),
         ]
         if let average { parts.append(tensors("ema.safetensors", sorted(average.source.tensors))) }
         return parts

@@ -37,7 +37,7 @@ struct Evaluate: ParsableCommand {
         let device = try compute.open()
         let layout = try ModelLayout(model: model)
         let opened = try PictureModel(folder: layout, elementType: compute.dtype, on: device)
-        let classes = opened.configuration.classCount.map { $0 - (opened.card.nullClass == nil ? 0 : 1) }
+        let classes = opened.classCount
         try checkCount(classes: classes)
         var request = sampling.request(count: count)
         request.classes = classes == nil ? nil : .all

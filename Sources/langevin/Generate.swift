@@ -224,13 +224,18 @@ struct ReferenceOptions: ParsableArguments {
 
 /// What SDXL is told of sizes.
 struct SizeOptions: ParsableArguments {
-    @Option(help: "SDXL: the size that the picture is said to have had, WxH.")
+    @Option(
+        help: "SDXL: the size that the picture is said to have had, WxH.",
+        transform: PixelSize.init(argument:))
     var originalSize: PixelSize?
 
-    @Option(help: "SDXL: the size that is said to be wanted, WxH.")
+    @Option(
+        help: "SDXL: the size that is said to be wanted, WxH.", transform: PixelSize.init(argument:))
     var targetSize: PixelSize?
 
-    @Option(help: "SDXL: where the picture is said to be cut out, X,Y from the left and the top.")
+    @Option(
+        help: "SDXL: where the picture is said to be cut out, X,Y from the left and the top.",
+        transform: PixelOffset.init(argument:))
     var crop: PixelOffset?
 
     @Option(help: "SDXL's refiner: how beautiful the picture is said to be; 6.")
@@ -304,28 +309,28 @@ extension Colour: ExpressibleByArgument {
 }
 
 /// `1024x768`: width and height.
-struct PixelSize: ExpressibleByArgument {
+struct PixelSize {
     let size: GenerationRequest.Size
 
-    init?(argument: String) {
+    @Sendable init(argument: String) throws {
         let parts = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
         guard parts.count == 2, let width = parts[0], let height = parts[1],
             (1...1_000_000).contains(width), (1...1_000_000).contains(height)
-        else { return nil }
+        else { throw ValidationError("give a width and a height from 1 to 1000000, such as 1024x768") }
         size = .init(height: height, width: width)
     }
 }
 
 /// `16,0`: from the left and from the top.
-struct PixelOffset: ExpressibleByArgument {
+struct PixelOffset {
     let x: Int
     let y: Int
 
-    init?(argument: String) {
+    @Sendable init(argument: String) throws {
         let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
         guard parts.count == 2, let x = parts[0], let y = parts[1], (0...1_000_000).contains(x),
             (0...1_000_000).contains(y)
-        else { return nil }
+        else { throw ValidationError("give two numbers from 0 to 1000000, such as 16,0") }
         (self.x, self.y) = (x, y)
     }
 }

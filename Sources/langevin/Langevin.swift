@@ -112,10 +112,11 @@ enum Program {
 
     private static func isAboutInput(_ error: any Error) -> Bool {
         switch error {
-        case is RecipeError, is RunError, is PipelineError, is CheckpointError, is LoadError, is NetworkError,
+        case is RecipeError, is PipelineError, is CheckpointError, is LoadError, is NetworkError,
             is DiffusionError, is DatasetError, is TokenizerError, is PictureError, is EvaluationError:
             true
         case let error as FileError: !error.isOfMachine
+        case let error as RunError: !error.isOfMachine
         case let error as TensorError: error.kind == .unavailable
         default: false
         }

@@ -59,7 +59,7 @@ func openedDevice(_ name: String) throws -> Device {
 
 /// How pictures are drawn: shared by every command that samples.
 struct SamplingOptions: ParsableArguments {
-    @Option(help: "Seed of the first picture; -1 draws one.")
+    @Option(help: "Seed of the first picture; -1 draws one.", transform: Seed.init(argument:))
     var seed = Seed(0)
 
     @Option(help: "Solver steps; the model's own where none are given.")
@@ -191,33 +191,36 @@ extension Method: ExpressibleByArgument {}
 extension Grid: ExpressibleByArgument {}
 
 /// A seed: 0 to 2⁶⁴ − 1, or −1 for one drawn now.
-struct Seed: ExpressibleByArgument {
+struct Seed: CustomStringConvertible {
     let value: UInt64
     /// Whether nobody chose it, so that it has to be said.
     let isDrawn: Bool
 
-    init?(argument: String) {
+    @Sendable init(argument: String) throws {
         isDrawn = argument == "-1"
         guard let value = isDrawn ? UInt64(UInt32.random(in: 0...UInt32.max)) : UInt64(argument) else {
-            return nil
+            throw ValidationError("give a whole number from 0 to \(UInt64.max), or -1 for one that is drawn")
         }
         self.value = value
     }
 
     init(_ value: UInt64) { (self.value, isDrawn) = (value, false) }
 
-    var defaultValueDescription: String { String(value) }
+    /// What the help shows.
+    var description: String { String(value) }
 }
 
 /// A class by number, or all of them.
-struct ClassChoice: ExpressibleByArgument {
+struct ClassChoice {
     let classes: SamplingRequest.Classes
 
-    init?(argument: String) {
+    @Sendable init(argument: String) throws {
         if argument == "all" {
             classes = .all
         } else {
-            guard let number = Int(argument) else { return nil }
+            guard let number = Int(argument) else {
+                throw ValidationError("give the number of a class, or 'all'")
+            }
             classes = .one(number)
         }
     }

@@ -24,7 +24,9 @@ struct Sample: ParsableCommand {
         transform: pathArgument)
     var output: String
 
-    @Option(name: .customLong("class"), help: "The class to draw, or 'all' for all of them in turn.")
+    @Option(
+        name: .customLong("class"), help: "The class to draw, or 'all' for all of them in turn.",
+        transform: ClassChoice.init(argument:))
     var classChoice: ClassChoice?
 
     @OptionGroup var pictures: PictureOptions
@@ -105,7 +107,7 @@ struct Sample: ParsableCommand {
         bar.finish()
         let sampled = clock.now
         let files = try output.write(samples, receipt: plan.receipt)
-        if let ways { try writeTrajectory { try ways.picture(title: "\(steps) steps, \(model.name)") } }
+        if let ways { try writeTrajectory { ways.picture(title: "\(steps) steps, \(model.name)") } }
         try report(
             files + (trajectory.map { [$0] } ?? []), plan.receipt, [start, loaded, sampled, clock.now])
     }

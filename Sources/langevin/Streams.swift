@@ -84,9 +84,7 @@ func printResult(_ text: String) throws {
 /// One JSON object on standard output.
 /// - Throws: `ResultError` where it cannot be written.
 func printJSON(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    try handOver(String(decoding: try encoder.encode(value), as: UTF8.self))
+    try handOver(String(decoding: try sortedJSON(value), as: UTF8.self))
 }
 
 private func handOver(_ result: String) throws {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Storage
 import Tensors
 import TestSupport
 import Testing

@@ -86,4 +86,15 @@ import Testing
         try models.expectRefused(
             "projection_class_embeddings_input_dim", "--refiner", models.folder("refiner"))
     }
+
+    /// Its pipeline leaves a learned variance aside, so that a method that needs one never has it.
+    @Test func aVarianceThatNothingGivesIsRefusedBeforeTheFirstStep() throws {
+        let folder = try TemporaryFolder()
+        try Fixture("pipelines/dit").write("model", to: folder("model"))
+        let scheduler: JSONObject = ["_class_name": "DDPMScheduler", "variance_type": "learned_range"]
+        try ModelFolder(folder("model/scheduler")).write(scheduler, to: "scheduler_config.json")
+        try Program.expectRefused(
+            ["sample", folder("model"), "--steps", "2", "--class", "0", "-o", folder("out.safetensors")],
+            "variance_type is 'learned_range'")
+    }
 }

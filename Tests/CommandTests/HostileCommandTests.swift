@@ -85,6 +85,10 @@ import Testing
         let (code, messages) = try shell("ulimit -f 2; exec \(call)")
         #expect(code == 1 && messages.contains("x.safetensors"), "\(code): \(messages)")
         #expect(try folder.names().isEmpty)
+        let training =
+            "'\(Program.path)' train '\(tiny.folder("recipe.yaml"))' --out '\(folder("new"))'"
+        let recipe = try shell("ulimit -f 1; exec \(training)")
+        #expect(recipe.code == 1 && recipe.messages.contains("files may not become so large"), "\(recipe)")
         #if os(Linux)
             let weights = tiny.model + "/unet/diffusion_pytorch_model.safetensors"
             let full = try Program.run(

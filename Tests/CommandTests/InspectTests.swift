@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import Layers
+import Storage
 import Tensors
 import TestSupport
 import Testing

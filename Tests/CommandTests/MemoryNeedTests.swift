@@ -16,6 +16,9 @@ import Testing
                 "sample", tiny.run, "--count", "65536", "--batch-size", "65536", "--width", "1024",
                 "--height", "1024", "-o", out,
             ], "a batch of 65536 samples of 1024×1024 in a UNet2DModel needs")
+        try Program.expectRefused(
+            ["sample", tiny.run, "--steps", "1", "--width", "16384", "--height", "16384", "-o", out],
+            "a batch of 1 samples of 16384×16384 in a UNet2DModel needs")
     }
 
     @Test func aDecoderTooLargeForTheMachineIsRefused() throws {
@@ -60,7 +63,7 @@ import Testing
             process.arguments = [
                 "-c", "ulimit -v 2000000; exec \"$0\" \"$@\" 2>\"$MESSAGES\"", Program.path, "sample",
                 tiny.run,
-                "--steps", "1", "--width", "4096", "--height", "4096", "-o",
+                "--steps", "1", "--width", "3072", "--height", "3072", "-o",
                 tiny.folder("out.safetensors"),
             ]
             process.environment = ProcessInfo.processInfo.environment.merging([

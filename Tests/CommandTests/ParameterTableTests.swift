@@ -1,5 +1,6 @@
 import Checkpoints
 import Layers
+import Storage
 import TestSupport
 import Testing
 

@@ -71,6 +71,12 @@ import Testing
         try model.expectRecovery(of: "text_encoder")
     }
 
+    /// T5 clamps what its blocks give, so that only its table of words can overflow.
+    @Test func aT5EncoderRecovers() throws {
+        let model = try Model("sd3", changing: "text_encoder_3", "shared.weight", by: 1e6)
+        try model.expectRecovery(of: "text_encoder_3")
+    }
+
     @Test func whatIsNotFiniteInFloat32EitherIsTheEncodersFault() throws {
         let model = try Model("sd-img2img", changing: "vae", "encoder.conv_in.weight", by: .infinity)
         let outcome = try Program.run(

@@ -3,6 +3,7 @@ import Foundation
 import Layers
 import Networks
 import Pictures
+import Storage
 import Tensors
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import Checkpoints
 import Diffusers
 import Diffusion
+import Storage
 import TestSupport
 import Testing
 

@@ -2,6 +2,7 @@ import Checkpoints
 import Diffusers
 import Diffusion
 import Foundation
+import Storage
 import Tensors
 import TestSupport
 import Testing

@@ -81,17 +81,18 @@ import Testing
                     inputs: inputs, outputs: outputs, kernel: 3, padding: 1, $0["convolution"]))
         }
         let x = numbers(draw, [batch, inputs, height, width], type) * 3 + 2
-        let told = numbers(draw, [seed % 2 == 0 ? batch : 1, outputs], type)
+        let vector = numbers(draw, [seed % 2 == 0 ? batch : 1, outputs], type)
         let residual = numbers(draw, [batch, outputs, height, width], type)
         let (scale, shift) = (
             numbers(draw, [batch, inputs], type), numbers(draw, [1, inputs], type)
         )
         func result(_ part: Part, _ t: ElementType) -> (plain: Tensor, fused: Tensor) {
             (
-                part.convolution(x.to(t), told: told.to(t)),
+                part.convolution(x.to(t), vector: vector.to(t)),
                 part.convolution(
-                    x.to(t), after: part.norm, modulation: (scale: scale.to(t), shift: shift.to(t)), .silu,
-                    told: told.to(t), adding: residual.to(t))
+                    part.norm.deferred(x.to(t), modulatedBy: (scale: scale.to(t), shift: shift.to(t))).then(
+                        .silu),
+                    vector: vector.to(t), adding: residual.to(t))
             )
         }
         let (actual, expected) = inference { (result(prepared, type), result(exact, .float64)) }
@@ -170,11 +171,11 @@ import Testing
         }
         let x = numbers(draw, [2, channels, try whole(draw, 4..<20), try whole(draw, 4..<70)], .bfloat16)
         func between(_ part: Part, _ t: ElementType, widens: Bool) -> Tensor {
-            part.convolutions[0](x.to(t), after: part.norms[0], .silu, widens: widens)
+            part.convolutions[0](part.norms[0].deferred(x.to(t)).then(.silu), widens: widens)
         }
         func result(_ part: Part, _ t: ElementType, widens: Bool) -> Tensor {
             part.convolutions[1](
-                between(part, t, widens: widens), after: part.norms[1], .silu, adding: x.to(t))
+                part.norms[1].deferred(between(part, t, widens: widens)).then(.silu), adding: x.to(t))
         }
         let expected = inference {
             (between(exact, .float64, widens: true), result(exact, .float64, widens: true))
@@ -371,7 +372,7 @@ import Testing
                 .loaded(drawn.source), purpose: .training, elementType: own, memoryFormat: weightFormat)
             let (norm, convolution) = try store.build(make)
             let picture = x.to(own).contiguous(format).requiringGradient()
-            func answer() -> Tensor { convolution(picture, after: norm, .silu) }
+            func answer() -> Tensor { convolution(norm.deferred(picture).then(.silu)) }
             let given = isCast ? autocast(to: .bfloat16, on: .cpu, answer) : answer()
             #expect(given.elementType == type)
             try (given.to(own) * wanted.to(own)).sum().backward()
@@ -444,8 +445,8 @@ import Testing
         }
         try store["norm.bias"]!.assign(Double.infinity)
         let x = RandomGenerator(seed: 2).normal([1, 4, 6, 6])
-        let result = inference { convolution(x, after: norm, .silu) }
+        let result = inference { convolution(norm.deferred(x).then(.silu)) }
         #expect(try result.isFinite().all().item(Bool.self) == false)
-        #expect(LayerWatch.firstNonFiniteLayer { _ = convolution(x, after: norm, .silu) } == "norm")
+        #expect(LayerWatch.firstNonFiniteLayer { _ = convolution(norm.deferred(x).then(.silu)) } == "norm")
     }
 }

@@ -41,8 +41,8 @@ import Testing
 
     @Test(arguments: try Fixture.all(in: "autoencoders", prefix: "posterior-"))
     func `the posterior is that of diffusers, its noise drawn from the same seed`(_ fixture: Fixture) throws {
-        let distribution = DiagonalGaussian(try fixture.tensor("moments"))
-        let other = DiagonalGaussian(try fixture.tensor("other"))
+        let distribution = LatentDistribution(try fixture.tensor("moments"))
+        let other = LatentDistribution(try fixture.tensor("other"))
         func expect(_ value: Tensor, _ name: String) throws {
             expectClose(value, try fixture.tensor(name), relative: 1e-12, name)
         }

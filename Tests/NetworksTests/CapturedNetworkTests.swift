@@ -22,7 +22,7 @@ import Testing
         let fake = Fake()
         try inference {
             for time in [1.0, 2, 3] {
-                let given = Conditions(labels: Tensor([Int64(time)]), pooled: .full(time * 10, [1]))
+                let given = Conditions(labels: Tensor([Int64(time)]), pooledText: .full(time * 10, [1]))
                 let answer = fake.network(.ones([1, 3, 4, 4]), time: .full(time, [1]), given, dropout: nil)
                 expectClose(answer, .full(1 + time + time + time * 10, [1, 3, 4, 4]))
             }
@@ -69,7 +69,7 @@ import Testing
     @Test func reusedDeepFeaturesRunPlainly() {
         let fake = Fake()
         var conditions = Conditions()
-        conditions.deepFeatures = DeepFeatures(every: 2)
+        conditions[.deepFeatures] = DeepFeatures(every: 2)
         inference {
             for _ in 0..<4 {
                 _ = fake.network(.ones([1, 3, 4, 4]), time: .ones([1]), conditions, dropout: nil)
@@ -124,8 +124,10 @@ private struct Sum: NoiseNetwork {
         _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
     ) -> Tensor {
         var sum = x + time.reshaped([-1, 1, 1, 1]).to(x.elementType)
-        if let labels = conditions.labels { sum = sum + labels.reshaped([-1, 1, 1, 1]).to(x.elementType) }
-        if let pooled = conditions.pooled { sum = sum + pooled.reshaped([-1, 1, 1, 1]).to(x.elementType) }
+        if let labels = conditions[.labels] { sum = sum + labels.reshaped([-1, 1, 1, 1]).to(x.elementType) }
+        if let pooled = conditions[.pooledText] {
+            sum = sum + pooled.reshaped([-1, 1, 1, 1]).to(x.elementType)
+        }
         return sum
     }
 }

@@ -16,6 +16,29 @@ import Testing
         }
     }
 
+    /// In float64, so that only the reference is rounded.
+    @Test(arguments: try Fixture.all(in: "dit", prefix: "dit"))
+    func `every gradient is diffusers' to 1e-5`(_ fixture: Fixture) throws {
+        let configuration = try configuration(of: fixture, as: DiTConfiguration.self)
+        let store = ParameterStore(
+            .loaded(try fixture.source("weight.")), purpose: .training, elementType: .float64)
+        let network = try store.build { try DiT(configuration, $0) }
+        func input(_ name: String) throws -> Tensor {
+            let tensor = try fixture.tensor("input." + name)
+            return tensor.elementType.isFloatingPoint ? tensor.to(.float64) : tensor
+        }
+        let output = network(
+            try input("sample"), time: try input("timestep"), labels: try? input("class_labels"))
+        try (output * input("cotangent")).mean().backward()
+        let gradients = try fixture.tensors("gradient.").filter { store[$0.key] != nil }
+        #expect(gradients.count == store.names.count)
+        let largest = try gradients.values.map { try $0.magnitude().max().item() }.max() ?? 0
+        for (name, expected) in gradients {
+            let found = try #require(store[name]?.gradient, "\(name) has no gradient")
+            expectClose(found, expected.to(.float64), absolute: 1e-6 * largest, ofLargest: 1e-5, name)
+        }
+    }
+
     private func shapes(_ configuration: DiTConfiguration) throws -> ParameterStore {
         let store = ParameterStore(.shapesOnly)
         _ = try store.build { try DiT(configuration, $0) }

@@ -1,6 +1,7 @@
 import Checkpoints
 import Layers
 import Networks
+import Storage
 import TestSupport
 import Testing
 

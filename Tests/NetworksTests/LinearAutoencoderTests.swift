@@ -67,7 +67,7 @@ private struct LinearAutoencoder {
     /// The mean over examples of E ln p(x|z) − KL(q(z|x)‖p(z)); the expectation over z in closed form.
     func bound(_ data: Tensor) -> Tensor {
         let mean = encoder(data)
-        let posterior = DiagonalGaussian(mean: mean, logVariance: logVariance.expanded(to: mean.shape))
+        let posterior = LatentDistribution(mean: mean, logVariance: logVariance.expanded(to: mean.shape))
         // E|x − Wz|² = |x − Wμ|² + Σ σⱼ²|wⱼ|², wⱼ what the decoder makes of one unit of latent j.
         let columns =
             decoder(Tensor.identity(mean.shape[1], .float64)) - decoder(.zeros(mean[0].shape, .float64))

@@ -37,14 +37,15 @@ import Testing
         let (unet, x) = (try unet(), draw.normal([2, 4, 16, 16]))
         let conditions = Conditions(context: draw.normal([2, 7, 24]))
         let prepared = unet.preparing(conditions)
-        #expect(prepared.projections.count == 7, "one pair for each layer that looks at the context")
+        #expect(
+            prepared[.projections]?.layers.count == 7, "one pair for each layer that looks at the context")
         let (once, always) = inference {
             (unet(x, time: Tensor([400]), prepared), unet(x, time: Tensor([400]), conditions))
         }
         expectClose(once, always)
         // A layer that reads what was made of another context says something else.
         var other = prepared
-        other.projections = unet.preparing(Conditions(context: draw.normal([2, 7, 24]))).projections
+        other[.projections] = unet.preparing(Conditions(context: draw.normal([2, 7, 24])))[.projections]
         let wrong = inference { unet(x, time: Tensor([400]), other) }
         #expect(try distance(wrong, always) > 1e-4)
     }
@@ -55,7 +56,7 @@ import Testing
         let context = draw.normal([2, 7, 24])
         func answers(_ deep: DeepFeatures?, _ xs: [Tensor]) -> [Tensor] {
             var conditions = Conditions(context: context)
-            conditions.deepFeatures = deep
+            conditions[.deepFeatures] = deep
             return inference { xs.map { unet($0, time: Tensor([400]), conditions) } }
         }
         let plain = answers(nil, xs)
@@ -73,7 +74,7 @@ import Testing
         _ = answers(deep, [xs[0]])
         var alone = Conditions(context: context.slice(0..<1, of: 0))
         let expected = inference { unet(one, time: Tensor([400]), alone) }
-        alone.deepFeatures = deep
+        alone[.deepFeatures] = deep
         expectClose(inference { unet(one, time: Tensor([400]), alone) }, expected)
     }
 

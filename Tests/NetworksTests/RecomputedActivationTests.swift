@@ -19,7 +19,7 @@ import Testing
         // The context is computed, too, as that of a text encoder in training.
         let source = context.map { draw.normal($0, .float64).requiringGradient() }
         let conditions = Conditions(context: source.map { $0 * 2 })
-        let output = Activations.recomputed(where: recomputed) {
+        let output = ActivationCheckpointing.enabled(where: recomputed) {
             network(x, time: Tensor([3, 700] as [Int64]), conditions, dropout: draw)
         }
         try output.squared().mean().backward()

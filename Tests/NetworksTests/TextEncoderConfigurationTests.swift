@@ -2,6 +2,7 @@ import Checkpoints
 import Foundation
 import Layers
 import Networks
+import Storage
 import Tensors
 import TestSupport
 import Testing

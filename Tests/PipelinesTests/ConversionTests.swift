@@ -3,6 +3,7 @@ import Diffusion
 import Layers
 import Networks
 import Pipelines
+import Storage
 import Tensors
 import TestSupport
 import Testing

@@ -5,6 +5,7 @@ import Layers
 import Networks
 import Pictures
 import Pipelines
+import Storage
 import Tensors
 import TestSupport
 import Testing

@@ -23,15 +23,15 @@ import Testing
         var unet = UNet2DConfiguration()
         (unet.blockOutChannels, unet.layersPerBlock) = ([8, 16], 3)
         #expect(
-            NetworkConfiguration.unet2D(unet).activationCount(height: 32, width: 64)
-                == Double((4 * 8 + 16 + (8 + 16)) * 32 * 64))
+            NetworkConfiguration(unet).activationCount([3, 32, 64])
+                == Double(2 * (3 * 8 + 2 * (8 + 16) + 3 * 8) * 32 * 64))
         (unet.blockOutChannels, unet.layersPerBlock) = ([8, 16, 128], 9)
         #expect(
-            NetworkConfiguration.unet2D(unet).activationCount(height: 32, width: 64)
-                == Double(9 * (8 * 32 * 64 + 16 * 16 * 32 + 128 * 8 * 16)))
+            NetworkConfiguration(unet).activationCount([3, 32, 64])
+                == Double(2 * 9 * (8 * 32 * 64 + 16 * 16 * 32 + 128 * 8 * 16)))
         var transformer = DiTConfiguration()
         (transformer.numAttentionHeads, transformer.attentionHeadDim, transformer.patchSize) = (2, 8, 2)
         #expect(
-            NetworkConfiguration.dit(transformer).activationCount(height: 32, width: 32) == 16 * 16 * 16 * 2)
+            NetworkConfiguration(transformer).activationCount([4, 32, 32]) == 16 * 16 * 16 * 2)
     }
 }

@@ -28,7 +28,7 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
     init() throws { folder = try TemporaryFolder() }
 
     private func write(classes: Int?, _ kind: SchedulerClass = .ddim) throws -> ModelLayout {
-        let network = NetworkConfiguration.unet2D(configuration(classes: classes))
+        let network = NetworkConfiguration(configuration(classes: classes))
         let store = ParameterStore(.initialized(RandomGenerator(seed: 3)))
         _ = try store.build(network.network)
         var card = ModelCard()
@@ -43,7 +43,7 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
     func whatIsWrittenOpensAsItWas(kind: SchedulerClass) throws {
         let layout = try write(classes: 11, kind)
         let model = try PictureModel(folder: ModelLayout(model: layout.path))
-        #expect(model.configuration == .unet2D(configuration(classes: 11)))
+        #expect(model.configuration == NetworkConfiguration(configuration(classes: 11)))
         #expect(model.process.stored == .scheduler(SchedulerConfiguration(kind)))
         #expect(model.card.nullClass == 10)
         #expect(try ModelDigests(layout).record().hash.count == 64)

@@ -92,7 +92,7 @@ import Testing
     }
 
     private func write(_ description: ProcessDescription, to path: String) throws -> ModelLayout {
-        let network = NetworkConfiguration.unet2D(configuration())
+        let network = NetworkConfiguration(configuration())
         let store = ParameterStore(.initialized(RandomGenerator(seed: 3)))
         _ = try store.build(network.network)
         let layout = ModelLayout(path)

@@ -2,6 +2,7 @@ import Checkpoints
 import Diffusion
 import Pictures
 import Pipelines
+import Storage
 import Tensors
 import TestSupport
 import Testing

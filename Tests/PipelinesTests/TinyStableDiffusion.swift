@@ -5,6 +5,7 @@ import Foundation
 import Layers
 import Networks
 import Pipelines
+import Storage
 import Tensors
 import TestSupport
 

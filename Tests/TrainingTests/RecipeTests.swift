@@ -42,7 +42,7 @@ import Training
         #expect(recipe.data.kind == .folder && recipe.data.path == "/pictures" && recipe.data.size == 32)
         #expect(recipe.data.channels == 3 && recipe.data.flip && recipe.data.split == .all)
         #expect(recipe.model.classConditional)
-        guard case .unet2D(let unet) = recipe.model.network else { throw RecipeError("not a U-Net") }
+        let unet = try #require(recipe.model.network.settings as? UNet2DConfiguration)
         #expect(
             unet.sampleSize == .square(16) && unet.blockOutChannels == [32, 64]
                 && unet.attentionHeadDim == nil)
@@ -61,7 +61,7 @@ import Training
         var configuration = AnnotatedUNetConfiguration()
         configuration.dim = 16
         configuration.dimMults = [1, 2]
-        #expect(recipe.model.network == .annotated(configuration))
+        #expect(recipe.model.network == NetworkConfiguration(configuration))
         #expect(message("model: {kind: annotated, sample_size: 8}").contains("no key model.sample_size"))
     }
 
@@ -113,7 +113,10 @@ import Training
         ("data: {size: big}", "data.size is \"big\"; write a whole number"),
         ("data: {size: 0}", "data.size is 0; write a whole number from 1 to 8192"),
         ("data: [1]", "data is [1]; write keys such as data.kind"),
-        ("model: {kind: unet}", "model.kind is \"unet\"; write one of unet2d, annotated"),
+        (
+            "model: {kind: unet}",
+            "model.kind is \"unet\"; write one of unet2d, annotated, unet2d-condition, dit, mmdit, mlp"
+        ),
         ("model: {block_out_channels: 32}", "model.block_out_channels is 32; write a list such as [224"),
         (
             "model: {block_out_channels: []}",
@@ -177,7 +180,7 @@ import Training
             ])
         #expect(recipe.training.steps == 7 && recipe.training.weightDecay == 0.5 && recipe.seed == 3)
         #expect(recipe.data.path == "/a b")
-        #expect(recipe.model.kind == .annotated)
+        #expect(recipe.model.kind == "annotated")
         #expect(
             message(yaml, "training.learning_rat=1")
                 == "--set training.learning_rat=1: there is no key training.learning_rat; did you mean training.learning_rate?"
@@ -232,12 +235,19 @@ import Training
         recipe.training.beta1 = Double.random(in: 0..<0.99, using: &random)
         recipe.diffusion.prediction = .allCases.randomElement(using: &random) ?? .noise
         recipe.diffusion.betaEnd = Double.random(in: 0.1...0.9, using: &random)
-        recipe.model = Recipe.ModelSection(.allCases.randomElement(using: &random) ?? .unet2d)
+        recipe.model = Recipe.ModelSection(
+            KnownNetworks.denoising.randomElement(using: &random) ?? UNet2D.self)
         recipe.model.classConditional = Bool.random(using: &random)
-        if case .unet2D(var unet) = recipe.model.network {
+        if var unet = recipe.model.network.settings as? UNet2DConfiguration {
             unet.attentionHeadDim = Bool.random(using: &random) ? nil : 3
             unet.normEps = Double.random(in: 0.001...1, using: &random)
-            recipe.model.network = .unet2D(unet)
+            if Bool.random(using: &random) { unet.inChannels = 5 }
+            recipe.model.network = NetworkConfiguration(unet)
+        }
+        if var transformer = recipe.model.network.settings as? MMDiTConfiguration {
+            transformer.numAttentionHeads = 3
+            transformer.captionProjectionDim = transformer.width
+            recipe.model.network = NetworkConfiguration(transformer)
         }
         return recipe
     }
@@ -281,7 +291,7 @@ import Training
         there.data.path = nil
         try here.checkResumable(from: there)
         #expect(try here.differences(from: here).isEmpty)
-        there.model = Recipe.ModelSection(.annotated)
+        there.model = Recipe.ModelSection(AnnotatedUNet.self)
         let paths = try here.differences(from: there).map(\.path)
         #expect(paths.contains("model.kind") && paths.contains("model.dim") && paths.contains("model.act_fn"))
     }
@@ -308,7 +318,7 @@ import Training
         recipe = Recipe()
         var configuration = UNet2DConfiguration()
         configuration.layersPerBlock = 0
-        recipe.model.network = .unet2D(configuration)
+        recipe.model.network = NetworkConfiguration(configuration)
         #expect(message(of: recipe) == "model.layers_per_block is 0: use a whole number from 1 to 256.")
     }
 

@@ -10,7 +10,8 @@ from starts import Manner
 class Case:
     """A command in a folder. `codes` are the exit codes that keep the promises; `streams` are names of STREAMS; `output` is
     what a served command must have left; `twin` asks for a run with good streams to compare with; `measured` says whether
-    a served command must keep to the limits of a refused one, too."""
+    a served command must keep to the limits of a refused one, too; `held` are mebibytes of a header, which is read whole
+    and counts as the file's own."""
     words: list
     codes: tuple = (0, 2)
     environment: dict = dataclasses.field(default_factory=dict)
@@ -19,6 +20,7 @@ class Case:
     output: str | None = None
     twin: bool = False
     measured: bool = False
+    held: float = 0
 
     @property
     def bytes(self):

@@ -49,13 +49,14 @@ def metadata(random):
 def tensors(random, room, stock):
     content = random.choice([header, header, many_tensors, metadata])(random)
     room.write("x.safetensors", content)
+    held = len(content) / 2**20
     use = random.randrange(5)
     if use <= 2:
         return Case(["inspect", "x.safetensors", *random.choice([[], ["--json"], ["--depth", "3"], ["--names", "original"]])],
-                    measured=True)
+                    measured=True, held=held)
     return Case(random.choice([["convert", "x.safetensors", "out.safetensors"], ["convert", "x.safetensors", "made"],
                                ["sample", "x.safetensors", "-o", "out.png"],
-                               ["generate", "a", "--model", "x.safetensors", "-o", "out.png"]]), measured=True)
+                               ["generate", "a", "--model", "x.safetensors", "-o", "out.png"]]), measured=True, held=held)
 
 
 def configuration(random, room, stock):

@@ -50,6 +50,7 @@ class Tally:
         row["seconds"] += run.seconds
         if run.code == 2:
             cost = {key: max(0.0, getattr(run, key) - getattr(idle, key)) for key in WORST}
+            cost["mebibytes"] = max(0.0, cost["mebibytes"] - judged.case.held)
             row.update({key: max(row[key], cost[key]) for key in WORST})
             row["beyond"] += any(cost[key] > PROMISED[key] for key in WORST)
         return [signature(judged.kind, *problem) for problem in judged.problems if self.fails(judged, *problem)]

@@ -124,7 +124,7 @@ def problems(case, run, said, limits, idle):
     yield from message_problems(case, run, said)
     yield from file_problems(case, run, said)
     if run.code == 2 or case.measured:
-        processor, memory = run.processor - idle.processor, run.mebibytes - idle.mebibytes
+        processor, memory = run.processor - idle.processor, run.mebibytes - idle.mebibytes - case.held
         word = "refused" if run.code == 2 else "served"
         if processor > limits.processor:
             yield f"processor time where {word}", f"{processor:.2f} s"

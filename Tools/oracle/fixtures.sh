@@ -10,6 +10,10 @@ for oracle in unet unet_condition convnext autoencoders ddpm s0 noise forward fr
     rm -rf "${fixtures:?}/$oracle"
     "$python" "$here/$oracle.py" --seed 0 --out "$fixtures/$oracle" >&2
 done
+rm -rf "${fixtures:?}/mlp"
+for seed in 0 1 2; do
+    "$python" "$here/mlp.py" --seed "$seed" --cases 2 --out "$fixtures/mlp" >&2
+done
 rm -rf "${fixtures:?}/objectives"
 for seed in 0 1; do
     "$python" "$here/objectives.py" --seed $seed --cases 40 --out "$fixtures/objectives" >&2

@@ -33,8 +33,8 @@ def column(values, like):
 class Process:
     """alpha and sigma as differentiable functions of the time; times of shares and of noise ratios."""
 
-    def __init__(self, word, numbers):
-        self.word, self.numbers = word, numbers
+    def __init__(self, word, numbers, latent=None):
+        self.word, self.numbers, self.latent = word, numbers, latent or {"word": "none"}
         self.whole = None
         if word == "betas":
             self.betas = common.betas_float64(
@@ -93,7 +93,7 @@ class Process:
         low, high = torch.zeros_like(ratio), torch.full_like(ratio, self.start)
         for _ in range(100):
             middle = (low + high) / 2
-            alpha, sigma = self.level(middle)
+            alpha, sigma, _ = bridged(self, self.latent, middle)
             below = sigma < ratio * alpha
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
         return (low + high) / 2
@@ -230,8 +230,7 @@ def data_weight(case, process, t):
     n, ratio = weighting["numbers"], (alpha / sigma) ** 2
     word = weighting["word"]
     if word == "edm":
-        s, d = sigma / alpha, n["sigma_data"]
-        return (s**2 + d**2) / (s * d) ** 2
+        return ratio + 1 / n["sigma_data"] ** 2
     if word == "min-snr":
         return ratio.clamp(max=n["gamma"])
     if word == "p2":
@@ -443,7 +442,7 @@ def run(draw, case):
     process = Process(case["process"], case["process_numbers"])
     timed = process
     if case["kind"] == "flow-matching":
-        timed = Process(case["path"]["word"], case["path"]["numbers"])
+        timed = Process(case["path"]["word"], case["path"]["numbers"], case["latent"])
     count, shape = 8, case["shape"]
     data = draw.normal(count, *shape) * 0.5
     if case["kind"] in ("hybrid", "bound") and case["pixels"]:

@@ -1,4 +1,5 @@
 import Layers
+import Storage
 
 extension CheckpointFamily {
     /// The published configurations of the family's components, as their `config.json` and

@@ -1,4 +1,5 @@
 import Layers
+import Storage
 
 extension CheckpointFamily {
     /// The class of diffusers that opens a folder of this family.

@@ -1,3 +1,5 @@
+import Storage
+
 // Autoencoders, text encoders and schedules.
 
 extension Published {

@@ -1,4 +1,5 @@
 import Layers
+import Storage
 
 extension Published {
     /// The components of Stable Diffusion 3.

@@ -1,3 +1,5 @@
+import Storage
+
 extension Published {
     private static func unet(
         _ className: String, down: [String], up: [String], channels: [Int], inputs: Int, sampleSize: Int

@@ -68,9 +68,12 @@ public struct ModelFolder: Sendable {
                     + "is read; convert it to safetensors on a machine where that does no harm")
         }
         let others = present.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".index.json") }
-        let wanted = candidates.flatMap { [$0.single, $0.index] }
-        let found = others.isEmpty ? "no safetensors file" : listed(others)
-        throw CheckpointError(path, "the folder holds none of \(listed(wanted)), only \(found)")
+        let wanted = listed(candidates.flatMap { [$0.single, $0.index] })
+        throw CheckpointError(
+            path,
+            others.isEmpty
+                ? "the folder holds no weights: none of \(wanted)"
+                : "the folder holds \(listed(others)), and none of \(wanted)")
     }
 
     // MARK: Writing

@@ -4,9 +4,7 @@ import Storage
 /// the value and the keys of its storages, then every storage as a count (8 bytes) and its elements.
 struct LegacyTorchFile {
     /// The first bytes of such a file: the pickle of its magic number.
-    static let magic: [UInt8] = [
-        0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E,
-    ]
+    static var magic: [UInt8] { legacyTorchMagic }
 
     let value: PickleValue
     let graph: PickleGraph

@@ -9,8 +9,9 @@ import Storage
 ///
 /// The verdict is that of the reference implementation, except that these are refused too: repeated
 /// names and keys, tensor entries written as lists and types written as objects, ignored members above
-/// 64 KiB, metadata and names above 16 MiB, a MiB of white space before the first brace, and shapes with more
-/// than 64 dimensions or a size of 2⁶³ or more.
+/// 64 KiB, metadata and names above 16 MiB, a MiB of white space before the first brace, shapes with more
+/// than 64 dimensions or a size of 2⁶³ or more, and more than 100,000
+/// tensors or texts of metadata.
 public struct SafetensorsHeader: Sendable {
     /// The most bytes a header may have; the format's own limit.
     public static let maximalByteCount = 100_000_000
@@ -18,6 +19,9 @@ public struct SafetensorsHeader: Sendable {
     public static let maximalMetadataByteCount = 16 << 20
     /// The most dimensions a tensor may have; libtorch's own limit.
     public static let maximalRank = 64
+    /// The most tensors a file may have, and the most texts its metadata: many times what models have, and few
+    /// enough to hold every name.
+    public static let maximalEntryCount = 100_000
 
     /// A tensor of the file.
     public struct Entry: Sendable, Equatable {
@@ -85,6 +89,11 @@ public struct SafetensorsHeader: Sendable {
                 hasMetadata = true
                 try readMetadata(&scanner)
             } else {
+                guard values.count < Self.maximalEntryCount else {
+                    throw scanner.failure(
+                        "there are more than \(Self.maximalEntryCount) tensors, and no model has as many in one file"
+                    )
+                }
                 let name = name.text
                 values.append(try Self.entry(&scanner, name))
                 names.append(name)
@@ -118,6 +127,9 @@ public struct SafetensorsHeader: Sendable {
             let text = try scanner.scannedString()
             guard scanner.position - start <= Self.maximalMetadataByteCount else {
                 throw scanner.failure("the metadata exceeds \(Self.maximalMetadataByteCount) bytes")
+            }
+            guard metadata.count < Self.maximalEntryCount else {
+                throw scanner.failure("the metadata has more than \(Self.maximalEntryCount) keys")
             }
             guard metadata.append(key, text.text) else {
                 throw scanner.failure("the metadata has the key \(quoted(key)) twice")

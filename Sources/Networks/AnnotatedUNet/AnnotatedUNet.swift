@@ -3,11 +3,13 @@ import Tensors
 
 /// The ConvNeXt U-Net of the annotated diffusion code, under the parameter names of that code.
 ///
+/// A class, which that code does not know, is embedded by a table and added to the embedded time, as in Dhariwal and
+/// Nichol 2021 (arXiv:2105.05233), section 3.
 /// Source: N. Rogge and K. Rasul, "The Annotated Diffusion Model" (2022), after Phil Wang's
 /// implementation of Ho et al. 2020 (arXiv:2006.11239).
-public struct AnnotatedUNet {
+public struct AnnotatedUNet: Sendable {
     /// Two blocks, attention, and a change of resolution.
-    struct Level<Resampling> {
+    struct Level<Resampling: Sendable>: Sendable {
         let first: ConvNeXtBlock
         let second: ConvNeXtBlock
         let attention: PixelAttention
@@ -26,6 +28,7 @@ public struct AnnotatedUNet {
     let inputConvolution: Convolution2D
     let time1: Linear
     let time2: Linear
+    let classEmbedding: Embedding?
     let down: [Level<Convolution2D>]
     let middle1: ConvNeXtBlock
     let middleAttention: PixelAttention
@@ -41,15 +44,18 @@ public struct AnnotatedUNet {
         self.configuration = configuration
         let (dim, widths, timeWidth) = (configuration.dim, configuration.widths, configuration.timeWidth)
         let deepest = widths[widths.count - 1]
-        func block(_ inputs: Int, _ outputs: Int, _ scope: Weights, isTold: Bool = true) -> ConvNeXtBlock {
+        func block(_ inputs: Int, _ outputs: Int, _ scope: Weights, readsTime: Bool = true) -> ConvNeXtBlock {
             ConvNeXtBlock(
-                inputs: inputs, outputs: outputs, timeWidth: isTold ? timeWidth : nil,
+                inputs: inputs, outputs: outputs, timeWidth: readsTime ? timeWidth : nil,
                 multiple: configuration.convnextMult, scope)
         }
         inputConvolution = Convolution2D(
             inputs: configuration.channels, outputs: widths[0], kernel: 7, padding: 3, weights["init_conv"])
         time1 = Linear(inputs: dim, outputs: timeWidth, weights["time_mlp"][1])
         time2 = Linear(inputs: timeWidth, outputs: timeWidth, weights["time_mlp"][3])
+        classEmbedding = configuration.numClassEmbeds.map {
+            Embedding(count: $0, width: timeWidth, weights["class_embedding"])
+        }
         let levels = widths.count - 1
         down = (0..<levels).map { index in
             let (scope, outputs) = (weights["downs"][index], widths[index + 1])
@@ -73,38 +79,42 @@ public struct AnnotatedUNet {
                 resampling: TransposedConvolution2D(
                     inputs: outputs, outputs: outputs, kernel: 4, stride: 2, padding: 1, scope[3]))
         }
-        outputBlock = block(dim, dim, weights["final_conv"][0], isTold: false)
+        outputBlock = block(dim, dim, weights["final_conv"][0], readsTime: false)
         outputConvolution = Convolution2D(
             inputs: dim, outputs: configuration.outDim ?? configuration.channels, kernel: 1,
             weights["final_conv"][1])
     }
 
-    /// What the network says about a batch; height and width are multiples of 2 to the number of
+    /// The network's output for a batch; height and width are multiples of 2 to the number of
     /// resolutions less one.
     ///
     /// - Parameters:
     ///   - x: `[batch, channels, height, width]`, in the element type of the weights.
     ///   - time: `[batch]`, or `[1]` for all alike.
-    ///   - labels: `nil`: this network knows no classes.
+    ///   - labels: `[batch]` as `int64`, where the configuration has classes, and only there.
     ///   - dropout: not read: this network has none.
     /// - Returns: `[batch, outDim, height, width]`
     public func callAsFunction(
         _ x: Tensor, time: Tensor, labels: Tensor? = nil, dropout: RandomGenerator? = nil
     ) -> Tensor {
-        precondition(labels == nil, "this network knows no classes")
+        precondition(
+            (labels != nil) == (classEmbedding != nil),
+            "labels go with a class embedding, and with nothing else")
         let frequencies = sinusoidalEmbedding(time, width: configuration.dim, shift: 1).to(x.elementType)
+        var embedded = time2(time1(frequencies).gelu())
+        if let classEmbedding, let labels { embedded = embedded + classEmbedding(labels) }
         // Every block begins with the same non-linearity of the same vector.
-        let told = time2(time1(frequencies).gelu()).gelu()
+        let condition = embedded.gelu()
         var hidden = inputConvolution(x)
         var skips: [Tensor] = []
         for level in down {
-            hidden = level(hidden, time: told)
+            hidden = level(hidden, time: condition)
             skips.append(hidden)
             hidden = level.resampling?(hidden) ?? hidden
         }
-        hidden = middle2(middleAttention(middle1(hidden, time: told)), time: told)
+        hidden = middle2(middleAttention(middle1(hidden, time: condition)), time: condition)
         for level in up {
-            hidden = level(joined([hidden, skips.removeLast()]), time: told)
+            hidden = level(joined([hidden, skips.removeLast()]), time: condition)
             hidden = level.resampling?(hidden) ?? hidden
         }
         return outputConvolution(outputBlock(hidden))

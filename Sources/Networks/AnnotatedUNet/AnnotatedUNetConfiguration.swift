@@ -12,6 +12,8 @@ public struct AnnotatedUNetConfiguration: Equatable, Sendable {
     public var channels = 1
     /// What the inner convolutions of a block multiply its channels by.
     public var convnextMult = 2
+    /// The number of classes, `nil` where the network knows none; the annotated code has no such key.
+    public var numClassEmbeds: Int?
 
     /// The network of the annotated code: 28, one channel, 1, 2 and 4.
     public init() {}
@@ -19,7 +21,7 @@ public struct AnnotatedUNetConfiguration: Equatable, Sendable {
     /// Channels at each end of each resolution.
     var widths: [Int] { [initDim ?? dim / 3 * 2] + dimMults.map { dim * $0 } }
 
-    /// Features of the vector that tells the time.
+    /// Features of the embedded time.
     var timeWidth: Int { 4 * dim }
 
     /// Checks that the values describe a network that can be built.
@@ -30,6 +32,7 @@ public struct AnnotatedUNetConfiguration: Equatable, Sendable {
         if let outDim { try checkRange("out_dim", outDim, within: 1...65_536) }
         try checkRange("channels", channels, within: 1...65_536)
         try checkRange("convnext_mult", convnextMult, within: 1...16)
+        if let numClassEmbeds { try checkRange("num_class_embeds", numClassEmbeds, within: 1...10_000_000) }
         guard (1...8).contains(dimMults.count) else {
             throw NetworkError("dim_mults", "must hold 1 to 8 numbers, not \(dimMults.count)")
         }
@@ -50,5 +53,6 @@ extension AnnotatedUNetConfiguration: ConfigurationTable {
         .init("dim_mults", \.dimMults),
         .init("channels", \.channels),
         .init("convnext_mult", \.convnextMult),
+        .init("num_class_embeds", \.numClassEmbeds),
     ]
 }

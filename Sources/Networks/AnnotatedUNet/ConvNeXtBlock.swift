@@ -1,7 +1,7 @@
 import Layers
 import Tensors
 
-/// A depthwise convolution that is told the time, then two wide convolutions, beside a short cut.
+/// A depthwise convolution that reads the time, then two wide convolutions, beside a short cut.
 /// Parameters `mlp.1.*`, `ds_conv.*`, `net.0.*`, `net.1.*`, `net.3.*`, `net.4.*`, `res_conv.*`.
 /// Source: Liu et al. 2022 (arXiv:2201.03545), as the annotated diffusion code has it: 3 × 3 kernels
 /// and group norms of one group where the paper has 1 × 1 kernels and one layer norm.
@@ -14,7 +14,7 @@ struct ConvNeXtBlock {
     let narrowing: Convolution2D
     let shortcut: Convolution2D?
 
-    /// - Parameter timeWidth: features of the embedded time, `nil` for a block that is not told.
+    /// - Parameter timeWidth: features of the embedded time, `nil` for a block that does not read it.
     init(inputs: Int, outputs: Int, timeWidth: Int?, multiple: Int, _ weights: Weights) {
         let wide = outputs * multiple
         timeProjection = timeWidth.map { Linear(inputs: $0, outputs: inputs, weights["mlp"][1]) }

@@ -10,7 +10,7 @@ public struct CLIPTextOutput {
     public let pooled: Tensor
     let norm: LayerNorm
 
-    /// The states that a generator is told, `[batch, tokens, width]`.
+    /// The states that a generator is conditioned on, `[batch, tokens, width]`.
     ///
     /// Stable Diffusion 1 and 2 read the last layer, normed; with clip-skip n, that of n layers before.
     /// Stable Diffusion XL and 3 read the last but one (with clip-skip n, n more before), not normed.

@@ -9,7 +9,7 @@ import Tensors
 /// block embedders of time and class of its own, and starts the frequencies of time a little otherwise
 /// than the authors' program; so does this network, whose pictures are to be diffusers'.
 /// Source: Peebles and Xie 2023 (arXiv:2212.09748).
-public struct DiT {
+public struct DiT: Sendable {
     /// What the network was built from.
     public let configuration: DiTConfiguration
 
@@ -38,7 +38,7 @@ public struct DiT {
             initializer: .zeros, weights["proj_out_2"])
     }
 
-    /// What the network says about a batch.
+    /// The network's output for a batch.
     ///
     /// - Parameters:
     ///   - x: `[batch, inChannels, height, width]`, in the element type of the weights; height and width are
@@ -54,28 +54,20 @@ public struct DiT {
         let frequencies = sinusoidalEmbedding(time, width: 256, shift: 1, cosinesFirst: true)
             .to(x.elementType)
         let labels = labels ?? .full(Double(configuration.nullClass), [1], .int64, on: x.device)
-        let told = blocks.map { $0.told(frequencies, labels) }
+        let conditions = blocks.map { $0.condition(frequencies, labels) }
         var tokens = patches(x)
-        for (block, told) in zip(blocks, told) {
-            tokens = recomputable([tokens, told], dropout: dropout) {
-                block($0[0], told: $0[1], dropout: dropout)
+        for (block, condition) in zip(blocks, conditions) {
+            tokens = recomputable([tokens, condition], dropout: dropout) {
+                block($0[0], condition: $0[1], dropout: dropout)
             }
         }
-        let parts = outputModulation(told[0])
+        let parts = outputModulation(conditions[0])
         tokens = outputProjection(outputNorm(tokens, shift: parts[0], scale: parts[1]))
         return joinedPatches(tokens, rows: rows, columns: columns, patch: configuration.patchSize)
     }
 }
 
-extension DiT: ConfiguredNetwork {
-    /// The name in diffusers.
-    public static var className: String { "DiTTransformer2DModel" }
-
-    /// The class that diffusers had before, for transformers of several kinds.
-    public static var olderClassNames: [String] { ["Transformer2DModel"] }
-}
-
-/// Attention among patches and a feed-forward network, both told the time and the class.
+/// Attention among patches and a feed-forward network, both modulated by the time and the class.
 /// Parameters `norm1.*`, `attn1.*`, `norm3.*`, `ff.*`.
 struct DiTBlock {
     let timeEmbedding: TimestepEmbedding
@@ -112,13 +104,13 @@ struct DiTBlock {
     ///   - frequencies: `[batch, 256]`
     ///   - labels: `[batch]`
     /// - Returns: `[batch, width]`
-    func told(_ frequencies: Tensor, _ labels: Tensor) -> Tensor {
+    func condition(_ frequencies: Tensor, _ labels: Tensor) -> Tensor {
         (timeEmbedding(frequencies) + labelEmbedding(labels)).silu()
     }
 
     /// `[batch, patches, width]`, the shape stays.
-    func callAsFunction(_ x: Tensor, told: Tensor, dropout generator: RandomGenerator?) -> Tensor {
-        let parts = modulation(told)
+    func callAsFunction(_ x: Tensor, condition: Tensor, dropout generator: RandomGenerator?) -> Tensor {
+        let parts = modulation(condition)
         let normed = norm1(x, shift: parts[0], scale: parts[1])
         let attended =
             dropout.probability > 0

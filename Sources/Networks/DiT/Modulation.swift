@@ -1,7 +1,7 @@
 import Layers
 import Tensors
 
-/// What time and condition tell a block: shifts, scales and gates of its features (adaLN-Zero).
+/// Shifts, scales and gates of a block's features that follow from time and condition (adaLN-Zero).
 /// Parameters `weight`, `bias`, which begin as zeros, so that a new block changes nothing.
 /// Source: Peebles and Xie 2023 (arXiv:2212.09748), section 3.2.
 struct Modulation {
@@ -14,9 +14,9 @@ struct Modulation {
         self.count = count
     }
 
-    /// - Parameter told: the embedded condition after the non-linearity, `[batch, width]`.
+    /// - Parameter condition: the embedded condition after the non-linearity, `[batch, width]`.
     /// - Returns: `count` tensors `[batch, 1, width]`.
-    func callAsFunction(_ told: Tensor) -> [Tensor] {
-        projection(told).unsqueezed(1).chunked(count, of: 2)
+    func callAsFunction(_ condition: Tensor) -> [Tensor] {
+        projection(condition).unsqueezed(1).chunked(count, of: 2)
     }
 }

@@ -38,8 +38,9 @@ struct PatchEmbedding {
     /// `[batch, channels, height, width]` → `[batch, patches, width]`
     func callAsFunction(_ picture: Tensor) -> Tensor {
         let grid = projection(picture)
-        let told = vectors(rows: grid.shape[2], columns: grid.shape[3], width: grid.shape[1], on: grid.device)
-        return (grid.flattened(from: 2).transposed(1, 2) + told).to(picture.elementType).contiguous()
+        let places = vectors(
+            rows: grid.shape[2], columns: grid.shape[3], width: grid.shape[1], on: grid.device)
+        return (grid.flattened(from: 2).transposed(1, 2) + places).to(picture.elementType).contiguous()
     }
 
     private func vectors(rows: Int, columns: Int, width: Int, on device: Device) -> Tensor {

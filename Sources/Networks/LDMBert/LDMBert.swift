@@ -32,7 +32,7 @@ public struct LDMBert: ConfiguredNetwork {
         logits = Linear(inputs: width, outputs: configuration.vocabSize, weights["to_logits"])
     }
 
-    /// What a generator is told of texts, `[batch, tokens, dModel]`.
+    /// What a generator is conditioned on, `[batch, tokens, dModel]`.
     /// - Parameters:
     ///   - ids: tokens `[batch, tokens]` as `int64`, at most `maxPositionEmbeddings` a text.
     ///   - mask: `[batch, tokens]`, 0 where a token is padding that no other shall see; latent diffusion

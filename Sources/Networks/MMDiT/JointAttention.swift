@@ -89,17 +89,17 @@ struct JointAttention {
 
     /// - Parameters:
     ///   - x: `[batch, patches, width]`
-    ///   - told: the context, `[batch, tokens, width]`, where there is a second stream.
+    ///   - tokens: the context, `[batch, tokens, width]`, where there is a second stream.
     /// - Returns: answers in the shapes of both; none for a context that reads none.
-    func callAsFunction(_ x: Tensor, context told: Tensor? = nil) -> (picture: Tensor, context: Tensor?) {
+    func callAsFunction(_ x: Tensor, context tokens: Tensor? = nil) -> (picture: Tensor, context: Tensor?) {
         var parts = picture(x)
-        if let context, let told {
-            parts = zip(parts, context(told)).map { concatenated([$0, $1], along: 2) }
+        if let context, let tokens {
+            parts = zip(parts, context(tokens)).map { concatenated([$0, $1], along: 2) }
         }
         let mixed = attention(query: parts[0], key: parts[1], value: parts[2])
             .transposed(1, 2).flattened(from: 2)
         let patches = x.shape[1]
-        let answer = told == nil ? mixed : mixed.slice(0..<patches, of: 1)
+        let answer = tokens == nil ? mixed : mixed.slice(0..<patches, of: 1)
         return (
             pictureOutput(answer), contextOutput.map { $0(mixed.slice(patches..<mixed.shape[1], of: 1)) }
         )

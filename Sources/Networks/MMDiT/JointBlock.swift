@@ -36,10 +36,10 @@ struct JointBlock {
     /// - Parameters:
     ///   - x: `[batch, patches, width]`
     ///   - context: `[batch, tokens, width]`
-    ///   - told: the embedded condition after the non-linearity, `[batch, width]`.
+    ///   - condition: the embedded condition after the non-linearity, `[batch, width]`.
     /// - Returns: both, in their shapes.
-    func callAsFunction(_ x: Tensor, context: Tensor, told: Tensor) -> (Tensor, Tensor) {
-        let (parts, contextParts) = (modulation(told), contextModulation(told))
+    func callAsFunction(_ x: Tensor, context: Tensor, condition: Tensor) -> (Tensor, Tensor) {
+        let (parts, contextParts) = (modulation(condition), contextModulation(condition))
         let (answer, contextAnswer) = attention(
             norm(x, shift: parts[0], scale: parts[1]),
             context: modulatedContext(context, contextParts))

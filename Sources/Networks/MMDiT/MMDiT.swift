@@ -6,10 +6,7 @@ import Tensors
 ///
 /// Patches and text are two streams with weights of their own that attend to each other in every block.
 /// Source: Esser et al. 2024 (arXiv:2403.03206), section 4.
-public struct MMDiT: ConfiguredNetwork {
-    /// The name in diffusers.
-    public static var className: String { "SD3Transformer2DModel" }
-
+public struct MMDiT: Sendable {
     /// What the network was built from.
     public let configuration: MMDiTConfiguration
 
@@ -48,7 +45,7 @@ public struct MMDiT: ConfiguredNetwork {
             initializer: .zeros, weights["proj_out"])
     }
 
-    /// What the network says about a batch.
+    /// The network's output for a batch.
     ///
     /// - Parameters:
     ///   - x: `[batch, inChannels, height, width]`, in the element type of the weights; height and width are
@@ -65,12 +62,12 @@ public struct MMDiT: ConfiguredNetwork {
         let patch = configuration.patchSize
         let (rows, columns) = patchGrid(of: x, patch: patch)
         let frequencies = sinusoidalEmbedding(time, width: 256, cosinesFirst: true).to(x.elementType)
-        let told = (timeEmbedding(frequencies) + pooledEmbedding(pooled)).silu()
+        let condition = (timeEmbedding(frequencies) + pooledEmbedding(pooled)).silu()
         var (tokens, context) = (patches(x), contextEmbedding(context))
         for (layer, block) in blocks.enumerated() where !skippedLayers.contains(layer) {
-            (tokens, context) = block(tokens, context: context, told: told)
+            (tokens, context) = block(tokens, context: context, condition: condition)
         }
-        let parts = outputModulation(told)
+        let parts = outputModulation(condition)
         tokens = outputProjection(outputNorm(tokens, shift: parts[1], scale: parts[0]))
         return joinedPatches(tokens, rows: rows, columns: columns, patch: patch)
     }

@@ -6,7 +6,7 @@ import Tensors
 public struct T5Output {
     /// The embedded tokens and the result of each layer, `[batch, tokens, dModel]`, before the last norm.
     public let states: [Tensor]
-    /// The last of them, normed: what generators are told.
+    /// The last of them, normed: what generators are conditioned on.
     public let last: Tensor
 }
 

@@ -3,7 +3,7 @@ import Tensors
 
 /// What the residual blocks of one network have in common.
 struct ResidualOptions {
-    /// Features of the vector that tells the time.
+    /// Features of the embedded time.
     var timeWidth: Int
     /// Groups of the norms.
     var groups: Int
@@ -75,27 +75,21 @@ struct ResidualBlock {
     ///     all blocks, so the network applies the non-linearity once.
     /// - Returns: `[batch, outputs, height′, width′]`
     func callAsFunction(_ x: Tensor, time: Tensor, dropout generator: RandomGenerator?) -> Tensor {
-        let told = timeProjection(time)
-        let parts = options.scalesAndShifts ? told.chunked(2, of: 1) : []
-        let hidden = first(x, told: options.scalesAndShifts ? nil : told)
+        let embedded = timeProjection(time)
+        let parts = options.scalesAndShifts ? embedded.chunked(2, of: 1) : []
+        let added = options.scalesAndShifts ? nil : embedded
+
+        let normed1 = norm1.deferred(x).then(options.activation)
+        let hidden =
+            resampling.map { convolution1($0(normed1.value), vector: added) }
+            ?? convolution1(normed1, vector: added)
+
+        let normed2 = norm2.deferred(
+            hidden, modulatedBy: parts.isEmpty ? nil : (scale: parts[0], shift: parts[1])
+        )
+        .then(options.activation).then(dropout, generator)
         let direct = resampling?(x) ?? x
-        let sum = second(
-            hidden, modulation: parts.isEmpty ? nil : (scale: parts[0], shift: parts[1]),
-            adding: shortcut?(direct) ?? direct, dropout: generator)
+        let sum = convolution2(normed2, adding: shortcut?(direct) ?? direct)
         return options.outputScale == 1 ? sum : sum / options.outputScale
-    }
-
-    private func first(_ x: Tensor, told: Tensor?) -> Tensor {
-        guard let resampling else { return convolution1(x, after: norm1, options.activation, told: told) }
-        return convolution1(resampling(norm1(x, then: options.activation)), told: told)
-    }
-
-    private func second(
-        _ x: Tensor, modulation: (scale: Tensor, shift: Tensor)?, adding direct: Tensor,
-        dropout generator: RandomGenerator?
-    ) -> Tensor {
-        let before = dropout.probability > 0 ? generator.map { generator in { dropout($0, generator) } } : nil
-        return convolution2(
-            x, after: norm2, modulation: modulation, options.activation, dropout: before, adding: direct)
     }
 }

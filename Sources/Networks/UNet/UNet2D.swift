@@ -3,10 +3,10 @@ import Tensors
 
 /// The U-Net of denoising diffusion, under the parameter names of diffusers' `UNet2DModel`.
 ///
-/// Residual blocks with group norms, attention at chosen resolutions, the time told to every block.
+/// Residual blocks with group norms, attention at chosen resolutions, the time added in every block.
 /// Source: Ho et al. 2020 (arXiv:2006.11239), appendix B; with `resnetTimeScaleShift` `scaleShift` and
 /// residual changes of resolution, Dhariwal and Nichol 2021 (arXiv:2105.05233), section 3.
-public struct UNet2D {
+public struct UNet2D: Sendable {
     /// What the network was built from.
     public let configuration: UNet2DConfiguration
 
@@ -41,7 +41,7 @@ public struct UNet2D {
             inputs: first, outputs: configuration.outChannels, kernel: 3, padding: 1, weights["conv_out"])
     }
 
-    /// What the network says about a batch; height and width are multiples of 2 to the number of
+    /// The network's output for a batch; height and width are multiples of 2 to the number of
     /// blocks less one.
     ///
     /// - Parameters:
@@ -49,18 +49,19 @@ public struct UNet2D {
     ///   - time: `[batch]`, or `[1]` for all alike.
     ///   - labels: `[batch]`, where the configuration has a class embedding, and only there
     ///     (`[batch, timeWidth]` for the class embedding `identity`).
-    ///   - deepFeatures: what the deep layers said in earlier calls, where they are to be reused.
+    ///   - deepFeatures: the features of the deep layers in earlier calls, where they are to be reused.
     ///   - dropout: decides what dropout drops; `nil` outside training.
     /// - Returns: `[batch, outChannels, height, width]`
     public func callAsFunction(
         _ x: Tensor, time: Tensor, labels: Tensor? = nil, deepFeatures: DeepFeatures? = nil,
         dropout: RandomGenerator? = nil
     ) -> Tensor {
-        let told = configuration.actFn(embedding(time, labels, as: x.elementType))
+        let embedded = configuration.actFn(embedding(time, labels, as: x.elementType))
         let hidden = body(
-            inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x), time: told, deep: deepFeatures,
+            inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x), time: embedded,
+            deep: deepFeatures,
             dropout: dropout)
-        let output = outputConvolution(hidden, after: outputNorm, .silu)
+        let output = outputConvolution(outputNorm.deferred(hidden).then(.silu))
         guard case .fourier = timeProjection else { return output }
         return output / time.to(x.elementType).broadcast(toRank: 4)
     }

@@ -11,7 +11,7 @@ struct UNetBody {
     ///   - x: what the first convolution gave, `[batch, channels, height, width]`.
     ///   - time: the embedded time after the non-linearity.
     ///   - control: what is added on the way.
-    ///   - deep: what the deep layers said before, in inference without control.
+    ///   - deep: the features of the deep layers in earlier calls, in inference without control.
     /// - Returns: `[batch, channels′, height, width]`
     func callAsFunction(
         _ x: Tensor, time: Tensor, attention: AttentionInputs = AttentionInputs(),

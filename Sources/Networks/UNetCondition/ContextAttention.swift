@@ -22,19 +22,21 @@ public enum AttentionSlicing: Equatable, Sendable {
 }
 
 /// The keys and values of a context, `[batch, tokens, heads · head size]` each.
-package struct ContextProjection {
+package struct ContextProjection: Sendable {
     package let key: Tensor
     package let value: Tensor
+
+    package init(key: Tensor, value: Tensor) { (self.key, self.value) = (key, value) }
 }
 
 /// What the attention of every block is given in one call of a network.
 struct AttentionInputs {
-    /// What pixels look at beside each other, `[batch, tokens, width]`.
+    /// What pixels attend to beside each other, `[batch, tokens, width]`.
     var context: Tensor?
     /// Added to the scores of the context's tokens, `[batch, 1, 1, tokens]`.
     var contextBias: Tensor?
-    /// What layers have made of the context already, by their names.
-    var projections: [String: ContextProjection] = [:]
+    /// What layers have made of the context already.
+    var projections: ContextProjections?
     /// How many heads are computed at once.
     var slicing = AttentionSlicing.whole
 }

@@ -114,7 +114,7 @@ struct ContextTransformerBlock {
         let first = norm1(tokens)
         // Without attention among pixels the context is seen whole first: diffusers masks the second only.
         func seen(by layer: ContextAttention) -> ContextProjection {
-            inputs.projections[layer.name] ?? layer.projection(of: context)
+            inputs.projections?[layer.name] ?? layer.projection(of: context)
         }
         var tokens = attention1(
             first, to: onlyContext ? seen(by: attention1) : attention1.projection(of: first), bias: nil,

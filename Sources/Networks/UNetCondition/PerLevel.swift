@@ -21,6 +21,12 @@ public enum PerLevel<Value: Codable & Equatable & Sendable>: Equatable, Sendable
         }
     }
 
+    /// The value of all levels, `nil` where they are listed one by one.
+    public var common: Value? {
+        guard case .same(let value) = self else { return nil }
+        return value
+    }
+
     /// The number of levels that it describes, `nil` where it does for any.
     var count: Int? {
         guard case .each(let values) = self else { return nil }

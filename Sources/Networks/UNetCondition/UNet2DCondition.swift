@@ -6,7 +6,7 @@ import Tensors
 ///
 /// Source: Rombach et al. 2022 (arXiv:2112.10752), section 3.3; sizes and crops beside the time: Podell et
 /// al. 2023 (arXiv:2307.01952), section 2.2.
-public struct UNet2DCondition {
+public struct UNet2DCondition: Sendable {
     /// What the network was built from.
     public let configuration: UNet2DConditionConfiguration
     /// How many heads of attention are computed at once.
@@ -54,7 +54,7 @@ public struct UNet2DCondition {
             padding: configuration.convOutKernel / 2, weights["conv_out"])
     }
 
-    /// What the network says about a batch, of any height and width.
+    /// The network's output for a batch, of any height and width.
     ///
     /// - Parameters:
     ///   - x: `[batch, inChannels, height, width]`, in the element type of the weights.
@@ -65,53 +65,56 @@ public struct UNet2DCondition {
     public func callAsFunction(
         _ x: Tensor, time: Tensor, _ conditions: Conditions = Conditions(), dropout: RandomGenerator? = nil
     ) -> Tensor {
-        let told = configuration.actFn(embedding(time, conditions, as: x.elementType))
+        conditions.checkRead(Self.conditionNames, by: Self.className)
+        let embedded = configuration.actFn(embedding(time, conditions, as: x.elementType))
         let attention = attentionInputs(conditions, for: x)
         let hidden = body(
-            inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x), time: told,
+            inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x), time: embedded,
             attention: attention,
-            control: conditions.control, deep: conditions.deepFeatures, dropout: dropout)
-        return outputConvolution(hidden, after: outputNorm, configuration.actFn)
+            control: conditions[.control], deep: conditions[.deepFeatures], dropout: dropout)
+        return outputConvolution(outputNorm.deferred(hidden).then(configuration.actFn))
     }
 
     /// The same conditions with the keys and values that the layers read of the context.
     public func preparing(_ conditions: Conditions) -> Conditions {
-        guard let context = conditions.context else { return conditions }
+        guard let context = conditions[.context] else { return conditions }
         var prepared = conditions
-        prepared.projections = Dictionary(
-            uniqueKeysWithValues: body.contextLayers.map { ($0.name, $0.projection(of: context)) })
+        prepared[.projections] = ContextProjections(
+            Dictionary(
+                uniqueKeysWithValues: body.contextLayers.map { ($0.name, $0.projection(of: context)) }))
         return prepared
     }
 
     private func attentionInputs(_ conditions: Conditions, for x: Tensor) -> AttentionInputs {
         precondition(
-            conditions.context != nil || !configuration.looksAtContext, "this network needs a context")
-        if let context = conditions.context {
+            (conditions[.context] != nil) == configuration.looksAtContext,
+            "a context goes with attention to one, and with nothing else")
+        if let context = conditions[.context] {
             precondition(
                 context.shape[0] == x.shape[0],
                 "the context \(context.shape) is not for the batch of \(x.shape)")
         }
         // A token that is hidden gets a large negative score rather than none at all, as in diffusers: where
         // all are hidden, all are seen alike, and nothing is divided by zero.
-        let bias = conditions.contextMask.map { mask in
+        let bias = conditions[.contextMask].map { mask in
             ((1 - mask.to(x.elementType)) * -10_000).unsqueezed(1).unsqueezed(1)
         }
         return AttentionInputs(
-            context: conditions.context, contextBias: bias, projections: conditions.projections,
+            context: conditions[.context], contextBias: bias, projections: conditions[.projections],
             slicing: attentionSlicing)
     }
 
     private func embedding(_ time: Tensor, _ conditions: Conditions, as type: ElementType) -> Tensor {
         var features = timeProjection(time).to(type)
         precondition(
-            (conditions.guidance == nil) || (guidanceProjection != nil),
-            "this network is not told a guidance scale")
-        if let guidanceProjection, let guidance = conditions.guidance {
+            (conditions[.guidance] == nil) || (guidanceProjection != nil),
+            "a guidance scale goes with 'time_cond_proj_dim', and with nothing else")
+        if let guidanceProjection, let guidance = conditions[.guidance] {
             features = features + guidanceProjection(guidance.to(type))
         }
         var embedded = timeEmbedding(features)
         if let act = configuration.timestepPostAct { embedded = act(embedded) }
-        embedded = labelled(embedded, conditions.labels)
+        embedded = labelled(embedded, conditions[.labels])
         if let addition = addition(conditions, as: type) { embedded = embedded + addition }
         return configuration.timeEmbeddingActFn?(embedded) ?? embedded
     }
@@ -128,9 +131,11 @@ public struct UNet2DCondition {
 
     private func addition(_ conditions: Conditions, as type: ElementType) -> Tensor? {
         precondition(
-            (conditions.numbers != nil) == (additionEmbedding != nil),
+            (conditions[.numbers] != nil) == (additionEmbedding != nil)
+                && (conditions[.pooledText] != nil) == (additionEmbedding != nil),
             "a pooled text and numbers go with 'text_time', and with nothing else")
-        guard let additionEmbedding, let numbers = conditions.numbers, let pooled = conditions.pooled else {
+        guard let additionEmbedding, let numbers = conditions[.numbers], let pooled = conditions[.pooledText]
+        else {
             return nil
         }
         let embedded = sinusoidalEmbedding(

@@ -8,7 +8,7 @@ import Tensors
 /// and no convolutions of single pixels.
 /// Source: Rombach et al. 2022 (arXiv:2112.10752), section 3.1 and appendix G; Kingma and Welling 2014
 /// (arXiv:1312.6114).
-public struct AutoencoderKL {
+public struct AutoencoderKL: Sendable {
     /// What the network was built from.
     public let configuration: AutoencoderKLConfiguration
     /// Tiles for pictures longer than one of them; `nil` takes every picture whole.
@@ -41,12 +41,12 @@ public struct AutoencoderKL {
     ///
     /// - Parameter pictures: `[batch, inChannels, height, width]` in −1 … 1, of the weights' type.
     /// - Returns: means and variances `[batch, latentChannels, height / pixelsPerLatent, …]`
-    public func encode(_ pictures: Tensor) -> DiagonalGaussian {
+    public func encode(_ pictures: Tensor) -> LatentDistribution {
         func whole(_ x: Tensor) -> Tensor {
             let features = encoder(x)
             return quantConvolution?(features) ?? features
         }
-        return DiagonalGaussian(sliced(pictures) { tiling?.encode($0, by: whole) ?? whole($0) })
+        return LatentDistribution(sliced(pictures) { tiling?.encode($0, by: whole) ?? whole($0) })
     }
 
     /// The pictures of latents.
@@ -85,6 +85,26 @@ extension AutoencoderKL: ConfiguredNetwork {
     public static var className: String { "AutoencoderKL" }
     /// Early checkpoints name the four products of attention otherwise.
     public static var nameMap: NameMap { earlyAttentionNames(CoderConfiguration.attentionScopes) }
+}
+
+extension AutoencoderKL: LatentAutoencoder {
+    /// What follows from a configuration.
+    public static func traits(_ configuration: AutoencoderKLConfiguration) -> AutoencoderTraits {
+        configuration.coder.traits(
+            latentChannels: configuration.coder.latentChannels, overflowsInHalf: configuration.forceUpcast)
+    }
+
+    /// The autoencoder with the tiles that diffusers would use.
+    public func tiled() -> AutoencoderKL {
+        var tiled = self
+        tiled.tiling = configuration.tiling
+        return tiled
+    }
+}
+
+extension AutoencoderKLConfiguration: AutoencoderSettings {
+    /// The network that it describes.
+    public typealias Network = AutoencoderKL
 }
 
 extension CoderConfiguration {

@@ -4,7 +4,7 @@ import Tensors
 /// A small distilled autoencoder (TAESD) whose latents are those of a large one, under the parameter names of
 /// diffusers' `AutoencoderTiny`: pictures of every step of a diffusion for little work.
 /// Source: O. Bohan, github.com/madebyollin/taesd; by no paper.
-public struct AutoencoderTiny {
+public struct AutoencoderTiny: Sendable {
     /// What the network was built from.
     public let configuration: AutoencoderTinyConfiguration
     let encoder: [TinyLayer]
@@ -55,6 +55,21 @@ extension AutoencoderTiny: PictureAutoencoder {
 extension AutoencoderTiny: ConfiguredNetwork {
     /// The name in diffusers.
     public static var className: String { "AutoencoderTiny" }
+}
+
+extension AutoencoderTiny: LatentAutoencoder {
+    /// What follows from a configuration.
+    public static func traits(_ configuration: AutoencoderTinyConfiguration) -> AutoencoderTraits {
+        AutoencoderTraits(
+            latentChannels: configuration.latentChannels,
+            pixelsPerLatent: 1 << (configuration.encoderBlockOutChannels.count - 1), overflowsInHalf: false,
+            channelsPerPixel: 2 * configuration.decoderBlockOutChannels[0])
+    }
+}
+
+extension AutoencoderTinyConfiguration: AutoencoderSettings {
+    /// The network that it describes.
+    public typealias Network = AutoencoderTiny
 }
 
 /// One of the numbered layers of the network.

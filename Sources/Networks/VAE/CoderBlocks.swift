@@ -42,21 +42,14 @@ struct CoderNorm {
         func enlarged(_ y: Tensor) -> Tensor { y.resizedNearest(height: x.shape[2], width: x.shape[3]) }
         return enlarged(shift(code)).adding(productOf: norm(x), enlarged(scale(code)))
     }
-}
 
-extension Convolution2D {
-    /// convolution(activation(norm(x))) + residual.
-    func callAsFunction(
-        _ x: Tensor, after norm: CoderNorm, _ activation: Activation, code: Tensor?,
-        adding residual: Tensor? = nil, widens: Bool = false
-    ) -> Tensor {
-        norm.scale == nil
-            ? self(x, after: norm.norm, activation, adding: residual, widens: widens)
-            : self(activation(norm(x, code: code)), adding: residual)
+    /// The same for a convolution to compute; with a code it is computed now.
+    func deferred(_ x: Tensor, code: Tensor?) -> DeferredNorm {
+        scale == nil ? norm.deferred(x) : DeferredNorm(computed: self(x, code: code))
     }
 }
 
-/// Two convolutions beside a short cut, told no time. Parameters `norm1.*`, `conv1.*`, `norm2.*`, `conv2.*`,
+/// Two convolutions beside a short cut, without a time. Parameters `norm1.*`, `conv1.*`, `norm2.*`, `conv2.*`,
 /// `conv_shortcut.*`.
 struct CoderResidualBlock {
     let norm1: CoderNorm
@@ -82,8 +75,10 @@ struct CoderResidualBlock {
     /// `[batch, inputs, height, width]` → `[batch, outputs, height, width]`
     func callAsFunction(_ x: Tensor, code: Tensor?) -> Tensor {
         // Between the two, in float32 also where the decoder is in bfloat16: a sixth less is lost.
-        let hidden = convolution1(x, after: norm1, activation, code: code, widens: true)
-        return convolution2(hidden, after: norm2, activation, code: code, adding: shortcut?(x) ?? x)
+        let normed1 = norm1.deferred(x, code: code).then(activation)
+        let hidden = convolution1(normed1, widens: true)
+        let normed2 = norm2.deferred(hidden, code: code).then(activation)
+        return convolution2(normed2, adding: shortcut?(x) ?? x)
     }
 }
 

@@ -48,7 +48,7 @@ struct PictureEncoder {
             // Zeros on the right and bottom edges only.
             if let halving = level.halving { hidden = halving(hidden.padded([0, 1, 0, 1])) }
         }
-        return outputConvolution(middle(hidden, code: nil), after: outputNorm, .silu, code: nil)
+        return outputConvolution(outputNorm.deferred(middle(hidden, code: nil), code: nil).then(.silu))
     }
 }
 
@@ -105,6 +105,6 @@ struct PictureDecoder {
             hidden = level.blocks(hidden, code: code)
             if let doubling = level.doubling { hidden = doubling(hidden.enlargedNearest(2)) }
         }
-        return outputConvolution(hidden, after: outputNorm, .silu, code: code)
+        return outputConvolution(outputNorm.deferred(hidden, code: code).then(.silu))
     }
 }

@@ -6,7 +6,7 @@ import Tensors
 /// first stages VQ-f4 and VQ-f8 are two of its configurations.
 /// Source: van den Oord et al. 2017 (arXiv:1711.00937); Esser et al. 2021 (arXiv:2012.09841); Rombach et al.
 /// 2022 (arXiv:2112.10752), appendix G.
-public struct VQModel {
+public struct VQModel: Sendable {
     /// What the network was built from.
     public let configuration: VQModelConfiguration
     /// The codebook.
@@ -80,4 +80,17 @@ extension VQModel: ConfiguredNetwork {
     public static var className: String { "VQModel" }
     /// Early checkpoints name the four products of attention otherwise.
     public static var nameMap: NameMap { earlyAttentionNames(CoderConfiguration.attentionScopes) }
+}
+
+extension VQModel: LatentAutoencoder {
+    /// What follows from a configuration.
+    public static func traits(_ configuration: VQModelConfiguration) -> AutoencoderTraits {
+        configuration.coder.traits(
+            latentChannels: configuration.codeWidth, overflowsInHalf: configuration.forceUpcast)
+    }
+}
+
+extension VQModelConfiguration: AutoencoderSettings {
+    /// The network that it describes.
+    public typealias Network = VQModel
 }

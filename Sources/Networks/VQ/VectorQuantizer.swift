@@ -3,7 +3,7 @@ import Tensors
 
 /// A codebook: each latent becomes the nearest of its vectors. Parameter `embedding.weight` `[count, width]`.
 /// Source: van den Oord et al. 2017 (arXiv:1711.00937), section 3.
-public struct VectorQuantizer {
+public struct VectorQuantizer: Sendable {
     /// The vectors, `[count, width]`.
     public let codebook: Tensor
 
@@ -37,7 +37,7 @@ public struct VectorQuantizer {
 
 /// Latents and the vectors of a codebook that stand for them.
 /// Source: van den Oord et al. 2017 (arXiv:1711.00937), section 3.2.
-public struct Quantization {
+public struct Quantization: Sendable {
     /// What the encoder said, `[batch, width, height, width′]`.
     public let encoded: Tensor
     /// The nearest vectors, of the same shape.

@@ -148,9 +148,7 @@ public struct AnalyticReceipt: Codable, Sendable, Equatable {
     }
 
     func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
+        String(decoding: try sortedJSON(self), as: UTF8.self)
     }
 }
 

@@ -133,10 +133,8 @@ extension GenerationPlan {
 
     /// A transformer with a table of places knows no larger pictures.
     private static func checkPlaces(_ model: GenerationModel, _ size: GenerationRequest.Size) throws {
-        guard case .mmdit(let transformer) = model.network, let most = transformer.posEmbedMaxSize else {
-            return
-        }
-        let limit = most * transformer.patchSize * model.pixelsPerLatent
+        guard let most = model.network.largestSide else { return }
+        let limit = most * model.pixelsPerLatent
         guard max(size.height, size.width) <= limit else {
             throw PipelineError(
                 "\(size.width)×\(size.height) pixels are more than \(model.source.name) has places for: at most \(limit) a side"
@@ -184,16 +182,13 @@ extension GenerationPlan {
 extension GenerationModel {
     /// The number of classes that a request can name, `nil` where there are none.
     var labelCount: Int? {
-        if let classes { return classes.classes }
-        if case .dit(let transformer) = network { return transformer.numEmbedsAdaNorm }
-        return nil
+        classes?.classes ?? network.labels?.namedCount
     }
 
     /// The class that stands for none.
     var nullLabel: Int? {
         if let classes { return classes.classes - 1 }
         // diffusers' pipeline knows only the 1,000 classes of ImageNet.
-        if case .dit(let transformer) = network { return min(1000, transformer.nullClass) }
-        return nil
+        return network.labels?.nullClass.map { min(1000, $0) }
     }
 }

@@ -79,15 +79,14 @@ extension GenerationPlan {
     }
 
     private func conditions(_ embedding: TextEmbedding, isNegative: Bool) throws -> Conditions {
-        var conditions = Conditions(context: embedding.context, pooled: embedding.pooled)
-        guard case .unet2DCondition(let unet) = model.network else { return conditions }
-        if let width = unet.timeCondProjDim {
+        var conditions = Conditions(context: embedding.context, pooledText: embedding.pooled)
+        if let width = model.network.guidanceWidth {
             // Source: Luo et al. 2023 (arXiv:2310.04378), section 4.2.
-            conditions.guidance = sinusoidalEmbedding(
+            conditions[.guidance] = sinusoidalEmbedding(
                 Tensor([Float((guidance - 1) * 1000)]).to(model.device), width: width, shift: 1)
         }
-        if model.source.kind == .stableDiffusionXL {
-            conditions.numbers = try Tensor(numbers(isNegative: isNegative)).to(.float32).to(model.device)
+        if model.network.numbers != nil {
+            conditions[.numbers] = try Tensor(numbers(isNegative: isNegative)).to(.float32).to(model.device)
                 .unsqueezed(0)
         }
         return conditions
@@ -118,25 +117,18 @@ extension GenerationPlan {
     ///   - context: the features of a token.
     ///   - pooled: those of a text.
     func checkFit(context: Int, pooled: Int) throws {
-        if case .mmdit(let transformer) = model.network {
-            guard (context, pooled) == (transformer.jointAttentionDim, transformer.pooledProjectionDim) else {
-                throw PipelineError(
-                    "\(model.source.path): the text encoders give \(context) features a token and \(pooled) a text, and the transformer takes \(transformer.jointAttentionDim) (joint_attention_dim) and \(transformer.pooledProjectionDim) (pooled_projection_dim): they are of different models"
-                )
-            }
-        }
-        guard case .unet2DCondition(let unet) = model.network else { return }
-        if case .same(let width) = unet.crossAttentionDim, context != width {
+        let traits = model.network.traits
+        for (given, feature, unit) in [(context, traits.context, "token"), (pooled, traits.pooled, "text")] {
+            guard let feature, let width = feature.width, width != given else { continue }
             throw PipelineError(
-                "\(model.source.path): the text encoders give \(context) features a token, and the U-Net attends to \(width) (cross_attention_dim): they are of different models"
+                "\(model.source.path): the text encoders give \(given) features a \(unit), and the network takes \(width) (\(feature.key)): they are of different models"
             )
         }
-        guard let needed = unet.projectionClassEmbeddingsInputDim, model.source.kind == .stableDiffusionXL
-        else { return }
-        let given = try pooled + numbers(isNegative: false).count * (unet.additionTimeEmbedDim ?? 0)
-        guard given == needed else {
+        guard let added = traits.numbers else { return }
+        let given = try pooled + numbers(isNegative: false).count * added.width
+        guard given == added.total else {
             throw PipelineError(
-                "\(model.source.path): the U-Net is told \(needed) features beside the time (projection_class_embeddings_input_dim) and would get \(given): a refiner needs --image, and 'requires_aesthetics_score' in model_index.json must be right"
+                "\(model.source.path): the U-Net takes \(added.total) features beside the time (\(added.key)) and would get \(given): a refiner needs --image, and 'requires_aesthetics_score' in model_index.json must be right"
             )
         }
     }

@@ -19,8 +19,8 @@ extension GenerationPlan {
             // diffusers' pipelines, but that one, hand over their own η, not the scheduler's.
             options.eta = options.eta ?? 0
         }
-        if case .mmdit(let transformer) = model.network, own.usesDynamicShift {
-            let side = model.pixelsPerLatent * transformer.patchSize
+        if model.source.kind == .stableDiffusion3, own.usesDynamicShift, let patch = model.network.patch {
+            let side = model.pixelsPerLatent * patch
             options.shiftExponent = own.shiftExponent(tokens: (size.height / side) * (size.width / side))
         }
         func sampler() throws -> Sampler {
@@ -53,6 +53,13 @@ extension GenerationPlan {
             )
         }
         try result.check(own.process.parameterization.output)
+        if result.grid.steps.count > 1, let variance = (result.solver as? DDPMSolver)?.variance,
+            variance.isLearned
+        {
+            throw PipelineError(
+                "variance_type is '\(variance.rawValue)', and in latents a learned variance is left aside, as diffusers' pipelines leave it: use 'fixed_small' or another solver"
+            )
+        }
         return result
     }
 

@@ -52,7 +52,7 @@ extension GenerationPlan {
             remedy: "ask for fewer or smaller ones, in several calls with seeds of their own"
         ).check(on: model.device)
         guard !model.memory.tilesAutoencoder else { return }
-        let values = model.autoencoder.activationCount(height: size.height, width: size.width)
+        let values = model.autoencoder.traits.activationCount(height: size.height, width: size.width)
         try MemoryNeed(
             "decoding \(pictures)", bytes: model.autoencoderType.byteCount(values),
             remedy: "ask for smaller pictures, or let them pass through the autoencoder in tiles"

@@ -52,7 +52,7 @@ extension GenerationPlan {
         // The unwanted branch comes first.
         var conditions = network.preparing(
             told.unwanted.map { rows($0).followed(by: rows(told.wanted)) } ?? rows(told.wanted))
-        conditions.deepFeatures = request.sampling.deepFeatures
+        conditions[.deepFeatures] = request.sampling.deepFeatures
         let plain = Denoiser(sampler.parameterization(of: process)) { x, time in
             let input =
                 beside.map { concatenated([x, $0.repeated(x.shape[0] / $0.shape[0])], along: 1) } ?? x

@@ -111,7 +111,7 @@ public struct GenerationPlan {
 
     /// Whether there are two branches: no guidance is mixed in a network that is told it.
     public var isGuided: Bool {
-        if case .unet2DCondition(let unet) = model.network, unet.timeCondProjDim != nil { return false }
+        if model.network.guidanceWidth != nil { return false }
         return guidance > 1
     }
 

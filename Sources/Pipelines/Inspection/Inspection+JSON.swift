@@ -1,4 +1,5 @@
 import Checkpoints
+import Storage
 
 extension Inspection.Tensors {
     /// The facts as one JSON object with sorted keys. It is written here because Foundation's encoder takes seconds and

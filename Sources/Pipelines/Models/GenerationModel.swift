@@ -68,16 +68,7 @@ public struct GenerationModel: Sendable {
 
     /// Throws where the denoising network is not one of this kind of pipeline.
     private func checkNetwork() throws {
-        let fits =
-            switch (source.kind, network) {
-            case (.stableDiffusion, .unet2DCondition), (.stableDiffusionXL, .unet2DCondition),
-                (.stableDiffusion3, .mmdit), (.diffusionTransformer, .dit):
-                true
-            case (.latentDiffusion, .unet2D): classes == nil
-            case (.latentDiffusion, .unet2DCondition): classes != nil
-            default: false
-            }
-        guard fits else {
+        guard source.kind.network(readsClassTable: classes != nil) == network.type else {
             let table = source.kind == .latentDiffusion ? " and a table of classes or none" : ""
             throw PipelineError(
                 "\(source.path): a \(network.className)\(table) is not what this pipeline samples: look at model_index.json"
@@ -98,27 +89,26 @@ public struct GenerationModel: Sendable {
                 "the network gives \(network.outputChannels) channels, and the autoencoder's latents have \(latents)"
             ),
         ]
-        if case .unet2D(let unet) = network {
-            problems.append((unet.isConditional, Self.classes))
-        }
-        if case .unet2DCondition(let unet) = network {
-            let isXL = source.kind == .stableDiffusionXL
-            problems += [
-                (unet.isConditional, Self.classes),
+        let (traits, isXL) = (network.traits, source.kind == .stableDiffusionXL)
+        problems += [
+            (traits.labels?.isRequired ?? false, Self.classes),
+            (
+                (traits.numbers != nil) != isXL,
+                isXL
+                    ? "the U-Net reads no sizes (addition_embed_type), which makes it none of SDXL's"
+                    : "the U-Net reads sizes (addition_embed_type 'text_time'), as SDXL's does"
+            ),
+            (
+                traits.context == nil && (source.kind.takesPrompt || classes != nil),
+                "the U-Net attends to no context, and this pipeline gives it one: look at its block types"
+            ),
+        ]
+        if let classes, let width = traits.context?.width {
+            problems.append(
                 (
-                    (unet.additionEmbedType == .textTime) != isXL,
-                    isXL
-                        ? "the U-Net is told no sizes (addition_embed_type), which makes it none of SDXL's"
-                        : "the U-Net is told sizes (addition_embed_type 'text_time'), as SDXL's is"
-                ),
-            ]
-            if let classes, case .same(let width) = unet.crossAttentionDim {
-                problems.append(
-                    (
-                        classes.width != width,
-                        "the table of classes has \(classes.width) features, and the U-Net attends to \(width)"
-                    ))
-            }
+                    classes.width != width,
+                    "the table of classes has \(classes.width) features, and the U-Net attends to \(width)"
+                ))
         }
         if let problem = problems.first(where: \.0)?.1 {
             throw PipelineError("\(source.path): \(problem)")
@@ -135,40 +125,19 @@ public struct GenerationModel: Sendable {
     func buildNetwork() throws -> any NoiseNetwork { try loadedNetwork().replayed(on: device) }
 
     private func loadedNetwork() throws -> any NoiseNetwork {
-        func build<Network: ConfiguredNetwork>(_ type: Network.Type) throws -> Network {
-            try source.build(
+        func built<Network: DenoisingNetwork>(_ type: Network.Type) throws -> any NoiseNetwork {
+            let network = try source.build(
                 type, source.kind.networkComponent, elementType: elementType, on: device,
                 matrices: memory.network)
+            return network.slicingAttention(memory.attentionSlicing)
         }
-        switch network {
-        case .unet2DCondition:
-            var unet = try build(UNet2DCondition.self)
-            unet.attentionSlicing = memory.attentionSlicing
-            return unet
-        case .unet2D: return try build(UNet2D.self)
-        case .annotated: return try build(AnnotatedUNet.self)
-        case .dit: return try build(DiT.self)
-        case .mmdit: return try build(MMDiT.self)
-        }
+        return try built(network.type)
     }
 
     /// The autoencoder, with its weights.
     func buildAutoencoder(_ elementType: ElementType? = nil) throws -> any PictureAutoencoder {
-        try autoencoder.build(
-            source.kind.autoencoderComponent, of: source, elementType: elementType ?? self.elementType,
+        try source.buildAutoencoder(
+            autoencoder, source.kind.autoencoderComponent, elementType: elementType ?? self.elementType,
             on: device, isTiled: memory.tilesAutoencoder)
     }
-}
-
-extension PipelineKind {
-    /// The part that denoises.
-    public var networkComponent: ModelComponent {
-        switch self {
-        case .stableDiffusion3, .diffusionTransformer: .transformer
-        case .pixels, .stableDiffusion, .stableDiffusionXL, .latentDiffusion: .unet
-        }
-    }
-
-    /// The part between pictures and latents.
-    public var autoencoderComponent: ModelComponent { self == .latentDiffusion ? .vqvae : .vae }
 }

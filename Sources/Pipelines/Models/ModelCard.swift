@@ -2,7 +2,7 @@ import Diffusion
 
 /// What a trained model knows of its own use, beside the diffusers layout: `langevin.json`.
 public struct ModelCard: Codable, Sendable, Equatable {
-    /// The names of the classes, in the order of their numbers.
+    /// The names of the classes, in the order of their numbers; an empty list where the model was trained on none.
     public var classNames: [String]?
     /// The class that stands for none, where the model was trained with one.
     public var nullClass: Int?

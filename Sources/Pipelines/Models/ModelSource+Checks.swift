@@ -1,6 +1,7 @@
 import Checkpoints
 import Layers
 import Networks
+import Tensors
 
 extension ModelSource {
     /// Checks that a part can be built: its configuration, and the names and shapes of its weights. None of them is
@@ -16,13 +17,17 @@ extension ModelSource {
     }
 }
 
-extension AutoencoderConfiguration {
-    /// The network that is built from it.
-    var type: any ConfiguredNetwork.Type {
-        switch self {
-        case .variational: AutoencoderKL.self
-        case .quantised: VQModel.self
-        case .tiny: AutoencoderTiny.self
+extension ModelSource {
+    /// An autoencoder with its weights.
+    /// - Parameter isTiled: whether large pictures pass through it piece by piece.
+    func buildAutoencoder(
+        _ configuration: AutoencoderConfiguration, _ component: ModelComponent, elementType: ElementType,
+        on device: Device, isTiled: Bool
+    ) throws -> any PictureAutoencoder {
+        func built<Network: LatentAutoencoder>(_ type: Network.Type) throws -> any PictureAutoencoder {
+            let network = try build(type, component, elementType: elementType, on: device)
+            return isTiled ? network.tiled() : network
         }
+        return try built(configuration.type)
     }
 }

@@ -63,6 +63,12 @@ public struct PictureModel {
             dataRange: try folder.dataRange(), elementType: elementType, device: device)
     }
 
+    /// The number of classes that stand for something; `nil` where the model knows none.
+    public var classCount: Int? {
+        guard card.classNames != [], let count = configuration.classCount else { return nil }
+        return card.nullClass == count - 1 ? count - 1 : count
+    }
+
     /// Height and width of its pictures.
     public func pictureSize() throws -> (height: Int, width: Int) {
         if let size = configuration.pictureSize { return size }

@@ -1,3 +1,6 @@
+import Checkpoints
+import Networks
+
 /// What a model makes pictures from and with: which parts it has, and how it is asked.
 public enum PipelineKind: Sendable, CaseIterable {
     /// A network on pixels, with classes or without.
@@ -58,4 +61,28 @@ public enum PipelineKind: Sendable, CaseIterable {
         case .pixels, .latentDiffusion: 1
         }
     }
+}
+
+extension PipelineKind {
+    /// The network that denoises, on pixels any; of latent diffusion one that attends to a table of classes, or another.
+    func network(readsClassTable: Bool) -> (any DenoisingNetwork.Type)? {
+        switch self {
+        case .stableDiffusion, .stableDiffusionXL: UNet2DCondition.self
+        case .stableDiffusion3: MMDiT.self
+        case .diffusionTransformer: DiT.self
+        case .latentDiffusion: readsClassTable ? UNet2DCondition.self : UNet2D.self
+        case .pixels: nil
+        }
+    }
+
+    /// The part that denoises.
+    public var networkComponent: ModelComponent {
+        switch self {
+        case .stableDiffusion3, .diffusionTransformer: .transformer
+        case .pixels, .stableDiffusion, .stableDiffusionXL, .latentDiffusion: .unet
+        }
+    }
+
+    /// The part between pictures and latents.
+    public var autoencoderComponent: ModelComponent { self == .latentDiffusion ? .vqvae : .vae }
 }

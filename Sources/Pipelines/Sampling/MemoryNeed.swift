@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import Tensors
 
 /// What must be in memory at one time, at the least.
@@ -59,8 +60,8 @@ extension SamplingPlan {
         let values = sample.extents.reduce(1) { $0 * Double($1) }
         let state: ElementType = type == .float64 ? .float64 : .float32
         let all = state.byteCount(values) * Double(count)
-        let activations = network.activationCount(height: sample[1], width: sample[2])
-        let size = "\(sample[2])×\(sample[1])"
+        let activations = network.activationCount(sample)
+        let size = sample.count == 3 ? "\(sample[2])×\(sample[1])" : "\(sample[0]) numbers"
         return [
             MemoryNeed(
                 "a batch of \(batch) samples of \(size) in a \(network.className)",
@@ -70,49 +71,5 @@ extension SamplingPlan {
                 "keeping \(count) samples of \(size)", bytes: all,
                 remedy: "ask for fewer or smaller ones, in several calls with seeds of their own"),
         ]
-    }
-}
-
-extension NetworkConfiguration {
-    /// The least number of values between layers that live together while one picture passes: those that the way up
-    /// of a U-Net takes from its way down, at the end of the way down or where the last level begins on the way up, or
-    /// what one block of a transformer reads and writes.
-    package func activationCount(height: Int, width: Int) -> Double {
-        func levels(_ channels: [Int], layers: (Int) -> Int) -> Double {
-            var total = 0.0
-            for (level, channels) in channels.enumerated() {
-                let pixels = Double(height >> level) * Double(width >> level)
-                total += Double(channels) * pixels * Double(layers(level))
-            }
-            // What the last level still takes, what comes up from below, and these two joined for its first layer.
-            let (first, below) = (channels[0], channels[min(1, channels.count - 1)])
-            let joining = (layers(0) + 1) * first + below + (first + below)
-            return max(total, Double(joining) * Double(height) * Double(width))
-        }
-        func tokens(_ patch: Int, _ features: Int) -> Double {
-            Double(height / patch) * Double(width / patch) * Double(features) * 2
-        }
-        return switch self {
-        case .unet2D(let unet): levels(unet.blockOutChannels) { _ in unet.layersPerBlock }
-        case .unet2DCondition(let unet): levels(unet.blockOutChannels) { unet.layersPerBlock[$0] }
-        case .annotated(let unet): levels(unet.dimMults.map { $0 * unet.dim }) { _ in 1 }
-        case .dit(let transformer): tokens(transformer.patchSize, transformer.width)
-        case .mmdit(let transformer): tokens(transformer.patchSize, transformer.width)
-        }
-    }
-}
-
-extension AutoencoderConfiguration {
-    /// The least number of values that live together at the end of decoding one picture: what the last block reads
-    /// and writes.
-    func activationCount(height: Int, width: Int) -> Double {
-        func last(_ channels: [Int]) -> Double {
-            Double(height) * Double(width) * Double(channels[min(1, channels.count - 1)] + channels[0])
-        }
-        return switch self {
-        case .variational(let configuration): last(configuration.coder.blockOutChannels)
-        case .quantised(let configuration): last(configuration.coder.blockOutChannels)
-        case .tiny(let configuration): last([configuration.decoderBlockOutChannels[0]])
-        }
     }
 }

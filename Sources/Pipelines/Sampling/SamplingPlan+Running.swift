@@ -31,7 +31,7 @@ extension SamplingPlan {
         let labels = told.map { Tensor($0).to(model.device) }
         let (network, elementType) = (model.network, model.elementType)
         var conditions = Conditions(labels: labels)
-        conditions.deepFeatures = request.deepFeatures
+        conditions[.deepFeatures] = request.deepFeatures
         let plain = Denoiser(sampler.parameterization(of: model.process)) { x, time in
             network(x.to(elementType), time: time, conditions, dropout: nil)
                 .to(x.elementType)

@@ -81,6 +81,7 @@ public struct SamplingPlan {
     public init(_ model: PictureModel, _ request: SamplingRequest) throws {
         try Self.check(request)
         try Self.checkDeepFeatures(request, model.configuration)
+        try Self.checkConditions(model)
         self.model = model
         self.request = request
         process = model.process.computed(in: model.elementType)
@@ -136,14 +137,20 @@ public struct SamplingPlan {
 
     /// Throws where deep layers are to be reused and a network has no such.
     static func checkDeepFeatures(_ request: SamplingRequest, _ network: NetworkConfiguration) throws {
-        guard request.deepFeatureInterval > 1 else { return }
-        switch network {
-        case .unet2D, .unet2DCondition: break
-        case .annotated, .dit, .mmdit:
-            throw PipelineError(
-                "--reuse-deep: a \(network.className) has no deep layers apart from the others, only U-Nets have: leave it out"
-            )
-        }
+        guard request.deepFeatureInterval > 1, !network.hasDeepFeatures else { return }
+        throw PipelineError(
+            "--reuse-deep: a \(network.className) has no deep layers apart from the others, only U-Nets have: leave it out"
+        )
+    }
+
+    /// Throws where a network needs conditions that such a request has not.
+    private static func checkConditions(_ model: PictureModel) throws {
+        let traits = model.configuration.traits
+        let isText = traits.context != nil || traits.pooled != nil || traits.numbers != nil
+        guard isText || (traits.labels.map { $0.isRequired && $0.count == nil } ?? false) else { return }
+        throw PipelineError(
+            "\(model.name): its \(model.configuration.className) is conditioned on \(isText ? "a text" : "labels that are no classes"), and models on pixels are given classes only: look at its config.json"
+        )
     }
 
     static func check(steps: Int) throws {
@@ -189,6 +196,7 @@ public struct SamplingPlan {
 
     private static func shape(_ model: PictureModel, _ request: SamplingRequest) throws -> Shape {
         let channels = model.configuration.channels
+        if model.configuration.sample == .point { return try pointShape(model, request) }
         if let initial = request.initial {
             try check(initial: initial)
             guard initial.rank == 4, initial.shape[0] == request.count, initial.shape[1] == channels else {
@@ -212,10 +220,27 @@ public struct SamplingPlan {
         return [channels, height, width]
     }
 
+    /// The shape of points; they have neither height nor width.
+    private static func pointShape(_ model: PictureModel, _ request: SamplingRequest) throws -> Shape {
+        let dimension = model.configuration.channels
+        guard request.height == nil, request.width == nil else {
+            throw PipelineError("\(model.name) makes points, not pictures: leave out --height and --width")
+        }
+        if let initial = request.initial {
+            try check(initial: initial)
+            guard initial.shape == [request.count, dimension] else {
+                throw PipelineError(
+                    "--initial holds points of shape \(initial.shape): [\(request.count), \(dimension)] is needed"
+                )
+            }
+        }
+        return [dimension]
+    }
+
     private static func labels(_ model: PictureModel, _ request: SamplingRequest, guidance: Double) throws
         -> [Int]?
     {
-        guard let known = model.configuration.classCount else {
+        guard let classes = model.classCount else {
             guard request.classes == nil else {
                 throw PipelineError("\(model.name) knows no classes: leave out --class")
             }
@@ -224,7 +249,6 @@ public struct SamplingPlan {
             }
             return nil
         }
-        let classes = model.card.nullClass == known - 1 ? known - 1 : known
         if guidance > 1 && model.card.nullClass == nil {
             throw PipelineError(
                 "\(model.name) has no unconditional branch to guide away from: use --guidance 1")

@@ -72,13 +72,14 @@ struct TextEncoding {
     /// gives zeros.
     /// Source: Esser et al. 2024 (arXiv:2403.03206), section 4 and figure 2.
     private func forStableDiffusion3(_ prompts: [Prompt]) throws -> [TextEmbedding] {
-        guard case .mmdit(let network) = try NetworkConfiguration(source.configuration(of: .transformer))
-        else { throw PipelineError("\(source.path): the transformer is not one of Stable Diffusion 3") }
+        let traits = try NetworkConfiguration(source.configuration(of: .transformer)).traits
+        guard let joint = traits.context?.width, let width = traits.pooled?.width else {
+            throw PipelineError("\(source.path): the transformer is not one of Stable Diffusion 3")
+        }
         func present(_ component: ModelComponent) throws -> [TextEmbedding]? {
             try source.has(component) ? clip(prompts, component, isProjected: true) : nil
         }
         let found = try [present(.textEncoder), present(.textEncoder2)]
-        let width = network.pooledProjectionDim
         let known = found.compactMap { $0?.first?.pooled?.shape[1] }
         let length = found.compactMap { $0?.first?.context.shape[1] }.first ?? 77
         // What the absent one would have given: CLIP's states are as wide as its projection.
@@ -90,7 +91,6 @@ struct TextEncoding {
                     ?? TextEmbedding(context: zeros([1, length, missing]), pooled: zeros([1, missing]))
             }
             let states = concatenated(clips.map(\.context), along: -1)
-            let joint = network.jointAttentionDim
             let later = sequence?[index] ?? zeros([1, Self.t5Length, joint])
             return TextEmbedding(
                 context: concatenated(

@@ -1,4 +1,3 @@
-import Checkpoints
 import Storage
 
 /// Byte-pair encoding (Sennrich, Haddow and Birch 2016, arXiv:1508.07909) of words: a word begins as its

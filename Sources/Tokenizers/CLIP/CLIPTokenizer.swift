@@ -1,4 +1,3 @@
-import Checkpoints
 import Storage
 
 /// CLIP's tokenizer: cleaned text to byte pairs, between a token for the start and one for the end
@@ -29,13 +28,13 @@ public struct CLIPTokenizer: TextTokenizer {
         let special = try SpecialTokens(
             folder,
             usual: [
-                "bos": CLIPText.startMarker, "eos": CLIPText.endMarker, "unk": CLIPText.endMarker,
-                "pad": CLIPText.endMarker,
+                "bos": CLIPWords.startMarker, "eos": CLIPWords.endMarker, "unk": CLIPWords.endMarker,
+                "pad": CLIPWords.endMarker,
             ], model: json)
         var (vocabulary, merges, place) =
             try json.map { try Self.model(of: $0) } ?? Self.model(in: folder)
         finders = try special.finders(
-            to: &vocabulary, required: ["bos", "eos", "unk", "pad"], place: path, clean: CLIPText.cleaned)
+            to: &vocabulary, required: ["bos", "eos", "unk", "pad"], place: path, clean: CLIPWords.cleaned)
         let (start, end) = (
             try special.id("bos", in: vocabulary, place: path),
             try special.id("eos", in: vocabulary, place: path)
@@ -56,7 +55,7 @@ public struct CLIPTokenizer: TextTokenizer {
 
     private init(_ published: PublishedVocabulary, _ padding: Padding) {
         names = published.tokens
-        let markers = [(CLIPText.startMarker, names.count - 2), (CLIPText.endMarker, names.count - 1)]
+        let markers = [(CLIPWords.startMarker, names.count - 2), (CLIPWords.endMarker, names.count - 1)]
         (startToken, endToken) = (markers[0].1, markers[1].1)
         paddingToken = padding == .end ? endToken : 0
         // The token that pads is looked for as it is written; the others, in lower case.
@@ -72,8 +71,8 @@ public struct CLIPTokenizer: TextTokenizer {
 
     /// The tokens of a text alone, with nothing around them and nothing cut off.
     public func tokens(of text: String) -> [Int] {
-        finders.tokens(of: text, clean: CLIPText.cleaned) { text, tokens in
-            CLIPText.forEachWord(of: text) { model.append($0, to: &tokens) }
+        finders.tokens(of: text, clean: CLIPWords.cleaned) { text, tokens in
+            CLIPWords.forEachWord(of: text) { model.append($0, to: &tokens) }
         }
     }
 

@@ -1,5 +1,4 @@
 import CCLIPVocabulary
-import Checkpoints
 import Storage
 
 /// The vocabulary that every published CLIP has, OpenAI's and OpenCLIP's: the bytes, the bytes that end a word,
@@ -34,7 +33,7 @@ struct PublishedVocabulary: Sendable {
             ids[Self.hash(right, after: hash)] = id
             tokens.append(String(decoding: left + right, as: UTF8.self))
         }
-        self.tokens = tokens + [CLIPText.startMarker, CLIPText.endMarker]
+        self.tokens = tokens + [CLIPWords.startMarker, CLIPWords.endMarker]
         let places = Dictionary(uniqueKeysWithValues: bytes.enumerated().map { ($1, Int32($0)) })
         let symbols = ByteAlphabet.characters.map { places[String($0)]! }
         model = .init(merges: merges, bytes: symbols, lastBytes: symbols.map { $0 + Int32(bytes.count) })
@@ -69,14 +68,17 @@ extension CLIPTokenizer {
     }
 
     /// Writes the folder of a published tokenizer, as transformers reads it.
-    /// - Throws: `FileError` or `CheckpointError` where a file cannot be written.
+    /// - Throws: `FileError` where a file cannot be written.
     public static func writePublished(padding: Padding, to path: String) throws {
-        let folder = ModelFolder(path)
+        func write(_ object: JSONObject, _ name: String) throws {
+            try Files.replace("\(path)/\(name)", with: JSONValue.object(object).text.utf8)
+        }
+        try Files.createFolder(path)
         var names = JSONObject()
         for (id, token) in PublishedVocabulary.shared.tokens.enumerated() {
             names[token] = .integer(id)
         }
-        try folder.write(names, to: "vocab.json")
+        try write(names, "vocab.json")
         try Files.replace(
             path + "/merges.txt", with: Array("#version: 0.2\n".utf8) + PublishedVocabulary.text)
         func marker(_ text: String) -> JSONValue {
@@ -86,16 +88,16 @@ extension CLIPTokenizer {
             ]
         }
         let special: JSONObject = [
-            "bos_token": marker(CLIPText.startMarker), "eos_token": marker(CLIPText.endMarker),
-            "pad_token": .string(padding.rawValue), "unk_token": marker(CLIPText.endMarker),
+            "bos_token": marker(CLIPWords.startMarker), "eos_token": marker(CLIPWords.endMarker),
+            "pad_token": .string(padding.rawValue), "unk_token": marker(CLIPWords.endMarker),
         ]
-        try folder.write(special, to: "special_tokens_map.json")
+        try write(special, "special_tokens_map.json")
         var configuration = special
         configuration["add_prefix_space"] = false
         configuration["do_lower_case"] = true
         configuration["errors"] = "replace"
         configuration["model_max_length"] = 77
         configuration["tokenizer_class"] = "CLIPTokenizer"
-        try folder.write(configuration, to: "tokenizer_config.json")
+        try write(configuration, "tokenizer_config.json")
     }
 }

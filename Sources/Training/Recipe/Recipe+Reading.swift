@@ -62,12 +62,12 @@ extension Recipe {
         if let source = sources.last(where: { $0.root.node(at: path) != nil }),
             let node = source.root.node(at: path)
         {
-            guard let kind = node.scalar.flatMap({ ModelSection.Kind(rawValue: $0.string) }) else {
-                let kinds = ModelSection.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+            guard let network = node.scalar.flatMap({ KnownNetworks.denoising(word: $0.string) }) else {
+                let kinds = ModelSection.kinds.joined(separator: ", ")
                 throw RecipeError(
                     "\(source.place(of: node)): \(path) is \(node.shown); write one of \(kinds).")
             }
-            recipe.model = ModelSection(kind)
+            recipe.model = ModelSection(network)
         }
         return try TreeEncoder.tree(of: recipe)
     }

@@ -32,31 +32,57 @@ extension Recipe {
     func networkConfiguration(for dataset: some Dataset) throws -> NetworkConfiguration {
         let shape = dataset.pictureShape
         let network = try model.network(for: dataset)
+        guard shape.count == network.sample.rank else {
+            throw RecipeError(
+                "model.kind: a \(model.kind) network is one of \(network.sample)s, and the data are others: use another kind."
+            )
+        }
         guard network.channels == shape[0], network.outputChannels == shape[0] else {
             throw RecipeError(
                 "model: the network has \(network.channels) input and \(network.outputChannels) output channels and the pictures have \(shape[0]): make them agree."
             )
         }
-        let multiple = network.sizeMultiple
+        try checkSize(network.traits, of: shape)
+        return network
+    }
+
+    /// Checks that pictures of a shape can pass through a network, and are those that it says it was made for.
+    private func checkSize(_ traits: NetworkTraits, of shape: Shape) throws {
+        guard shape.count == 3 else { return }
+        let (multiple, size) = (traits.sizeMultiple, "\(shape[1])×\(shape[2])")
         guard shape[1] % multiple == 0, shape[2] % multiple == 0 else {
             throw RecipeError(
-                "model: the network halves pictures down to 1/\(multiple) and they are \(shape[1])×\(shape[2]): set data.size to a multiple of \(multiple)."
+                "model: the network halves pictures down to 1/\(multiple) and they are \(size): set data.size to a multiple of \(multiple)."
             )
         }
-        return network
+        guard max(shape[1], shape[2]) <= traits.largestSide ?? .max else {
+            throw RecipeError(
+                "model: the network has places for \(traits.largestSide ?? 0) pixels a side and pictures are \(size): make model.pos_embed_max_size or data.size another."
+            )
+        }
+        if let own = traits.pictureSize, own != (shape[1], shape[2]) {
+            throw RecipeError(
+                model.given.contains("sample_size")
+                    ? "model.sample_size is not that of the pictures, which are \(size): leave it out."
+                    : "model: a \(model.kind) network is made for squares and pictures are \(size): set data.size."
+            )
+        }
     }
 
     /// What the trained model will know of its own use.
     func card(for dataset: some Dataset, _ network: NetworkConfiguration) -> ModelCard {
         var card = ModelCard()
-        if let classes = network.classCount {
+        if !model.classConditional {
+            // A network that has a table of classes all the same was trained on none of them.
+            card.classNames = network.classCount.map { _ in [] }
+        } else if let classes = network.classCount {
             card.classNames = dataset.classNames
             card.nullClass = classes - 1
             card.guidance = evaluation.guidance
         }
         card.solver = evaluation.solver
         card.steps = min(evaluation.steps, diffusion.trainSteps)
-        if network.pictureSize == nil {
+        if network.pictureSize == nil, dataset.pictureShape.count == 3 {
             (card.height, card.width) = (dataset.pictureShape[1], dataset.pictureShape[2])
         }
         return card
@@ -64,30 +90,58 @@ extension Recipe {
 }
 
 extension Recipe.ModelSection {
+    /// The network with what follows from the data filled in.
     fileprivate func network(for dataset: some Dataset) throws -> NetworkConfiguration {
-        switch network {
-        case .annotated(let configuration):
-            guard !classConditional else {
-                throw RecipeError(
-                    "model.class_conditional: the annotated network knows no classes; use kind unet2d.")
-            }
-            return .annotated(configuration)
-        case .unet2D(var configuration):
-            guard !configuration.isConditional else {
-                throw RecipeError(
-                    "model.num_class_embeds and model.class_embed_type are not set by hand: use model.class_conditional."
-                )
-            }
-            let shape = dataset.pictureShape
-            configuration.sampleSize =
-                shape[1] == shape[2] ? .square(shape[1]) : .rectangle(height: shape[1], width: shape[2])
-            guard classConditional else { return .unet2D(configuration) }
+        if network.labels?.isRequired == true {
+            throw RecipeError(
+                "model.num_class_embeds and model.class_embed_type are not set by hand: use model.class_conditional."
+            )
+        }
+        var demands = NetworkDemands(sample: dataset.pictureShape, given: given)
+        if classConditional {
             guard let classes = dataset.classCount else {
                 throw RecipeError("model.class_conditional: the data have no classes; set it to false.")
             }
             // One more, which stands for none: guidance needs an unconditional branch.
-            configuration.numClassEmbeds = classes + 1
-            return .unet2D(configuration)
+            demands.classes = classes + 1
+        }
+        let fitted: NetworkConfiguration
+        do {
+            fitted = try network.fitted(to: demands)
+        } catch let error as NetworkError {
+            throw RecipeError("model.\(error.key) \(error.problem).")
+        }
+        try checkConditions(fitted.traits, demands)
+        return fitted
+    }
+
+    /// Checks that a network is conditioned on what a recipe gives it, and on nothing else.
+    private func checkConditions(_ traits: NetworkTraits, _ demands: NetworkDemands) throws {
+        if let feature = traits.context ?? traits.pooled {
+            throw RecipeError(
+                "model.kind: a \(kind) network reads a context (\(feature.key)), and this recipe gives it none: use another kind, or blocks without cross attention."
+            )
+        }
+        if traits.numbers != nil || traits.guidanceWidth != nil {
+            throw RecipeError(
+                "model.kind: this \(kind) network reads sizes or a guidance scale, which recipes do not give: set addition_embed_type and time_cond_proj_dim to null."
+            )
+        }
+        guard classConditional else {
+            guard traits.labels?.isRequired != true, !given.contains("num_embeds_ada_norm") else {
+                throw RecipeError(
+                    "model.class_conditional is false, and the network has a table of classes: leave out their number, or set it to true."
+                )
+            }
+            return
+        }
+        guard let count = traits.classCount else {
+            throw RecipeError("model.class_conditional: a \(kind) network knows no classes: set it to false.")
+        }
+        guard count >= demands.classes ?? 0 else {
+            throw RecipeError(
+                "model: the network has places for \(count) classes, the one that stands for none included, and the data need \(demands.classes ?? 0): leave the number out."
+            )
         }
     }
 }

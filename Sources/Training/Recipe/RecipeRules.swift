@@ -108,10 +108,7 @@ extension Recipe {
             throw RecipeError("\(rule.path) is \(try text(at: rule.path)): write \(rule.wanted).")
         }
         do {
-            switch model.network {
-            case .unet2D(let configuration): try configuration.validate()
-            case .annotated(let configuration): try configuration.validate()
-            }
+            _ = try model.network.fitted(to: NetworkDemands(given: model.given))
         } catch let error as NetworkError {
             throw RecipeError("model.\(error.key) \(error.problem).")
         }

@@ -60,9 +60,7 @@ struct CheckpointManifest: Codable, Hashable {
     }
 
     func encoded() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(self)
+        try sortedJSON(self, isIndented: true)
     }
 
     /// Whether a name stays within the checkpoint's folder and is not the manifest's.

@@ -39,6 +39,7 @@ public struct RunFolder: Sendable {
         }
         do {
             if !isContinued { try Self.checkEmpty(path) }
+            for file in [recipePath, metricsPath, damagedPath] { try Files.checkPlace(ofFile: file) }
             try Files.sweep(path)
             try Files.createFolder(samplesPath)
             try Files.createFolder(checkpointsPath)

@@ -9,7 +9,7 @@ extension BenchMaterials {
     func tinySampling() throws -> BenchWork.Repetition {
         let (network, _): (UNet2D, _) = try network(.tiny)
         let model = try PictureModel(
-            name: "tiny", configuration: .unet2D(network.configuration),
+            name: "tiny", configuration: NetworkConfiguration(network.configuration),
             process: ProcessDescription("betas", prediction: "noise").trained(sampledBy: .ddpm),
             card: ModelCard(),
             network: network.replayed(on: device), elementType: elementType, device: device

@@ -1,5 +1,3 @@
-import Storage
-
 /// The members of a JSON object, with typed access whose errors name the file and the key.
 public struct JSONObject: Sendable {
     /// The members in the order of the file.
@@ -29,17 +27,17 @@ public struct JSONObject: Sendable {
     }
 
     /// The value under a key.
-    /// - Throws: `CheckpointError` when the key is absent or its value has another type.
+    /// - Throws: `ContentError` when the key is absent or its value has another type.
     public func required<Value: JSONReadable>(_ key: String, as type: Value.Type = Value.self) throws -> Value
     {
         guard let value = members[key] else {
-            throw CheckpointError(place, "the key \(quoted(key)) is missing; add it as \(Value.jsonKind)")
+            throw ContentError(place, "the key \(quoted(key)) is missing; add it as \(Value.jsonKind)")
         }
         return try read(value, key)
     }
 
     /// The value under a key, nil when the key is absent or `null`.
-    /// - Throws: `CheckpointError` when its value has another type.
+    /// - Throws: `ContentError` when its value has another type.
     public func optional<Value: JSONReadable>(_ key: String, as type: Value.Type = Value.self) throws
         -> Value?
     {
@@ -49,7 +47,7 @@ public struct JSONObject: Sendable {
 
     private func read<Value: JSONReadable>(_ value: JSONValue, _ key: String) throws -> Value {
         guard let result = Value(json: value) else {
-            throw CheckpointError(
+            throw ContentError(
                 place, "the key \(quoted(key)) must be \(Value.jsonKind), it is \(value.kind)")
         }
         return result

@@ -1,5 +1,3 @@
-import Storage
-
 /// A value of a JSON file.
 public enum JSONValue: Sendable, Equatable {
     case null
@@ -20,7 +18,7 @@ public enum JSONValue: Sendable, Equatable {
     ///   - place: what to call the text in messages, usually the file.
     ///   - allowsNonFinite: whether `NaN`, `Infinity` and `-Infinity` count as numbers. diffusers writes
     ///     them into `scheduler_config.json`.
-    /// - Throws: `CheckpointError` with line and column.
+    /// - Throws: `ContentError` with line and column.
     public init(parsing text: some Sequence<UInt8>, place: String, allowsNonFinite: Bool = false) throws {
         self = try Array(text).withUnsafeBytes { bytes in
             var scanner = JSONScanner(bytes, place: place, allowsNonFinite: allowsNonFinite)
@@ -35,15 +33,15 @@ public enum JSONValue: Sendable, Equatable {
     public static let maximalFileByteCount = 16 << 20
 
     /// Reads a JSON file.
-    /// - Throws: `CheckpointError` when it is no regular file, is larger than 16 MiB, or is not strict JSON.
+    /// - Throws: `ContentError` when it is no regular file, is larger than 16 MiB, or is not strict JSON.
     public init(file path: String, allowsNonFinite: Bool = false) throws {
         let file = try RegularFile(opening: path)
         guard file.byteCount <= Self.maximalFileByteCount else {
-            throw CheckpointError(
+            throw ContentError(
                 path, "it has \(file.byteCount) bytes; a JSON file may have \(Self.maximalFileByteCount)")
         }
         let text = try file.read(file.byteCount, at: 0)
-        if let other = mistakenFile(text) { throw CheckpointError(path, other) }
+        if let other = mistakenFile(text) { throw ContentError(path, other) }
         try self.init(parsing: text, place: path, allowsNonFinite: allowsNonFinite)
     }
 
@@ -63,7 +61,7 @@ public enum JSONValue: Sendable, Equatable {
 
 extension JSONScanner {
     /// Reads any value as a tree.
-    mutating func value() throws -> JSONValue {
+    package mutating func value() throws -> JSONValue {
         beginTree()
         return try tree()
     }

@@ -15,7 +15,7 @@ import CTorch
 ///     another thread. Its results are new tensors.
 /// - Returns: what the body gives; where no gradients are recorded, that is all that happens.
 ///   A failure makes one tensor that carries the error.
-public func checkpointed(
+public func recomputed(
     _ inputs: [Tensor], generator: RandomGenerator? = nil, _ body: @escaping ([Tensor]) -> [Tensor]
 ) -> [Tensor] {
     guard ct_gradient_mode() else { return body(inputs) }

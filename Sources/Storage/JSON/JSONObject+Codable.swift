@@ -1,24 +1,23 @@
 import Foundation
-import Storage
 
 extension JSONObject {
     /// This object, which the strict parser has read, as a configuration.
-    /// - Throws: `CheckpointError` that names the file and the key.
+    /// - Throws: `ContentError` that names the file and the key.
     package func decoded<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
         do {
             return try value(of: type)
         } catch let error as DecodingError {
-            throw CheckpointError(place, Self.sentence(error))
+            throw ContentError(place, Self.sentence(error))
         } catch {
-            throw CheckpointError(place, "\(error)")
+            throw ContentError(place, "\(error)")
         }
     }
 
     /// A configuration as an object.
-    /// - Throws: `CheckpointError` where it is none.
+    /// - Throws: `ContentError` where it is none.
     package init(encoding value: some Encodable) throws {
         guard let object = try JSONObject(value: value) else {
-            throw CheckpointError("", "a configuration must be an object")
+            throw ContentError("", "a configuration must be an object")
         }
         self = object
     }

@@ -23,7 +23,7 @@ public struct NameTable<Value> {
 
     /// Makes a table of many names at once, in much less time than one by one.
     /// - Throws: the first name that stands there twice.
-    init(names: [String], values: [Value]) throws(RepeatedName) {
+    package init(names: [String], values: [Value]) throws(RepeatedName) {
         precondition(names.count == values.count && names.count < Int(Int32.max))
         self.names = names
         self.values = values
@@ -103,8 +103,8 @@ public struct NameTable<Value> {
 }
 
 /// A name that stands twice where it may stand once.
-struct RepeatedName: Error {
-    let name: String
+package struct RepeatedName: Error {
+    package let name: String
 }
 
 extension NameTable: Sendable where Value: Sendable {}
@@ -132,7 +132,7 @@ private func hash(_ name: String) -> UInt32 {
 }
 
 /// Whether two strings have the same UTF-8 bytes.
-func sameBytes(_ left: String, _ right: String) -> Bool {
+package func sameBytes(_ left: String, _ right: String) -> Bool {
     left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
 }
 

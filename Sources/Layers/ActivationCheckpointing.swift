@@ -1,14 +1,14 @@
 import Tensors
 
-/// What becomes of the activations inside a network's blocks until the backward pass needs them.
-public enum Activations {
-    @TaskLocal static var areRecomputed = false
+/// Whether the activations inside a network's blocks are kept until the backward pass, or computed again there.
+public enum ActivationCheckpointing {
+    @TaskLocal static var isEnabled = false
 
     /// Runs networks whose blocks keep their inputs only and compute the rest again in the backward pass
-    /// (`checkpointed`): much less memory, about a third more arithmetic, the same gradients.
+    /// (`recomputed`): much less memory, about a third more arithmetic, the same gradients.
     /// - Parameter isWanted: where `false`, the body runs as it would without this scope.
-    public static func recomputed<R>(where isWanted: Bool = true, _ body: () throws -> R) rethrows -> R {
-        try $areRecomputed.withValue(isWanted, operation: body)
+    public static func enabled<R>(where isWanted: Bool = true, _ body: () throws -> R) rethrows -> R {
+        try $isEnabled.withValue(isWanted, operation: body)
     }
 }
 
@@ -20,6 +20,6 @@ public enum Activations {
 package func recomputable(
     _ inputs: [Tensor], dropout: RandomGenerator?, _ block: @escaping ([Tensor]) -> Tensor
 ) -> Tensor {
-    guard Activations.areRecomputed else { return block(inputs) }
-    return checkpointed(inputs, generator: dropout) { [block($0)] }[0]
+    guard ActivationCheckpointing.isEnabled else { return block(inputs) }
+    return recomputed(inputs, generator: dropout) { [block($0)] }[0]
 }

@@ -1,5 +1,3 @@
-import Storage
-
 /// A value of the strict parser as `Decodable` types read it: numbers are what the file says, so 1.0 is no integer,
 /// and infinities are numbers where the parser allowed them. Foundation's decoder knows neither.
 struct JSONDecoding: Decoder, SingleValueDecodingContainer {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What is computed again gives what was computed once.
-@Suite struct CheckpointingTests {
+@Suite struct RecomputationTests {
     private let weight = RandomGenerator(seed: 3).normal([6, 6])
     private let x = RandomGenerator(seed: 4).normal([5, 6])
 
@@ -15,15 +15,15 @@ import Testing
     }
 
     /// Loss and gradients, and what the generator draws afterwards.
-    private func results(checkpointed isCheckpointed: Bool, type: ElementType? = nil) throws -> [Tensor] {
+    private func results(recomputed isRecomputed: Bool, type: ElementType? = nil) throws -> [Tensor] {
         let leaves = [x.requiringGradient(), (x * 2).requiringGradient(), weight.requiringGradient()]
         let draw = RandomGenerator(seed: 5)
         func loss() -> Tensor {
             // The inputs are no leaves, and the parameter is read outside the body, too.
             let given = [leaves[0] * 3, leaves[1].exp()]
             let parts =
-                isCheckpointed
-                ? checkpointed(given, generator: draw) { self.body($0, leaves[2], draw) }
+                isRecomputed
+                ? recomputed(given, generator: draw) { self.body($0, leaves[2], draw) }
                 : body(given, leaves[2], draw)
             return (parts[0] + parts[1]).matmul(leaves[2]).squared().mean()
         }
@@ -36,7 +36,7 @@ import Testing
     @Test(arguments: [ElementType?.none, .bfloat16])
     func gradientsAreThoseOfTheBody(type: ElementType?) throws {
         let (kept, again) = (
-            try results(checkpointed: false, type: type), try results(checkpointed: true, type: type)
+            try results(recomputed: false, type: type), try results(recomputed: true, type: type)
         )
         // The loss and the draws are the same; gradients of what is read twice are summed in another order.
         for index in 0..<3 { #expect(try kept[index].isIdentical(to: again[index])) }
@@ -48,7 +48,7 @@ import Testing
         let parameter = Tensor([2, 3] as [Double]).requiringGradient()
         for _ in 0..<2 {
             // No input has a gradient: the parameter alone does.
-            let y = checkpointed([Tensor([1, 10] as [Double])]) { [$0[0] * parameter * parameter] }[0]
+            let y = recomputed([Tensor([1, 10] as [Double])]) { [$0[0] * parameter * parameter] }[0]
             try y.sum().backward()
         }
         #expect(try parameter.gradient?.array(of: Double.self) == [8, 120])
@@ -57,7 +57,7 @@ import Testing
     @Test func withoutARecordTheBodyRunsOnce() throws {
         var runs = 0
         let y = withoutGradients {
-            checkpointed([x]) {
+            recomputed([x]) {
                 runs += 1
                 return [$0[0] * 2]
             }[0]
@@ -68,7 +68,7 @@ import Testing
     @Test func theSecondRunRecordsNothingForLater() throws {
         autocast(to: .bfloat16) {
             let weight = weight.requiringGradient()
-            let first = checkpointed([x]) { [$0[0].matmul(weight)] }[0]
+            let first = recomputed([x]) { [$0[0].matmul(weight)] }[0]
             #expect(first.requiresGradient && first.elementType == .bfloat16)
             // A cast of the weight that was made without a record would have no gradient here.
             #expect(x.matmul(weight).requiresGradient)
@@ -77,11 +77,11 @@ import Testing
 
     @Test func failuresComeOut() throws {
         let x = x.requiringGradient()
-        let failed = checkpointed([x]) { [$0[0].matmul($0[0])] }[0]
+        let failed = recomputed([x]) { [$0[0].matmul($0[0])] }[0]
         #expect(throws: TensorError.self) { try failed.rethrow() }
-        #expect(throws: TensorError.self) { try checkpointed([failed]) { $0 }[0].rethrow() }
+        #expect(throws: TensorError.self) { try recomputed([failed]) { $0 }[0].rethrow() }
         var runs = 0
-        let later = checkpointed([x]) {
+        let later = recomputed([x]) {
             runs += 1
             return [runs == 1 ? $0[0] * 2 : $0[0].matmul($0[0])]
         }[0]
@@ -90,7 +90,7 @@ import Testing
 
     @Test func otherGradientsAreRefused() throws {
         let x = x.requiringGradient()
-        let y = checkpointed([x]) { [$0[0].exp()] }[0]
+        let y = recomputed([x]) { [$0[0].exp()] }[0]
         #expect { try gradients(of: [y.sum()], withRespectTo: [x]) } throws: {
             "\($0)".contains("by backward() only")
         }
@@ -105,7 +105,7 @@ import Testing
 
     /// A factor that a product keeps for its gradient is kept by a plain body only.
     @Test(arguments: [false, true])
-    func activationsAreLetGo(isCheckpointed: Bool) throws {
+    func activationsAreLetGo(isRecomputed: Bool) throws {
         weak var memory: Memory?
         func body(_ given: [Tensor]) -> [Tensor] {
             let owner = Memory()
@@ -115,8 +115,8 @@ import Testing
             return [given[0] * factor]
         }
         let x = x.requiringGradient()
-        let y = isCheckpointed ? checkpointed([x], body)[0] : body([x])[0]
-        #expect((memory == nil) == isCheckpointed)
+        let y = isRecomputed ? recomputed([x], body)[0] : body([x])[0]
+        #expect((memory == nil) == isRecomputed)
         try y.sum().backward()
         #expect(try x.gradient?.isIdentical(to: .full(2, [5, 6])) == true)
     }
@@ -128,7 +128,7 @@ import Testing
         do {
             let object = Held()
             held = object
-            let y = checkpointed([x.requiringGradient()]) { [object] given in
+            let y = recomputed([x.requiringGradient()]) { [object] given in
                 withExtendedLifetime(object) { [given[0] * 2] }
             }[0]
             try y.sum().backward()

@@ -4,7 +4,7 @@ import Foundation
 ///
 /// It follows `CLIPTokenizer` of transformers 5, down to the versions of Unicode that its parts know:
 /// letters and numbers are those of Unicode 16, composition is that of Unicode 9.
-enum CLIPText {
+enum CLIPWords {
     /// The tokens that begin and end every prompt.
     static let (startMarker, endMarker) = ("<|startoftext|>", "<|endoftext|>")
 
@@ -71,7 +71,7 @@ enum CLIPText {
     }
 }
 
-extension CLIPText {
+extension CLIPWords {
     private enum Kind { case letter, number, space, other }
 
     /// The kind of a character and where the next one begins.

@@ -1,4 +1,4 @@
-import Checkpoints
+import Storage
 import TestSupport
 import Testing
 
@@ -31,7 +31,7 @@ import Testing
         "[1]\0",
     ])
     func refuses(_ text: String) {
-        #expect(throws: CheckpointError.self) { try parse(text) }
+        #expect(throws: ContentError.self) { try parse(text) }
     }
 
     @Test func allowsNonFiniteNumbersOnlyWhereAsked() throws {
@@ -45,7 +45,7 @@ import Testing
         }
         #expect(value.isNaN)
         for text in ["-NaN", "nan", "inf", "Infinit", "+Infinity", "1e400"] {
-            #expect(throws: CheckpointError.self) { try parse(text, allowsNonFinite: true) }
+            #expect(throws: ContentError.self) { try parse(text, allowsNonFinite: true) }
         }
     }
 
@@ -54,8 +54,8 @@ import Testing
             String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
         }
         #expect(throws: Never.self) { try parse(nested(127)) }
-        #expect(throws: CheckpointError.self) { try parse(nested(128)) }
-        #expect(throws: CheckpointError.self) { try parse(nested(100_000)) }
+        #expect(throws: ContentError.self) { try parse(nested(128)) }
+        #expect(throws: ContentError.self) { try parse(nested(100_000)) }
     }
 
     @Test func limitsFiles() throws {
@@ -162,7 +162,7 @@ import Testing
             ("-Infinity", "\"NaN\"", #""number" has the wrong type: a number"#),
             ("\"flag\"", "\"flags\"", #"the key "flag" is missing"#),
         ] {
-            let error = #expect(throws: CheckpointError.self) {
+            let error = #expect(throws: ContentError.self) {
                 try whole(text.replacing(old, with: new))
             }
             #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")

@@ -1,17 +1,15 @@
-import Storage
-
 /// Reads JSON (RFC 8259) byte by byte and nothing more lenient: no repeated keys, no trailing commas, no
 /// byte-order mark, no other encoding than UTF-8, no lone surrogates, no leading zeros.
 ///
 /// It is the only JSON reader here, for headers of model files (read entry by entry, with no tree in
 /// memory) and for configurations (`JSONValue`). Nesting ends at 127 levels, where the reference reader
 /// of safetensors ends it too.
-struct JSONScanner {
-    static let deepest = 127
+package struct JSONScanner {
+    package static let deepest = 127
     /// The most bytes that a string may have.
-    static let longestString = 16 << 20
+    package static let longestString = 16 << 20
     /// The most memory that a tree of values may take, about.
-    static let largestTree = 32 << 20
+    package static let largestTree = 32 << 20
 
     /// The text. Whoever makes a scanner keeps this memory alive.
     let bytes: UnsafeRawBufferPointer
@@ -19,32 +17,32 @@ struct JSONScanner {
     let place: String
     /// Whether `NaN`, `Infinity` and `-Infinity` are numbers here. Python writes them.
     var allowsNonFinite = false
-    private(set) var position = 0
+    package private(set) var position = 0
     private var depth = 0
     /// What is left of `largestTree` for the present one.
     private var room = 0
 
-    init(_ bytes: UnsafeRawBufferPointer, place: String, allowsNonFinite: Bool = false) {
+    package init(_ bytes: UnsafeRawBufferPointer, place: String, allowsNonFinite: Bool = false) {
         self.bytes = bytes
         self.place = place
         self.allowsNonFinite = allowsNonFinite
     }
 
     /// An error at a byte of the text, with its line and column.
-    func failure(_ problem: String, at byte: Int? = nil) -> CheckpointError {
+    package func failure(_ problem: String, at byte: Int? = nil) -> ContentError {
         var (line, column) = (1, 1)
         for byte in bytes[..<min(byte ?? position, bytes.count)] {
             (line, column) = byte == .newline ? (line + 1, 1) : (line, column + 1)
         }
-        return CheckpointError(place, "\(problem) (line \(line), column \(column))")
+        return ContentError(place, "\(problem) (line \(line), column \(column))")
     }
 
     /// Begins a tree of values.
-    mutating func beginTree() { room = Self.largestTree }
+    package mutating func beginTree() { room = Self.largestTree }
 
     /// Takes note of memory that the tree needs.
-    /// - Throws: `CheckpointError` where it is more than a tree may take: a short text can describe a large one.
-    mutating func reserve(_ byteCount: Int) throws {
+    /// - Throws: `ContentError` where it is more than a tree may take: a short text can describe a large one.
+    package mutating func reserve(_ byteCount: Int) throws {
         room -= byteCount
         guard room >= 0 else { throw failure("the JSON holds more values than a configuration needs") }
     }
@@ -54,7 +52,7 @@ struct JSONScanner {
 
     /// The first byte of the next value, nil at the end.
     @inline(__always)
-    mutating func peek() -> UInt8? {
+    package mutating func peek() -> UInt8? {
         while let byte = next {
             // Whatever is above a space is none: most bytes are told by one comparison.
             guard byte <= .space else { return byte }
@@ -67,7 +65,7 @@ struct JSONScanner {
     }
 
     /// Refuses anything but white space up to the end of the text.
-    mutating func end() throws {
+    package mutating func end() throws {
         guard peek() == nil else { throw failure("nothing may follow the JSON value") }
     }
 
@@ -87,7 +85,7 @@ struct JSONScanner {
 
     /// Reads an object. `member` is called behind each key's colon and reads the value; refusing repeated
     /// keys is its duty, because it is the one that keeps them.
-    mutating func object(_ member: (inout JSONScanner, _ key: ScannedString) throws -> Void) throws {
+    package mutating func object(_ member: (inout JSONScanner, _ key: ScannedString) throws -> Void) throws {
         guard take(.openBrace) else { throw failure("an object in braces was expected") }
         try enter()
         if !take(.closeBrace) {
@@ -105,7 +103,7 @@ struct JSONScanner {
     }
 
     /// Reads an array. `element` is called at each element and reads it.
-    mutating func array(_ element: (inout JSONScanner) throws -> Void) throws {
+    package mutating func array(_ element: (inout JSONScanner) throws -> Void) throws {
         guard take(.openBracket) else { throw failure("a list in brackets was expected") }
         try enter()
         if !take(.closeBracket) {
@@ -116,7 +114,7 @@ struct JSONScanner {
     }
 
     /// Reads a whole number from 0 to 2⁶⁴ - 1: digits only.
-    mutating func unsigned() throws -> UInt64 {
+    package mutating func unsigned() throws -> UInt64 {
         _ = peek()
         let start = position
         var value: UInt64 = 0
@@ -138,7 +136,7 @@ struct JSONScanner {
     }
 
     /// Reads any number: an integer when it is written as one and fits, otherwise a double.
-    mutating func number() throws -> JSONValue {
+    package mutating func number() throws -> JSONValue {
         _ = peek()
         let start = position
         if next == .minus { position += 1 }
@@ -177,7 +175,7 @@ struct JSONScanner {
     }
 
     /// Takes a word such as `null` when it stands here.
-    mutating func word(_ word: StaticString) -> Bool {
+    package mutating func word(_ word: StaticString) -> Bool {
         let count = word.utf8CodeUnitCount
         guard count <= bytes.count - position else { return false }
         for i in 0..<count where bytes[position + i] != word.utf8Start[i] { return false }
@@ -186,10 +184,10 @@ struct JSONScanner {
     }
 
     /// Reads a string, its escapes resolved.
-    mutating func string() throws -> String { try scannedString().text }
+    package mutating func string() throws -> String { try scannedString().text }
 
     /// Reads a string that may be needed for a comparison only.
-    mutating func scannedString() throws -> ScannedString {
+    package mutating func scannedString() throws -> ScannedString {
         guard take(.quote) else { throw failure("a string in double quotes was expected") }
         let start = position
         var isASCII = true
@@ -224,7 +222,7 @@ struct JSONScanner {
         return text
     }
 
-    private func tooLong(from start: Int) -> CheckpointError {
+    private func tooLong(from start: Int) -> ContentError {
         failure("a string has more than \(Self.longestString) bytes", at: start)
     }
 
@@ -299,14 +297,14 @@ struct JSONScanner {
 
 /// A string of a JSON text. Most are compared with a few words and needed no further, so a `String` is made
 /// only on demand. It lives no longer than the text.
-enum ScannedString {
+package enum ScannedString {
     /// ASCII without escapes, as it stands in the text.
     case plain(UnsafeRawBufferPointer)
     /// Any other, its escapes resolved.
     case decoded(String)
 
     /// The string.
-    var text: String {
+    package var text: String {
         switch self {
         case .plain(let bytes): String(decoding: bytes, as: UTF8.self)
         case .decoded(let text): text
@@ -314,7 +312,7 @@ enum ScannedString {
     }
 
     /// Whether it has the bytes of `word`.
-    static func ~= (word: StaticString, string: ScannedString) -> Bool {
+    package static func ~= (word: StaticString, string: ScannedString) -> Bool {
         let word = UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
         return switch string {
         case .plain(let bytes): bytes.elementsEqual(word)
@@ -324,25 +322,25 @@ enum ScannedString {
 }
 
 extension UInt8 {
-    static let space = UInt8(ascii: " ")
-    static let newline = UInt8(ascii: "\n")
-    static let tab = UInt8(ascii: "\t")
-    static let carriageReturn = UInt8(ascii: "\r")
-    static let quote = UInt8(ascii: "\"")
-    static let backslash = UInt8(ascii: "\\")
-    static let comma = UInt8(ascii: ",")
-    static let colon = UInt8(ascii: ":")
-    static let point = UInt8(ascii: ".")
-    static let plus = UInt8(ascii: "+")
-    static let minus = UInt8(ascii: "-")
-    static let zero = UInt8(ascii: "0")
-    static let lowerE = UInt8(ascii: "e")
-    static let openBrace = UInt8(ascii: "{")
-    static let closeBrace = UInt8(ascii: "}")
-    static let openBracket = UInt8(ascii: "[")
-    static let closeBracket = UInt8(ascii: "]")
+    package static let space = UInt8(ascii: " ")
+    package static let newline = UInt8(ascii: "\n")
+    package static let tab = UInt8(ascii: "\t")
+    package static let carriageReturn = UInt8(ascii: "\r")
+    package static let quote = UInt8(ascii: "\"")
+    package static let backslash = UInt8(ascii: "\\")
+    package static let comma = UInt8(ascii: ",")
+    package static let colon = UInt8(ascii: ":")
+    package static let point = UInt8(ascii: ".")
+    package static let plus = UInt8(ascii: "+")
+    package static let minus = UInt8(ascii: "-")
+    package static let zero = UInt8(ascii: "0")
+    package static let lowerE = UInt8(ascii: "e")
+    package static let openBrace = UInt8(ascii: "{")
+    package static let closeBrace = UInt8(ascii: "}")
+    package static let openBracket = UInt8(ascii: "[")
+    package static let closeBracket = UInt8(ascii: "]")
 
-    var decimalDigit: UInt8? {
+    package var decimalDigit: UInt8? {
         let digit = self &- .zero
         return digit < 10 ? digit : nil
     }

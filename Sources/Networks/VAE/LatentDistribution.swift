@@ -3,7 +3,7 @@ import Tensors
 
 /// Independent normal distributions of all elements of latents.
 /// Source: Kingma and Welling 2014 (arXiv:1312.6114), section 3 and appendix B.
-public struct DiagonalGaussian {
+public struct LatentDistribution {
     /// `[batch, channels, …]`
     public let mean: Tensor
     /// Natural logarithms of the variances, `[batch, channels, …]`.
@@ -37,7 +37,7 @@ public struct DiagonalGaussian {
     }
 
     /// The Kullback-Leibler divergence from another distribution, in nats, `[batch]`.
-    public func divergence(from other: DiagonalGaussian) -> Tensor {
+    public func divergence(from other: LatentDistribution) -> Tensor {
         let terms =
             ((mean - other.mean).squared() + variance) / other.variance - 1 - logVariance + other.logVariance
         return terms.sumPerExample() * 0.5

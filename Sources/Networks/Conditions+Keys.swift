@@ -1,0 +1,103 @@
+import Tensors
+
+// The parts that networks here read. A network of another package adds keys of its own in the same way.
+
+extension Conditions.Key where Part == Tensor {
+    /// Classes `[batch]` as `int64`, or what else a class embedding takes.
+    public static var labels: Self { Self("labels") }
+    /// What attention reads, such as an encoded text, `[batch, tokens, width]`.
+    public static var context: Self { Self("context") }
+    /// Which tokens of the context are read, 1 or 0, `[batch, tokens]`; all without it.
+    public static var contextMask: Self { Self("context mask") }
+    /// One vector for a whole text, `[batch, features]`.
+    public static var pooledText: Self { Self("pooled text") }
+    /// Original size, crop and wanted size or score, `[batch, count]`, as SDXL embeds them beside the time.
+    public static var numbers: Self { Self("numbers") }
+    /// The embedded guidance scale of a distilled network, `[batch, timeCondProjDim]`.
+    public static var guidance: Self { Self("guidance") }
+    /// A picture of lower resolution to be enlarged, `[batch, channels, height, width]`.
+    public static var lowResolution: Self { Self("low resolution") }
+    /// Where a picture is to be made anew, 1 or 0, `[batch, 1, height, width]`.
+    public static var mask: Self { Self("mask") }
+    /// An embedding of a picture as a whole, `[batch, features]`.
+    public static var embedding: Self { Self("embedding") }
+}
+
+extension Conditions.Key where Part == Conditions.Control {
+    /// What a control network adds.
+    public static var control: Self { Self("control") }
+}
+
+extension Conditions.Key where Part == DeepFeatures {
+    /// The features of a U-Net's deep layers in earlier calls, where they are to be reused.
+    public static var deepFeatures: Self { Self("deep features") }
+}
+
+extension Conditions.Key where Part == ContextProjections {
+    /// Keys and values that layers of attention make of the context, once a run: `NoiseNetwork.preparing(_:)`.
+    package static var projections: Self { Self("context projections") }
+}
+
+extension Conditions {
+    /// What a control network adds to the way down and to the middle.
+    /// Source: Zhang et al. 2023 (arXiv:2302.05543), section 3.2.
+    public struct Control: ConditionPart {
+        /// Added to what the way up reads, in the order in which the way down makes it.
+        public var down: [Tensor]
+        /// Added to what the middle gives.
+        public var middle: Tensor
+
+        /// The two parts.
+        public init(down: [Tensor], middle: Tensor) {
+            self.down = down
+            self.middle = middle
+        }
+
+        /// Those of the way down, then the middle's.
+        public var tensors: [Tensor] { down + [middle] }
+
+        /// The same with every tensor passed through a function.
+        public func map(_ transform: (Tensor) -> Tensor) -> Control {
+            Control(down: down.map(transform), middle: transform(middle))
+        }
+
+        /// This control and, in the rows after it, another one.
+        public func followed(by other: Control) -> Control {
+            Control(
+                down: zip(down, other.down).map { concatenated([$0, $1]) },
+                middle: concatenated([middle, other.middle]))
+        }
+
+        func added(to skips: [Tensor]) -> [Tensor] {
+            precondition(
+                down.count == skips.count, "there are \(down.count) tensors of control for \(skips.count)")
+            return zip(skips, down).map { $0 + $1 }
+        }
+    }
+}
+
+/// The keys and values of a context for the layers that read it, by the names of the layers.
+package struct ContextProjections: ConditionPart {
+    package var layers: [String: ContextProjection]
+
+    package init(_ layers: [String: ContextProjection]) { self.layers = layers }
+
+    package subscript(layer: String) -> ContextProjection? { layers[layer] }
+
+    package var tensors: [Tensor] {
+        layers.sorted { $0.key < $1.key }.flatMap { [$0.value.key, $0.value.value] }
+    }
+
+    package func map(_ transform: (Tensor) -> Tensor) -> ContextProjections {
+        ContextProjections(
+            layers.mapValues { ContextProjection(key: transform($0.key), value: transform($0.value)) })
+    }
+
+    package func followed(by other: ContextProjections) -> ContextProjections {
+        ContextProjections(
+            layers.merging(other.layers) {
+                ContextProjection(
+                    key: concatenated([$0.key, $1.key]), value: concatenated([$0.value, $1.value]))
+            })
+    }
+}

@@ -1,0 +1,88 @@
+import Layers
+import Tensors
+
+/// A network that can be trained to denoise, kept in a folder, and sampled: what pipelines, recipes and inspection need
+/// of a family of networks stands in its conformance, and nowhere else.
+///
+/// A new network is a type with this conformance and a row in `KnownNetworks.denoising`.
+public protocol DenoisingNetwork: ConfiguredNetwork, NoiseNetwork, Sendable
+where Configuration: NetworkSettings, Configuration.Network == Self {
+    /// What the network is, in a few words for a list of them.
+    static var summary: String { get }
+
+    /// What a recipe calls the network under `model.kind`; the class names of `config.json` are read there, too.
+    static var word: String { get }
+
+    /// What follows from a valid configuration for those who use the network.
+    static func traits(_ configuration: Configuration) -> NetworkTraits
+
+    /// The keys of the configuration that a recipe may leave to the data and the conditioning.
+    static var fittedKeys: Set<String> { get }
+
+    /// A configuration with the keys that `demands` does not list as given brought to what it asks for.
+    static func fitted(_ configuration: Configuration, to demands: NetworkDemands) -> Configuration
+
+    /// The network with heads of attention computed some at a time; unchanged where it has no such choice.
+    func slicingAttention(_ slicing: AttentionSlicing) -> Self
+}
+
+extension DenoisingNetwork {
+    /// Unchanged.
+    public func slicingAttention(_ slicing: AttentionSlicing) -> Self { self }
+}
+
+/// The configuration of a `DenoisingNetwork`.
+public protocol NetworkSettings: Codable, Equatable, Sendable {
+    /// The network that it describes.
+    associatedtype Network: DenoisingNetwork where Network.Configuration == Self
+
+    /// The defaults.
+    init()
+
+    /// Checks that the values describe a network that can be built.
+    /// - Throws: `NetworkError` that names the first key whose value will not do.
+    func validate() throws
+}
+
+/// What data, conditioning and loss ask of a network that is trained on them.
+public struct NetworkDemands: Sendable {
+    /// The shape of a sample, `[channels, height, width]` or `[dimension]`; `nil` where it is not known yet.
+    public var sample: Shape?
+    /// Whether the network gives a variance beside each value.
+    public var learnsVariance = false
+    /// The number of classes, the one that stands for none included; `nil` without classes.
+    public var classes: Int?
+    /// Features of a token of the context; `nil` without one.
+    public var contextWidth: Int?
+    /// Features of a text as a whole; `nil` without one.
+    public var pooledWidth: Int?
+    /// The keys of the configuration that were given by hand: they stay.
+    public var given: Set<String>
+
+    /// Demands that leave the given keys alone.
+    public init(sample: Shape? = nil, given: Set<String> = []) {
+        (self.sample, self.given) = (sample, given)
+    }
+
+    /// Channels of a picture or the dimension of a point.
+    public var channels: Int? { sample?[0] }
+
+    /// Channels of the output: twice those of the sample where a variance is learned.
+    public var outputChannels: Int? { channels.map { learnsVariance ? 2 * $0 : $0 } }
+
+    /// Height and width of pictures.
+    public var size: UNet2DConfiguration.SampleSize? {
+        guard let sample, sample.count == 3 else { return nil }
+        return sample[1] == sample[2] ? .square(sample[1]) : .rectangle(height: sample[1], width: sample[2])
+    }
+
+    /// Sets a property to what is demanded, unless its key was given or nothing is demanded.
+    public func set<Value>(_ key: String, _ property: inout Value, to value: Value?) {
+        if let value, !given.contains(key) { property = value }
+    }
+
+    /// The same for a property that can be absent.
+    public func set<Value>(_ key: String, _ property: inout Value?, to value: Value?) {
+        if let value, !given.contains(key) { property = value }
+    }
+}

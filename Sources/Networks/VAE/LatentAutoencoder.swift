@@ -1,0 +1,59 @@
+import Layers
+import Tensors
+
+/// An autoencoder that is kept in a folder: what pipelines need of each family of them stands in its conformance, and
+/// nowhere else.
+///
+/// A new autoencoder is a type with this conformance and a row in `KnownNetworks.autoencoders`.
+public protocol LatentAutoencoder: ConfiguredNetwork, PictureAutoencoder, Sendable
+where Configuration: AutoencoderSettings, Configuration.Network == Self {
+    /// What follows from a valid configuration for those who use the autoencoder.
+    static func traits(_ configuration: Configuration) -> AutoencoderTraits
+
+    /// The autoencoder with large pictures passed piece by piece, where it can.
+    func tiled() -> Self
+}
+
+extension LatentAutoencoder {
+    /// Unchanged: pictures pass whole.
+    public func tiled() -> Self { self }
+}
+
+/// The configuration of a `LatentAutoencoder`.
+public protocol AutoencoderSettings: Codable, Equatable, Sendable {
+    /// The network that it describes.
+    associatedtype Network: LatentAutoencoder where Network.Configuration == Self
+}
+
+/// What an autoencoder takes and gives, as far as those who use it must know.
+public struct AutoencoderTraits: Sendable, Equatable {
+    /// Channels of latents.
+    public var latentChannels: Int
+    /// Pixels along each side of the square that one latent stands for.
+    public var pixelsPerLatent: Int
+    /// Whether float16 is known to overflow in it.
+    public var overflowsInHalf: Bool
+    /// Channels that live together for each pixel at the end of decoding: what the last block reads and writes.
+    public var channelsPerPixel: Int
+
+    /// The traits of an autoencoder.
+    public init(latentChannels: Int, pixelsPerLatent: Int, overflowsInHalf: Bool, channelsPerPixel: Int) {
+        (self.latentChannels, self.pixelsPerLatent) = (latentChannels, pixelsPerLatent)
+        (self.overflowsInHalf, self.channelsPerPixel) = (overflowsInHalf, channelsPerPixel)
+    }
+
+    /// The least number of values that live together at the end of decoding one picture.
+    public func activationCount(height: Int, width: Int) -> Double {
+        Double(height) * Double(width) * Double(channelsPerPixel)
+    }
+}
+
+extension CoderConfiguration {
+    /// The traits of an autoencoder with these halves.
+    func traits(latentChannels: Int, overflowsInHalf: Bool) -> AutoencoderTraits {
+        AutoencoderTraits(
+            latentChannels: latentChannels, pixelsPerLatent: pixelsPerLatent,
+            overflowsInHalf: overflowsInHalf,
+            channelsPerPixel: blockOutChannels[min(1, blockOutChannels.count - 1)] + blockOutChannels[0])
+    }
+}
