@@ -93,7 +93,7 @@ extension SchedulerConfiguration: SamplerSource {
 }
 
 /// A schedule whose times are multiplied.
-private struct StretchedSchedule<Base: NoiseSchedule>: NoiseSchedule {
+private struct StretchedSchedule<Base: ContinuousSchedule>: ContinuousSchedule {
     let base: Base
     let factor: Double
 
@@ -103,6 +103,11 @@ private struct StretchedSchedule<Base: NoiseSchedule>: NoiseSchedule {
         var level = base.level(at: time / factor)
         level.time = time
         return level
+    }
+
+    func rates(at time: Double) -> (alpha: Double, sigma: Double) {
+        let rates = base.rates(at: time / factor)
+        return (rates.alpha / factor, rates.sigma / factor)
     }
 
     func time(logSNR: Double) -> Double { base.time(logSNR: logSNR) * factor }

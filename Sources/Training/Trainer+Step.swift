@@ -48,26 +48,27 @@ extension Trainer {
         let training = recipe.training
         let batch = try loader.next()
         state.order = loader.order
-        let labels = try told(batch.labels)
+        let labels = try withDropout(batch.labels)
         let pictures = batch.pictures.sent(to: device).contiguous(training.memoryFormat.format)
         let network = self.network
         let dropout = state.generator
-        func loss() -> Tensor {
-            ActivationCheckpointing.enabled(where: training.checkpointActivations) {
-                objective.loss(pictures, state.generator) { x, times in
-                    network(x, time: times, Conditions(labels: labels), dropout: dropout)
-                }.mean()
+        let roles = Roles { x, times in
+            network(x, time: times, Conditions(labels: labels), dropout: dropout)
+        }
+        func loss() throws -> Tensor {
+            try Activations.recomputed(where: training.checkpointActivations) {
+                try objective.losses(Example(data: pictures), roles, state.generator).total.mean()
             }
         }
         switch training.precision {
-        case .float32: return loss()
-        case .bfloat16: return autocast(to: .bfloat16, on: device, loss)
+        case .float32: return try loss()
+        case .bfloat16: return try autocast(to: .bfloat16, on: device, loss)
         }
     }
 
-    /// The labels that the network is told: some of them hidden behind the class that stands for none.
+    /// The labels that the network gets: some of them hidden behind the class that stands for none.
     /// Source: Ho and Salimans 2022 (arXiv:2207.12598), algorithm 1.
-    private func told(_ labels: Tensor?) throws -> Tensor? {
+    private func withDropout(_ labels: Tensor?) throws -> Tensor? {
         guard let null = card.nullClass, let labels else { return nil }
         let hidden = state.generator.coin(labels.shape, probability: recipe.diffusion.labelDropout)
         return labels.filled(with: Double(null), where: hidden).sent(to: device)

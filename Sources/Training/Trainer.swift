@@ -42,7 +42,8 @@ public final class Trainer {
     let device: Device
     package let state: TrainingState
     let network: any NoiseNetwork
-    let objective: Objective
+    /// What is learned, with its memory of the steps so far.
+    var objective: RunningObjective
     let rate: LearningRate
     let loader: BatchLoader
     let warn: (String) -> Void
@@ -106,10 +107,7 @@ public final class Trainer {
                 count: dataset.count, batchSize: recipe.training.batchSize, seed: seed, remainder: .wrap,
                 mirrors: recipe.data.flip))
         state = TrainingState(store: store, recipe: recipe, order: order)
-        guard let schedule = process.schedule as? DiscreteSchedule,
-            let prediction = process.parameterization.output as? Prediction
-        else { throw RecipeError("diffusion.process: only tables of β are trained here.") }
-        objective = Objective(schedule: schedule, prediction: prediction, on: device)
+        objective = RunningObjective(DenoisingObjective(process))
         rate = LearningRate(
             peak: recipe.training.learningRate, warmupSteps: recipe.training.warmupSteps,
             totalSteps: recipe.training.steps, curve: recipe.training.schedule)

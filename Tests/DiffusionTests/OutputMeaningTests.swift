@@ -74,7 +74,7 @@ import Testing
 }
 
 /// Losses and sampling bring samples to a network in one way.
-@Suite struct BatchParameterizationTests {
+@Suite struct SharedParameterizationTests {
     /// A network that keeps what it is given.
     private final class Seen {
         var input = Tensor.zeros([])
@@ -89,17 +89,30 @@ import Testing
             ScaledScore(), scaling: .straight, input: { 1 + $0.sigma }, time: { 1000 * $0.sigma }),
     ]
 
+    /// A network that denoises perfectly has no loss, and its samples and times are those that it was trained on.
     @Test(arguments: parameterizations.indices)
     func theNetworkTakesTheSameInTrainingAndSampling(_ index: Int) throws {
         let parameterization = Self.parameterizations[index]
         let schedule = VariancePreservingSchedule()
         let times = [0.1, 0.4, 0.93]
-        let batch = BatchParameterization(schedule, parameterization, elementType: .float64)
-            .levels(at: Tensor(times))
         let data = RandomGenerator(seed: 3).normal([3, 2], .float64)
         let noise = RandomGenerator(seed: 4).normal([3, 2], .float64)
-        let x = batch.noised(data, by: noise)
-        let (input, target) = (batch.input(x), batch.target(data: data, noise: noise))
+        var own = process(schedule, Prediction.noise)
+        own.parameterization = parameterization
+        let trained = Seen()
+        let target = stacked(
+            times.enumerated().map { row, time in
+                let level = schedule.level(at: time)
+                let own = level.divided(by: parameterization.scaling.scale(of: level))
+                return parameterization.output.target(
+                    data: data[row], noise: noise[row], alpha: Tensor([own.alpha]), sigma: Tensor([own.sigma])
+                )
+            })
+        let losses = try DenoisingObjective(own).losses(data, noise: noise, times: times) { x, time in
+            (trained.input, trained.time) = (x, time)
+            return target
+        }
+        #expect(try losses.sum().item() < 1e-24)
         for (row, time) in times.enumerated() {
             let level = schedule.level(at: time)
             let seen = Seen()
@@ -107,24 +120,11 @@ import Testing
                 (seen.input, seen.time) = (input, time)
                 return target[row].unsqueezed(0)
             }
-            let own = (data[row] * level.alpha + noise[row] * level.sigma).unsqueezed(0)
-            expectClose(denoiser(own, level).data[0], data[row], absolute: 1e-12)
-            expectClose(seen.input[0], input[row], absolute: 1e-12)
-            expectClose(seen.time.to(.float64), batch.time[row].unsqueezed(0), relative: 1e-6)
+            let x = (data[row] * level.alpha + noise[row] * level.sigma).unsqueezed(0)
+            expectClose(denoiser(x, level).data[0], data[row], absolute: 1e-12)
+            expectClose(seen.input[0], trained.input[row], absolute: 1e-12)
+            expectClose(seen.time.to(.float64), trained.time[row].unsqueezed(0), relative: 1e-6)
         }
-        expectClose(batch.data(target, sample: x), data, absolute: 1e-12)
-    }
-
-    /// A table of β: x is divided by nothing, whatever rounding says of α² + σ², and further columns follow the times.
-    @Test func tablesOfBetasLeaveSamplesAlone() throws {
-        let schedule = DiscreteSchedule(betas: BetaSchedule.linear.betas(count: 10, from: 1e-4, to: 0.02))
-        let batch = BatchParameterization(
-            schedule, Parameterization(Prediction.noise, schedule: schedule), columns: [{ $0.sigma * 2 }]
-        ).levels(at: Tensor([Int64(3), 9, 0]))
-        let x = RandomGenerator(seed: 5).normal([3, 2])
-        #expect(try batch.input(x).array(of: Float.self) == x.array(of: Float.self))
-        #expect(try batch.time.array(of: Float.self) == [3, 9, 0])
-        expectClose(batch.columns[0], batch.sigma * 2, relative: 1e-6)
     }
 }
 

@@ -8,9 +8,11 @@ import Testing
 /// The kinds of processes of recipes and files.
 @Suite struct ProcessDescriptionTests {
     /// What a network of a process is given for a sample at a time of its schedule.
-    private func seen(_ process: Process, _ data: Tensor, _ noise: Tensor, at time: Double) throws -> (
-        input: Tensor, time: Double, level: NoiseLevel
-    ) {
+    private func seen(_ process: Diffusion.Process, _ data: Tensor, _ noise: Tensor, at time: Double) throws
+        -> (
+            input: Tensor, time: Double, level: NoiseLevel
+        )
+    {
         let level = process.schedule.level(at: time)
         var found: (input: Tensor, time: Tensor)?
         let denoiser = Denoiser(process.parameterization) { input, time in

@@ -138,14 +138,15 @@ import Testing
         for fixture in try Fixture.all(in: "forward") {
             let settings: JSONObject = try fixture.case.required("configuration")
             let configuration = try scheduler(settings, "DDPMScheduler")
-            let objective = Objective(
-                schedule: configuration.schedule, prediction: .velocity, elementType: .float64)
-            let data = try fixture.tensor("data")
-            let (noise, times) = (try fixture.tensor("noise"), try fixture.tensor("timesteps"))
-            expectClose(
-                objective.noised(data, noise: noise, times: times), try fixture.tensor("noisy"),
-                absolute: 1e-12,
-                fixture.name)
+            let objective = DenoisingObjective(process(configuration.schedule, Prediction.velocity))
+            let noisy = try fixture.tensor("noisy")
+            _ = try objective.losses(
+                fixture.tensor("data"), noise: fixture.tensor("noise"),
+                times: fixture.tensor("timesteps").array(of: Int.self).map(Double.init)
+            ) { x, _ in
+                expectClose(x, noisy, absolute: 1e-12, fixture.name)
+                return x
+            }
         }
     }
 

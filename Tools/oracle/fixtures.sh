@@ -14,6 +14,10 @@ rm -rf "${fixtures:?}/mlp"
 for seed in 0 1 2; do
     "$python" "$here/mlp.py" --seed "$seed" --cases 2 --out "$fixtures/mlp" >&2
 done
+rm -rf "${fixtures:?}/objectives"
+for seed in 0 1; do
+    "$python" "$here/objectives.py" --seed $seed --cases 40 --out "$fixtures/objectives" >&2
+done
 rm -rf "${fixtures:?}/text"
 "$python" "$here/text_encoders.py" --seed 0 --out "$fixtures/text" >&2
 "$python" "$here/unet_blocks.py" --seed 0 --out "$fixtures/unet" >&2

@@ -12,19 +12,11 @@ import Foundation
 /// (w·σ² where α² + σ² = 1). Inside, a weight is kept for v at α² + σ² = 1, the one unit in which all
 /// of them are finite at both ends, as a function of the shares a = α²/(α² + σ²) and s = 1 − a.
 public struct LossWeighting: Sendable {
-    /// Where the weight is asked: the shares of signal and noise in the variance, and the level itself.
+    /// A level with the shares of signal and noise in its variance.
     struct Place {
-        let signal: Double
-        let noise: Double
         let level: NoiseLevel
-
-        init(_ level: NoiseLevel) {
-            let (alpha, sigma) = (level.alpha * level.alpha, level.sigma * level.sigma)
-            // Kept off 0, so that a quotient of two vanishing weights is its limit.
-            signal = max(alpha / (alpha + sigma), 1e-150)
-            noise = max(sigma / (alpha + sigma), 1e-150)
-            self.level = level
-        }
+        var signal: Double { level.signalShare }
+        var noise: Double { level.noiseShare }
     }
 
     /// The weight of v's error, `nil` where every prediction's own error counts the same.
@@ -54,20 +46,10 @@ public struct LossWeighting: Sendable {
     /// Whether no loss is changed.
     public var isSimple: Bool { velocityWeight == nil }
 
-    /// The weight of a prediction's own squared error at a level.
-    public func weight(on prediction: Prediction, at level: NoiseLevel) -> Double {
+    /// The weight of the squared error of an output at a level, in the output's own unit.
+    public func weight(on output: any OutputMeaning, at level: NoiseLevel) -> Double {
         guard let velocityWeight else { return 1 }
-        let place = Place(level)
-        let weight = velocityWeight(place)
-        let (alpha, sigma) = (level.alpha, level.sigma)
-        let square = alpha * alpha + sigma * sigma
-        return switch prediction {
-        case .data: weight / place.noise
-        case .noise: weight / place.signal
-        case .score: weight / place.signal * sigma * sigma
-        case .velocity: weight / square
-        case .flow: weight * square / ((alpha + sigma) * (alpha + sigma))
-        }
+        return velocityWeight(Place(level: level)) / output.squaredError(ofUnitVelocityErrorAt: level)
     }
 }
 
@@ -95,6 +77,9 @@ extension LossWeighting {
 
     /// SNR of the data's error: the noise's errors count the same at every level.
     public static let uniformNoise = LossWeighting { $0.signal }
+
+    /// 1: the data's errors count the same at every level.
+    public static let uniformData = LossWeighting { $0.noise }
 
     /// 1/(k + SNR)^γ of the noise's error.
     /// Source: Choi et al. 2022 (P2, arXiv:2204.00227), section 3, whose λ_t is the weight that makes
@@ -128,25 +113,27 @@ extension LossWeighting {
         }
     }
 
-    /// The weights of the variational bound in continuous time, −½·SNR′(t) of the data's error, for times
-    /// drawn uniformly.
+    /// The weights of the variational bound in continuous time, −½·SNR′ of the data's error, for times
+    /// drawn evenly over their range (`NoiseSchedule.time(atShare:)`), with the rate over its share.
     /// Source: Kingma et al. 2021 (arXiv:2107.00630), section 4.2.
-    public static func variational(_ schedule: some ContinuousSchedule) -> LossWeighting {
+    public static func variational(_ schedule: any ContinuousSchedule) -> LossWeighting {
         logSNR(schedule) { _ in 1 }
     }
 
-    /// −½·λ′(t)·w(λ) of the noise's error: a weight over the log-SNR, for times drawn uniformly.
+    /// −½·λ′·w(λ) of the noise's error: a weight over the log-SNR, for times drawn evenly over their range, with
+    /// the rate over its share.
     ///
     /// Source: Kingma and Gao 2023 (arXiv:2303.00848), section 2; Esser et al. 2024 (arXiv:2403.03206),
     /// section 2. Up to constant factors w is 1 for the bound, e^{−λ/2} for rectified flow and for v on the
     /// cosine schedule, sech(λ/2) for noise on it, N(λ; −2·P_mean, (2·P_std)²)·(e^{−λ} + σ_data²) for EDM.
     public static func logSNR(
-        _ schedule: some ContinuousSchedule, _ weight: @escaping @Sendable (_ logSNR: Double) -> Double
+        _ schedule: any ContinuousSchedule, _ weight: @escaping @Sendable (_ logSNR: Double) -> Double
     ) -> LossWeighting {
         LossWeighting { place in
             let logSNR = place.level.logSNR
             let time = place.level.time ?? schedule.time(logSNR: logSNR)
-            return -0.5 * schedule.logSNRRate(at: time) * weight(logSNR) * place.signal
+            let rate = schedule.logSNRRate(at: time) * schedule.shareRate(at: time)
+            return -0.5 * rate * weight(logSNR) * place.signal
         }
     }
 }

@@ -1,139 +1,38 @@
 import Tensors
 
-/// What a network learns: a draw of the level, the noisy sample, the target, the loss.
+/// What a network learns: a batch and the network to one loss for each example.
 ///
-/// One value for every process, prediction, density of times and weighting.
-public struct Objective: Sendable {
-    /// The process.
-    public let schedule: any NoiseSchedule
-    /// What the network's output means.
-    public let prediction: Prediction
-    /// How much each level counts.
-    public let weighting: LossWeighting
-    /// How levels are drawn.
-    public let times: any TimeSampling
-    private let levels: LevelTable
+/// An objective is a value. What its next step depends on (the losses of earlier steps, a curriculum) is its
+/// `Memory`, passed in and out and saved with a run. All that is random comes from the generator that is handed in, which
+/// is on the processor, in a documented order; so another program can repeat it.
+public protocol Objective<Memory>: Sendable {
+    /// What one step leaves for the next.
+    associatedtype Memory: Codable & Sendable = NoMemory
 
-    /// An objective over the times of a discrete process, each as likely as the others where no other draw
-    /// is given.
-    public init(
-        schedule: DiscreteSchedule, prediction: Prediction, weighting: LossWeighting = .simple,
-        times: (any TimeSampling)? = nil, elementType: ElementType = .float32, on device: Device = .cpu
-    ) {
-        self.schedule = schedule
-        self.prediction = prediction
-        self.weighting = weighting
-        self.times = times ?? UniformSteps(count: schedule.count)
-        levels = .stored(schedule, prediction, weighting, elementType, device)
-    }
+    /// The memory before the first step.
+    var initialMemory: Memory { get }
 
-    /// An objective over the real times of a continuous process. The network is told them as `elementType`.
-    public init(
-        schedule: some ContinuousSchedule, prediction: Prediction, weighting: LossWeighting = .simple,
-        times: any TimeSampling = TimeDensity.uniform, elementType: ElementType = .float32,
-        on device: Device = .cpu
-    ) {
-        self.schedule = schedule
-        self.prediction = prediction
-        self.weighting = weighting
-        self.times = times
-        levels = .computed(schedule, prediction, weighting, elementType, device)
-    }
+    /// The losses of a step of training.
+    /// - Throws: `DiffusionError` where the example does not fit the objective; the error that a tensor carries.
+    func losses(
+        _ example: Example, _ roles: Roles, _ memory: inout Memory, _ generator: RandomGenerator
+    ) throws -> Losses
 
-    /// The loss of each example, its mean over elements: `[batch]`.
-    ///
-    /// Losses are multiplied by the importance of their draw.
-    /// Source: Ho et al. 2020 (arXiv:2006.11239), algorithm 1.
-    /// - Parameters:
-    ///   - data: x₀ `[batch, …]`
-    ///   - generator: draws the times, then the noise.
-    ///   - network: `(x_t, times [batch]) → output`
-    public func loss(
-        _ data: Tensor, _ generator: RandomGenerator, network: (_ x: Tensor, _ times: Tensor) -> Tensor
-    ) -> Tensor {
-        times.losses(of: data, generator) { noise, times in
-            loss(data, noise: noise, times: times, network: network)
-        }
-    }
-
-    /// The loss of each example for a given draw: `[batch]`.
-    public func loss(
-        _ data: Tensor, noise: Tensor, times: Tensor, network: (_ x: Tensor, _ times: Tensor) -> Tensor
-    ) -> Tensor {
-        let level = levels(times)
-        let (alpha, sigma) = level.scales(toRank: data.rank)
-        let output = network(noised(data, noise: noise, times: times), levels.told(times))
-        let target = prediction.target(data: data, noise: noise, alpha: alpha, sigma: sigma)
-        let loss = (output - target).squared().meanPerExample()
-        return weighting.isSimple ? loss : loss * level.weight
-    }
-
-    /// The sample at given times: x_t = α·x₀ + σ·ε.
-    /// Source: Ho et al. 2020 (arXiv:2006.11239), equation 4.
-    public func noised(_ data: Tensor, noise: Tensor, times: Tensor) -> Tensor {
-        let (alpha, sigma) = levels(times).scales(toRank: data.rank)
-        return alpha * data + sigma * noise
-    }
+    /// The losses at a share of the distribution of times, between 0 and 1, the same for all examples. Means
+    /// over evenly spaced shares come near to the mean that is trained on, without the scatter of drawn times.
+    /// - Throws: as above.
+    func losses(
+        _ example: Example, _ roles: Roles, atShare share: Double, _ generator: RandomGenerator
+    ) throws -> Losses
 }
 
-/// α, σ and weights of the times of a batch, as tensors.
-private struct LevelTable: Sendable {
-    struct Row {
-        /// `[batch]` each
-        let alpha: Tensor
-        let sigma: Tensor
-        let weight: Tensor
+/// The memory of an objective that needs none.
+public struct NoMemory: Codable, Sendable, Equatable {
+    /// Nothing.
+    public init() {}
+}
 
-        func scales(toRank rank: Int) -> (alpha: Tensor, sigma: Tensor) {
-            (alpha.broadcast(toRank: rank), sigma.broadcast(toRank: rank))
-        }
-    }
-
-    private let lookUp: @Sendable (Tensor) -> Row
-    /// The times as the network is told them.
-    let told: @Sendable (Tensor) -> Tensor
-
-    func callAsFunction(_ times: Tensor) -> Row { lookUp(times) }
-
-    /// Tables of all times on the device, for whole times.
-    static func stored(
-        _ schedule: DiscreteSchedule, _ prediction: Prediction, _ weighting: LossWeighting,
-        _ type: ElementType, _ device: Device
-    ) -> LevelTable {
-        let levels = (0..<schedule.count).map { schedule.level(at: Double($0)) }
-        let all = row(levels, prediction, weighting, type, device)
-        return LevelTable(
-            lookUp: { times in
-                Row(
-                    alpha: all.alpha.gathered(times), sigma: all.sigma.gathered(times),
-                    weight: all.weight.gathered(times))
-            }, told: { $0 })
-    }
-
-    /// Levels worked out for the times of each batch.
-    static func computed(
-        _ schedule: some ContinuousSchedule, _ prediction: Prediction, _ weighting: LossWeighting,
-        _ type: ElementType, _ device: Device
-    ) -> LevelTable {
-        LevelTable(
-            lookUp: { times in
-                // Times that could not be computed hand on their error.
-                guard let values = try? times.array(of: Double.self) else {
-                    return Row(alpha: times, sigma: times, weight: times)
-                }
-                return row(values.map(schedule.level(at:)), prediction, weighting, type, device)
-            }, told: { $0.to(type) })
-    }
-
-    private static func row(
-        _ levels: [NoiseLevel], _ prediction: Prediction, _ weighting: LossWeighting, _ type: ElementType,
-        _ device: Device
-    ) -> Row {
-        func column(_ value: (NoiseLevel) -> Double) -> Tensor {
-            Tensor(levels.map(value)).to(type).to(device)
-        }
-        return Row(
-            alpha: column(\.alpha), sigma: column(\.sigma),
-            weight: column { weighting.weight(on: prediction, at: $0) })
-    }
+extension Objective where Memory == NoMemory {
+    /// Nothing.
+    public var initialMemory: NoMemory { NoMemory() }
 }

@@ -4,9 +4,17 @@ import Foundation
 public protocol ContinuousSchedule: NoiseSchedule {
     /// dα/dt and dσ/dt at a time.
     func rates(at time: Double) -> (alpha: Double, sigma: Double)
+    /// dt/ds of `time(atShare: s)` at a time.
+    func shareRate(at time: Double) -> Double
 }
 
 extension ContinuousSchedule {
+    /// Times go evenly with their share of the range.
+    public func shareRate(at time: Double) -> Double { start }
+
+    /// −½·SNR′ of the data's error.
+    public var boundWeighting: LossWeighting { .variational(self) }
+
     /// f of the drift f(t)·x of dx = f·x dt + g dw: the rate of ln α.
     /// Source: Song et al. 2021 (arXiv:2011.13456), section 3.4, solved for f.
     public func drift(at time: Double) -> Double { rates(at: time).alpha / level(at: time).alpha }
@@ -180,6 +188,12 @@ public struct EDMSchedule: ContinuousSchedule, Codable, Equatable {
     public func rates(at time: Double) -> (alpha: Double, sigma: Double) { (0, 1) }
     /// σ = e^{−λ/2}
     public func time(logSNR: Double) -> Double { exp(-logSNR / 2) }
+    /// σ_min·(σ_max/σ_min)^share: shares are even in ln σ, as on `VarianceExplodingSchedule`.
+    public func time(atShare share: Double) -> Double {
+        sigmaMinimum * pow(sigmaMaximum / sigmaMinimum, share)
+    }
+    /// σ·ln(σ_max/σ_min)
+    public func shareRate(at time: Double) -> Double { time * log(sigmaMaximum / sigmaMinimum) }
 }
 
 /// The straight path between data and noise: α = 1 − t, σ = t on 0 … 1.

@@ -45,6 +45,14 @@ public struct DiscreteSchedule: NoiseSchedule, Equatable {
     public var count: Int { betas.count }
     /// T − 1.
     public var start: Double { Double(count - 1) }
+    /// T
+    public var wholeTimeCount: Int? { count }
+    /// ⌊share·T⌋, so that each time has the same share.
+    public func time(atShare share: Double) -> Double {
+        min(max((share * Double(count)).rounded(.down), 0), start)
+    }
+    /// ½·(SNR(t−1) − SNR(t)) of the data's error.
+    public var boundWeighting: LossWeighting { .variational(self) }
 
     /// The level at a whole time; times below 0 are the data itself.
     public func level(at time: Double) -> NoiseLevel {

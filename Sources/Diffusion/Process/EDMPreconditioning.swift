@@ -51,21 +51,6 @@ public struct EDMPreconditioning: Sendable, Codable, Equatable {
     public func target(data: Tensor, sample x: Tensor, at level: NoiseLevel) -> Tensor {
         data.adding(x, scale: -skip(at: level)) / output(at: level)
     }
-
-    /// D at levels with α = 1, one σ an example, as a network that predicts data: with it, `Objective`
-    /// over `EDMSchedule`, `Prediction.data`, `LossWeighting.edm` and `TimeDensity.logNormal` is the
-    /// paper's loss.
-    /// - Parameter network: `(c_in·x, c_noise [batch]) → F`
-    public func dataNetwork(
-        _ network: @escaping (_ x: Tensor, _ noise: Tensor) -> Tensor
-    ) -> (_ x: Tensor, _ sigmas: Tensor) -> Tensor {
-        { x, sigmas in
-            let sigma = sigmas.broadcast(toRank: x.rank)
-            let one = Tensor.full(1, [1], sigma.elementType, on: sigma.device)
-            let raw = network(x / variance(one, sigma).squareRoot(), sigmas.log() / 4)
-            return data(raw, sample: x, alpha: one, sigma: sigma)
-        }
-    }
 }
 
 extension EDMPreconditioning: OutputMeaning {

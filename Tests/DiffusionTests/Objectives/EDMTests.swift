@@ -17,7 +17,7 @@ import Testing
             #expect(abs(edm.input(at: level) - 1 / total.squareRoot()) < 1e-15)
             #expect(abs(edm.noise(at: level) - log(sigma) / 4) < 1e-15)
             // The loss of F is weighted alike everywhere: λ·c_out² = 1.
-            let weight = LossWeighting.edm(sigmaData: 0.5).weight(on: .data, at: level)
+            let weight = LossWeighting.edm(sigmaData: 0.5).weight(on: Prediction.data, at: level)
             #expect(abs(weight * pow(edm.output(at: level), 2) - 1) < 1e-12)
         }
     }
@@ -57,27 +57,29 @@ import Testing
         }
     }
 
-    /// Objective over EDM's process with its draw and weights is the article's loss, by F's target.
+    /// Denoising on EDM's process, weighted simply in the unit of F, is the article's loss; so is any prediction with
+    /// the article's weights.
     @Test func theObjectiveIsTheArticlesLoss() throws {
         let (data, noise) = GaussianPlane().batch(6, seed: 3)
         let sigmas = [0.01, 0.2, 0.5, 1, 10, 60]
         let raw = smoothNetwork(smoothParameters)
-        let objective = Objective(
-            schedule: EDMSchedule(), prediction: .data, weighting: .edm(sigmaData: 0.5),
-            times: TimeDensity.logNormal(), elementType: .float64)
-        let losses = objective.loss(
-            data, noise: noise, times: Tensor(sigmas), network: edm.dataNetwork(raw))
-        for (index, sigma) in sigmas.enumerated() {
-            let level = NoiseLevel(alpha: 1, sigma: sigma)
-            let x = data[index] + noise[index] * sigma
-            let given = raw((x * edm.input(at: level)).unsqueezed(0), Tensor([log(sigma) / 4]))[0]
-            let error = (given - edm.target(data: data[index], sample: x, at: level)).squared().mean()
-            expectClose(losses[index], error, relative: 1e-9)
-        }
-        try expectGradient(at: smoothParameters) { parameters in
-            objective.loss(
-                data, noise: noise, times: Tensor(sigmas), network: edm.dataNetwork(smoothNetwork(parameters))
-            ).mean()
+        var own = process(EDMSchedule(), edm)
+        own.parameterization = edm.parameterization
+        for weighting in [LossWeighting.simple, .edm(sigmaData: 0.5)] {
+            let objective = DenoisingObjective(
+                own, weighting: weighting, times: DensityTimes(.logNormal(), on: EDMSchedule()))
+            let losses = try objective.losses(data, noise: noise, times: sigmas, network: raw)
+            for (index, sigma) in sigmas.enumerated() {
+                let level = NoiseLevel(alpha: 1, sigma: sigma)
+                let x = data[index] + noise[index] * sigma
+                let given = raw((x * edm.input(at: level)).unsqueezed(0), Tensor([log(sigma) / 4]))[0]
+                let error = (given - edm.target(data: data[index], sample: x, at: level)).squared().mean()
+                expectClose(losses[index], error, relative: 1e-9)
+            }
+            try expectGradient(at: smoothParameters) { parameters in
+                try objective.losses(data, noise: noise, times: sigmas, network: smoothNetwork(parameters))
+                    .mean()
+            }
         }
     }
 }

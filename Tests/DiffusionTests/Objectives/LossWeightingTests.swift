@@ -7,7 +7,8 @@ import Testing
 @Suite struct LossWeightingTests {
     private let weightings: [(name: String, weighting: LossWeighting)] = [
         ("edm", .edm(sigmaData: 0.7)), ("min-SNR", .minSNR(gamma: 5)), ("truncated", .truncatedSNR),
-        ("uniform v", .uniformVelocity), ("uniform noise", .uniformNoise), ("p2", .p2(gamma: 0.8, k: 1.3)),
+        ("uniform v", .uniformVelocity), ("uniform noise", .uniformNoise), ("uniform data", .uniformData),
+        ("p2", .p2(gamma: 0.8, k: 1.3)),
         ("sigmoid", .sigmoid(bias: 2)),
     ]
 
@@ -48,7 +49,7 @@ import Testing
                 #expect(abs(found - value) < 1e-12 * max(1, value), sourceLocation: location)
             }
             for (_, weighting) in weightings {
-                let w = weighting.weight(on: .data, at: level)
+                let w = weighting.weight(on: Prediction.data, at: level)
                 expect(weighting, .noise, w / ratio)
                 expect(weighting, .velocity, w * sigma * sigma)
                 expect(weighting, .flow, w * pow(sigma / (alpha + sigma), 2))
@@ -63,12 +64,13 @@ import Testing
             expect(.uniformVelocity, .data, ratio + 1)
             expect(.uniformVelocity, .velocity, 1)
             expect(.uniformNoise, .noise, 1)
+            expect(.uniformData, .data, 1)
             expect(.sigmoid(bias: 2), .noise, 1 / (1 + exp(level.logSNR - 2)))
             expect(.sigmoid(bias: 2), .data, exp(2) / (1 + exp(2 - level.logSNR)))
             // EDM's levels have α = 1.
             let exploding = level.divided(by: alpha)
             let s = exploding.sigma
-            let edm = LossWeighting.edm(sigmaData: 0.5).weight(on: .data, at: exploding)
+            let edm = LossWeighting.edm(sigmaData: 0.5).weight(on: Prediction.data, at: exploding)
             #expect(abs(edm / ((s * s + 0.25) / pow(s * 0.5, 2)) - 1) < 1e-12)
         }
     }
@@ -77,13 +79,13 @@ import Testing
         let (data, noise) = (NoiseLevel(alpha: 1, sigma: 0), NoiseLevel(alpha: 0, sigma: 1))
         for (name, weighting) in weightings {
             for level in [data, noise] {
-                #expect(weighting.weight(on: .velocity, at: level).isFinite, "\(name)")
+                #expect(weighting.weight(on: Prediction.velocity, at: level).isFinite, "\(name)")
             }
         }
-        #expect(LossWeighting.minSNR(gamma: 5).weight(on: .data, at: data) == 5)
-        #expect(LossWeighting.minSNR(gamma: 5).weight(on: .noise, at: noise) == 1)
-        #expect(abs(LossWeighting.p2(gamma: 1, k: 2).weight(on: .noise, at: noise) - 0.5) < 1e-15)
-        #expect(abs(LossWeighting.sigmoid(bias: 0).weight(on: .noise, at: noise) - 1) < 1e-15)
+        #expect(LossWeighting.minSNR(gamma: 5).weight(on: Prediction.data, at: data) == 5)
+        #expect(LossWeighting.minSNR(gamma: 5).weight(on: Prediction.noise, at: noise) == 1)
+        #expect(abs(LossWeighting.p2(gamma: 1, k: 2).weight(on: Prediction.noise, at: noise) - 0.5) < 1e-15)
+        #expect(abs(LossWeighting.sigmoid(bias: 0).weight(on: Prediction.noise, at: noise) - 1) < 1e-15)
     }
 
     /// Half the fall of the signal-to-noise ratio of a step; in continuous time its slope.
@@ -95,7 +97,7 @@ import Testing
             let (beta, bar) = (schedule.betas[time], schedule.alphaBars[time])
             let posterior = beta * (1 - schedule.alphaBars[time - 1]) / (1 - bar)
             let published = beta * beta / (2 * posterior * (1 - beta) * (1 - bar))
-            let found = weighting.weight(on: .noise, at: schedule.level(at: Double(time)))
+            let found = weighting.weight(on: Prediction.noise, at: schedule.level(at: Double(time)))
             #expect(abs(found / published - 1) < 1e-11)
         }
         let continuous: [any ContinuousSchedule] = [
@@ -107,13 +109,14 @@ import Testing
             for time in stride(from: 0.1, to: 0.95, by: 0.1) {
                 let step = 1e-5
                 func ratio(_ time: Double) -> Double { exp(schedule.level(at: time).logSNR) }
-                let slope = (ratio(time + step) - ratio(time - step)) / (2 * step)
-                let found = weighting.weight(on: .data, at: schedule.level(at: time))
+                let slope =
+                    (ratio(time + step) - ratio(time - step)) / (2 * step) * schedule.shareRate(at: time)
+                let found = weighting.weight(on: Prediction.data, at: schedule.level(at: time))
                 #expect(abs(found / (-slope / 2) - 1) < 1e-5, "\(type(of: schedule))")
                 // A level without a time is found by its log-SNR.
                 var level = schedule.level(at: time)
                 level.time = nil
-                #expect(abs(weighting.weight(on: .data, at: level) / found - 1) < 1e-9)
+                #expect(abs(weighting.weight(on: Prediction.data, at: level) / found - 1) < 1e-9)
             }
         }
     }
@@ -128,10 +131,10 @@ import Testing
             let (straight, turn) = (
                 StraightSchedule().level(at: time), TrigonometricSchedule().level(at: time)
             )
-            #expect(abs(flow.weight(on: .flow, at: straight) - 1) < 1e-12)
-            #expect(abs(noise.weight(on: .noise, at: turn) / .pi - 1) < 1e-12)
+            #expect(abs(flow.weight(on: Prediction.flow, at: straight) - 1) < 1e-12)
+            #expect(abs(noise.weight(on: Prediction.noise, at: turn) / .pi - 1) < 1e-12)
             // ‖v̂ − v‖² = ‖ε̂ − ε‖²/α²: e^{−λ/2}·π/sin(πt) = π/(2·cos²(πt/2)).
-            #expect(abs(velocity.weight(on: .velocity, at: turn) / (.pi / 2) - 1) < 1e-12)
+            #expect(abs(velocity.weight(on: Prediction.velocity, at: turn) / (.pi / 2) - 1) < 1e-12)
         }
     }
 }

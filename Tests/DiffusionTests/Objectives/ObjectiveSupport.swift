@@ -32,12 +32,61 @@ struct GaussianPlane {
     }
 }
 
+/// A process for losses alone: the network takes samples in a scaling, and the schedule's own times.
+func process(
+    _ schedule: any NoiseSchedule, _ output: any OutputMeaning,
+    scaling: SampleScaling = .variancePreserving
+) -> Diffusion.Process {
+    Diffusion.Process(
+        schedule: schedule, parameterization: Parameterization(output, scaling: scaling) { $0.time! },
+        sampling: NoSampling())
+}
+
+private struct NoSampling: SamplerSource {
+    var name: String { "none" }
+    func sampler(
+        _ method: Method?, steps: Int, grid: Grid?, options: SamplerOptions
+    ) throws -> Sampler { throw DiffusionError("this process is for losses alone") }
+    func words(for method: Method?, grid: Grid?) -> SamplingWords {
+        SamplingWords(process: name, method: nil, grid: "none")
+    }
+    func usualSteps(_ method: Method?) -> Int { 1 }
+}
+
+/// Schedules with a level at every time, and the scaling of their samples.
+let continuousSchedules: [(schedule: any ContinuousSchedule, scaling: SampleScaling)] = [
+    (VariancePreservingSchedule(), .variancePreserving),
+    (SubVariancePreservingSchedule(), .subVariancePreserving),
+    (VarianceExplodingSchedule(), .varianceExploding), (EDMSchedule(), .varianceExploding),
+    (StraightSchedule(), .straight), (TrigonometricSchedule(), .variancePreserving),
+    (ConditionalTransportSchedule(), .straight),
+]
+
+extension Objective {
+    /// The losses of a step from a seed.
+    func losses(_ example: Example, seed: UInt64, network: @escaping Roles.Network) throws -> Losses {
+        var memory = initialMemory
+        return try losses(example, Roles(student: network), &memory, RandomGenerator(seed: seed))
+    }
+}
+
+extension TimedObjective {
+    /// The losses of data with their noise at given times.
+    func losses(
+        _ data: Tensor, noise: Tensor, times: [Double], network: @escaping Roles.Network
+    ) throws -> Tensor {
+        try losses(
+            Example(data: data, noise: noise), Roles(student: network), at: times, RandomGenerator(seed: 0)
+        ).total
+    }
+}
+
 /// Expects a loss, quadratic in a linear network, to be least at the exact network: with x·W + b added to
 /// its output, the gradient at W = 0, b = 0 is nothing, and the loss grows in every direction.
 func expectMinimiser(
     width: Int = 2, tolerance: Double = 1e-11, _ comment: String = "",
     sourceLocation: SourceLocation = #_sourceLocation,
-    loss: (_ added: (_ x: Tensor) -> Tensor) throws -> Tensor
+    loss: (_ added: @escaping (_ x: Tensor) -> Tensor) throws -> Tensor
 ) throws {
     let (slope, offset) = (Tensor.zeros([width, width], .float64), Tensor.zeros([width], .float64))
     let (w, b) = (slope.requiringGradient(), offset.requiringGradient())
@@ -80,8 +129,8 @@ func expectGradient(
 /// A small smooth network of two weights, for gradients: tanh(x·W)·u + a·cos(time).
 func smoothNetwork(_ parameters: Tensor) -> (_ x: Tensor, _ times: Tensor) -> Tensor {
     { x, times in
-        let told = times.to(.float64).broadcast(toRank: x.rank)
-        return (x * parameters[0] + parameters[1]).tanh() * parameters[2] + (told * 0.1).cos() * parameters[3]
+        let time = times.to(.float64).broadcast(toRank: x.rank)
+        return (x * parameters[0] + parameters[1]).tanh() * parameters[2] + (time * 0.1).cos() * parameters[3]
     }
 }
 let smoothParameters = Tensor([0.7, -0.2, 1.1, 0.4])

@@ -27,7 +27,7 @@ private struct PlaneFlow {
         return layers[2](layers[1](layers[0](input).silu()).silu())
     }
 
-    func train(_ steps: Int, _ loss: (_ network: (Tensor, Tensor) -> Tensor) throws -> Tensor) throws {
+    func train(_ steps: Int, _ loss: (_ network: @escaping Roles.Network) throws -> Tensor) throws {
         let optimizer = AdamW(store, AdamW.Configuration(weightDecay: 0))
         for step in 0..<steps {
             try loss { self($0, $1) }.mean().backward()
@@ -46,6 +46,16 @@ private struct PlaneFlow {
     private func data(_ count: Int, _ generator: RandomGenerator) -> Tensor {
         let corners = generator.integers([count, 2], in: 0..<2).to(.float32) * 3 - 1.5
         return corners + generator.normal([count, 2]) * 0.2
+    }
+
+    private let straight = process(StraightSchedule(), Prediction.flow, scaling: .straight)
+
+    private func loss(
+        _ objective: FlowMatchingObjective, _ example: Example, _ generator: RandomGenerator,
+        _ network: @escaping Roles.Network
+    ) throws -> Tensor {
+        var memory = objective.initialMemory
+        return try objective.losses(example, Roles(student: network), &memory, generator).total
     }
 
     /// Chord and speed of a path that is known: a quarter of a circle, and a straight line.
@@ -89,10 +99,10 @@ private struct PlaneFlow {
     @Test func reflowStraightens() throws {
         let generator = RandomGenerator(seed: 14)
         let test = RandomGenerator(seed: 15).normal([1000, 2])
-        let objective = FlowMatching()
+        let objective = FlowMatchingObjective(straight)
         var (flow, straightness, costs) = (try PlaneFlow(seed: 3), [Double](), [Double]())
         try flow.train(700) { network in
-            try objective.loss(data(256, generator), generator, network: network)
+            try loss(objective, Example(data: data(256, generator)), generator, network)
         }
         var firstStep = 0.0
         for round in 0..<3 {
@@ -110,9 +120,9 @@ private struct PlaneFlow {
             flow = try PlaneFlow(seed: 0, from: flow)
             try flow.train(400) { network in
                 let chosen = generator.integers([256], in: 0..<4096)
-                return try objective.loss(
-                    pairs.data.gathered(chosen).copied(), other: pairs.noise.gathered(chosen).copied(),
-                    times: generator.uniform([256]), network: network)
+                let pair = Example(
+                    data: pairs.data.gathered(chosen).copied(), noise: pairs.noise.gathered(chosen).copied())
+                return try loss(objective, pair, generator, network)
             }
         }
         #expect(straightness[1] < 0.3 * straightness[0], "\(straightness)")
@@ -126,8 +136,8 @@ private struct PlaneFlow {
         let straightness = try Coupling.allCases.map { coupling in
             let generator = RandomGenerator(seed: 21)
             let flow = try PlaneFlow(seed: 3)
-            let objective = FlowMatching(coupling: coupling)
-            try flow.train(350) { try objective.loss(data(128, generator), generator, network: $0) }
+            let objective = FlowMatchingObjective(straight, coupling: coupling)
+            try flow.train(350) { try loss(objective, Example(data: data(128, generator)), generator, $0) }
             let run = flow.run(test)
             // Both arrive at the four blobs.
             let away = (run.data.magnitude() - 1.5).magnitude().mean()

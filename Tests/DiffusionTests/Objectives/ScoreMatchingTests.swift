@@ -65,7 +65,10 @@ import Testing
         let (data, noise) = plane.batch(6, seed: 8)
         let losses: [(String, (Tensor) throws -> Tensor)] = [
             ("explicit", { try ScoreMatching.explicit(data, score: network($0)) }),
-            ("denoising", { ScoreMatching.denoising(data, noise: noise, sigma: 0.5, score: network($0)) }),
+            (
+                "denoising",
+                { try ScoreMatching.denoising(data, noise: noise, sigma: 0.5, score: network($0)) }
+            ),
             ("sliced", { try ScoreMatching.sliced(data, directions: noise, score: network($0)) }),
             (
                 "sliced, unreduced",
@@ -110,5 +113,73 @@ import Testing
         #expect(try ScoreMatching.explicit(x) { _ in Tensor.ones([3, 2], .float64) }.sum().item() == 3)
         let sliced = try ScoreMatching.sliced(x, directions: x) { _ in Tensor.ones([3, 2], .float64) }
         #expect(try sliced.sum().item() == 3)
+    }
+
+    // MARK: at the levels of a process
+
+    /// Both forms are least at the exact score of the noisy data, whatever the network predicts.
+    @Test(arguments: Prediction.allCases)
+    func theObjectivesMinimiserIsTheExactEstimate(prediction: Prediction) throws {
+        let (data, noise) = plane.batch(400, seed: 5)
+        for (schedule, scaling) in continuousSchedules {
+            let own = process(schedule, prediction, scaling: scaling)
+            let level = schedule.level(at: schedule.time(atShare: 0.4))
+            let scaled = level.divided(by: scaling.scale(of: level))
+            let objective = ScoreMatchingObjective(own)
+            try expectMinimiser(tolerance: 1e-9, "\(type(of: schedule))") { added in
+                try objective.losses(
+                    data, noise: noise, times: Array(repeating: level.time!, count: 400)
+                ) { x, _ in
+                    prediction.output(plane.mixture.estimate(x, at: scaled), at: scaled) + added(x)
+                }
+            }
+        }
+    }
+
+    /// Sliced along all directions, the loss is the denoising one less ½·E‖ε‖² an element, for any network: on
+    /// average over the noise, which a sum over many draws comes near to.
+    @Test func slicedAndDenoisingDifferByAConstant() throws {
+        let count = 100_000
+        let generator = RandomGenerator(seed: 4)
+        let data = generator.normal([count, 2], .float64).matmul(plane.factor.transposed()) + plane.mean
+        let own = process(VariancePreservingSchedule(), Prediction.velocity)
+        let network = smoothNetwork(smoothParameters)
+        let times = Array(repeating: 0.4, count: count)
+        func loss(_ form: ScoreMatchingObjective.Form) throws -> Tensor {
+            try ScoreMatchingObjective(own, form: form).losses(
+                Example(data: data), Roles(student: network), at: times, RandomGenerator(seed: 9)
+            ).total
+        }
+        let difference = try loss(.denoising) - loss(.sliced)
+        let error = try difference.standardDeviation().item() / Double(count).squareRoot()
+        #expect(abs(try difference.mean().item() - 0.5) < 4 * error && error < 0.01)
+    }
+
+    /// The sliced loss of the level's own score network is the loss on the samples, σ² times an element.
+    @Test func slicedAtOneLevelIsTheLossOnItsSamples() throws {
+        let (data, noise) = plane.batch(6, seed: 8)
+        let schedule = VarianceExplodingSchedule(sigmaMinimum: 0.1, sigmaMaximum: 10)
+        let (level, direction) = (schedule.level(at: 0.3), RandomGenerator(seed: 0).normal([6, 2], .float64))
+        let objective = ScoreMatchingObjective(
+            process(schedule, Prediction.score, scaling: .varianceExploding), form: .sliced)
+        let score = network(smoothParameters)
+        let found = try objective.losses(data, noise: noise, times: Array(repeating: 0.3, count: 6)) { x, _ in
+            (try? score(x)) ?? x
+        }
+        let expected = try ScoreMatching.sliced(
+            data.adding(noise, scale: level.sigma), directions: direction, score: score)
+        expectClose(found, expected * (level.sigma * level.sigma / 2), relative: 1e-11)
+    }
+
+    /// Without gradients around it (a loss on held-out data), the sliced loss is the same.
+    @Test func slicedLossesNeedNoRecording() throws {
+        let (data, noise) = plane.batch(6, seed: 8)
+        let objective = ScoreMatchingObjective(
+            process(StraightSchedule(), Prediction.flow, scaling: .straight), form: .sliced)
+        let times = [0.1, 0.2, 0.5, 0.6, 0.8, 0.9]
+        func loss() throws -> Tensor {
+            try objective.losses(data, noise: noise, times: times, network: smoothNetwork(smoothParameters))
+        }
+        expectClose(try withoutGradients { try loss() }, try loss(), absolute: 0)
     }
 }

@@ -6,17 +6,18 @@ import TestSupport
 import Testing
 
 @Suite struct TimeDensityTests {
-    static let densities: [TimeDensity] = [
-        .uniform, .logitNormal(), .logitNormal(mean: -0.5, deviation: 0.6), .mode(), .mode(scale: -0.8),
-        .mode(scale: 0.81), .cosineMap, .logNormal(),
+    static let densities: [String: TimeDensity] = [
+        "uniform": .uniform, "logit-normal": .logitNormal(),
+        "logit-normal -0.5": .logitNormal(mean: -0.5, deviation: 0.6), "mode": .mode(),
+        "mode -0.8": .mode(scale: -0.8), "mode 0.81": .mode(scale: 0.81), "cosmap": .cosineMap,
+        "log-normal": .logNormal(),
     ]
 
     /// Kolmogorov and Smirnov: √n·sup |F_n − F| exceeds 1.95 once in a thousand.
-    @Test(arguments: densities)
-    func drawsFollowTheirDistribution(density: TimeDensity) throws {
-        let count = 20_000
-        let times = density.draw(count, RandomGenerator(seed: 31)).times
-        let sorted = try times.sorted().values.array(of: Double.self)
+    @Test(arguments: densities.keys.sorted())
+    func drawsFollowTheirDistribution(name: String) throws {
+        let (density, count) = (try #require(Self.densities[name]), 20_000)
+        let sorted = try density.draw(count, RandomGenerator(seed: 31)).sorted()
         var distance = 0.0
         for (index, time) in sorted.enumerated() {
             let value = density.cumulative(time)
@@ -29,14 +30,23 @@ import Testing
 
     /// The same test tells each density from the uniform one.
     @Test func theTestHasPower() throws {
-        let times = TimeDensity.logitNormal().draw(20_000, RandomGenerator(seed: 31)).times
-        let sorted = try times.sorted().values.array(of: Double.self)
+        let sorted = try TimeDensity.logitNormal().draw(20_000, RandomGenerator(seed: 31)).sorted()
         let distance = sorted.enumerated().map { abs($1 - Double($0) / 20_000) }.max()!
         #expect(distance * 20_000.0.squareRoot() > 10)
     }
 
-    @Test(arguments: densities)
-    func densitiesAreSlopesOfTheDistribution(density: TimeDensity) {
+    /// The time at a share is where the distribution function reaches it.
+    @Test(arguments: densities.keys.sorted())
+    func quantilesInvertTheDistribution(name: String) throws {
+        let density = try #require(Self.densities[name])
+        for share in [0.0625, 0.3, 0.5, 0.77, 0.9375] {
+            #expect(abs(density.cumulative(density.quantile(share)) - share) < 1e-12)
+        }
+    }
+
+    @Test(arguments: densities.keys.sorted())
+    func densitiesAreSlopesOfTheDistribution(name: String) throws {
+        let density = try #require(Self.densities[name])
         for time in stride(from: 0.05, to: 0.96, by: 0.05) {
             let step = 1e-5
             let slope = (density.cumulative(time + step) - density.cumulative(time - step)) / (2 * step)
@@ -63,7 +73,8 @@ import Testing
             let generator = RandomGenerator(seed: UInt64(seed))
             let shape: Shape = [expected.shape[0]]
             let draws = density.startsNormal ? generator.normal(shape) : generator.uniform(shape)
-            expectClose(density.times(from: draws), expected, absolute: 1e-6, fixture.name)
+            let times = try draws.array(of: Float.self).map { density.value(of: Double($0)) }
+            expectClose(Tensor(times).to(.float32), expected, absolute: 1e-6, fixture.name)
         }
     }
 }

@@ -20,7 +20,7 @@ import Testing
             prediction: try #require(Prediction(rawValue: prediction)),
             variance: try #require(VariationalBound.Variance(rawValue: variance)),
             clipsData: try clipsData ?? fixture.case.required("clips"),
-            approximatesDecoder: try fixture.case.required("approximate"), elementType: .float64)
+            decoder: try fixture.case.required("approximate") ? .approximatePixels : .pixels)
     }
 
     /// Every term, prior and total of the articles' formulas, worked out apart in NumPy.
@@ -44,12 +44,14 @@ import Testing
         let fixture = try Fixture("bound/case-6")
         let bound = try bound(fixture)
         #expect(bound.learnsVariance && !bound.clipsData)
-        let objective = HybridObjective(bound, boundWeight: 0.01, elementType: .float64)
+        let objective = try HybridObjective(
+            process(bound.schedule, bound.prediction), boundWeight: 0.01, variance: bound.variance,
+            decoder: bound.decoder)
         for time in 0..<bound.schedule.count {
             let output = try fixture.tensor("outputs")[time]
-            let loss = objective.loss(
-                try fixture.tensor("data"), noise: try fixture.tensor("noises")[time],
-                times: Tensor([time, time, time])
+            let loss = try objective.losses(
+                fixture.tensor("data"), noise: fixture.tensor("noises")[time],
+                times: [Double](repeating: Double(time), count: 3)
             ) { _, _ in output }
             let (terms, errors) = (try fixture.tensor("terms"), try fixture.tensor("errors"))
             let expected = errors.select(time, of: 1)
@@ -62,7 +64,7 @@ import Testing
     @Test func stepsAgreeWithTheForwardReference() throws {
         for fixture in try Fixture.all(in: "forward") {
             let schedule = DiscreteSchedule(betas: try fixture.tensor("betas").array())
-            let bound = VariationalBound(schedule: schedule, prediction: .noise, elementType: .float64)
+            let bound = VariationalBound(schedule: schedule, prediction: Prediction.noise)
             let (data, x) = (try fixture.tensor("data"), try fixture.tensor("noisy"))
             let times = try fixture.tensor("timesteps")
             let output = try fixture.tensor("predicted_noise")
@@ -79,7 +81,7 @@ import Testing
                 relative: 1e-9)
             let weighting = LossWeighting.variational(schedule)
             let weights = try times.array(of: Int.self).map {
-                weighting.weight(on: .noise, at: schedule.level(at: Double($0)))
+                weighting.weight(on: Prediction.noise, at: schedule.level(at: Double($0)))
             }
             expectClose(weights, try fixture.tensor("weight").array(), relative: 1e-8)
         }
@@ -89,7 +91,7 @@ import Testing
     @Test func zeroTerminalSNRHasABound() throws {
         let betas = BetaSchedule.linear.betas(count: 20, from: 1e-3, to: 0.3)
         let schedule = DiscreteSchedule(betas: betas).rescaledToZeroTerminalSNR()
-        let bound = VariationalBound(schedule: schedule, prediction: .velocity, elementType: .float64)
+        let bound = VariationalBound(schedule: schedule, prediction: Prediction.velocity)
         let data = Tensor([-1.0, 0, 1], shape: [3, 1])
         let terms = bound.evaluate(data, noise: { _ in data * 0.3 + 0.2 }) { x, _ in x * 0.5 }
         #expect(try terms.prior.norm().item() < 1e-15)
@@ -136,7 +138,7 @@ import Testing
         let (x, times) = (generator.normal([5, 1, 3], .float64), Tensor([0, 1, 2, 3, 4]))
         for prediction in Prediction.allCases {
             let bound = VariationalBound(
-                schedule: schedule, prediction: prediction, variance: variance, elementType: .float64)
+                schedule: schedule, prediction: prediction, variance: variance)
             let output = generator.normal([5, bound.learnsVariance ? 2 : 1, 3], .float64) * 0.4
             try expectGradient(at: output, "\(prediction)") { output in
                 bound.term(data, sample: x, times: times, output: output).sum()
@@ -148,7 +150,7 @@ import Testing
     @Test func noGradientOfTheBoundGoesThroughTheMean() throws {
         let schedule = DiscreteSchedule(betas: BetaSchedule.linear.betas(count: 4, from: 0.01, to: 0.3))
         let bound = VariationalBound(
-            schedule: schedule, prediction: .noise, variance: .learnedRange, elementType: .float64)
+            schedule: schedule, prediction: Prediction.noise, variance: .learnedRange)
         let generator = RandomGenerator(seed: 7)
         let (data, noise) = (generator.normal([4, 1, 3], .float64), generator.normal([4, 1, 3], .float64))
         let times = Tensor([0, 1, 2, 3])
@@ -156,19 +158,72 @@ import Testing
         let share = (generator.normal([4, 1, 3], .float64) * 0.5).requiringGradient()
         let output = concatenated([mean, share], along: 1)
 
-        let hybrid = HybridObjective(bound, boundWeight: 0.1, elementType: .float64)
-            .loss(data, noise: noise, times: times) { _, _ in output }.sum()
-        let simpleObjective = Objective(schedule: schedule, prediction: .noise, elementType: .float64)
-        let simple = simpleObjective.loss(data, noise: noise, times: times) { _, _ in mean }.sum()
-        let x = simpleObjective.noised(data, noise: noise, times: times)
-        let term = bound.term(data, sample: x, times: times, output: output).sum() * 0.4
+        let own = process(schedule, Prediction.noise)
+        let (hybrid, steps) = (try HybridObjective(own, boundWeight: 0.1), [0.0, 1, 2, 3])
+        var samples: [Tensor] = []
+        let loss = try hybrid.losses(data, noise: noise, times: steps) { x, _ in
+            samples.append(x)
+            return output
+        }.sum()
+        let simple = try DenoisingObjective(own).losses(data, noise: noise, times: steps) { _, _ in mean }
+            .sum()
+        let term = bound.term(data, sample: samples[0], times: times, output: output).sum() * 0.4
 
-        let found = try gradients(of: [hybrid], withRespectTo: [mean, share])
+        let found = try gradients(of: [loss], withRespectTo: [mean, share])
         expectClose(
             try #require(found[0]), try gradients(of: [simple], withRespectTo: [mean])[0]!, absolute: 1e-14)
         let ofTerm = try gradients(of: [term], withRespectTo: [mean, share])
         expectClose(try #require(found[1]), try #require(ofTerm[1]), absolute: 1e-14)
         #expect(try ofTerm[0]!.norm().item() > 1e-2)
+    }
+
+    /// The parts of the hybrid loss are named and add up; the bound itself is T times its terms, whose mean over
+    /// all times is the bound without its prior.
+    @Test func partsAddUpAndTheBoundIsItsTerms() throws {
+        let schedule = DiscreteSchedule(betas: BetaSchedule.linear.betas(count: 6, from: 0.01, to: 0.3))
+        let own = process(schedule, Prediction.noise)
+        let generator = RandomGenerator(seed: 7)
+        let data = (generator.normal([1, 2, 3], .float64) * 40 + 127).rounded() / 127.5 - 1
+        let (all, noise) = (
+            data.repeated([6, 1, 1]), generator.normal([1, 2, 3], .float64).repeated([6, 1, 1])
+        )
+        let network: Roles.Network = { x, time in
+            concatenated([x.tanh(), (x * 0.3 + time.broadcast(toRank: 3) * 0.01).sin()], along: 1)
+        }
+        let times = [0.0, 1, 2, 3, 4, 5]
+        let hybrid = try HybridObjective(own, boundWeight: 0.2)
+        let losses = try hybrid.losses(
+            Example(data: all, noise: noise), Roles(student: network), at: times, generator)
+        #expect(losses.parts.map(\.name) == ["simple", "bound"])
+        expectClose(losses.total, losses.parts[0].values + losses.parts[1].values, relative: 1e-14)
+        let objective = try BoundObjective(own)
+        let found = try objective.losses(all, noise: noise, times: times, network: network)
+        let terms = objective.bound.evaluate(data, noise: { _ in noise[0].unsqueezed(0) }) {
+            network($0, $1.to(.float64))
+        }
+        #expect(abs(try found.mean().item() - (terms.total - terms.prior).item()) < 1e-11)
+        expectClose(losses.parts[1].values, found * 0.2, relative: 1e-12)
+    }
+
+    /// Without bins the decoder is the density of the last step.
+    @Test func densitiesAreDecoded() throws {
+        let schedule = DiscreteSchedule(betas: [0.02, 0.3])
+        let bound = VariationalBound(schedule: schedule, prediction: Prediction.data, decoder: .density)
+        let (data, x) = (Tensor([1.7], shape: [1, 1]), Tensor([1.6], shape: [1, 1]))
+        let output = Tensor([1.5], shape: [1, 1])
+        let step = bound.step(x, times: Tensor([0]), output: output)
+        let (mean, variance) = (try step.mean.item(), exp(try step.logVariance.item()))
+        let nats = pow(1.7 - mean, 2) / (2 * variance) + log(2 * .pi * variance) / 2
+        let found = try bound.term(data, sample: x, times: Tensor([0]), output: output).item()
+        #expect(abs(found - nats / log(2)) < 1e-12)
+    }
+
+    /// A continuous process has no steps to sum over, and one step none before it.
+    @Test func otherProcessesAreRefused() {
+        for schedule: any NoiseSchedule in [VariancePreservingSchedule(), DiscreteSchedule(betas: [0.1])] {
+            #expect(throws: DiffusionError.self) { try HybridObjective(process(schedule, Prediction.noise)) }
+            #expect(throws: DiffusionError.self) { try BoundObjective(process(schedule, Prediction.noise)) }
+        }
     }
 
     // MARK: Gaussian data
@@ -223,8 +278,9 @@ private struct GaussianLine {
         ]
         self.variance = variance
         bound = VariationalBound(
-            schedule: DiscreteSchedule(betas: zip(bars, [1] + bars).map { 1 - $0 / $1 }), prediction: .data,
-            variance: kinds[variance] ?? .learned, elementType: .float64)
+            schedule: DiscreteSchedule(betas: zip(bars, [1] + bars).map { 1 - $0 / $1 }),
+            prediction: Prediction.data,
+            variance: kinds[variance] ?? .learned)
     }
 
     /// The network: x̂₀ linear in x, and ln of the variance where the bound asks for it.

@@ -3,50 +3,80 @@ import Tensors
 /// L_simple + λ·L_vlb for a network that learns its variance: the bound moves the variance alone, for
 /// no gradient goes through its mean.
 ///
-/// Both parts come from one draw of time and noise; L_vlb is T times the drawn term, as λ = 0.001 means it.
+/// Both parts come from one draw of time and noise; L_vlb is T times the drawn term, as λ = 0.001 means it. The network
+/// has twice the channels of its sample: the prediction, and the share of ln β in the logarithm of the variance, from
+/// −1 to 1 (diffusers' `learned_range`).
 /// Source: Nichol and Dhariwal 2021 (arXiv:2102.09672), equation 16 and section 3.1.
-public struct HybridObjective: Sendable {
-    /// The bound, with a learned variance.
-    public let bound: VariationalBound
+public struct HybridObjective: TimedObjective {
+    /// What is trained, and how its network takes a sample.
+    public let process: Process
     /// λ
     public let boundWeight: Double
+    /// How much each level counts in the squared error.
+    public let weighting: LossWeighting
     /// How times are drawn.
     public let times: any TimeSampling
-    private let simple: Objective
+    /// The bound, with a learned variance.
+    public let bound: VariationalBound
 
-    /// An objective over a bound.
-    /// - Precondition: the bound learns its variance.
+    /// An objective.
+    /// - Parameter variance: what the network's further channels mean: `learnedRange`, or `learned`.
+    /// - Throws: `DiffusionError` where the process is no table of at least two steps.
     public init(
-        _ bound: VariationalBound, boundWeight: Double = 0.001, times: (any TimeSampling)? = nil,
-        elementType: ElementType = .float32, on device: Device = .cpu
-    ) {
-        precondition(bound.learnsVariance, "the hybrid loss is for a learned variance")
-        self.bound = bound
+        _ process: Process, boundWeight: Double = 0.001, weighting: LossWeighting = .simple,
+        variance: VariationalBound.Variance = .learnedRange, decoder: VariationalBound.Decoder = .pixels,
+        times: (any TimeSampling)? = nil
+    ) throws {
+        self.process = process
         self.boundWeight = boundWeight
-        self.times = times ?? UniformSteps(count: bound.schedule.count)
-        simple = Objective(
-            schedule: bound.schedule, prediction: bound.prediction, elementType: elementType, on: device)
+        self.weighting = weighting
+        self.times = times ?? process.schedule.uniformTimes
+        bound = try VariationalBound(process, variance: variance, decoder: decoder)
+        precondition(bound.learnsVariance, "the hybrid loss is for a learned variance")
     }
 
-    /// The loss of each example: `[batch]`. Draws the times, then the noise.
-    public func loss(
-        _ data: Tensor, _ generator: RandomGenerator, network: (_ x: Tensor, _ times: Tensor) -> Tensor
-    ) -> Tensor {
-        times.losses(of: data, generator) { noise, times in
-            loss(data, noise: noise, times: times, network: network)
-        }
-    }
-
-    /// The loss of each example for a given draw: `[batch]`.
-    /// - Parameter network: `(x_t, times [batch]) → [batch, 2·channels, …]`
-    public func loss(
-        _ data: Tensor, noise: Tensor, times: Tensor, network: (_ x: Tensor, _ times: Tensor) -> Tensor
-    ) -> Tensor {
-        let x = simple.noised(data, noise: noise, times: times)
-        let (predicted, share) = bound.parts(network(x, times))
-        let error = simple.loss(data, noise: noise, times: times) { _, _ in predicted }
+    /// The squared error, and the bound's term at λ·T; the mean over the elements of each example. Draws the noise where the
+    /// example has none.
+    public func losses(
+        _ example: Example, _ roles: Roles, at times: [Double], _ generator: RandomGenerator
+    ) throws -> Losses {
+        let data = example.data
+        let noise = example.noise ?? example.normal(generator)
+        let batch = ProcessBatch(process, times: times, like: data)
+        let x = batch.sample(data, noise)
+        let output = try bound.checked(batch.rawOutput(roles.student, x), for: x)
+        let (predicted, share) = bound.parts(output)
+        let errors = (predicted - batch.target(data, noise)).squared().meanPerExample()
+        let simple = errors * batch.weights(weighting)
         let still = concatenated([predicted.detached(), share!], along: 1)
-        let term = bound.term(data, sample: x, times: times, output: still)
-        return error.adding(term, scale: boundWeight * Double(bound.schedule.count))
+        let term = bound.term(data, sample: x, times: Tensor(times.map { Int($0) }), output: still)
+        let scaled = term * (boundWeight * Double(bound.schedule.count))
+        return Losses(simple + scaled, parts: [("simple", simple), ("bound", scaled)])
+    }
+}
+
+extension VariationalBound {
+    /// The bound of a process.
+    /// - Throws: `DiffusionError` where the process is no table of at least two steps.
+    init(_ process: Process, variance: Variance, decoder: Decoder) throws {
+        guard let schedule = process.schedule as? DiscreteSchedule, schedule.count > 1 else {
+            throw DiffusionError(
+                "the variational bound is a sum over the steps of a table of β: use a process of at least two such steps, or the denoising objective"
+            )
+        }
+        self.init(
+            schedule: schedule, prediction: process.parameterization.output, variance: variance,
+            decoder: decoder)
+    }
+
+    /// A network's output, with as many channels as the bound reads.
+    /// - Throws: the error that it carries.
+    func checked(_ output: Tensor, for x: Tensor) throws -> Tensor {
+        try output.rethrow()
+        let channels = learnsVariance ? 2 * x.shape[1] : x.shape[1]
+        precondition(
+            output.shape[1] == channels,
+            "the network gave \(output.shape) for a sample \(x.shape), not \(channels) channels")
+        return output
     }
 }

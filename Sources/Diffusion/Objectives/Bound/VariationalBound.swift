@@ -12,38 +12,47 @@ public struct VariationalBound: Sendable {
     /// What the variance of the model's steps can be.
     public typealias Variance = ReverseVariance
 
+    /// What −log p(x₀ | x₁) is of.
+    public enum Decoder: Sendable {
+        /// The bin of 1/127.5 around each value of a pixel in −1 … 1, the outermost ones to infinity.
+        case pixels
+        /// The same with Φ in the approximation of the articles' code.
+        case approximatePixels
+        /// The density at each value, for data that are no pixels.
+        case density
+    }
+
     /// The process.
     public let schedule: DiscreteSchedule
     /// What the network's output means.
-    public let prediction: Prediction
+    public let prediction: any OutputMeaning
     /// The variance of the model's steps; under `learned` and `learnedRange` the second half of the
-    /// output's channels says it.
-    public let variance: ReverseVariance
+    /// output's channels gives it.
+    public let variance: Variance
     /// Whether estimated data are cut off at ±1.
     public let clipsData: Bool
-    /// Whether the decoder takes Φ in the approximation of the articles' code.
-    public let approximatesDecoder: Bool
+    /// What L₀ is.
+    public let decoder: Decoder
     private let tables: BoundTables
 
     /// A bound.
     /// - Precondition: the process has at least two steps, for the first takes the second's variance.
     public init(
-        schedule: DiscreteSchedule, prediction: Prediction, variance: ReverseVariance = .fixedSmall,
-        clipsData: Bool = false, approximatesDecoder: Bool = false, elementType: ElementType = .float32,
-        on device: Device = .cpu
+        schedule: DiscreteSchedule, prediction: any OutputMeaning, variance: Variance = .fixedSmall,
+        clipsData: Bool = false, decoder: Decoder = .pixels
     ) {
         self.schedule = schedule
         self.prediction = prediction
         self.variance = variance
         self.clipsData = clipsData
-        self.approximatesDecoder = approximatesDecoder
-        tables = BoundTables(schedule, variance, elementType, device)
+        self.decoder = decoder
+        tables = BoundTables(schedule, variance)
     }
 
-    /// Whether the network says the variance too.
+    /// Whether the network gives the variance too.
     public var learnsVariance: Bool { variance == .learned || variance == .learnedRange }
 
-    /// The network's output as prediction and what it says of the variance, `nil` where it is fixed.
+    /// The network's output as prediction and the channels of the variance, `nil` where it is fixed.
     func parts(_ output: Tensor) -> (prediction: Tensor, variance: Tensor?) {
         guard learnsVariance else { return (output, nil) }
         let halves = output.chunked(2, of: 1)
@@ -54,8 +63,7 @@ public struct VariationalBound: Sendable {
     /// Source: Nichol and Dhariwal 2021 (arXiv:2102.09672), equation 15, with the network's number in
     /// −1 … 1 for the share 0 … 1 of ln β.
     public func step(_ x: Tensor, times: Tensor, output: Tensor) -> (mean: Tensor, logVariance: Tensor) {
-        let rank = x.rank
-        func at(_ table: Tensor) -> Tensor { table.gathered(times).broadcast(toRank: rank) }
+        let at = tables.columns(of: times, like: x)
         let (predicted, share) = parts(output)
         let (alpha, sigma) = (at(tables.alpha), at(tables.sigma))
         let data = prediction.data(predicted, sample: x, alpha: alpha, sigma: sigma)
@@ -77,17 +85,27 @@ public struct VariationalBound: Sendable {
     ///   - x: the noisy sample at `times`
     ///   - output: what the network gave for it
     public func term(_ data: Tensor, sample x: Tensor, times: Tensor, output: Tensor) -> Tensor {
-        let rank = x.rank
-        func at(_ table: Tensor) -> Tensor { table.gathered(times).broadcast(toRank: rank) }
+        let at = tables.columns(of: times, like: x)
         let model = step(x, times: times, output: output)
         let divergence = normalDivergence(
             mean: at(tables.dataFactor) * data + at(tables.sampleFactor) * x,
             logVariance: at(tables.logPosteriorVariance), from: model.mean, logVariance: model.logVariance)
-        let decoder = -discreteLogLikelihood(
-            of: data, mean: model.mean, logDeviation: model.logVariance * 0.5,
-            approximate: approximatesDecoder)
-        let isFirst = (times .== 0).broadcast(toRank: rank)
-        return isFirst.choosing(decoder, otherwise: divergence).meanPerExample() / log(2)
+        let surprise = -decoded(data, mean: model.mean, logDeviation: model.logVariance * 0.5)
+        let isFirst = (times .== 0).sent(to: x.device).broadcast(toRank: x.rank)
+        return isFirst.choosing(surprise, otherwise: divergence).meanPerExample() / log(2)
+    }
+
+    /// ln p(x₀ | x₁) of each element.
+    private func decoded(_ data: Tensor, mean: Tensor, logDeviation: Tensor) -> Tensor {
+        switch decoder {
+        case .pixels: return discreteLogLikelihood(of: data, mean: mean, logDeviation: logDeviation)
+        case .approximatePixels:
+            return discreteLogLikelihood(
+                of: data, mean: mean, logDeviation: logDeviation, approximate: true)
+        case .density:
+            let square = ((data - mean) * (-logDeviation).exp()).squared()
+            return -0.5 * (square + log(2 * Double.pi)) - logDeviation
+        }
     }
 
     /// L_T of each example: `[batch]` in bits per dimension.
@@ -126,7 +144,7 @@ public struct VariationalBound: Sendable {
     }
 }
 
-/// What the terms read of each time, `[T]`.
+/// What the terms read of each time, `[T]` in float64.
 private struct BoundTables: Sendable {
     let alpha: Tensor
     let sigma: Tensor
@@ -138,14 +156,9 @@ private struct BoundTables: Sendable {
     /// ln of the fixed variance: β̃, or β with the first step's as above, for the decoder's sake.
     let logFixedVariance: Tensor
 
-    init(
-        _ schedule: DiscreteSchedule, _ variance: ReverseVariance, _ type: ElementType,
-        _ device: Device
-    ) {
+    init(_ schedule: DiscreteSchedule, _ variance: VariationalBound.Variance) {
         precondition(schedule.count > 1, "a bound needs at least two steps")
-        func column(_ value: (Int) -> Double) -> Tensor {
-            Tensor((0..<schedule.count).map(value)).to(type).to(device)
-        }
+        func column(_ value: (Int) -> Double) -> Tensor { Tensor((0..<schedule.count).map(value)) }
         let levels = (0..<schedule.count).map { schedule.level(at: Double($0)) }
         let transitions = levels.indices.map { time in
             Transition(from: levels[time], to: time == 0 ? .data : levels[time - 1])
@@ -163,5 +176,10 @@ private struct BoundTables: Sendable {
         case .fixedSmall, .fixedSmallLog, .learned, .learnedRange:
             logFixedVariance = logPosteriorVariance
         }
+    }
+    /// A table's numbers at the times of examples, `[batch, 1, …]`, where samples are and of their type.
+    func columns(of times: Tensor, like x: Tensor) -> (_ table: Tensor) -> Tensor {
+        let times = times.to(.cpu)
+        return { $0.gathered(times).to(x.elementType).sent(to: x.device).broadcast(toRank: x.rank) }
     }
 }

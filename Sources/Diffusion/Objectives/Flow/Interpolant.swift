@@ -1,31 +1,6 @@
 import Foundation
 import Tensors
 
-/// The extra noise of a stochastic interpolant: γ(t), 0 at both ends but for `constant`.
-public enum LatentNoise: Codable, Sendable, Equatable {
-    /// γ = 0
-    case none
-    /// γ = √(a·t·(1 − t)), a Brownian bridge. Albergo et al. 2023 (arXiv:2303.08797), section 4.
-    case bridge(scale: Double = 1)
-    /// γ = s·sin²(πt), whose rate is finite at the ends. Same section.
-    case sineSquared(scale: Double = 1)
-    /// γ = σ, a blur of the whole path. Tong et al. 2023 (arXiv:2302.00482), section 3.2.
-    case constant(Double)
-
-    /// γ and γ′ at a time; the bridge has no rate at its ends.
-    public func value(at time: Double) -> (scale: Double, rate: Double) {
-        switch self {
-        case .none: return (0, 0)
-        case .bridge(let scale):
-            let gamma = (scale * time * (1 - time)).squareRoot()
-            return (gamma, scale * (1 - 2 * time) / (2 * gamma))
-        case .sineSquared(let scale):
-            return (scale * sin(.pi * time) * sin(.pi * time), scale * .pi * sin(2 * .pi * time))
-        case .constant(let sigma): return (sigma, 0)
-        }
-    }
-}
-
 /// A path between data and anything else: x_t = α(t)·x₀ + σ(t)·x₁ + γ(t)·z, z standard normal.
 ///
 /// Where x₁ is noise and γ = 0 it is the process of a schedule; then its velocity is the probability
@@ -40,9 +15,14 @@ public struct Interpolant: Sendable {
     public let latent: LatentNoise
 
     /// A path.
-    public init(_ path: some ContinuousSchedule, latent: LatentNoise = .none) {
+    public init(_ path: any ContinuousSchedule, latent: LatentNoise = .none) {
         self.path = path
         self.latent = latent
+    }
+
+    /// The process that it is where x₁ is noise.
+    public var schedule: any ContinuousSchedule {
+        latent.isNone ? path : BlurredSchedule(path: path, latent: latent)
     }
 
     /// A point on the way of each pair, its velocity, and z.
@@ -60,20 +40,75 @@ public struct Interpolant: Sendable {
     ///   - data: x₀ `[batch, …]`
     ///   - other: x₁, likewise: noise, or other data.
     ///   - latent: z, likewise; read only where γ is not 0.
-    ///   - times: `[batch]`
-    /// - Throws: the error that `times` carries.
-    public func point(data: Tensor, other: Tensor, latent z: Tensor?, times: Tensor) throws -> Point {
-        let times = try times.array(of: Double.self)
+    ///   - times: one for each pair.
+    public func point(data: Tensor, other: Tensor, latent z: Tensor?, times: [Double]) -> Point {
         func column(_ value: (Double) -> Double) -> Tensor {
-            Tensor(times.map(value)).to(data.elementType).to(data.device).broadcast(toRank: data.rank)
+            exampleColumn(times.map(value), like: data).broadcast(toRank: data.rank)
         }
         let sample = column { path.level(at: $0).alpha } * data + column { path.level(at: $0).sigma } * other
         let velocity =
             column { path.rates(at: $0).alpha } * data + column { path.rates(at: $0).sigma } * other
-        guard latent != .none, let z else { return Point(sample: sample, velocity: velocity, latent: nil) }
+        guard !latent.isNone, let z else { return Point(sample: sample, velocity: velocity, latent: nil) }
         let (scale, rate) = (
             column { latent.value(at: $0).scale }, column { latent.value(at: $0).rate }
         )
         return Point(sample: sample + scale * z, velocity: velocity + rate * z, latent: z)
     }
+}
+
+/// A path against noise with the latent noise added to it: α, and √(σ² + γ²) in place of σ.
+public struct BlurredSchedule: ContinuousSchedule {
+    /// α and σ.
+    public let path: any ContinuousSchedule
+    /// γ
+    public let latent: LatentNoise
+
+    /// The path's own.
+    public var start: Double { path.start }
+
+    /// √(σ² + γ²) in place of σ.
+    public func level(at time: Double) -> NoiseLevel {
+        let level = path.level(at: time)
+        return NoiseLevel(
+            time: time, alpha: level.alpha, sigma: hypot(level.sigma, latent.value(at: time).scale))
+    }
+
+    /// (σ·σ′ + γ·γ′)/√(σ² + γ²) in place of σ′; at an end of a bridge, where γ has no rate, the limit is not taken.
+    public func rates(at time: Double) -> (alpha: Double, sigma: Double) {
+        let (own, rates, gamma) = (path.level(at: time), path.rates(at: time), latent.value(at: time))
+        let product = own.sigma * rates.sigma + gamma.scale * gamma.rate
+        return (rates.alpha, product / hypot(own.sigma, gamma.scale))
+    }
+
+    /// By halving: more noise at later times.
+    public func time(logSNR: Double) -> Double {
+        var (low, high) = (0.0, start)
+        for _ in 0..<64 {
+            let middle = (low + high) / 2
+            if level(at: middle).logSNR > logSNR { low = middle } else { high = middle }
+        }
+        return (low + high) / 2
+    }
+
+    /// The path's own.
+    public func time(atShare share: Double) -> Double { path.time(atShare: share) }
+    /// The path's own.
+    public func shareRate(at time: Double) -> Double { path.shareRate(at: time) }
+}
+
+extension ObjectiveWords {
+    /// The paths of flow matching.
+    public static let interpolants = WordTable<any ContinuousSchedule>(
+        "interpolant",
+        [
+            .init("straight") { _ in StraightSchedule() },
+            .init("trigonometric") { _ in TrigonometricSchedule() },
+            .init(
+                "variance-preserving",
+                [.init("beta_min", 0.1, in: 1e-6...100), .init("beta_max", 20, in: 1e-6...1000)]
+            ) { VariancePreservingSchedule(betaMinimum: $0[0], betaMaximum: $0[1]) },
+            .init("conditional-transport", [.init("sigma_min", 1e-4, in: 0...0.5)]) {
+                ConditionalTransportSchedule(sigmaMinimum: $0[0])
+            },
+        ])
 }

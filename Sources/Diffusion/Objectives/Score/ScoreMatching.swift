@@ -1,7 +1,7 @@
 import Tensors
 
 /// A score network: samples `[batch, …]` to ∇ ln p of each.
-public typealias ScoreFunction = (_ x: Tensor) -> Tensor
+public typealias ScoreFunction = (_ x: Tensor) throws -> Tensor
 
 /// Losses whose minimiser is the score of the data's density, none of which knows that density.
 ///
@@ -19,14 +19,17 @@ public enum ScoreMatching {
     /// - Throws: `TensorError` where the network carries an error.
     public static func explicit(_ x: Tensor, score: ScoreFunction) throws -> Tensor {
         let point = x.requiringGradient()
-        let value = score(point)
+        let value = try score(point)
         return try (0.5 * value.squared().sumPerExample()) + divergence(of: value, at: point)
     }
 
     /// ½·‖s(x + σε) + ε/σ‖², the score of the data blurred by σ.
     /// Source: Vincent 2011, section 4; Song and Ermon 2019 (arXiv:1907.05600), equation 5.
-    public static func denoising(_ x: Tensor, noise: Tensor, sigma: Double, score: ScoreFunction) -> Tensor {
-        let difference = score(x.adding(noise, scale: sigma)) + noise / sigma
+    /// - Throws: what the score function throws.
+    public static func denoising(
+        _ x: Tensor, noise: Tensor, sigma: Double, score: ScoreFunction
+    ) rethrows -> Tensor {
+        let difference = try score(x.adding(noise, scale: sigma)) + noise / sigma
         return 0.5 * difference.squared().sumPerExample()
     }
 
@@ -41,7 +44,7 @@ public enum ScoreMatching {
         _ x: Tensor, directions: Tensor, reducesVariance: Bool = true, score: ScoreFunction
     ) throws -> Tensor {
         let point = x.requiringGradient()
-        let value = score(point)
+        let value = try score(point)
         let square =
             reducesVariance
             ? value.squared().sumPerExample() : (value * directions).sumPerExample().squared()

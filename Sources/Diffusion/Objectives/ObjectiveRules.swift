@@ -1,0 +1,85 @@
+/// Combinations that have no meaning: a row for each, with a sentence that names both keys.
+enum ObjectiveRules {
+    private struct Rule: Sendable {
+        let isBroken: @Sendable (ObjectiveSettings, ObjectiveKind, ObjectiveContext) -> Bool
+        let sentence: @Sendable (ObjectiveSettings, ObjectiveKind, ObjectiveContext) -> String
+    }
+
+    /// Throws what makes a combination meaningless.
+    /// - Throws: `DiffusionError`, one sentence.
+    static func check(
+        _ settings: ObjectiveSettings, _ kind: ObjectiveKind, _ context: ObjectiveContext
+    ) throws {
+        for rule in rules where rule.isBroken(settings, kind, context) {
+            throw DiffusionError(rule.sentence(settings, kind, context))
+        }
+    }
+
+    private static let rules: [Rule] = [
+        // What an objective does not read is no setting of it.
+        Rule { settings, kind, _ in
+            settings.unread(by: kind) != nil
+        } sentence: { settings, kind, _ in
+            let (key, word) = settings.unread(by: kind)!
+            let readers = ObjectiveWords.kinds.rows.compactMap { row in
+                row.make([]).reads.contains(key) ? row.word : nil
+            }
+            return
+                "objective.\(key) is \(word), and objective.kind \(kind.word) does not read it: leave it out, or use objective.kind \(readers.joined(separator: " or "))"
+        },
+        Rule { _, kind, context in
+            kind.needsWholeTimes == true && context.process.schedule.wholeTimeCount == nil
+        } sentence: { _, kind, context in
+            "objective.kind \(kind.word) is a sum over the steps of a table, and diffusion.process \(context.processWord) has none: use diffusion.process betas, or objective.kind denoising"
+        },
+        Rule { _, kind, context in
+            kind.needsWholeTimes == true && context.process.schedule.wholeTimeCount == 1
+        } sentence: { _, kind, _ in
+            "objective.kind \(kind.word) needs a step before each step but the first, and diffusion.train_steps is 1: give at least 2"
+        },
+        Rule { _, kind, context in
+            kind.needsWholeTimes == false && context.process.schedule.wholeTimeCount != nil
+        } sentence: { _, kind, context in
+            "objective.kind \(kind.word) needs a velocity at every time, and diffusion.process \(context.processWord) has whole steps alone: use diffusion.process flow, or objective.kind denoising"
+        },
+        Rule { settings, _, context in
+            settings.interpolant != nil && !(context.process.schedule is StraightSchedule)
+        } sentence: { settings, _, context in
+            "objective.interpolant \(settings.interpolant!.word) is a path of its own, and so is diffusion.process \(context.processWord): leave objective.interpolant out, or use diffusion.process flow"
+        },
+        Rule { settings, _, context in
+            settings.coupling == Coupling.optimalTransport.rawValue && context.hasPairedNoise
+        } sentence: { settings, _, _ in
+            "objective.coupling \(settings.coupling!) would pair data and noise anew, and data.kind pairs come paired: use objective.coupling independent"
+        },
+        Rule { settings, _, context in
+            // A network of another path is sampled on the process's own.
+            [context.process.schedule, settings.schedule(of: context.process)]
+                .contains { !context.definesData(on: $0) }
+        } sentence: { settings, _, context in
+            "diffusion.prediction \(context.process.parameterization.output.word) tells nothing of the data where no signal is left, and diffusion.process \(context.processWord) ends there: use diffusion.prediction v, data or flow"
+        },
+    ]
+}
+
+extension ObjectiveSettings {
+    /// The first key that is given and not read.
+    fileprivate func unread(by kind: ObjectiveKind) -> (key: String, word: String)? {
+        given.first { $0.key != "times" && !kind.reads.contains($0.key) }
+    }
+
+    /// The schedule that is trained on; the process's own where the interpolant's word is not known.
+    fileprivate func schedule(of process: Process) -> any NoiseSchedule {
+        let path = interpolant.flatMap { try? ObjectiveWords.interpolants($0) }
+        return path ?? process.schedule
+    }
+}
+
+extension ObjectiveContext {
+    /// Whether the network's output tells the data at the noisiest time, and that time is a number for it.
+    fileprivate func definesData(on schedule: any NoiseSchedule) -> Bool {
+        let (level, parameterization) = (schedule.level(at: schedule.start), process.parameterization)
+        let own = level.divided(by: parameterization.scaling.scale(of: level))
+        return parameterization.output.isDefined(at: own) && parameterization.time(level).isFinite
+    }
+}

@@ -1,0 +1,66 @@
+extension ObjectiveWords {
+    /// The objectives.
+    public static let kinds = WordTable<ObjectiveKind>(
+        "kind",
+        [
+            DenoisingObjective.kind, HybridObjective.kind, BoundObjective.kind, ScoreMatchingObjective.kind,
+            FlowMatchingObjective.kind,
+        ].map { kind in .init(kind.word) { _ in kind } })
+}
+
+extension DenoisingObjective {
+    /// `denoising`
+    static let kind = ObjectiveKind("denoising", reads: ["weighting"]) { settings, process in
+        DenoisingObjective(
+            process, weighting: try settings.weighting(on: process.schedule),
+            times: try settings.times(on: process.schedule))
+    }
+}
+
+extension HybridObjective {
+    /// `hybrid`
+    static let kind = ObjectiveKind(
+        "hybrid", reads: ["weighting", "bound_weight"], needsWholeTimes: true, learnsVariance: true
+    ) { settings, process in
+        try HybridObjective(
+            process, boundWeight: settings.boundWeight ?? 0.001,
+            weighting: settings.weighting(on: process.schedule), decoder: settings.decoder,
+            times: settings.times(on: process.schedule))
+    }
+}
+
+extension BoundObjective {
+    /// `bound`
+    static let kind = ObjectiveKind("bound", reads: [], needsWholeTimes: true, learnsVariance: true) {
+        settings, process in
+        try BoundObjective(
+            process, decoder: settings.decoder, times: settings.times(on: process.schedule))
+    }
+}
+
+extension ScoreMatchingObjective {
+    /// `score-matching`
+    static let kind = ObjectiveKind("score-matching", reads: ["form", "weighting"]) { settings, process in
+        let form = try ObjectiveWords.forms(WordChoice(settings.form ?? "denoising"))
+        let weighting = try settings.weighting(on: process.schedule)
+        return ScoreMatchingObjective(
+            process, form: form, weighting: weighting.isSimple ? .uniformNoise : weighting,
+            times: try settings.times(on: process.schedule))
+    }
+}
+
+extension FlowMatchingObjective {
+    /// `flow-matching`
+    static let kind = ObjectiveKind(
+        "flow-matching", reads: ["coupling", "interpolant", "latent"], needsWholeTimes: false
+    ) { settings, process in
+        let own = process.schedule as? any ContinuousSchedule ?? StraightSchedule()
+        let interpolant = Interpolant(
+            try settings.interpolant.map { try ObjectiveWords.interpolants($0) } ?? own,
+            latent: try ObjectiveWords.latentNoises(settings.latent ?? "none"))
+        return FlowMatchingObjective(
+            process, interpolant: interpolant,
+            coupling: try ObjectiveWords.couplings(WordChoice(settings.coupling ?? "independent")),
+            times: try settings.times(on: interpolant.schedule))
+    }
+}
