@@ -68,7 +68,7 @@ let package = Package(
         .target(name: "CCLIPVocabulary", exclude: ["LICENSE", "merges.txt.gz"]),
         room("Tokenizers", ["Storage", "Checkpoints", "CCLIPVocabulary"]),
         room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP"]),
-        room("Datasets", ["Storage", "Tensors", "Pictures"]),
+        room("Datasets", ["Storage", "Tensors", "Checkpoints", "Pictures"]),
         room(
             "Training",
             [

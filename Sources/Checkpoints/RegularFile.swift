@@ -10,14 +10,14 @@ import Storage
 
 /// A regular file open for reading. Pipes, folders and devices are refused: their size says nothing
 /// about what can be read from them, and opening a pipe can wait for ever.
-final class RegularFile {
-    let path: String
-    let byteCount: Int
+package final class RegularFile {
+    package let path: String
+    package let byteCount: Int
     private let descriptor: Int32
 
     /// Opens a file.
     /// - Throws: `CheckpointError` when there is none, it may not be read, or it is not a regular file.
-    init(opening path: String) throws {
+    package init(opening path: String) throws {
         guard !path.utf8.contains(0) else {
             throw CheckpointError(quoted(path), "a path cannot contain a NUL character")
         }
@@ -45,7 +45,7 @@ final class RegularFile {
     }
 
     /// The `count` bytes from `offset` on.
-    func read(_ count: Int, at offset: Int) throws -> [UInt8] {
+    package func read(_ count: Int, at offset: Int) throws -> [UInt8] {
         try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
             initialized = count

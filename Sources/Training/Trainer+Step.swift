@@ -49,7 +49,7 @@ extension Trainer {
         let batch = try loader.next()
         state.order = loader.order
         let labels = try told(batch.labels)
-        let pictures = batch.pictures.sent(to: device).contiguous(training.memoryFormat.format)
+        let pictures = batch.data.sent(to: device).contiguous(training.memoryFormat.format)
         let network = self.network
         let dropout = state.generator
         func loss() -> Tensor {
@@ -69,7 +69,7 @@ extension Trainer {
     /// Source: Ho and Salimans 2022 (arXiv:2207.12598), algorithm 1.
     private func told(_ labels: Tensor?) throws -> Tensor? {
         guard let null = card.nullClass, let labels else { return nil }
-        let hidden = state.generator.coin(labels.shape, probability: recipe.diffusion.labelDropout)
+        let hidden = state.generator.coin(labels.shape, probability: recipe.diffusion.conditionDropout ?? 0)
         return labels.filled(with: Double(null), where: hidden).sent(to: device)
     }
 

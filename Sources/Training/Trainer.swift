@@ -66,7 +66,6 @@ public final class Trainer {
     public init(
         recipe: Recipe, folder: String, resume: Bool, warn: @escaping (String) -> Void = { _ in }
     ) throws {
-        self.recipe = recipe
         self.warn = warn
         device = try Device(available: recipe.training.device)
         readsEveryStep = device.kind == .cpu
@@ -84,45 +83,47 @@ public final class Trainer {
             throw RecipeError("data.path: \(error)")
         }
         try recipe.checkNotEmpty(dataset)
-        scheduler = recipe.scheduler
-        configuration = try recipe.networkConfiguration(for: dataset)
-        card = recipe.card(for: dataset, configuration)
-        try recipe.checkSheetSize(for: card)
-        try recipe.memoryNeed(of: configuration, pictures: dataset.pictureShape).check(on: device)
-        let seed = UInt64(truncatingIfNeeded: recipe.seed)
+        let resolved = try recipe.resolved(for: dataset)
+        self.recipe = resolved
+        scheduler = try resolved.scheduler()
+        configuration = try resolved.networkConfiguration(for: dataset)
+        card = resolved.card(for: dataset, configuration)
+        try resolved.checkSheetSize(for: card)
+        try resolved.memoryNeed(of: configuration, pictures: dataset.exampleShape).check(on: device)
+        let seed = UInt64(truncatingIfNeeded: resolved.seed)
         let store = ParameterStore(
             .initialized(RandomGenerator(seed: seed)), purpose: .training, on: device,
-            memoryFormat: recipe.training.memoryFormat.format)
+            memoryFormat: resolved.training.memoryFormat.format)
         network = try store.build(configuration.network)
         // Sampling packs a network's weights, so the one that is trained does not try.
-        try recipe.checkSheets(
+        try resolved.checkSheets(
             of: PictureModel(
                 name: "the model", configuration: configuration, scheduler: scheduler, card: card,
                 network: ParameterStore(.loaded(store.source), on: device).build(configuration.network),
                 device: device))
         let order = try BatchOrder(
             .init(
-                count: dataset.count, batchSize: recipe.training.batchSize, seed: seed, remainder: .wrap,
-                mirrors: recipe.data.flip))
-        state = TrainingState(store: store, recipe: recipe, order: order)
+                count: dataset.count, batchSize: resolved.training.batchSize, seed: seed, remainder: .wrap,
+                mirrors: resolved.data.flip))
+        state = TrainingState(store: store, recipe: resolved, order: order)
         objective = Objective(
             schedule: scheduler.schedule, prediction: scheduler.prediction, on: device)
         rate = LearningRate(
-            peak: recipe.training.learningRate, warmupSteps: recipe.training.warmupSteps,
-            totalSteps: recipe.training.steps, curve: recipe.training.schedule)
+            peak: resolved.training.learningRate, warmupSteps: resolved.training.warmupSteps,
+            totalSteps: resolved.training.steps, curve: resolved.training.schedule)
         // Everything that can be wrong with the recipe has been said: now the folder may be made.
         run = try RunFolder(folder, resume: resume)
         if run.isContinued {
-            try recipe.checkResumable(from: run.recipe())
-            let checkpoints = run.checkpoints(keep: recipe.training.keepCheckpoints)
+            try resolved.checkResumable(from: run.recipe().resolved(for: dataset))
+            let checkpoints = run.checkpoints(keep: resolved.training.keepCheckpoints)
             try checkpoints.sweep()
             if let checkpoint = try checkpoints.newest(warn: warn) { try state.restore(checkpoint) }
         }
-        loader = BatchLoader(dataset, order: state.order, ahead: recipe.training.prefetch)
-        try run.write(recipe)
+        loader = BatchLoader(dataset, order: state.order, ahead: resolved.training.prefetch)
+        try run.write(resolved)
         findings = FindingsReport(dataset, path: run.damagedPath, warn: warn)
         findings.update()
-        if card.nullClass == nil, recipe.evaluation.guidance != 1 {
+        if card.nullClass == nil, resolved.evaluation.guidance != 1 {
             warn("evaluation.guidance changes nothing: the model is told no classes")
         }
     }

@@ -41,14 +41,14 @@ import Training
         #expect(recipe.seed == 7)
         #expect(recipe.data.kind == .folder && recipe.data.path == "/pictures" && recipe.data.size == 32)
         #expect(recipe.data.channels == 3 && recipe.data.flip && recipe.data.split == .all)
-        #expect(recipe.model.classConditional)
-        guard case .unet2D(let unet) = recipe.model.network else { throw RecipeError("not a U-Net") }
+        #expect(recipe.model.conditioning == .classes)
+        let unet = try #require(recipe.model.network.configuration as? UNet2DConfiguration)
         #expect(
             unet.sampleSize == .square(16) && unet.blockOutChannels == [32, 64]
                 && unet.attentionHeadDim == nil)
         #expect(unet.upBlockTypes == [.attention, .plain] && unet.normNumGroups == 32)
-        #expect(recipe.diffusion.schedule == .cosine && recipe.diffusion.prediction == .velocity)
-        #expect(recipe.diffusion.trainSteps == 100 && recipe.diffusion.labelDropout == 0)
+        #expect(recipe.diffusion.schedule == .cosine && recipe.diffusion.prediction == .v)
+        #expect(recipe.diffusion.trainSteps == 100 && recipe.diffusion.conditionDropout == 0)
         #expect(recipe.training.steps == 12 && recipe.training.batchSize == 3)
         #expect(recipe.training.learningRate == 1e-3 && recipe.training.precision == .bfloat16)
         #expect(recipe.training.device == "cuda:1")
@@ -61,7 +61,7 @@ import Training
         var configuration = AnnotatedUNetConfiguration()
         configuration.dim = 16
         configuration.dimMults = [1, 2]
-        #expect(recipe.model.network == .annotated(configuration))
+        #expect(recipe.model.network.configuration as? AnnotatedUNetConfiguration == configuration)
         #expect(message("model: {kind: annotated, sample_size: 8}").contains("no key model.sample_size"))
     }
 
@@ -138,13 +138,13 @@ import Training
         ),
         (
             "diffusion: {zero_terminal_snr: true}",
-            "diffusion.prediction is \"epsilon\"; write sample or v_prediction"
+            "diffusion.prediction is \"noise\"; write data, v or flow"
         ),
         (
             "diffusion: {prediction: hope}",
-            "diffusion.prediction is \"hope\"; write one of epsilon, sample, v_prediction, flow_prediction, score, data, flow, noise, v"
+            "diffusion.prediction is \"hope\"; write one of noise, data, v, flow, score, edm, epsilon, flow_prediction, sample, v_prediction"
         ),
-        ("training:\n  steps: 1\n  steps: 2", "the key steps stands twice"),
+        ("training:\n  steps: 1\n  steps: 2", "stands twice"),
         ("training:\n  steps: [1", "r.yaml:"),
         ("training:\n\tsteps: 1", "r.yaml:2:1: this is not valid YAML"),
         ("steps", "r.yaml:1:1: the recipe is \"steps\"; write sections such as training:"),
@@ -230,14 +230,15 @@ import Training
         recipe.training.epsilon = pow(10, Double.random(in: -20...0, using: &random))
         recipe.training.steps = Int.random(in: 1...1_000_000_000, using: &random)
         recipe.training.beta1 = Double.random(in: 0..<0.99, using: &random)
-        recipe.diffusion.prediction = .allCases.randomElement(using: &random) ?? .noise
+        recipe.diffusion.prediction = .allCases.randomElement(using: &random)
         recipe.diffusion.betaEnd = Double.random(in: 0.1...0.9, using: &random)
-        recipe.model = Recipe.ModelSection(.allCases.randomElement(using: &random) ?? .unet2d)
-        recipe.model.classConditional = Bool.random(using: &random)
-        if case .unet2D(var unet) = recipe.model.network {
+        recipe.model = Recipe.ModelSection(NetworkKind.choices.randomElement(using: &random) ?? .unet2D)
+        recipe.model.conditioning = .allCases.randomElement(using: &random) ?? .none
+        if recipe.model.kind == .unet2D {
+            var unet = UNet2DConfiguration()
             unet.attentionHeadDim = Bool.random(using: &random) ? nil : 3
             unet.normEps = Double.random(in: 0.001...1, using: &random)
-            recipe.model.network = .unet2D(unet)
+            recipe.model.network = RecipeNetwork(UNet2D.self, unet)
         }
         return recipe
     }
@@ -254,7 +255,7 @@ import Training
         let yaml = try Recipe().yaml
         let lines = yaml.split(separator: "\n").map(String.init)
         let sections = lines.filter { !$0.hasPrefix(" ") }.map { $0.prefix { $0 != ":" } }
-        #expect(sections == ["seed", "data", "model", "diffusion", "training", "evaluation"])
+        #expect(sections == ["seed", "data", "model", "diffusion", "objective", "training", "evaluation"])
         #expect(lines.contains("  path: null") && lines.contains("  sample_size: null"))
         #expect(lines.contains("  learning_rate: 0.0002") && lines.contains("  norm_eps: 1.0e-05"))
         #expect(lines.contains("  block_out_channels: [224, 448, 672, 896]"))
@@ -287,7 +288,7 @@ import Training
     }
 
     @Test func keysThatMayChangeExist() throws {
-        let tree = try TreeEncoder.tree(of: Recipe())
+        let tree = try Recipe().tree
         for path in Recipe.changeableOnResume.keys { #expect(tree.node(at: path) != nil, "\(path)") }
         for rule in Recipe.rules { #expect(tree.node(at: rule.path) != nil, "\(rule.path)") }
         try Recipe().validate()
@@ -308,7 +309,7 @@ import Training
         recipe = Recipe()
         var configuration = UNet2DConfiguration()
         configuration.layersPerBlock = 0
-        recipe.model.network = .unet2D(configuration)
+        recipe.model.network = RecipeNetwork(UNet2D.self, configuration)
         #expect(message(of: recipe) == "model.layers_per_block is 0: use a whole number from 1 to 256.")
     }
 

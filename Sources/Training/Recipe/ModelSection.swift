@@ -1,69 +1,91 @@
 import Networks
+import Yams
 
 extension Recipe {
-    /// The network: its kind, whether it is told the class, and the keys of that kind's configuration.
-    public struct ModelSection: Codable, Equatable, Sendable {
-        /// Whether the network is told the class of a picture.
-        public var classConditional = false
+    /// The network, what it is conditioned on, and where its weights begin.
+    public struct ModelSection: Equatable, Sendable {
+        /// What the network is conditioned on.
+        public var conditioning = Conditioning.none
+        /// The model whose weights training begins from; random ones where absent.
+        public var from: String?
+        /// The folder of a text encoder, which stays as it is, or `trained` for one that is trained along.
+        public var textEncoder: String?
+        /// Features of a token of a text encoder that is trained along.
+        public var textWidth: Int?
+        /// Layers of a text encoder that is trained along.
+        public var textLayers: Int?
+        /// The most tokens of a text; where absent, what the longest caption needs.
+        public var textTokens: Int?
         /// The network and its configuration.
-        public var network = Network.unet2D(UNet2DConfiguration())
+        public var network: RecipeNetwork
 
-        /// A kind of network with its configuration.
-        public enum Network: Equatable, Sendable {
-            /// The U-Net of DDPM under diffusers' `UNet2DModel` names.
-            case unet2D(UNet2DConfiguration)
-            /// The small ConvNeXt U-Net of "The Annotated Diffusion Model".
-            case annotated(AnnotatedUNetConfiguration)
+        /// What a network is conditioned on.
+        public enum Conditioning: String, RecipeChoice, CaseIterable {
+            case none
+            case classes = "class"
+            case text
         }
 
-        /// The word for a kind of network in a recipe.
-        public enum Kind: String, RecipeChoice {
-            /// `Network.unet2D`.
-            case unet2d
-            /// `Network.annotated`.
-            case annotated
-        }
-
-        /// A network of `kind` with every default.
-        public init(_ kind: Kind = .unet2d) {
-            switch kind {
-            case .unet2d: network = .unet2D(UNet2DConfiguration())
-            case .annotated: network = .annotated(AnnotatedUNetConfiguration())
-            }
+        /// A network with every default.
+        public init(_ kind: NetworkKind = .unet2D) {
+            network = RecipeNetwork(kind)
         }
 
         /// Which kind of network it is.
-        public var kind: Kind {
-            switch network {
-            case .unet2D: .unet2d
-            case .annotated: .annotated
-            }
-        }
+        public var kind: NetworkKind { network.kind }
+    }
+}
 
-        enum CodingKeys: String, CodingKey {
-            case kind
-            case classConditional = "class_conditional"
-        }
+extension Recipe.ModelSection {
+    /// What `text_encoder` says for an encoder that is trained along.
+    static let trained = "trained"
 
-        /// Reads `kind` and `class_conditional`, then the rest of the section as that kind's configuration.
-        public init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            classConditional = try container.decode(Bool.self, forKey: .classConditional)
-            switch try container.decode(Kind.self, forKey: .kind) {
-            case .unet2d: network = .unet2D(try UNet2DConfiguration(from: decoder))
-            case .annotated: network = .annotated(try AnnotatedUNetConfiguration(from: decoder))
+    static let keys: [RecipeKey] = [
+        // Read before the keys of the network's own configuration.
+        RecipeKey(
+            "model.kind", \.model.chosenKind, .choice, "The network; its own configuration's keys follow."),
+        RecipeKey(
+            "model.conditioning", \.model.conditioning, .choice,
+            "What the network is conditioned on: nothing, the class, or a text."),
+        RecipeKey(
+            older: "model.class_conditional", wanted: "true or false",
+            "An older way to write conditioning: true is class, false is none."
+        ) { node, recipe in
+            guard node.tag == Tag(.bool), let isClass = node.scalar.flatMap(Bool.construct(from:)) else {
+                return false
             }
-        }
+            recipe.model.conditioning = isClass ? .classes : .none
+            return true
+        },
+        RecipeKey(
+            "model.from", \.model.from, .optional(.text("the path of a model")),
+            changeable: "a continued run has weights of its own",
+            "The model whose weights training begins from; random ones by default."),
+        RecipeKey(
+            "model.text_encoder", \.model.textEncoder,
+            .text("trained, or the path of a text encoder's folder"),
+            of: .conditioning, ["text": trained],
+            "The folder of a text encoder, which stays as it is, or trained for one that is trained along."),
+        RecipeKey(
+            "model.text_width", \.model.textWidth, .whole(8...4096), of: .textEncoder, [trained: 64],
+            "Features of a token of a text encoder that is trained along."),
+        RecipeKey(
+            "model.text_layers", \.model.textLayers, .whole(1...64), of: .textEncoder, [trained: 2],
+            "Layers of a text encoder that is trained along."),
+        RecipeKey(
+            "model.text_tokens", \.model.textTokens, .optional(.whole(3...77)),
+            "The most tokens of a text, start and end included; by default what the longest caption needs."),
+    ]
 
-        /// Writes the section as `init(from:)` reads it.
-        public func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(kind, forKey: .kind)
-            try container.encode(classConditional, forKey: .classConditional)
-            switch network {
-            case .unet2D(let settings): try settings.encode(to: encoder)
-            case .annotated(let settings): try settings.encode(to: encoder)
-            }
-        }
+    /// The kind alone: a change of it leaves every other key of the network to its default.
+    fileprivate var chosenKind: NetworkKind {
+        get { network.kind }
+        set { if newValue != network.kind { network = RecipeNetwork(newValue) } }
+    }
+}
+
+extension RecipeKey.Owner {
+    fileprivate static let textEncoder = Self("model.text_encoder") { recipe in
+        recipe.model.textEncoder.map { $0 == Recipe.ModelSection.trained ? $0 : "a folder" }
     }
 }

@@ -42,7 +42,7 @@ extension Recipe {
     func checkNotEmpty(_ dataset: some Dataset) throws {
         guard dataset.count == 0 else { return }
         throw RecipeError(
-            "data.split is \(data.split.rawValue): no class in the folder has ten pictures, of which one would be held back; write train or all."
+            "data.split is \(data.split.word): no class in the folder has ten pictures, of which one would be held back; write train or all."
         )
     }
 }

@@ -2,35 +2,53 @@ import Datasets
 import Diffusion
 import Foundation
 import Networks
-import Pictures
 import Pipelines
 import Tensors
+import Yams
 
 // A recipe's words as the values that they stand for.
 
 extension Recipe {
+    /// The recipe with every key that its data decide: what a run saves, and is compared by when it is continued.
+    /// - Throws: `RecipeError` where network and data do not fit together.
+    func resolved(for dataset: some Dataset) throws -> Recipe {
+        var recipe = filled
+        recipe.model.network = try model.network(for: dataset)
+        return recipe
+    }
+
     /// The process, and how to sample it.
-    var scheduler: SchedulerConfiguration {
+    /// - Throws: `RecipeError` where training knows no such combination.
+    func scheduler() throws -> SchedulerConfiguration {
+        let settings = filled
+        guard settings.diffusion.process == .betas, settings.objective == Recipe().filled.objective,
+            let prediction = Prediction.named(settings.diffusion.prediction)
+        else {
+            throw RecipeError(
+                "diffusion.process \(diffusion.process.word) and objective.kind \(objective.kind.word) are not trained here."
+            )
+        }
+        let diffusion = settings.diffusion
         var scheduler = SchedulerConfiguration(.ddpm)
-        scheduler.trainSteps = diffusion.trainSteps
-        scheduler.betaStart = diffusion.betaStart
-        scheduler.betaEnd = diffusion.betaEnd
-        scheduler.betaSchedule = diffusion.schedule
-        scheduler.prediction = diffusion.prediction
-        scheduler.zeroTerminalSNR = diffusion.zeroTerminalSNR
+        scheduler.trainSteps = diffusion.trainSteps ?? scheduler.trainSteps
+        scheduler.betaStart = diffusion.betaStart ?? scheduler.betaStart
+        scheduler.betaEnd = diffusion.betaEnd ?? scheduler.betaEnd
+        scheduler.betaSchedule = diffusion.schedule ?? scheduler.betaSchedule
+        scheduler.prediction = prediction
+        scheduler.zeroTerminalSNR = diffusion.zeroTerminalSNR ?? false
         // diffusers' DDIM cuts the data off and leaves the noise as it was, and the two then disagree: guided
         // samples fall apart. Ancestral steps read the data alone and gain from it.
         scheduler.clipsData = evaluation.solver == .ddpm
         // A process without signal at its end must be sampled from that end.
-        if diffusion.zeroTerminalSNR { scheduler.spacing = .trailing }
+        if scheduler.zeroTerminalSNR { scheduler.spacing = .trailing }
         return scheduler
     }
 
     /// The network's configuration with what follows from the data filled in.
     /// - Throws: `RecipeError` where network and data do not fit together.
     func networkConfiguration(for dataset: some Dataset) throws -> NetworkConfiguration {
-        let shape = dataset.pictureShape
-        let network = try model.network(for: dataset)
+        let shape = dataset.exampleShape
+        let network = try model.network.networkConfiguration
         guard network.channels == shape[0], network.outputChannels == shape[0] else {
             throw RecipeError(
                 "model: the network has \(network.channels) input and \(network.outputChannels) output channels and the pictures have \(shape[0]): make them agree."
@@ -54,39 +72,68 @@ extension Recipe {
             card.guidance = evaluation.guidance
         }
         card.solver = evaluation.solver
-        card.steps = min(evaluation.steps, diffusion.trainSteps)
+        card.steps = min(evaluation.steps, filled.diffusion.trainSteps ?? .max)
         if network.pictureSize == nil {
-            (card.height, card.width) = (dataset.pictureShape[1], dataset.pictureShape[2])
+            (card.height, card.width) = (dataset.exampleShape[1], dataset.exampleShape[2])
         }
         return card
     }
 }
 
+extension Prediction {
+    fileprivate static func named(_ word: PredictionWord?) -> Prediction? {
+        let table: [PredictionWord: Prediction] = [
+            .noise: .noise, .data: .data, .v: .velocity, .flow: .flow, .score: .score,
+        ]
+        return word.flatMap { table[$0] }
+    }
+}
+
+extension RecipeNetwork {
+    /// The configuration as pipelines take it.
+    fileprivate var networkConfiguration: NetworkConfiguration {
+        get throws {
+            switch configuration {
+            case let configuration as UNet2DConfiguration: .unet2D(configuration)
+            case let configuration as AnnotatedUNetConfiguration: .annotated(configuration)
+            default: throw RecipeError("model.kind \(kind.word) is not trained here.")
+            }
+        }
+    }
+}
+
 extension Recipe.ModelSection {
-    fileprivate func network(for dataset: some Dataset) throws -> NetworkConfiguration {
-        switch network {
-        case .annotated(let configuration):
-            guard !classConditional else {
+    /// The network with what the data decide.
+    fileprivate func network(for dataset: some Dataset) throws -> RecipeNetwork {
+        let shape = dataset.exampleShape
+        let classKey = kind.dataKeys.classes
+        if conditioning == .classes, dataset.classCount == nil {
+            throw RecipeError("model.conditioning is class: the data have no classes; write none.")
+        }
+        var values: [String: Node] = [:]
+        values[kind.dataKeys.input] = Node(whole: shape[0])
+        values[kind.dataKeys.output] = Node(whole: shape[0])
+        if let size = kind.dataKeys.size, dataset.hasPictures {
+            values[size] =
+                shape[1] == shape[2]
+                ? Node(whole: shape[1]) : Node([Node(whole: shape[1]), Node(whole: shape[2])])
+        }
+        // One more class, which stands for none: guidance needs an unconditional branch.
+        if let classKey, conditioning == .classes {
+            values[classKey] = Node(whole: (dataset.classCount ?? 0) + 1)
+        }
+        do {
+            let filled = try network.filled(with: values)
+            let found = try classKey.flatMap { key in
+                try filled.tree.first { $0.key.scalar?.string == key }?.value
+            }
+            if let classKey, let found, found != values[classKey] ?? .absent {
                 throw RecipeError(
-                    "model.class_conditional: the annotated network knows no classes; use kind unet2d.")
+                    "model.\(classKey) is \(found.shown): it is not set by hand, use model.conditioning.")
             }
-            return .annotated(configuration)
-        case .unet2D(var configuration):
-            guard !configuration.isConditional else {
-                throw RecipeError(
-                    "model.num_class_embeds and model.class_embed_type are not set by hand: use model.class_conditional."
-                )
-            }
-            let shape = dataset.pictureShape
-            configuration.sampleSize =
-                shape[1] == shape[2] ? .square(shape[1]) : .rectangle(height: shape[1], width: shape[2])
-            guard classConditional else { return .unet2D(configuration) }
-            guard let classes = dataset.classCount else {
-                throw RecipeError("model.class_conditional: the data have no classes; set it to false.")
-            }
-            // One more, which stands for none: guidance needs an unconditional branch.
-            configuration.numClassEmbeds = classes + 1
-            return .unet2D(configuration)
+            return filled
+        } catch let error as NetworkError {
+            throw RecipeError("model.\(error.key) \(error.problem).")
         }
     }
 }
@@ -97,113 +144,6 @@ extension Recipe.TrainingSection.MemoryFormat {
         switch self {
         case .contiguous: .contiguous
         case .channelsLast: .channelsLast
-        }
-    }
-}
-
-extension Recipe.DataSection {
-    /// Opens the data set.
-    /// - Throws: `DatasetError` or `RecipeError`, one sentence with the file.
-    public func open() throws -> any Dataset {
-        func coloured(_ dataset: some Dataset) throws -> any Dataset {
-            guard let channels, channels != dataset.pictureShape[0] else { return dataset }
-            return try dataset.converted(toChannels: channels)
-        }
-        func sized(_ dataset: some Dataset) throws -> any Dataset {
-            let shape = dataset.pictureShape
-            guard let size, shape[1] != size || shape[2] != size else { return dataset }
-            return try dataset.padded(toHeight: size, width: size)
-        }
-        func shaped(_ dataset: some Dataset) throws -> any Dataset { try sized(coloured(dataset)) }
-        switch kind {
-        case .digits:
-            return try shaped(
-                DigitsDataset(
-                    contentsOf: URL(fileURLWithPath: path ?? Self.shippedDigits()), part: split.digits))
-        case .idx:
-            return try shaped(IdxDataset(folder: URL(fileURLWithPath: needed(path)), part: split.idx))
-        case .folder:
-            guard let size else {
-                throw RecipeError("data.size: a folder of pictures needs one; give the side in pixels.")
-            }
-            return try FolderDataset(
-                folder: URL(fileURLWithPath: needed(path)), width: size, height: size,
-                channels: channels ?? 3,
-                background: background.flatMap(Colour.init(css:)), part: split.folder)
-        }
-    }
-
-    private func needed(_ path: String?) throws -> String {
-        guard let path else {
-            throw RecipeError("data.path: data of kind \(kind.rawValue) need one; give it.")
-        }
-        return path
-    }
-
-    /// The digits that come with the project: below the working folder, or beside the program's own tree.
-    private static func shippedDigits() throws -> String {
-        let inner = "data/digits/digits.csv.gz"
-        var places = [URL(fileURLWithPath: FileManager.default.currentDirectoryPath)]
-        if var place = Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent() {
-            for _ in 0..<5 {
-                places.append(place)
-                place.deleteLastPathComponent()
-            }
-        }
-        for place in places where FileManager.default.fileExists(atPath: place.appending(path: inner).path) {
-            return place.appending(path: inner).path
-        }
-        throw RecipeError(
-            "data.path: the project's digits (\(inner)) are not below the working folder; give their path.")
-    }
-
-    /// Data that a command names in a word: `digits`, a folder of idx files, or a folder of class folders,
-    /// brought to the shape of a model's pictures.
-    /// - Parameter shape: `[channels, height, width]`
-    public init(named name: String, shape: Shape) throws {
-        self.init()
-        size = shape[1]
-        channels = shape[0]
-        guard shape[1] == shape[2] else {
-            throw RecipeError(
-                "The model's pictures are \(shape[1])×\(shape[2]): data are compared at square sizes only.")
-        }
-        guard name != "digits" else { return }
-        path = name
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: name)) ?? []
-        kind = names.contains { $0.hasPrefix("train-images-idx3-ubyte") } ? .idx : .folder
-    }
-
-    /// Opens one part of the data set.
-    public func open(_ split: Split) throws -> any Dataset {
-        var section = self
-        section.split = split
-        return try section.open()
-    }
-}
-
-extension Recipe.DataSection.Split {
-    fileprivate var digits: DigitsDataset.Part {
-        switch self {
-        case .train: .train
-        case .evaluation: .evaluation
-        case .all: .all
-        }
-    }
-
-    fileprivate var idx: IdxDataset.Part {
-        switch self {
-        case .train: .train
-        case .evaluation: .test
-        case .all: .all
-        }
-    }
-
-    fileprivate var folder: FolderDataset.Part {
-        switch self {
-        case .train: .train
-        case .evaluation: .evaluation
-        case .all: .all
         }
     }
 }

@@ -8,11 +8,4 @@ extension BetaSchedule: RecipeChoice {
     public static var synonyms: [String: BetaSchedule] { ["quadratic": .scaledLinear, "cosine": .cosine] }
 }
 
-extension Prediction: RecipeChoice {
-    /// This project's own words.
-    public static var synonyms: [String: Prediction] {
-        ["noise": .noise, "data": .data, "v": .velocity, "flow": .flow]
-    }
-}
-
 extension SolverName: RecipeChoice {}
