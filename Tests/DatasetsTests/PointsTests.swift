@@ -145,7 +145,7 @@ struct PointsTests {
                 "header"
             ),
             (archive([("points.npy", array(header + header, bytes(points)))]), "header"),
-            (archive([("points.npy", [0x93] + Array("NUMPY".utf8) + [1, 0, 255, 255, 1])]), "cut short"),
+            (archive([("points.npy", [0x93] + Array("NUMPY".utf8) + [1, 0, 255, 255, 1])]), "no array"),
             (archive([("points.npy", array(header, bytes(points.map { $0 == 3 ? .nan : $0 })))]), "1 values"),
             (
                 archive([

@@ -10,7 +10,7 @@ extension Recipe {
             let more = section == "model" ? "\n" + networks : ""
             return title + "| key | values | default | meaning |\n|---|---|---|---|\n" + rows.joined() + more
         }
-        return ([introduction] + text).joined(separator: "\n")
+        return String(([introduction] + text).joined(separator: "\n").dropLast())
     }
 
     private static let introduction = """

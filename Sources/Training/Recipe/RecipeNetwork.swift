@@ -20,13 +20,18 @@ public struct RecipeNetwork: Sendable, Equatable {
         configuration = defaults
     }
 
-    /// A network of a configuration in which nothing is left to the data.
+    /// A network of a configuration. What it leaves open and the data can decide, such as the number of classes, is left
+    /// to them.
     public init<Network: ConfiguredNetwork>(_ type: Network.Type, _ configuration: Network.Configuration) {
         let kind = NetworkKind.choices.first { $0.type == type }
         precondition(kind != nil, "\(type) is no network of recipes: they are built as parts of a trainer")
         self.kind = kind!
         self.configuration = configuration
-        unset = []
+        let tree = (try? TreeEncoder.tree(of: configuration).mapping) ?? nil
+        unset = Set(
+            kind!.dataKeys.all.filter { name in
+                tree?.contains { $0.key.scalar?.string == name && $0.value.isAbsent } ?? false
+            })
     }
 
     /// Reads the keys that a recipe gives; those that are `null` or missing and that the data can decide are left to
