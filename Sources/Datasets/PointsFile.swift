@@ -1,4 +1,5 @@
 import Checkpoints
+import Storage
 import Tensors
 
 extension TensorDataset {

@@ -81,7 +81,8 @@ public final class Trainer {
     ) throws {
         (self.parts, self.run, self.warn) = (parts, run, warn)
         let (recipe, store) = (parts.recipe, parts.roles.store)
-        device = store.parameters.first?.device ?? .cpu
+        let device = store.parameters.first?.device ?? .cpu
+        self.device = device
         readsEveryStep = device.kind == .cpu
         let order = try BatchOrder(
             .init(

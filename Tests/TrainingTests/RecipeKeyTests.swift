@@ -38,7 +38,7 @@ import Training
                 diffusion: {schedule: cosine, prediction: v_prediction, label_dropout: 0.3}
                 """)
         #expect(recipe.data.kind == .folder && recipe.model.conditioning == .classes)
-        #expect(recipe.diffusion.conditionDropout == 0.3 && recipe.diffusion.prediction == .v)
+        #expect(recipe.diffusion.conditionDropout == 0.3 && recipe.diffusion.prediction == "v")
         #expect(
             try !recipe.yaml.contains("class_conditional") && recipe.yaml.contains("  condition_dropout: 0.3")
         )
@@ -55,8 +55,8 @@ import Training
         ] as [(String, String, String, Double?)])
     func defaultsDependOnTheProcess(yaml: String, prediction: String, times: String, sigma: Double?) throws {
         let recipe = try Recipe(yaml: yaml).filled
-        #expect(recipe.diffusion.prediction?.word == prediction && recipe.objective.times?.word == times)
-        #expect(recipe.diffusion.sigmaMax == sigma)
+        #expect(recipe.diffusion.prediction == prediction && recipe.objective.times == times)
+        #expect(recipe.diffusion.values["sigma_max"]?.number == sigma)
         #expect(try Recipe(yaml: yaml).diffusion.prediction == nil)
     }
 
@@ -90,10 +90,10 @@ import Training
 
     @Test func aRecipeMadeInSwiftIsCheckedAlike() {
         var recipe = Recipe()
-        recipe.diffusion.process = .flow
-        recipe.diffusion.prediction = .noise
+        recipe.diffusion.process = .named("flow") ?? recipe.diffusion.process
+        recipe.diffusion.prediction = "noise"
         #expect { try recipe.validate() } throws: { "\($0)".contains("diffusion.process flow") }
-        recipe.diffusion.prediction = .v
+        recipe.diffusion.prediction = "v"
         #expect(throws: Never.self) { try recipe.validate() }
     }
 }

@@ -4,6 +4,7 @@ import Layers
 import Networks
 import Pictures
 import Pipelines
+import Storage
 import Tensors
 
 /// The model of a recipe's run: a folder in the diffusers layout, and sheets of samples.
