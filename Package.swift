@@ -69,12 +69,12 @@ let package = Package(
         .target(name: "CCLIPVocabulary", exclude: ["LICENSE", "merges.txt.gz"]),
         room("Tokenizers", ["Storage", "CCLIPVocabulary"]),
         room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP"]),
-        room("Datasets", ["Storage", "Tensors", "Pictures"]),
+        room("Datasets", ["Storage", "Tensors", "Checkpoints", "Pictures"]),
         room(
             "Training",
             [
                 "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures",
-                "Datasets", "Pipelines", "Yams",
+                "Datasets", "Tokenizers", "Pipelines", "Yams",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
         room(

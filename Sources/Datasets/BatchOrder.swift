@@ -57,6 +57,8 @@ public struct BatchOrder: Sendable {
         public let indices: [Int]
         /// Whether each is to be mirrored.
         public let isMirrored: [Bool]
+        /// For each, which of several captions is taken: a number that is evenly distributed over all numbers.
+        public let captions: [UInt64]
     }
 
     /// Everything that decides the order.
@@ -100,14 +102,16 @@ public struct BatchOrder: Sendable {
         }
         var indices: [Int] = []
         var isMirrored: [Bool] = []
+        var captions: [UInt64] = []
         while indices.count < configuration.batchSize {
             if position.index == configuration.count { startNextEpoch() }
             let index = permutation[position.index]
             indices.append(index)
             isMirrored.append(mirrors(index))
+            captions.append(captionDraw(index))
             position.index += 1
         }
-        return Draw(indices: indices, isMirrored: isMirrored)
+        return Draw(indices: indices, isMirrored: isMirrored, captions: captions)
     }
 
     private mutating func startNextEpoch() {
@@ -120,6 +124,13 @@ public struct BatchOrder: Sendable {
         guard configuration.mirrors else { return false }
         var generator = SplitMix64(configuration.seed, position.epoch, stream: 1 &+ UInt64(index))
         return generator.next() >> 63 == 1
+    }
+
+    /// Decides between the captions of an example in this epoch, independent of where in the order it is met.
+    private func captionDraw(_ index: Int) -> UInt64 {
+        var generator = SplitMix64(
+            configuration.seed, position.epoch, stream: (1 << 63) &+ UInt64(index))
+        return generator.next()
     }
 
     private static func permutation(_ configuration: Configuration, epoch: Int) -> [Int] {

@@ -1,66 +1,47 @@
 import Tensors
 
-/// Some pictures of a data set, ready for a network.
-public struct Batch: Sendable {
-    /// `[batch, channels, height, width]` float32 in [−1, 1].
-    public var pictures: Tensor
-    /// `[batch]` int64, the class of each picture; nil where the data set has none.
-    public var labels: Tensor?
-
-    /// A batch of pictures and their classes.
-    public init(pictures: Tensor, labels: Tensor?) {
-        self.pictures = pictures
-        self.labels = labels
-    }
-}
-
-/// Pictures of one shape that can be asked for by their number.
+/// Examples of one shape, numbered: pictures or points.
 public protocol Dataset: Sendable {
-    /// How many pictures there are.
+    /// How many examples there are.
     var count: Int { get }
-    /// Shape of one picture: `[channels, height, width]`.
-    var pictureShape: Shape { get }
-    /// Names of the classes in the order of their numbers; nil where pictures have no classes.
+    /// Shape of one example: `[channels, height, width]` of a picture, `[dimension]` of a point.
+    var exampleShape: Shape { get }
+    /// Names of the classes in the order of their numbers; nil where examples have no classes.
     var classNames: [String]? { get }
+    /// Every caption, in the order of the examples; empty where there are none. A text encoder's vocabulary is
+    /// learnt from them.
+    var captions: [String] { get }
     /// What its files have shown so far that a person should know of.
     var findings: DatasetFindings { get }
-    /// The pictures of some numbers, 0 ..< ``count``, in that order.
+    /// The examples of some numbers, 0 ..< ``count``, in that order.
     ///
-    /// The same number gives the same picture, every time and on every machine.
+    /// The same number gives the same example, every time and on every machine.
     ///
     /// - Throws: ``DatasetError`` where a file can no longer be read.
     func batch(at indices: [Int]) throws -> Batch
 }
 
 extension Dataset {
-    /// Number of classes; nil where pictures have none.
+    /// Number of classes; nil where examples have none.
     public var classCount: Int? { classNames?.count }
+
+    /// Whether examples are pictures.
+    public var hasPictures: Bool { exampleShape.rank == 3 }
+
+    /// None.
+    public var captions: [String] { [] }
 
     /// Nothing.
     public var findings: DatasetFindings { DatasetFindings() }
 
-    /// The batch that an order drew, mirrored where it says so.
+    /// The batch that an order drew: mirrored where it says so, with the captions that it drew.
     ///
     /// - Throws: ``DatasetError`` where a file can no longer be read.
     public func batch(for draw: BatchOrder.Draw) throws -> Batch {
         var batch = try batch(at: draw.indices)
         if draw.isMirrored.contains(true) { try batch.mirror(where: draw.isMirrored) }
+        batch.drawCaptions(draw.captions)
         return batch
-    }
-}
-
-extension Batch {
-    /// Exchanges left and right of some of the pictures.
-    mutating func mirror(where isMirrored: [Bool]) throws {
-        var values = try pictures.array(of: Float.self)
-        let width = pictures.shape[3]
-        let rows = pictures.shape[1] * pictures.shape[2]
-        for picture in isMirrored.indices where isMirrored[picture] {
-            for row in (picture * rows)..<((picture + 1) * rows) {
-                values[(row * width)..<((row + 1) * width)].reverse()
-            }
-        }
-        pictures = Tensor(values, shape: pictures.shape)
     }
 }
 
@@ -72,6 +53,8 @@ struct StoredPictures: Sendable {
     let bytes: [UInt8]
     /// The class of each picture.
     let labels: [Int]?
+    /// The captions of each picture.
+    var captions: [[String]]?
     /// The number in [−1, 1] that each byte stands for.
     let levels: [Float]
 
@@ -96,6 +79,7 @@ struct StoredPictures: Sendable {
             Tensor(indices.map { Int64(labels[$0]) }, shape: [indices.count])
         }
         return Batch(
-            pictures: Tensor(values, shape: [indices.count, shape[0], shape[1], shape[2]]), labels: classes)
+            data: Tensor(values, shape: [indices.count, shape[0], shape[1], shape[2]]), labels: classes,
+            captions: captions.map { captions in indices.map { captions[$0] } })
     }
 }

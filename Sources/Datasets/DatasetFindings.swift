@@ -18,6 +18,8 @@ public struct DatasetFindings: Sendable, Equatable {
     public var unreadFiles: [String] = []
     /// Whether `metadata.jsonl` has texts, which are not read.
     public var hasUnreadTexts = false
+    /// How many pictures have no caption where captions are read.
+    public var withoutCaption = 0
     /// Whether labels of `metadata.jsonl` count where folders would else be classes.
     public var labelsReplaceFolders = false
     /// Pictures that are left out because no row of `metadata.jsonl` gives their label.

@@ -71,7 +71,7 @@ public struct DigitsDataset: Dataset {
     /// 1,500, 297 or 1,797.
     public var count: Int { stored.count }
     /// `[1, 8, 8]`.
-    public var pictureShape: Shape { stored.shape }
+    public var exampleShape: Shape { stored.shape }
     /// The digits "0" to "9".
     public var classNames: [String]? { (0...9).map(String.init) }
     /// Pictures `[batch, 1, 8, 8]` and their digits `[batch]`.

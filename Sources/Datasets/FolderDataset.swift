@@ -26,10 +26,11 @@ public struct FolderDataset: Dataset {
     }
 
     /// `[channels, height, width]` as asked for.
-    public let pictureShape: Shape
+    public let exampleShape: Shape
     /// Names of the folders or labels; nil where there are no classes.
     public let classNames: [String]?
     private let files: [PictureFile]
+    private let hasCaptions: Bool
     private let reader: PictureReader
     private let stored: StoredPictures?
     private let log: FindingsLog
@@ -46,6 +47,7 @@ public struct FolderDataset: Dataset {
     ///   - channels: 1 or 3.
     ///   - background: What transparent parts are laid on; where nil, the colours that are stored under them count.
     ///   - part: Which pictures to use. A part may be empty where there are few.
+    ///   - readsCaptions: Whether the texts of `metadata.jsonl` are the pictures' captions.
     ///   - filter: How pictures are resized.
     ///   - memoryLimit: The most bytes of pixels to keep in memory.
     /// - Throws: ``DatasetError`` where the folder is missing or empty, holds pictures both in itself and in
@@ -53,14 +55,14 @@ public struct FolderDataset: Dataset {
     ///   read.
     public init(
         folder: URL, width: Int, height: Int, channels: Int = 3, background: Colour? = nil, part: Part = .all,
-        filter: ResizeFilter = .lanczos, memoryLimit: Int = 1 << 30
+        readsCaptions: Bool = false, filter: ResizeFilter = .lanczos, memoryLimit: Int = 1 << 30
     ) throws {
         guard width > 0, height > 0, width <= 16384, height <= 16384, [1, 3].contains(channels) else {
             throw DatasetError(
                 folder.path, "pictures of \(width)×\(height) with \(channels) channels cannot be made",
                 remedy: "give sizes of 1 to 16384 and 1 or 3 channels")
         }
-        let listing = try FolderListing(folder)
+        let listing = try FolderListing(folder, readsTexts: readsCaptions)
         let wanted = listing.files(where: part.holds)
         let missing = part == .evaluation ? [] : listing.missing
         var findings = listing.findings
@@ -84,13 +86,15 @@ public struct FolderDataset: Dataset {
         }
         let readable = zip(wanted, pictures).filter { $0.1 != nil }
         files = readable.map(\.0)
+        hasCaptions = readsCaptions
         classNames = listing.classNames
-        pictureShape = [channels, height, width]
+        exampleShape = [channels, height, width]
         stored =
             isSmall
             ? StoredPictures(
-                shape: pictureShape, bytes: readable.flatMap { $0.1 ?? [] },
+                shape: exampleShape, bytes: readable.flatMap { $0.1 ?? [] },
                 labels: classNames.map { _ in readable.map(\.0.label) },
+                captions: readsCaptions ? readable.map(\.0.captions) : nil,
                 levels: (0...255).map { Picture.level(UInt8($0)) })
             : nil
         self.reader = reader
@@ -99,6 +103,9 @@ public struct FolderDataset: Dataset {
 
     /// How many pictures can be read, as far as known when the folder was opened.
     public var count: Int { files.count }
+
+    /// The texts of `metadata.jsonl`, where they are read.
+    public var captions: [String] { files.flatMap(\.captions) }
 
     /// What was found so far; a picture that is read when it is asked for may add to it.
     public var findings: DatasetFindings { log.findings }
@@ -111,18 +118,19 @@ public struct FolderDataset: Dataset {
         let read = try concurrentMap(indices) { try readable(from: $0) }
         let bytes = read.flatMap(\.pixels)
         let picked = StoredPictures(
-            shape: pictureShape, bytes: bytes, labels: classNames.map { _ in read.map(\.label) },
+            shape: exampleShape, bytes: bytes, labels: classNames.map { _ in read.map(\.file.label) },
+            captions: hasCaptions ? read.map(\.file.captions) : nil,
             levels: (0...255).map { Picture.level(UInt8($0)) })
         return picked.batch(at: Array(indices.indices))
     }
 
     /// The picture of a number, or the first readable one after it.
-    private func readable(from index: Int) throws -> (pixels: [UInt8], label: Int) {
+    private func readable(from index: Int) throws -> (pixels: [UInt8], file: PictureFile) {
         precondition(index >= 0 && index < count, "picture \(index) of \(count)")
         var candidate = index
         while true {
             do throws(PictureError) {
-                return (try reader.pixels(of: files[candidate].url), files[candidate].label)
+                return (try reader.pixels(of: files[candidate].url), files[candidate])
             } catch {
                 // This throws long before all pictures have been tried.
                 try log.add(error)

@@ -5,6 +5,7 @@ import Pictures
 struct PictureFile: Sendable {
     let url: URL
     let label: Int
+    var captions: [String] = []
 }
 
 /// What a folder holds, in a fixed order: by class, then by name.
@@ -16,7 +17,8 @@ struct FolderListing {
     /// What else a person should know.
     let findings: DatasetFindings
 
-    init(_ folder: URL) throws {
+    /// - Parameter readsTexts: whether the texts of `metadata.jsonl` are the pictures' captions.
+    init(_ folder: URL, readsTexts: Bool) throws {
         let own = try FolderContents(of: folder)
         let classes = try own.folders.map { ($0.lastPathComponent, try FolderContents(below: $0)) }
         let pictures = own.pictures + classes.flatMap(\.1.pictures)
@@ -25,17 +27,18 @@ struct FolderListing {
                 folder.path, "there is no .png, .jpg or .webp picture in this folder",
                 remedy: "give a folder of pictures, or one with a folder for each class")
         }
-        let metadata = try FolderMetadata(folder: folder)
+        let metadata = try FolderMetadata(folder: folder, readsTexts: readsTexts)
         var findings = DatasetFindings()
-        findings.hasUnreadTexts = metadata?.hasTexts ?? false
+        findings.hasUnreadTexts = !readsTexts && metadata?.hasTexts ?? false
         findings.unreadFiles = (own.metadata + classes.flatMap(\.1.metadata))
             .map { $0.path(below: folder) }.filter { $0 != FolderMetadata.name }
         let holding = classes.filter { !$0.1.pictures.isEmpty }
+        var found: [PictureFile]
         if let metadata, let labels = metadata.labels {
             let labelled = try Labelled(pictures, labels, in: folder)
             findings.withoutLabel = labelled.without
             findings.labelsReplaceFolders = holding.count > 1
-            (files, classNames) = (labelled.files, metadata.classNames)
+            (found, classNames) = (labelled.files, metadata.classNames)
             missing = labels.keys.filter { !labelled.names.contains($0) }.sorted().map {
                 PictureError(
                     .unreadable,
@@ -43,9 +46,14 @@ struct FolderListing {
                     remedy: "correct the row", file: folder.path + "/" + $0)
             }
         } else {
-            (files, classNames) = try FolderListing.byFolder(own.pictures, holding, in: folder)
+            (found, classNames) = try FolderListing.byFolder(own.pictures, holding, in: folder)
             missing = []
         }
+        if readsTexts {
+            found = try FolderListing.captioned(found, by: metadata?.texts ?? [:], in: folder)
+            findings.withoutCaption = found.count { $0.captions.isEmpty }
+        }
+        files = found
         self.findings = findings
     }
 
@@ -56,6 +64,24 @@ struct FolderListing {
             defer { places[file.label, default: 0] += 1 }
             return isWanted(places[file.label, default: 0])
         }
+    }
+
+    /// The files with the texts that rows give them.
+    private static func captioned(
+        _ files: [PictureFile], by texts: [String: [String]], in folder: URL
+    ) throws -> [PictureFile] {
+        let captioned = files.map { file in
+            var file = file
+            file.captions = texts[file.url.path(below: folder)] ?? []
+            return file
+        }
+        guard captioned.contains(where: { !$0.captions.isEmpty }) else {
+            throw DatasetError(
+                folder.path, "\(FolderMetadata.name) gives no picture of this folder a text",
+                remedy:
+                    "write a line such as {\"file_name\": \"a.png\", \"text\": \"a cat\"} for each picture")
+        }
+        return captioned
     }
 
     /// Every folder is a class; without folders there are none.

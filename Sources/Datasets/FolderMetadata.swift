@@ -13,13 +13,16 @@ struct FolderMetadata {
     let classNames: [String]?
     /// Whether any row has a text.
     let hasTexts: Bool
+    /// The texts of each picture in the order of the rows, by its path below the folder; empty where they are not read.
+    let texts: [String: [String]]
 
     /// Several rows for each of a million pictures.
     private static let mostBytes = 1 << 28
 
     /// Reads the file; nil where there is none.
+    /// - Parameter readsTexts: whether texts are read, too: a text or a list of texts a row.
     /// - Throws: ``DatasetError`` that names the line.
-    init?(folder: URL) throws {
+    init?(folder: URL, readsTexts: Bool) throws {
         let url = folder.appendingPathComponent(Self.name)
         guard Files.exists(url.path) else { return nil }
         let content: [UInt8]
@@ -30,6 +33,7 @@ struct FolderMetadata {
         }
         let rows = try Self.rows(of: content, path: url.path)
         hasTexts = rows.contains(where: \.hasText)
+        texts = readsTexts ? try Self.texts(of: rows, path: url.path) : [:]
         (labels, classNames) = try Self.classes(of: rows, path: url.path)
     }
 
@@ -51,6 +55,19 @@ struct FolderMetadata {
                 )
             }
         }
+    }
+
+    private static func texts(of rows: [Row], path: String) throws -> [String: [String]] {
+        var texts: [String: [String]] = [:]
+        for row in rows where row.hasText {
+            guard let own = row.texts else {
+                throw DatasetError(
+                    path, "line \(row.line) has a text that is neither a text nor a list of texts",
+                    remedy: "write such as \"text\": \"a cat\"")
+            }
+            texts[row.path, default: []] += own
+        }
+        return texts
     }
 
     private static func classes(of rows: [Row], path: String) throws -> ([String: Int]?, [String]?) {
@@ -93,6 +110,8 @@ private struct Row: Decodable {
     let path: String
     let label: Label?
     let hasText: Bool
+    /// The text or the list of them; nil where there is neither.
+    let texts: [String]?
     /// The line, counted from 1.
     var line = 0
 
@@ -106,6 +125,9 @@ private struct Row: Decodable {
         path = try row.decode(String.self, forKey: .path).split(separator: "/").filter { $0 != "." }
             .joined(separator: "/")
         hasText = try row.contains(.text) && !row.decodeNil(forKey: .text)
+        texts =
+            (try? row.decode(String.self, forKey: .text)).map { [$0] }
+            ?? (try? row.decode([String].self, forKey: .text))
         guard try row.contains(.label) && !row.decodeNil(forKey: .label) else {
             label = nil
             return

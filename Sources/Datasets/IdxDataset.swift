@@ -48,10 +48,10 @@ public struct IdxDataset: Dataset {
                 images: file(prefix, "images-idx3"), labels: file(prefix, "labels-idx1"),
                 classNames: classNames)
         }
-        guard parts.allSatisfy({ $0.pictureShape == parts[0].pictureShape }) else {
+        guard parts.allSatisfy({ $0.exampleShape == parts[0].exampleShape }) else {
             throw DatasetError(
                 folder.path,
-                "its two parts have pictures of \(parts[0].pictureShape) and \(parts[1].pictureShape)",
+                "its two parts have pictures of \(parts[0].exampleShape) and \(parts[1].exampleShape)",
                 remedy: "give files of one set")
         }
         stored = parts.dropFirst().reduce(parts[0].stored) { $0.followed(by: $1.stored) }
@@ -97,7 +97,7 @@ public struct IdxDataset: Dataset {
     /// The count that the files' headers give.
     public var count: Int { stored.count }
     /// `[1, rows, columns]`.
-    public var pictureShape: Shape { stored.shape }
+    public var exampleShape: Shape { stored.shape }
     /// Pictures `[batch, 1, rows, columns]` and their labels `[batch]`.
     public func batch(at indices: [Int]) throws -> Batch { stored.batch(at: indices) }
 }

@@ -4,12 +4,12 @@ import Tensors
 public struct MappedDataset<Base: Dataset>: Dataset {
     private let base: Base
     /// The shape after the change.
-    public let pictureShape: Shape
+    public let exampleShape: Shape
     private let change: @Sendable (Tensor) -> Tensor
 
     fileprivate init(_ base: Base, shape: Shape, _ change: @escaping @Sendable (Tensor) -> Tensor) {
         self.base = base
-        pictureShape = shape
+        exampleShape = shape
         self.change = change
     }
 
@@ -18,11 +18,13 @@ public struct MappedDataset<Base: Dataset>: Dataset {
     /// As before.
     public var classNames: [String]? { base.classNames }
     /// As before.
+    public var captions: [String] { base.captions }
+    /// As before.
     public var findings: DatasetFindings { base.findings }
     /// The changed pictures and their labels.
     public func batch(at indices: [Int]) throws -> Batch {
         var batch = try base.batch(at: indices)
-        batch.pictures = change(batch.pictures)
+        batch.data = change(batch.data)
         return batch
     }
 }
@@ -37,7 +39,7 @@ extension Dataset {
     /// - Throws: ``DatasetError`` where the new size is smaller than the old one.
     public func padded(toHeight height: Int, width: Int, with value: Float = -1) throws -> MappedDataset<Self>
     {
-        let (channels, oldHeight, oldWidth) = (pictureShape[0], pictureShape[1], pictureShape[2])
+        let (channels, oldHeight, oldWidth) = (exampleShape[0], exampleShape[1], exampleShape[2])
         guard height >= oldHeight, width >= oldWidth else {
             throw DatasetError(
                 "padding", "pictures of \(oldWidth)×\(oldHeight) do not fit into \(width)×\(height)",
@@ -54,12 +56,12 @@ extension Dataset {
     ///
     /// - Throws: ``DatasetError`` for another number of channels.
     public func converted(toChannels channels: Int) throws -> MappedDataset<Self> {
-        let old = pictureShape[0]
+        let old = exampleShape[0]
         guard [1, 3].contains(channels) else {
             throw DatasetError(
                 "channels", "pictures have 1 or 3 channels, not \(channels)", remedy: "give 1 or 3")
         }
-        return MappedDataset(self, shape: [channels, pictureShape[1], pictureShape[2]]) { pictures in
+        return MappedDataset(self, shape: [channels, exampleShape[1], exampleShape[2]]) { pictures in
             if channels == old { return pictures }
             if channels == 3 { return concatenated([pictures, pictures, pictures], along: 1) }
             let weights = Tensor([0.299, 0.587, 0.114] as [Float], shape: [1, 3, 1, 1])

@@ -26,7 +26,7 @@ public struct Evaluator {
             )
         }
         let classifier = try PictureClassifier(training: training, seed: seed)
-        let pictures = try training.batch(at: Array(0..<training.count)).pictures
+        let pictures = try training.batch(at: Array(0..<training.count)).data
         let real = FeatureStatistics(features: classifier.features(pictures))
         let halves = (0..<2).map { first in
             FeatureStatistics(features: classifier.features(pictures.strided(from: first, by: 2, of: 0)))
@@ -37,10 +37,10 @@ public struct Evaluator {
             to: real)
         let unseen = heldOut.count == 0 ? nil : try heldOut.batch(at: Array(0..<heldOut.count))
         accuracy = try unseen.flatMap { batch in
-            try batch.labels.map { try classifier.accuracy(batch.pictures, labels: $0) }
+            try batch.labels.map { try classifier.accuracy(batch.data, labels: $0) }
         }
         (self.classifier, self.real) = (classifier, real)
-        (pictureShape, count) = (training.pictureShape, training.count)
+        (pictureShape, count) = (training.exampleShape, training.count)
     }
 
     /// What a person should know who reads the figures of so many samples.

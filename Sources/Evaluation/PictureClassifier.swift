@@ -50,7 +50,7 @@ public struct PictureClassifier {
             throw EvaluationError("a classifier needs a data set with at least two classes")
         }
         let store = ParameterStore(.initialized(RandomGenerator(seed: seed)), purpose: .training)
-        let shape = dataset.pictureShape
+        let shape = dataset.exampleShape
         network = try store.build { Network(shape, classes: classes, $0) }
         let optimizer = AdamW(store)
         var order = try BatchOrder(
@@ -58,7 +58,7 @@ public struct PictureClassifier {
         let steps = epochs * dataset.count / min(64, dataset.count)
         for step in 0..<steps {
             let batch = try dataset.batch(for: order.next())
-            let logits = network.output(network.features(batch.pictures))
+            let logits = network.output(network.features(batch.data))
             try Self.crossEntropy(logits, batch.labels!).backward()
             let rate = 2e-3 * (1 - Double(step) / Double(steps))
             try optimizer.step(learningRate: rate)

@@ -15,7 +15,7 @@ public struct OutputNames: Sendable {
 
     let path: String
     let form: Form
-    let count: Int
+    package let count: Int
     /// Whether the files hold raw tensors and no pictures.
     let isTensor: Bool
 

@@ -10,7 +10,11 @@ extension Receipt {
             plan.request, plan.sampler, plan.words, plan.process, plan.model.elementType, plan.model.device,
             of: model)
         (steps, guidance, classes) = (plan.steps, plan.guidance, plan.labels)
-        (width, height) = (plan.shape[2], plan.shape[1])
+        // Points are rows of as many numbers as they are wide.
+        (width, height) = plan.shape.rank == 3 ? (plan.shape[2], plan.shape[1]) : (plan.shape[0], 1)
+        if plan.prompts != nil {
+            (prompt, negativePrompt) = (plan.request.prompts?.first ?? "", plan.request.negativePrompt)
+        }
     }
 
     /// The receipt of a plan for a model that diffuses latents.

@@ -39,7 +39,9 @@ public struct SampleOutput: Sendable {
                 if isTensor {
                     try write(samples.slice(index..<(index + 1), of: 0), receipt, to: name)
                 } else {
-                    try write(Picture(samples[index]), receipt, to: name)
+                    let point =
+                        samples.rank == 2 ? try PointSheet(samples.slice(index..<(index + 1), of: 0)) : nil
+                    try write(point?.picture() ?? Picture(samples[index]), receipt, to: name)
                 }
             }
             return names.all
@@ -48,7 +50,9 @@ public struct SampleOutput: Sendable {
             try write(samples, receipt, to: path)
         } else {
             let rows = receipt.classes.map { Set($0).count }
-            let picture = try count == 1 ? Picture(samples[0]) : Picture.sheet(of: samples, rows: rows)
+            let sheet = samples.rank == 2 ? try PointSheet(samples).picture() : nil
+            let picture =
+                try sheet ?? (count == 1 ? Picture(samples[0]) : Picture.sheet(of: samples, rows: rows))
             try write(picture, receipt, to: path)
         }
         return [path]

@@ -40,6 +40,11 @@ extension DatasetFindings {
         if labelsReplaceFolders {
             sentences.append("the classes of \(folder) are the labels of metadata.jsonl, not its folders")
         }
+        if withoutCaption > 0 {
+            sentences.append(
+                "pictures in \(folder) have no text in metadata.jsonl, \(withoutCaption) in all, and are learnt with an empty one"
+            )
+        }
         if hasUnreadTexts { sentences.append("the texts of metadata.jsonl in \(folder) are not read") }
         if !unreadFiles.isEmpty {
             sentences.append(

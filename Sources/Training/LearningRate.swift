@@ -3,7 +3,7 @@ import Foundation
 /// The learning rate of each step.
 public struct LearningRate: Sendable, Equatable {
     /// What follows the warm-up.
-    public enum Curve: String, RecipeChoice {
+    public enum Curve: String, RecipeChoice, CaseIterable {
         /// The same rate to the end.
         case constant
         /// Half a cosine down to 0 at the last step. Loshchilov and Hutter 2017 (arXiv:1608.03983), equation 5.

@@ -13,65 +13,64 @@ extension Trainer {
     /// Batches → gradient → weights → average, and a line of metrics where one is due.
     /// - Throws: `RunError` where ten steps in a row had no finite gradient; `DatasetError`, `TensorError`.
     func takeStep(_ journal: TrainingJournal) throws {
-        let training = recipe.training
+        let (training, optimizers) = (recipe.training, parts.optimizers)
         let number = state.step + 1
-        let loss = try accumulateGradients()
-        let learningRate = rate(state.step)
+        let losses = try accumulateGradients()
+        try parts.exchange.average(state.store.parameters.compactMap(\.gradient))
+        let learningRate = optimizers.learningRate(state.step)
         let norm = try state.optimizer.step(
-            learningRate: learningRate, clippingTo: training.gradientClip)
+            learningRate: learningRate, clippingTo: optimizers.gradientClip)
         try state.average?.update()
         try state.optimizer.clearGradients()
-        unread.append(number, loss: loss, gradientNorm: norm)
+        unread.append(number, losses, gradientNorm: norm)
         let isLogged = isDue(training.logEvery, at: number) || number == training.steps
         if isLogged || mustBeRead(number) { try readSteps() }
         state.step = number
         if isLogged {
             findings.update()
-            log(journal, learningRate: learningRate)
+            try log(journal, learningRate: learningRate)
         }
     }
 
     /// Backward passes of all batches of a step.
-    /// - Returns: the loss of the step, a scalar on the device.
-    private func accumulateGradients() throws -> Tensor {
+    /// - Returns: the loss of the step and its named parts, scalars on the device.
+    private func accumulateGradients() throws -> [NamedLoss] {
         let count = recipe.training.gradientAccumulation
-        var losses: [Tensor] = []
+        var sums: [NamedLoss] = []
         for _ in 0..<count {
-            let share = try lossOfNextBatch() / Double(count)
+            let losses = try lossesOfNextBatch()
+            let share = losses.total.mean() / Double(count)
             try share.backward()
-            losses.append(share.detached())
+            let all =
+                [NamedLoss(name: "loss", value: share.detached())]
+                + losses.parts.map {
+                    NamedLoss(name: $0.name, value: $0.values.detached().mean() / Double(count))
+                }
+            sums =
+                sums.isEmpty
+                ? all : zip(sums, all).map { NamedLoss(name: $0.name, value: $0.value + $1.value) }
         }
-        return losses.dropFirst().reduce(losses[0], +)
+        return sums
     }
 
-    private func lossOfNextBatch() throws -> Tensor {
+    private func lossesOfNextBatch() throws -> Losses {
         let training = recipe.training
         let batch = try loader.next()
         state.order = loader.order
-        let labels = try withDropout(batch.labels)
-        let pictures = batch.pictures.sent(to: device).contiguous(training.memoryFormat.format)
-        let network = self.network
         let dropout = state.generator
-        let roles = Roles { x, times in
-            network(x, time: times, Conditions(labels: labels), dropout: dropout)
-        }
-        func loss() throws -> Tensor {
-            try ActivationCheckpointing.enabled(where: training.checkpointActivations) {
-                try objective.losses(Example(data: pictures), roles, state.generator).total.mean()
+        func losses() throws -> Losses {
+            let conditions = try parts.conditioner.conditions(of: batch, hiding: dropout, on: device)
+            let example = try parts.example(of: batch, dropout, on: device)
+            let network = parts.roles.student
+            let roles = Roles { x, times in network(x, time: times, conditions, dropout: dropout) }
+            return try ActivationCheckpointing.enabled(where: training.checkpointActivations) {
+                try state.objective.losses(example, roles, dropout)
             }
         }
         switch training.precision {
-        case .float32: return try loss()
-        case .bfloat16: return try autocast(to: .bfloat16, on: device, loss)
+        case .float32: return try losses()
+        case .bfloat16: return try autocast(to: .bfloat16, on: device, losses)
         }
-    }
-
-    /// The labels that the network gets: some of them hidden behind the class that stands for none.
-    /// Source: Ho and Salimans 2022 (arXiv:2207.12598), algorithm 1.
-    private func withDropout(_ labels: Tensor?) throws -> Tensor? {
-        guard let null = card.nullClass, let labels else { return nil }
-        let hidden = state.generator.coin(labels.shape, probability: recipe.diffusion.labelDropout)
-        return labels.filled(with: Double(null), where: hidden).sent(to: device)
     }
 
     // MARK: Looking at steps
@@ -90,6 +89,7 @@ extension Trainer {
         for step in try unread.read() {
             latest = step
             state.pendingLosses.append(step.loss)
+            for (name, value) in step.parts { state.pendingParts[name, default: []].append(value) }
             guard !step.gradientNorm.isFinite else {
                 state.skippedInARow = 0
                 continue
@@ -104,14 +104,40 @@ extension Trainer {
         }
     }
 
-    private func log(_ journal: TrainingJournal, learningRate: Double) {
-        let mean = state.pendingLosses.reduce(0, +) / Double(state.pendingLosses.count)
-        state.pendingLosses = []
-        let values = [
-            (name: "loss", value: mean), (name: "learning_rate", value: learningRate),
+    private func log(_ journal: TrainingJournal, learningRate: Double) throws {
+        func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
+        var values = [(name: "loss", value: mean(state.pendingLosses))]
+        values += state.pendingParts.sorted { $0.key < $1.key }.map { ($0.key, mean($0.value)) }
+        values += [
+            (name: "learning_rate", value: learningRate),
             (name: "gradient_norm", value: latest?.gradientNorm ?? .nan),
         ]
+        (state.pendingLosses, state.pendingParts) = ([], [:])
+        let isLast = state.step == recipe.training.steps
+        if let validation, isLast || isDue(recipe.training.validateEvery, at: state.step) {
+            values.append((name: "validation_loss", value: try validation.loss()))
+        }
         unwritten.attempt(.metrics, warn: warn) { try journal.log(step: state.step, values) }
         unwritten.attempt(.events, warn: warn) { try journal.event(step: state.step, values) }
+    }
+}
+
+/// The mean over a batch of a loss or of a part of it.
+struct NamedLoss {
+    let name: String
+    /// A scalar on the device.
+    let value: Tensor
+}
+
+extension TrainingParts {
+    /// A batch as objectives take it: encoded, on a device, in the recipe's order of memory.
+    func example(of batch: Batch, _ generator: RandomGenerator, on device: Device) throws -> Example {
+        func placed(_ tensor: Tensor) -> Tensor {
+            let sent = tensor.sent(to: device)
+            return sent.rank == 4 ? sent.contiguous(recipe.training.memoryFormat.format) : sent
+        }
+        var example = Example(data: try codec.encoded(placed(batch.data), generator))
+        for (name, tensor) in batch.tensors where name != "data" { example[name] = placed(tensor) }
+        return example
     }
 }

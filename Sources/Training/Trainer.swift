@@ -1,17 +1,14 @@
-import Checkpoints
 import Datasets
 import Diffusion
 import Foundation
 import Layers
 import Networks
 import Pictures
-import Pipelines
-import Storage
 import Tensors
 
-/// A training run: data, network, objective, optimizer, and the folder that keeps what comes of it.
+/// A training run: parts, and the folder that keeps what comes of them.
 ///
-/// Dataset → Batch → Objective → backward → AdamW → MovingAverage → run folder, once a step.
+/// Dataset → Batch → codec → conditioner → Objective → backward → AdamW → MovingAverage → run folder, once a step.
 public final class Trainer {
     /// Where a run is, after a step.
     public struct Progress: Sendable {
@@ -32,21 +29,15 @@ public final class Trainer {
         case interrupted
     }
 
-    /// The recipe, resolved.
-    public let recipe: Recipe
+    /// What the run is made of.
+    public let parts: TrainingParts
     let run: RunFolder
-    let dataset: any Dataset
-    let configuration: NetworkConfiguration
-    let process: Diffusion.Process
-    let card: ModelCard
     let device: Device
     package let state: TrainingState
-    let network: any NoiseNetwork
-    /// What is learned, with its memory of the steps so far.
-    var objective: RunningObjective
-    let rate: LearningRate
     let loader: BatchLoader
     let warn: (String) -> Void
+    /// The held-out loss; `nil` where nothing is held back.
+    let validation: Validation?
     /// Whether each step is looked at before the next one. On the processor nothing is waited for.
     package var readsEveryStep: Bool
     /// What the data have shown so far.
@@ -58,75 +49,60 @@ public final class Trainer {
     /// What could not be written, on a full disk above all.
     var unwritten = UnwrittenFiles()
 
-    /// A run that starts, or goes on where its newest whole checkpoint stands.
+    /// A run that a recipe describes: it starts, or goes on where its newest whole checkpoint stands.
     ///
     /// - Parameters:
     ///   - folder: the run folder.
     ///   - resume: go on with the run that is there; where there is none, start one.
     ///   - warn: gets a sentence about whatever is passed over (damaged checkpoints, pictures).
     /// - Throws: `RecipeError`, `RunError`, `DatasetError`, `PipelineError`, `TensorError`, each a sentence.
-    public init(
+    public convenience init(
         recipe: Recipe, folder: String, resume: Bool, warn: @escaping (String) -> Void = { _ in }
     ) throws {
-        self.recipe = recipe
-        self.warn = warn
-        device = try Device(available: recipe.training.device)
+        try recipe.useThreads(warn: warn)
+        let parts = try recipe.parts(warn: warn)
+        // Everything that can be wrong with the recipe has been said: now the folder may be made.
+        let run = try RunFolder(folder, resume: resume)
+        if run.isContinued {
+            try parts.recipe.checkResumable(from: run.recipe().resolved(for: parts.data))
+        }
+        try self.init(parts, into: run, warn: warn)
+    }
+
+    /// A run of given parts: it starts, or goes on where the folder's newest whole checkpoint stands.
+    ///
+    /// - Parameters:
+    ///   - parts: what the run is made of.
+    ///   - run: the folder.
+    ///   - warn: gets a sentence about whatever is passed over (damaged checkpoints, pictures).
+    /// - Throws: `RunError`, `DatasetError`, `TensorError`, each a sentence.
+    public init(
+        _ parts: TrainingParts, into run: RunFolder, warn: @escaping (String) -> Void = { _ in }
+    ) throws {
+        (self.parts, self.run, self.warn) = (parts, run, warn)
+        let (recipe, store) = (parts.recipe, parts.roles.store)
+        let device = store.parameters.first?.device ?? .cpu
+        self.device = device
         readsEveryStep = device.kind == .cpu
-        // More threads than processors would only wait for each other.
-        let threads = min(recipe.training.threads, Machine.processorCount)
-        if threads < recipe.training.threads {
-            warn(
-                "training.threads is \(recipe.training.threads): there are \(threads) processors, and as many are used."
-            )
-        }
-        if threads > 0 { try Machine.setThreadCount(threads) }
-        do {
-            dataset = try recipe.data.open()
-        } catch let error as DatasetError {
-            throw RecipeError("data.path: \(error)")
-        }
-        try recipe.checkNotEmpty(dataset)
-        process = try recipe.process()
-        configuration = try recipe.networkConfiguration(for: dataset)
-        card = recipe.card(for: dataset, configuration)
-        try recipe.checkSheetSize(for: card)
-        try recipe.memoryNeed(of: configuration, pictures: dataset.pictureShape).check(on: device)
-        let seed = UInt64(truncatingIfNeeded: recipe.seed)
-        let store = ParameterStore(
-            .initialized(RandomGenerator(seed: seed)), purpose: .training, on: device,
-            memoryFormat: recipe.training.memoryFormat.format)
-        network = try store.build(configuration.network)
-        // Sampling packs a network's weights, so the one that is trained does not try.
-        try recipe.checkSheets(
-            of: PictureModel(
-                name: "the model", configuration: configuration, process: process, card: card,
-                network: ParameterStore(.loaded(store.source), on: device).build(configuration.network),
-                device: device))
         let order = try BatchOrder(
             .init(
-                count: dataset.count, batchSize: recipe.training.batchSize, seed: seed, remainder: .wrap,
-                mirrors: recipe.data.flip))
-        state = TrainingState(store: store, recipe: recipe, order: order)
-        objective = RunningObjective(DenoisingObjective(process))
-        rate = LearningRate(
-            peak: recipe.training.learningRate, warmupSteps: recipe.training.warmupSteps,
-            totalSteps: recipe.training.steps, curve: recipe.training.schedule)
-        // Everything that can be wrong with the recipe has been said: now the folder may be made.
-        run = try RunFolder(folder, resume: resume)
+                count: parts.data.count, batchSize: recipe.training.batchSize,
+                seed: UInt64(truncatingIfNeeded: recipe.seed), remainder: .wrap, mirrors: recipe.data.flip))
+        state = TrainingState(parts, order: order)
         if run.isContinued {
-            try recipe.checkResumable(from: run.recipe())
             let checkpoints = run.checkpoints(keep: recipe.training.keepCheckpoints)
             try checkpoints.sweep()
             if let checkpoint = try checkpoints.newest(warn: warn) { try state.restore(checkpoint) }
         }
-        loader = BatchLoader(dataset, order: state.order, ahead: recipe.training.prefetch)
+        validation = try parts.heldOut.map { try Validation(parts, $0, on: device) }
+        loader = BatchLoader(parts.data, order: state.order, ahead: recipe.training.prefetch)
         try run.write(recipe)
-        findings = FindingsReport(dataset, path: run.damagedPath, warn: warn)
+        findings = FindingsReport(parts.data, path: run.damagedPath, warn: warn)
         findings.update()
-        if card.nullClass == nil, recipe.evaluation.guidance != 1 {
-            warn("evaluation.guidance changes nothing: the model is told no classes")
-        }
     }
+
+    /// The numbers of the run.
+    public var recipe: Recipe { parts.recipe }
 
     /// The number of steps done.
     public var step: Int { state.step }
@@ -135,7 +111,7 @@ public final class Trainer {
     ///
     /// - Parameters:
     ///   - isInterrupted: asked between steps; `true` saves and ends.
-    ///   - report: told of every step.
+    ///   - report: gets the progress after every step.
     /// - Throws: `IncompleteRunError` where not everything could be written: that ends no training, but is said at its
     ///   end; `RunError` where ten steps in a row had no finite gradient; `TensorError` where arithmetic failed.
     public func train(
@@ -182,43 +158,23 @@ public final class Trainer {
     private func save(_ journal: TrainingJournal) {
         unwritten.attempt(.metrics, warn: warn, journal.synchronize)
         unwritten.attempt(.checkpoint, warn: warn) {
-            let metadata = ["format": "pt", "config": JSONValue.object(try configuration.json()).text]
             try run.checkpoints(keep: recipe.training.keepCheckpoints)
-                .save(step: state.step, parts: state.parts(metadata: metadata))
+                .save(step: state.step, parts: state.files(metadata: parts.output.metadata))
         }
         unwritten.attempt(.model, warn: warn, writeModel)
     }
 
-    private func writeModel() throws {
-        try ModelLayout.replacing(run.modelPath) { path in
-            try ModelLayout(path).write(
-                configuration, process: process, card: card, parameters: sampledParameters)
-        }
-    }
-
-    private var sampledParameters: [(String, Tensor)] {
-        guard let average = state.average else { return state.store.named }
-        return state.store.names.map { ($0, average.source.tensors[$0]!) }
-    }
-
-    /// The model with the weights that are sampled now: its layers pack them, so that another one is needed once
-    /// training has changed them.
-    private func sampledModel() throws -> PictureModel {
-        let store = ParameterStore(
-            .loaded(state.average?.source ?? state.store.source), on: device)
-        return PictureModel(
-            name: run.path, configuration: configuration, process: process, card: card,
-            network: try store.build(configuration.network), device: device)
-    }
+    private func writeModel() throws { try parts.output.write(state.sampledParameters, to: run.modelPath) }
 
     /// Draws a sheet of samples; one that cannot be drawn ends no run.
     private func drawSheet(_ journal: TrainingJournal) {
-        let sheet: Picture
+        let sheet: Picture?
         do {
-            sheet = try Picture.sheet(of: SamplingPlan(sampledModel(), recipe.sheetRequest(for: card)).run())
+            sheet = try parts.output.sheet(state.average?.source ?? state.store.source)
         } catch {
             return warn("step \(state.step): no sheet of samples was drawn: \(error)")
         }
+        guard let sheet else { return }
         unwritten.attempt(.samples, warn: warn) {
             try sheet.write(to: URL(fileURLWithPath: run.samplePath(step: state.step)))
         }

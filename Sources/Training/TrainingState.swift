@@ -1,5 +1,6 @@
 import Checkpoints
 import Datasets
+import Diffusion
 import Foundation
 import Layers
 import Storage
@@ -15,25 +16,32 @@ package final class TrainingState {
     /// Draws times, noise, dropped labels and dropout.
     let generator: RandomGenerator
     var order: BatchOrder
+    /// The loss, and what it remembers of earlier steps.
+    var objective: RunningObjective
     /// The number of steps done.
     var step = 0
     /// The number of steps in a row that were skipped because the gradient was not finite.
     var skippedInARow = 0
     /// The losses since the last line of metrics.
     var pendingLosses: [Double] = []
+    /// Likewise of the loss's named parts.
+    var pendingParts: [String: [Double]] = [:]
 
-    init(store: ParameterStore, recipe: Recipe, order: BatchOrder) {
-        let training = recipe.training
-        self.store = store
+    init(_ parts: TrainingParts, order: BatchOrder) {
+        store = parts.roles.store
         self.order = order
-        optimizer = AdamW(
-            store,
-            .init(
-                beta1: training.beta1, beta2: training.beta2, epsilon: training.epsilon,
-                weightDecay: training.weightDecay))
-        average = training.emaDecay > 0 ? MovingAverage(store, decay: training.emaDecay) : nil
+        objective = RunningObjective(parts.objective)
+        optimizer = AdamW(store, parts.optimizers.adamW)
+        average = parts.averageDecay > 0 ? MovingAverage(store, decay: parts.averageDecay) : nil
         // Another stream than the one that drew the weights.
-        generator = RandomGenerator(seed: UInt64(truncatingIfNeeded: recipe.seed) ^ 0x9E37_79B9_7F4A_7C15)
+        generator = RandomGenerator(
+            seed: UInt64(truncatingIfNeeded: parts.recipe.seed) ^ 0x9E37_79B9_7F4A_7C15)
+    }
+
+    /// The parameters that samples are drawn from, averaged where the run keeps an average.
+    var sampledParameters: [(String, Tensor)] {
+        guard let average else { return store.named }
+        return store.names.map { ($0, average.source.tensors[$0]!) }
     }
 
     private struct Counters: Codable {
@@ -41,6 +49,7 @@ package final class TrainingState {
         var averageUpdates: Int?
         var skippedInARow: Int
         var pendingLosses: [Double]
+        var pendingParts: [String: [Double]]?
         var position: BatchOrder.Position
 
         enum CodingKeys: String, CodingKey {
@@ -48,14 +57,16 @@ package final class TrainingState {
             case averageUpdates = "average_updates"
             case skippedInARow = "skipped_in_a_row"
             case pendingLosses = "pending_losses"
+            case pendingParts = "pending_parts"
         }
     }
 
     /// The files of a checkpoint.
-    func parts(metadata: [String: String]) throws -> [CheckpointPart] {
+    func files(metadata: [String: String]) throws -> [CheckpointPart] {
         let counters = Counters(
             step: step, averageUpdates: average?.updateCount, skippedInARow: skippedInARow,
-            pendingLosses: pendingLosses, position: order.position)
+            pendingLosses: pendingLosses, pendingParts: pendingParts.isEmpty ? nil : pendingParts,
+            position: order.position)
         func tensors(_ name: String, _ tensors: [(String, Tensor)]) -> CheckpointPart {
             CheckpointPart(name) { try SafetensorsWriter(tensors, metadata: metadata).write(to: $0) }
         }
@@ -65,6 +76,7 @@ package final class TrainingState {
             tensors("optimizer.safetensors", sorted(optimizer.state)),
             tensors("generators.safetensors", [("noise", generator.state)]),
             CheckpointPart("state.json", bytes: [UInt8](try sortedJSON(counters, isIndented: true))),
+            CheckpointPart("objective.json", bytes: [UInt8](try objective.savedMemory())),
         ]
         if let average { parts.append(tensors("ema.safetensors", sorted(average.source.tensors))) }
         return parts
@@ -82,7 +94,13 @@ package final class TrainingState {
         try optimizer.restore(open("optimizer.safetensors"))
         try average?.restore(open("ema.safetensors"), updateCount: counters.averageUpdates ?? 0)
         try generator.restore(open("generators.safetensors").tensor(named: "noise"))
+        // Runs of earlier versions had no objective that remembers anything.
+        if checkpoint.files.contains("objective.json") {
+            let path = try checkpoint.path(of: "objective.json")
+            try objective.restore(Data(contentsOf: URL(fileURLWithPath: path)))
+        }
         order = try BatchOrder(order.configuration, at: counters.position)
         (step, skippedInARow, pendingLosses) = (counters.step, counters.skippedInARow, counters.pendingLosses)
+        pendingParts = counters.pendingParts ?? [:]
     }
 }

@@ -93,6 +93,9 @@ struct Generate: ParsableCommand {
             model, configurations: config, variant: variant, prediction: reading.prediction?.prediction,
             isStrict: reading.strict)
         var notes = try source.foreignKeys() + source.notes()
+        if source.kind == .pixels, ModelLayout(source.path).hasTextEncoder {
+            return try runPixels(source, output, since: start, notes: notes, on: device)
+        }
         let request = try request()
         try checkUnused(source)
         let opened = try open(source, on: device)
@@ -119,6 +122,35 @@ struct Generate: ParsableCommand {
         try GenerationRun(
             plan, output, since: start, notes: notes, preview: preview(of: plan),
             refiner: GenerationPlan(second, rest)
+        ).run(printing: json)
+    }
+
+    /// A model that diffuses pixels under a text.
+    private func runPixels(
+        _ source: ModelSource, _ output: SampleOutput, since start: ContinuousClock.Instant, notes: [String],
+        on device: Device
+    ) throws {
+        let unread = [
+            ("--image", reference.image != nil), ("--mask", reference.mask != nil),
+            ("--strength", reference.strength != nil), ("--refiner", reference.refiner != nil),
+            ("--denoising-start", reference.denoisingStart != nil),
+            ("--denoising-end", reference.denoisingEnd != nil), ("--preview", preview != nil),
+            ("--guidance-rescale", guidanceRescale != 0), ("--clip-skip", clipSkip != 0),
+            ("--prompt-weights", promptWeights), ("--config", config != nil), ("--variant", variant != nil),
+        ]
+        try Self.refuse(
+            unread.map { name, isGiven in
+                (isGiven, "\(name) is for models that diffuse latents, and \(source.name) diffuses pixels")
+            })
+        let layout = ModelLayout(source.path)
+        let opened = try PictureModel(
+            folder: layout, elementType: compute.dtype, on: device, prediction: reading.prediction?.prediction
+        )
+        var request = try pictures.request(sampling)
+        (request.prompts, request.negativePrompt) = ([prompt], negativePrompt)
+        try PictureRun(
+            plan: SamplingPlan(opened, request), digests: ModelDigests(layout), output: output, notes: notes,
+            start: start
         ).run(printing: json)
     }
 

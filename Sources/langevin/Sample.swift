@@ -38,6 +38,12 @@ struct Sample: ParsableCommand {
         transform: pathArgument)
     var trajectory: String?
 
+    @Option(
+        help:
+            "Also write the noise that samples started from and what became of it, 'noise' and 'data' in a .safetensors file: what data.kind pairs of a recipe reads.",
+        transform: pathArgument)
+    var pairs: String?
+
     @Flag(help: "Print one JSON object at the end.")
     var json = false
 
@@ -53,10 +59,14 @@ struct Sample: ParsableCommand {
                     "\(model) says its prediction itself, and is no checkpoint: leave out --prediction and --strict"
                 )
             }
+            guard pairs == nil else {
+                throw PipelineError("--pairs is for networks, and \(model) is an exact model")
+            }
             return try runExact(path, since: start, on: device)
         }
         let output = try SampleOutput(output, count: pictures.count)
         try checkTrajectory(apartFrom: output.names)
+        try PictureRun.check(pairs: pairs, apartFrom: output.names)
         let source = try ModelSource(
             model, prediction: reading.prediction?.prediction, isStrict: reading.strict)
         let notes = try source.foreignKeys() + source.notes()
@@ -67,24 +77,10 @@ struct Sample: ParsableCommand {
         let opened = try PictureModel(
             folder: layout, elementType: compute.dtype, on: device, prediction: reading.prediction?.prediction
         )
-        let plan = try SamplingPlan(opened, request())
-        let digests = try ModelDigests(layout)
-        for note in notes { say("note: \(note)") }
-        let loaded = clock.now
-        let steps = plan.sampler.grid.steps.count
-        var bar = ProgressBar(total: steps * pictures.count)
-        defer { bar.finish() }
-        var frames = TrajectoryFrames(steps: steps)
-        let samples = try plan.run { done, progress in
-            if done == 0 && trajectory != nil { frames.add(progress, shown: plan.pictures) }
-            bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
-        }
-        bar.finish()
-        let sampled = clock.now
-        let receipt = Receipt(plan, of: try digests.record())
-        let files = try output.write(output.isTensor ? samples : plan.pictures(of: samples), receipt: receipt)
-        try writeTrajectory { try frames.picture() }
-        try report(files + (trajectory.map { [$0] } ?? []), receipt, [start, loaded, sampled, clock.now])
+        try PictureRun(
+            plan: SamplingPlan(opened, request()), digests: ModelDigests(layout), output: output,
+            trajectory: trajectory, pairs: pairs, notes: notes, start: start
+        ).run(printing: json)
     }
 
     /// An exactly solvable model: numbers, not pictures, so no classes, sizes or guidance.
@@ -132,8 +128,10 @@ struct Sample: ParsableCommand {
         _ source: ModelSource, _ output: SampleOutput, since start: ContinuousClock.Instant, notes: [String],
         on device: Device
     ) throws {
-        guard trajectory == nil else {
-            throw PipelineError("--trajectory shows models on pixels; \(source.name) diffuses latents")
+        guard trajectory == nil, pairs == nil else {
+            throw PipelineError(
+                "--trajectory and --pairs are for models on pixels and points; \(source.name) diffuses latents"
+            )
         }
         var request = GenerationRequest()
         request.sampling = try self.request()

@@ -11,7 +11,10 @@ struct Train: ParsableCommand {
             """)
 
     @Argument(help: "The recipe, a YAML file.", transform: pathArgument)
-    var recipe: String
+    var recipe: String?
+
+    @Flag(help: "Print every key of a recipe with its default and its meaning, as Markdown.")
+    var keys = false
 
     @Option(
         name: .customLong("set"), help: "Another value for a key of the recipe: --set training.steps=100.")
@@ -26,9 +29,14 @@ struct Train: ParsableCommand {
     @Flag(help: "Print one JSON object at the end.")
     var json = false
 
+    func validate() throws {
+        guard recipe != nil || keys else { throw ValidationError("Missing expected argument '<recipe>'") }
+    }
+
     func run() throws {
+        guard let path = recipe, !keys else { return try printResult(Recipe.documentation) }
         _ = try LaunchedProcess(ProcessInfo.processInfo.environment)
-        let recipe = try Recipe(contentsOf: recipe, changes: changes)
+        let recipe = try Recipe(contentsOf: path, changes: changes)
         let trainer = try Trainer(recipe: recipe, folder: out, resume: resume) { say("warning: \($0)") }
         let interrupts = Interrupts()
         let first = trainer.step

@@ -69,7 +69,7 @@ extension Generate {
         return notes.filter(\.0).map(\.1)
     }
 
-    private static func refuse(_ problems: [(isSo: Bool, sentence: String)]) throws {
+    static func refuse(_ problems: [(isSo: Bool, sentence: String)]) throws {
         if let problem = problems.first(where: \.isSo) {
             throw PipelineError("\(problem.sentence): leave it out")
         }

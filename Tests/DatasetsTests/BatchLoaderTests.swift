@@ -9,7 +9,7 @@ import Testing
     /// Pictures that hold their own number; one of them may be damaged.
     private final class Numbers: Dataset {
         let count = 10
-        let pictureShape: Shape = [1, 1, 2]
+        let exampleShape: Shape = [1, 1, 2]
         let classNames: [String]? = nil
         let damaged: Int?
         /// How many batches were made, and how many are being made now.
@@ -27,7 +27,7 @@ import Testing
             made.withLock { $0 += 1 }
             if let damaged, indices.contains(damaged) { throw Damage(picture: damaged) }
             let values = indices.flatMap { [Float($0), Float($0) + 0.5] }
-            return Batch(pictures: Tensor(values, shape: [indices.count, 1, 1, 2]), labels: nil)
+            return Batch(data: Tensor(values, shape: [indices.count, 1, 1, 2]), labels: nil)
         }
     }
 
@@ -43,7 +43,7 @@ import Testing
         #expect(dataset.made.withLock { $0 } == 0)
         for step in 0..<12 {
             let batch = try dataset.batch(for: expected.next())
-            #expect(try loader.next().pictures.isIdentical(to: batch.pictures))
+            #expect(try loader.next().data.isIdentical(to: batch.data))
             #expect(loader.order.position == expected.position)
             // Given up in the middle, it goes on where it stood.
             if step == 5 { loader.stop() }

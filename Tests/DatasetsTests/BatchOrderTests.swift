@@ -113,7 +113,7 @@ struct BatchOrderTests {
         #expect(draw.isMirrored.contains(true) && draw.isMirrored.contains(false))
         let plain = try digits.batch(at: draw.indices)
         let batch = try digits.batch(for: draw)
-        let (a, b) = (try plain.pictures.array(of: Float.self), try batch.pictures.array(of: Float.self))
+        let (a, b) = (try plain.data.array(of: Float.self), try batch.data.array(of: Float.self))
         for (picture, isMirrored) in draw.isMirrored.enumerated() {
             for row in (picture * 8)..<(picture * 8 + 8) {
                 let original = Array(a[(row * 8)..<(row * 8 + 8)])

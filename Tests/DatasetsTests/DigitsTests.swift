@@ -8,13 +8,13 @@ struct DigitsTests {
     @Test func allDigitsHaveTheirPublishedCounts() throws {
         let digits = try DigitsDataset(contentsOf: digitsFile)
         #expect(digits.count == 1797 && digits.classCount == 10)
-        #expect(Array(digits.pictureShape) == [1, 8, 8])
+        #expect(Array(digits.exampleShape) == [1, 8, 8])
         let batch = try digits.batch(at: Array(0..<1797))
         let labels = try #require(batch.labels).array(of: Int.self)
         let counts = (0...9).map { digit in labels.count { $0 == digit } }
         #expect(counts == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180])
         // Of the 64 values the mean is 4.8842 on the scale 0…16, as the set is described elsewhere.
-        let values = try batch.pictures.array(of: Float.self)
+        let values = try batch.data.array(of: Float.self)
         let mean = values.reduce(0.0) { $0 + Double($1) } / Double(values.count)
         #expect(abs((mean + 1) * 8 - 4.884165) < 1e-5)
         #expect(values.min() == -1 && values.max() == 1)
@@ -22,9 +22,9 @@ struct DigitsTests {
 
     @Test func theFirstDigitIsTheFirstRow() throws {
         let batch = try DigitsDataset(contentsOf: digitsFile).batch(at: [0])
-        let values = try batch.pictures.array(of: Float.self)
+        let values = try batch.data.array(of: Float.self)
         #expect(Array(values.prefix(11)) == [0, 0, 5, 13, 9, 1, 0, 0, 0, 0, 13].map { $0 / 8 - 1 })
-        #expect(Array(batch.pictures.shape) == [1, 1, 8, 8] && batch.pictures.elementType == .float32)
+        #expect(Array(batch.data.shape) == [1, 1, 8, 8] && batch.data.elementType == .float32)
         #expect(batch.labels?.elementType == .int64)
     }
 
@@ -33,10 +33,10 @@ struct DigitsTests {
         let train = try DigitsDataset(contentsOf: digitsFile, part: .train)
         let evaluation = try DigitsDataset(contentsOf: digitsFile, part: .evaluation)
         #expect(train.count == 1500 && evaluation.count == 297)
-        let ends = try all.batch(at: [1499, 1500, 1796]).pictures.array(of: Float.self)
+        let ends = try all.batch(at: [1499, 1500, 1796]).data.array(of: Float.self)
         let parts =
-            try train.batch(at: [1499]).pictures.array(of: Float.self)
-            + evaluation.batch(at: [0, 296]).pictures.array(of: Float.self)
+            try train.batch(at: [1499]).data.array(of: Float.self)
+            + evaluation.batch(at: [0, 296]).data.array(of: Float.self)
         #expect(ends == parts)
     }
 

@@ -28,10 +28,10 @@ struct FolderTests {
             for memoryLimit in [1 << 20, 0] {
                 let dataset = try FolderDataset(folder: folder, width: 2, height: 2, memoryLimit: memoryLimit)
                 #expect(dataset.count == 4 && dataset.classNames == ["ape", "zebra"])
-                #expect(Array(dataset.pictureShape) == [3, 2, 2])
+                #expect(Array(dataset.exampleShape) == [3, 2, 2])
                 let batch = try dataset.batch(at: [0, 1, 2, 3])
                 #expect(try batch.labels?.array(of: Int.self) == [0, 0, 1, 1])
-                let values = try batch.pictures.array(of: Float.self)
+                let values = try batch.data.array(of: Float.self)
                 let reds = stride(from: 0, to: 48, by: 12).map { UInt8(((values[$0] + 1) * 127.5).rounded()) }
                 #expect(reds == [25, 50, 100, 200])
                 #expect(values[47] == -1)
@@ -39,7 +39,7 @@ struct FolderTests {
                 let again = try dataset.batch(at: [3, 0, 3])
                 #expect(try again.labels?.array(of: Int.self) == [1, 0, 1])
                 #expect(
-                    try Array(again.pictures.array(of: Float.self).prefix(12)) == Array(values.suffix(12)))
+                    try Array(again.data.array(of: Float.self).prefix(12)) == Array(values.suffix(12)))
             }
         }
     }
@@ -54,7 +54,7 @@ struct FolderTests {
             let batch = try dataset.batch(at: [0, 1])
             #expect(batch.labels == nil)
             #expect(
-                try batch.pictures.array(of: Float.self).map { ($0 + 1) * 127.5 }.map { $0.rounded() } == [
+                try batch.data.array(of: Float.self).map { ($0 + 1) * 127.5 }.map { $0.rounded() } == [
                     10, 10, 10, 9, 9, 9,
                 ])
         }
@@ -71,7 +71,7 @@ struct FolderTests {
             for memoryLimit in [1 << 20, 0] {
                 let dataset = try FolderDataset(
                     folder: folder, width: 1, height: 1, channels: 1, memoryLimit: memoryLimit)
-                let all = try dataset.batch(at: Array(0..<dataset.count)).pictures.array(of: Float.self)
+                let all = try dataset.batch(at: Array(0..<dataset.count)).data.array(of: Float.self)
                 let levels = all.map { Int((($0 + 1) * 127.5).rounded()) }
                 // With its header whole, the cut picture is noticed when it is read, and the next stands in.
                 #expect(levels == (memoryLimit == 0 ? Array(0...20) + Array(20...38) : Array(0...38)))

@@ -16,11 +16,11 @@ struct IdxTests {
             ] {
                 let dataset = try IdxDataset(
                     images: folder.write(images, as: "i"), labels: folder.write(labels, as: "l"))
-                #expect(dataset.count == 12 && Array(dataset.pictureShape) == [1, 5, 4])
+                #expect(dataset.count == 12 && Array(dataset.exampleShape) == [1, 5, 4])
                 #expect(dataset.classNames == ["0", "1", "2", "3"])
                 let batch = try dataset.batch(at: reference.picked)
-                #expect(Array(batch.pictures.shape) == [5, 1, 5, 4])
-                #expect(try batch.pictures.array(of: Float.self) == reference.batch)
+                #expect(Array(batch.data.shape) == [5, 1, 5, 4])
+                #expect(try batch.data.array(of: Float.self) == reference.batch)
                 #expect(try batch.labels?.array(of: Int.self) == reference.batch_labels)
             }
         }
@@ -50,7 +50,7 @@ struct IdxTests {
             #expect(all.count == 24 && all.classNames == ["0", "1", "2", "3"])
             for shift in [0, 12] {
                 let batch = try all.batch(at: reference.picked.map { $0 + shift })
-                #expect(try batch.pictures.array(of: Float.self) == reference.batch)
+                #expect(try batch.data.array(of: Float.self) == reference.batch)
                 #expect(try batch.labels?.array(of: Int.self) == reference.batch_labels)
             }
             var other = reference.images
@@ -93,7 +93,7 @@ struct IdxTests {
                 let url = try folder.write(copy, as: "images")
                 if let dataset = try? IdxDataset(images: url, labels: labels) {
                     #expect(
-                        try dataset.batch(at: reference.picked).pictures.array(of: Float.self)
+                        try dataset.batch(at: reference.picked).data.array(of: Float.self)
                             == reference.batch)
                 }
             }
@@ -124,10 +124,10 @@ struct MappedDatasetTests {
     @Test func paddingSurroundsThePicture() throws {
         let digits = try DigitsDataset(contentsOf: digitsFile)
         let padded = try digits.padded(toHeight: 11, width: 12)
-        #expect(Array(padded.pictureShape) == [1, 11, 12] && padded.count == 1797 && padded.classCount == 10)
+        #expect(Array(padded.exampleShape) == [1, 11, 12] && padded.count == 1797 && padded.classCount == 10)
         let (small, large) = (try digits.batch(at: [7, 3]), try padded.batch(at: [7, 3]))
-        #expect(Array(large.pictures.shape) == [2, 1, 11, 12])
-        let (a, b) = (try small.pictures.array(of: Float.self), try large.pictures.array(of: Float.self))
+        #expect(Array(large.data.shape) == [2, 1, 11, 12])
+        let (a, b) = (try small.data.array(of: Float.self), try large.data.array(of: Float.self))
         for picture in 0..<2 {
             for y in 0..<11 {
                 for x in 0..<12 {
@@ -144,11 +144,11 @@ struct MappedDatasetTests {
     @Test func channelsAreConverted() throws {
         let digits = try DigitsDataset(contentsOf: digitsFile, part: .evaluation)
         let colour = try digits.converted(toChannels: 3)
-        #expect(Array(colour.pictureShape) == [3, 8, 8])
-        let values = try colour.batch(at: [5]).pictures.array(of: Float.self)
-        let grey = try digits.batch(at: [5]).pictures.array(of: Float.self)
+        #expect(Array(colour.exampleShape) == [3, 8, 8])
+        let values = try colour.batch(at: [5]).data.array(of: Float.self)
+        let grey = try digits.batch(at: [5]).data.array(of: Float.self)
         #expect(values == grey + grey + grey)
-        let back = try colour.converted(toChannels: 1).batch(at: [5]).pictures.array(of: Float.self)
+        let back = try colour.converted(toChannels: 1).batch(at: [5]).data.array(of: Float.self)
         #expect(zip(back, grey).allSatisfy { abs($0 - $1) < 1e-6 })
         #expect(throws: DatasetError.self) { try digits.converted(toChannels: 2) }
     }

@@ -4,9 +4,9 @@ import Storage
 ///
 /// Stored and deflated entries, with the 64-bit extension; nothing encrypted, spanned or overlapping.
 /// Source: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 to 4.5.
-struct ZipArchive {
+package struct ZipArchive {
     /// One file of the archive.
-    struct Entry: Sendable {
+    package struct Entry: Sendable {
         /// Where its bytes begin in the archive.
         var offset: Int
         /// The bytes that it takes in the archive.
@@ -25,12 +25,12 @@ struct ZipArchive {
     private static let maximalDirectoryByteCount = 16 << 20
 
     /// The entries by name, without folders.
-    private(set) var entries = NameTable<Entry>()
+    package private(set) var entries = NameTable<Entry>()
     private let file: RegularFile
 
     /// Reads the table of contents.
     /// - Throws: `CheckpointError` where the file is no sound archive.
-    init(_ file: RegularFile) throws {
+    package init(_ file: RegularFile) throws {
         self.file = file
         do {
             let directory = try Directory(file)
@@ -62,7 +62,7 @@ struct ZipArchive {
     }
 
     /// The whole of an entry that has at most `limit` bytes.
-    func contents(of name: String, limit: Int) throws -> [UInt8] {
+    package func contents(of name: String, limit: Int) throws -> [UInt8] {
         guard let entry = entries[name] else {
             throw CheckpointError(file.path, "the archive holds no \(quoted(name))")
         }

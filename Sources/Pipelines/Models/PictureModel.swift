@@ -4,10 +4,11 @@ import Layers
 import Networks
 import Tensors
 
-/// A diffusion model of pictures without text: a network, the process it was trained on, and a card.
+/// A diffusion model on pixels or points: a network, the process it was trained on, a card, and a text encoder where
+/// it is given texts.
 ///
-/// On disk it is a folder in the diffusers layout: `model_index.json`, `unet/`, `scheduler/`; the card
-/// is `langevin.json`.
+/// On disk it is a folder in the diffusers layout: `model_index.json`, `unet/`, `scheduler/`, and for texts
+/// `text_encoder/` and `tokenizer/`; the card is `langevin.json`.
 public struct PictureModel {
     /// Where it was opened, for messages.
     public let name: String
@@ -19,6 +20,8 @@ public struct PictureModel {
     public let card: ModelCard
     /// The network.
     public let network: any NoiseNetwork
+    /// What encodes its prompts; `nil` where it is given none.
+    public var text: PromptEncoder?
     /// Where the elements of its pictures lie, from black to white.
     public let dataRange: ClosedRange<Double>
     /// The element type of the network's arithmetic.
@@ -61,6 +64,7 @@ public struct PictureModel {
             network: try explaining(folder.network) { try store.build(configuration.network) }
                 .replayed(on: device),
             dataRange: try folder.dataRange(), elementType: elementType, device: device)
+        text = try folder.promptEncoder(for: configuration.traits, in: elementType, on: device)
     }
 
     /// The number of classes that stand for something; `nil` where the model knows none.

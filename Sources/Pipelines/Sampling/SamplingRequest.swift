@@ -29,6 +29,10 @@ public struct SamplingRequest: Sendable {
     public var guidance: Double?
     /// The classes; none where the model knows none, or for its unconditional branch.
     public var classes: Classes?
+    /// The prompts of a model that is given texts: one for each picture, or one for all; empty ones where there are none.
+    public var prompts: [String]?
+    /// What the unconditional branch is given in place of an empty text.
+    public var negativePrompt: String?
     /// Unit noise to start from, `[count, channels, height, width]`, instead of drawing it.
     public var initial: Tensor?
     /// Height of pictures in pixels.
@@ -73,7 +77,9 @@ public struct SamplingPlan {
     public let guidance: Double
     /// The class of each picture, where the model is told one.
     public let labels: [Int]?
-    /// The shape of one picture, `[channels, height, width]`.
+    /// The prompt of each picture, where the model is given texts.
+    public let prompts: [String]?
+    /// The shape of one picture, `[channels, height, width]`, or of a point, `[dimension]`.
     public let shape: Shape
 
     /// Checks a request.
@@ -94,7 +100,9 @@ public struct SamplingPlan {
         sampler = try process.sampling.sampler(solver, steps: steps, grid: request.grid, options: options)
         try sampler.check(process.parameterization.output)
         shape = try Self.shape(model, request)
-        guidance = request.guidance ?? (request.classes == nil ? 1 : model.card.guidance ?? 1)
+        prompts = try Self.prompts(model, request)
+        let isConditional = request.classes != nil || request.prompts != nil
+        guidance = request.guidance ?? (isConditional ? model.card.guidance ?? 1 : 1)
         guard Float(guidance).isFinite else {
             throw PipelineError("--guidance is \(guidance): give a number that single precision holds")
         }
@@ -147,7 +155,10 @@ public struct SamplingPlan {
     private static func checkConditions(_ model: PictureModel) throws {
         let traits = model.configuration.traits
         let isText = traits.context != nil || traits.pooled != nil || traits.numbers != nil
-        guard isText || (traits.labels.map { $0.isRequired && $0.count == nil } ?? false) else { return }
+        let isServed = model.text != nil && traits.numbers == nil
+        guard isText && !isServed || (traits.labels.map { $0.isRequired && $0.count == nil } ?? false) else {
+            return
+        }
         throw PipelineError(
             "\(model.name): its \(model.configuration.className) is conditioned on \(isText ? "a text" : "labels that are no classes"), and models on pixels are given classes only: look at its config.json"
         )
@@ -220,6 +231,22 @@ public struct SamplingPlan {
         return [channels, height, width]
     }
 
+    /// The prompt of each picture; `nil` where the model is given no texts.
+    private static func prompts(_ model: PictureModel, _ request: SamplingRequest) throws -> [String]? {
+        guard model.text != nil else {
+            guard request.prompts == nil, request.negativePrompt == nil else {
+                throw PipelineError("\(model.name) reads no prompts: use 'sample', or a model of texts")
+            }
+            return nil
+        }
+        let prompts = request.prompts ?? [""]
+        guard prompts.count == 1 || prompts.count == request.count else {
+            throw PipelineError(
+                "\(prompts.count) prompts were given for \(request.count) pictures: give one for each")
+        }
+        return (0..<request.count).map { prompts[$0 % prompts.count] }
+    }
+
     /// The shape of points; they have neither height nor width.
     private static func pointShape(_ model: PictureModel, _ request: SamplingRequest) throws -> Shape {
         let dimension = model.configuration.channels
@@ -244,8 +271,11 @@ public struct SamplingPlan {
             guard request.classes == nil else {
                 throw PipelineError("\(model.name) knows no classes: leave out --class")
             }
-            guard guidance <= 1 else {
-                throw PipelineError("\(model.name) knows no classes to guide to: leave out --guidance")
+            guard guidance <= 1 || request.prompts != nil else {
+                throw PipelineError(
+                    model.text == nil
+                        ? "\(model.name) knows no classes to guide to: leave out --guidance"
+                        : "--guidance needs a prompt to guide to: give one")
             }
             return nil
         }

@@ -53,6 +53,22 @@ public struct CLIPTokenizer: TextTokenizer {
         CLIPTokenizer(PublishedVocabulary.shared, padding)
     }
 
+    /// The tokenizer of a vocabulary that was learnt from texts, equal to that of the folder which the vocabulary writes.
+    /// - Parameter length: how many tokens a prompt has.
+    public init(_ learnt: BytePairVocabulary, length: Int = 77) throws {
+        names = learnt.tokens + [CLIPWords.startMarker, CLIPWords.endMarker]
+        let (start, end) = (names.count - 2, names.count - 1)
+        var finders = AddedTokenFinders()
+        for (marker, id) in [(CLIPWords.startMarker, start), (CLIPWords.endMarker, end)] {
+            finders.cleaned.insert(AddedToken(marker), id: id, pattern: marker)
+        }
+        self.finders = finders
+        model = try BytePairModel(
+            Vocabulary(tokens: names), merges: learnt.merges, unknown: end, place: "the learnt merges")
+        (startToken, endToken, paddingToken) = (start, end, end)
+        self.length = length
+    }
+
     private init(_ published: PublishedVocabulary, _ padding: Padding) {
         names = published.tokens
         let markers = [(CLIPWords.startMarker, names.count - 2), (CLIPWords.endMarker, names.count - 1)]

@@ -1,62 +1,91 @@
 import Networks
+import Yams
 
 extension Recipe {
-    /// The network: its kind, whether it is conditioned on the class, and the keys of that kind's configuration.
-    public struct ModelSection: Codable, Equatable, Sendable {
-        /// Whether the network is conditioned on the class of a sample.
-        public var classConditional = false
-        /// The network's configuration. Those of its values that data can decide, and that are not the defaults, count
-        /// as given by hand.
-        public var network: NetworkConfiguration {
-            didSet { given = network.keysAwayFromDefaults }
+    /// The network, what it is conditioned on, and where its weights begin.
+    public struct ModelSection: Equatable, Sendable {
+        /// What the network is conditioned on.
+        public var conditioning = Conditioning.none
+        /// The model whose weights training begins from; random ones where absent.
+        public var from: String?
+        /// The folder of a text encoder, which stays as it is, or `trained` for one that is trained along.
+        public var textEncoder: String?
+        /// Features of a token of a text encoder that is trained along.
+        public var textWidth: Int?
+        /// Layers of a text encoder that is trained along.
+        public var textLayers: Int?
+        /// The most tokens of a text; where absent, what the longest caption needs.
+        public var textTokens: Int?
+        /// The network and its configuration.
+        public var network: RecipeNetwork
+
+        /// What a network is conditioned on.
+        public enum Conditioning: String, RecipeChoice, CaseIterable {
+            case none
+            case classes = "class"
+            case text
         }
-        /// The keys of the configuration that data can decide and that were given by hand all the same.
-        public private(set) var given: Set<String> = []
 
         /// A network with every default.
-        public init(_ network: any DenoisingNetwork.Type = UNet2D.self) {
-            self.network = NetworkConfiguration(defaultsOf: network)
+        public init(_ kind: NetworkKind = NetworkKind(UNet2D.self)) {
+            network = RecipeNetwork(kind)
         }
 
-        /// The word for the network.
-        public var kind: String { network.type.word }
+        /// Which kind of network it is.
+        public var kind: NetworkKind { network.kind }
+    }
+}
 
-        /// The keys of the configuration that are left to the data.
-        var open: Set<String> { network.type.fittedKeys.subtracting(given) }
+extension Recipe.ModelSection {
+    /// What `text_encoder` says for an encoder that is trained along.
+    static let trained = "trained"
 
-        /// The words for all networks; their class names are read, too.
-        static var kinds: [String] { KnownNetworks.denoising.map { $0.word } }
-
-        enum CodingKeys: String, CodingKey {
-            case kind
-            case classConditional = "class_conditional"
-        }
-
-        /// Reads `kind` and `class_conditional`, then the rest of the section as that kind's configuration.
-        public init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            let word = try container.decode(String.self, forKey: .kind)
-            guard let type = KnownNetworks.denoising(word: word) else {
-                let wanted = "one of " + Self.kinds.joined(separator: ", ")
-                throw DecodingError.dataCorruptedError(
-                    forKey: .kind, in: container, debugDescription: wanted)
+    static let keys: [RecipeKey] = [
+        // Read before the keys of the network's own configuration.
+        RecipeKey(
+            "model.kind", \.model.chosenKind, .choice, "The network; its own configuration's keys follow."),
+        RecipeKey(
+            "model.conditioning", \.model.conditioning, .choice,
+            "What the network is conditioned on: nothing, the class, or a text."),
+        RecipeKey(
+            older: "model.class_conditional", wanted: "true or false",
+            "An older way to write conditioning: true is class, false is none."
+        ) { node, recipe in
+            guard node.tag == Tag(.bool), let isClass = node.scalar.flatMap(Bool.construct(from:)) else {
+                return false
             }
-            classConditional = try container.decode(Bool.self, forKey: .classConditional)
-            let values = try decoder.container(keyedBy: ConfigurationName.self)
-            let open = try type.fittedKeys.filter { key in
-                try !values.contains(ConfigurationName(key))
-                    || values.decodeNil(forKey: ConfigurationName(key))
-            }
-            network = try NetworkConfiguration(of: type, from: decoder, leaving: open)
-            given = type.fittedKeys.subtracting(open)
-        }
+            recipe.model.conditioning = isClass ? .classes : .none
+            return true
+        },
+        RecipeKey(
+            "model.from", \.model.from, .optional(.text("the path of a model")),
+            changeable: "a continued run has weights of its own",
+            "The model whose weights training begins from; random ones by default."),
+        RecipeKey(
+            "model.text_encoder", \.model.textEncoder,
+            .text("trained, or the path of a text encoder's folder"),
+            of: .conditioning, ["text": trained],
+            "The folder of a text encoder, which stays as it is, or trained for one that is trained along."),
+        RecipeKey(
+            "model.text_width", \.model.textWidth, .whole(8...4096), of: .textEncoder, [trained: 64],
+            "Features of a token of a text encoder that is trained along."),
+        RecipeKey(
+            "model.text_layers", \.model.textLayers, .whole(1...64), of: .textEncoder, [trained: 2],
+            "Layers of a text encoder that is trained along."),
+        RecipeKey(
+            "model.text_tokens", \.model.textTokens, .optional(.whole(3...77)),
+            "The most tokens of a text, start and end included; by default what the longest caption needs."),
+    ]
 
-        /// Writes the section as `init(from:)` reads it: `null` for what is left to the data.
-        public func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(kind, forKey: .kind)
-            try container.encode(classConditional, forKey: .classConditional)
-            try network.encode(to: encoder, leaving: open)
-        }
+    /// The kind alone: a change of it leaves every other key of the network to its default.
+    fileprivate var chosenKind: NetworkKind {
+        get { network.kind }
+        set { if newValue != network.kind { network = RecipeNetwork(newValue) } }
+    }
+}
+
+extension RecipeKey.Owner {
+    fileprivate static let textEncoder = Self("model.text_encoder") { recipe in
+        recipe.model.textEncoder.map { $0 == Recipe.ModelSection.trained ? $0 : "a folder" }
     }
 }

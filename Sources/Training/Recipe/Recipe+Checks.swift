@@ -5,15 +5,6 @@ import Pipelines
 // What can be known of a run's end before its first step.
 
 extension Recipe {
-    /// What a model is asked for, to show it on a sheet.
-    func sheetRequest(for card: ModelCard) -> SamplingRequest {
-        var request = SamplingRequest()
-        request.count = evaluation.count
-        request.seed = UInt64(truncatingIfNeeded: seed)
-        request.classes = card.nullClass == nil ? nil : .all
-        return request
-    }
-
     /// Checks that there is a picture for each class on a sheet.
     /// - Throws: `RecipeError` that names the key.
     func checkSheetSize(for card: ModelCard) throws {
@@ -25,9 +16,9 @@ extension Recipe {
 
     /// Takes the first step of a sheet, which shows whether the whole could be drawn as `evaluation` says.
     /// - Throws: `RecipeError` that says why not.
-    func checkSheets(of model: PictureModel) throws {
+    func checkSheets(of model: PictureModel, _ output: TrainedModel) throws {
         struct FirstStepTaken: Error {}
-        var request = sheetRequest(for: model.card)
+        var request = output.request()
         request.batchSize = 1
         do {
             _ = try SamplingPlan(model, request).run { _, _ in throw FirstStepTaken() }
@@ -39,10 +30,10 @@ extension Recipe {
 
     /// Checks that there is something to learn from.
     /// - Throws: `RecipeError`
-    func checkNotEmpty(_ dataset: some Dataset) throws {
+    func checkNotEmpty(_ dataset: any Dataset) throws {
         guard dataset.count == 0 else { return }
         throw RecipeError(
-            "data.split is \(data.split.rawValue): no class in the folder has ten pictures, of which one would be held back; write train or all."
+            "data.split is \(data.split.word): no class in the folder has ten pictures, of which one would be held back; write train or all."
         )
     }
 }

@@ -2,15 +2,30 @@ import Storage
 import Yams
 
 extension Recipe {
-    /// The recipe as YAML with every key in it, always in the same order; read back it is an equal value.
+    /// The recipe as YAML with every key in it, always in the same order; read back it is an equal value. Keys that
+    /// are left to their defaults are `null`.
     public var yaml: String {
-        get throws { try Yams.serialize(node: TreeEncoder.tree(of: self), width: -1, allowUnicode: true) }
+        get throws { try Yams.serialize(node: tree, width: -1, allowUnicode: true) }
+    }
+
+    /// Every key with its value, by section.
+    package var tree: Node {
+        get throws {
+            let network = try model.network.tree
+            let written = Self.keys.filter(\.isWritten)
+            let alone = written.filter { $0.section == nil }.map { (Node($0.name), $0.write(self)) }
+            let sections = Self.sections.map { section in
+                let pairs = written.filter { $0.section == section }.map { (Node($0.name), $0.write(self)) }
+                let more = section == "model" ? network.map { ($0.key, $0.value) } : []
+                return (Node(section), Node(pairs + more, .implicit, .block))
+            }
+            return Node(alone + sections, .implicit, .block)
+        }
     }
 
     /// The value at a path such as `training.steps`, as YAML.
-    func text(at path: String) throws -> String {
-        guard let node = try TreeEncoder.tree(of: self).node(at: path) else { return "absent" }
-        return node.shown
+    func text(at path: String) -> String {
+        Self.keys.first { $0.path == path }?.write(self).shown ?? "absent"
     }
 
     /// One key whose value is not the same in two recipes.
@@ -26,31 +41,18 @@ extension Recipe {
         public var description: String { "\(path): \(there) there, \(here) here" }
 
         /// Whether a run may go on with this changed (`Recipe.changeableOnResume`).
-        public var mayChangeOnResume: Bool {
-            Recipe.changeableOnResume[path] != nil || path.hasPrefix("evaluation.")
-        }
+        public var mayChangeOnResume: Bool { Recipe.changeableOnResume[path] != nil }
     }
 
-    /// What may be changed when a run is continued, and why. Everything in `evaluation` may be, too: it
-    /// only decides how pictures are drawn from the model. All else decides what the steps compute, and
-    /// with it changed the run would no longer be the one that its recipe says.
-    public static let changeableOnResume = [
-        "training.steps": "a run may be made longer or shorter; the cosine then ends at the new last step",
-        "training.checkpoint_every": "it only decides when the state is saved",
-        "training.keep_checkpoints": "it only decides what is deleted",
-        "training.sample_every": "sheets are drawn with generators of their own",
-        "training.log_every": "it only decides what is written down",
-        "training.prefetch": "it only decides when batches are made",
-        "training.checkpoint_activations":
-            "it decides what is kept and what is computed again, and the last bits of sums at most",
-        "training.memory_format": "it decides how fast a step is, and the last bits of sums at most",
-        "training.threads": "it decides how fast a step is, and the last bits of sums at most",
-    ]
+    /// What may be changed when a run is continued, and why. All else decides what the steps compute, and with it
+    /// changed the run would no longer be the one that its recipe says.
+    public static let changeableOnResume = Dictionary(
+        uniqueKeysWithValues: keys.compactMap { key in key.changeable.map { (key.path, $0) } })
 
     /// Every key whose value is another one in `other`, in the order of the recipe.
     public func differences(from other: Recipe) throws -> [Difference] {
-        let here = try TreeEncoder.tree(of: self).leaves()
-        let there = try TreeEncoder.tree(of: other).leaves()
+        let here = try tree.leaves()
+        let there = try other.tree.leaves()
         let old = Dictionary(there, uniquingKeysWith: { first, _ in first })
         let known = Set(here.map(\.path))
         // Values are compared whole, and shown cut.

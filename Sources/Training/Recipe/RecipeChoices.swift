@@ -8,11 +8,6 @@ extension BetaSchedule: RecipeChoice {
     public static var synonyms: [String: BetaSchedule] { ["quadratic": .scaledLinear, "cosine": .cosine] }
 }
 
-extension Prediction: RecipeChoice {
-    /// This project's own words.
-    public static var synonyms: [String: Prediction] {
-        ["noise": .noise, "data": .data, "v": .velocity, "flow": .flow]
-    }
-}
-
 extension Method: RecipeChoice {}
+
+extension Grid: RecipeChoice {}

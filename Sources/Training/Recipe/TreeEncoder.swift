@@ -39,17 +39,16 @@ package final class TreeEncoder: Encoder {
 
     fileprivate func fill(with value: some Encodable) throws {
         switch value {
-        case let value as Bool: content = .scalar(Node(value ? "true" : "false", Tag(.bool)))
-        case let value as Int: content = .scalar(Node(String(value), Tag(.int)))
-        case let value as Double: content = .scalar(Node(Self.text(of: value), Tag(.float)))
-        case let value as String: content = .scalar(Self.scalar(value))
+        case let value as Bool: content = .scalar(Node(truth: value))
+        case let value as Int: content = .scalar(Node(whole: value))
+        case let value as Double: content = .scalar(Node(number: value))
+        case let value as String: content = .scalar(Node(text: value))
         default: try value.encode(to: self)
         }
     }
 
     fileprivate func fillWithNull() {
-        // Yams reads only a plain scalar as absent.
-        content = .scalar(Node("null", Tag(.null), .plain))
+        content = .scalar(.absent)
     }
 
     fileprivate func child(_ key: any CodingKey) -> TreeEncoder {
@@ -72,22 +71,6 @@ package final class TreeEncoder: Encoder {
 
     fileprivate var itemCount: Int {
         if case .sequence(let items) = content { items.count } else { 0 }
-    }
-
-    /// The shortest decimal that reads back as the same number, with a point, which YAML 1.1 asks for.
-    private static func text(of number: Double) -> String {
-        if number.isNaN { return ".nan" }
-        if number.isInfinite { return number < 0 ? "-.inf" : ".inf" }
-        let text = number.description
-        guard let exponent = text.firstIndex(of: "e"), !text.contains(".") else { return text }
-        return text[..<exponent] + ".0" + text[exponent...]
-    }
-
-    /// Text that would be read as something else stands in quotes.
-    private static func scalar(_ text: String) -> Node {
-        let plain = Node.Scalar(text)
-        let isText = Node.scalar(plain).tag == Tag(.str)
-        return .scalar(isText ? plain : Node.Scalar(text, Tag(.str), .singleQuoted))
     }
 
     package func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {

@@ -1,0 +1,36 @@
+import Tensors
+
+/// A data set whose captions are the names of its classes.
+public struct ClassCaptions: Dataset {
+    private let base: any Dataset
+    private let names: [String]
+
+    /// Gives each example the name of its class as caption.
+    ///
+    /// - Throws: ``DatasetError`` where the data have no classes.
+    public init(_ base: any Dataset) throws {
+        guard let names = base.classNames else {
+            throw DatasetError(
+                "captions", "the data have no classes whose names could be captions",
+                remedy: "give data with classes, or captions of another kind")
+        }
+        (self.base, self.names) = (base, names)
+    }
+
+    /// As many as before.
+    public var count: Int { base.count }
+    /// As before.
+    public var exampleShape: Shape { base.exampleShape }
+    /// As before.
+    public var classNames: [String]? { names }
+    /// The name of each class.
+    public var captions: [String] { names }
+    /// As before.
+    public var findings: DatasetFindings { base.findings }
+    /// The examples, their labels and the names of their classes.
+    public func batch(at indices: [Int]) throws -> Batch {
+        var batch = try base.batch(at: indices)
+        batch.captions = try batch.labels?.array(of: Int.self).map { [names[$0]] }
+        return batch
+    }
+}

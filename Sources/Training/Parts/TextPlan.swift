@@ -1,0 +1,140 @@
+import Checkpoints
+import Datasets
+import Layers
+import Networks
+import Pipelines
+import Storage
+import Tensors
+import Tokenizers
+
+/// The text encoder of a recipe: trained along over byte pairs that are learnt from the captions, or one from a folder,
+/// which stays as it is.
+struct TextPlan {
+    /// The name under which the parameters of an encoder that is trained along stand in checkpoints.
+    static let scope = "text_encoder"
+
+    let tokenizer: CLIPTokenizer
+    let configuration: CLIPTextConfiguration
+    /// Tokens of a text.
+    let length: Int
+    /// What the tokenizer was learnt as; `nil` of an encoder from a folder.
+    let vocabulary: BytePairVocabulary?
+    /// Where the weights of an encoder that stays as it is are.
+    let folder: ModelFolder?
+    private let tokenizerPath: String?
+
+    /// Whether the encoder is trained along.
+    var isTrained: Bool { folder == nil }
+
+    /// The plan of a recipe whose defaults are filled in; `nil` where nothing is conditioned on text.
+    /// - Throws: `RecipeError` or an error about a file of the folder.
+    init?(_ model: Recipe.ModelSection, captions: [String]) throws {
+        guard model.conditioning == .text, let encoder = model.textEncoder else { return nil }
+        guard encoder == Recipe.ModelSection.trained else {
+            try self.init(folder: encoder, tokens: model.textTokens)
+            return
+        }
+        try self.init(learntFrom: captions, model)
+    }
+
+    /// An encoder that is trained along, over byte pairs of the captions.
+    private init(learntFrom captions: [String], _ model: Recipe.ModelSection) throws {
+        let vocabulary = BytePairTraining().vocabulary(of: captions)
+        let all = try CLIPTokenizer(vocabulary)
+        let longest = captions.map { all.tokens(of: $0).count + 2 }.max() ?? 3
+        let (length, width) = (model.textTokens ?? min(max(longest, 3), 77), model.textWidth ?? 64)
+        var configuration = CLIPTextConfiguration()
+        configuration.vocabSize = vocabulary.count
+        (configuration.hiddenSize, configuration.projectionDim) = (width, width)
+        configuration.intermediateSize = 4 * width
+        configuration.numHiddenLayers = model.textLayers ?? 2
+        configuration.numAttentionHeads = width % 32 == 0 ? width / 32 : 1
+        configuration.maxPositionEmbeddings = length
+        configuration.hiddenAct = .gelu
+        configuration.eosTokenId = vocabulary.count - 1
+        (self.configuration, self.length, self.vocabulary) = (configuration, length, vocabulary)
+        (tokenizer, folder, tokenizerPath) = (try CLIPTokenizer(vocabulary, length: length), nil, nil)
+    }
+
+    /// An encoder from a folder: a model's, whose `text_encoder/` and `tokenizer/` are read, or one with its tokenizer
+    /// in it or beside it.
+    private init(folder path: String, tokens: Int?) throws {
+        let isModel = Files.exists(path + "/text_encoder/config.json")
+        let folder = ModelFolder(isModel ? path + "/text_encoder" : path)
+        guard Files.exists(folder.path + "/config.json") else {
+            throw RecipeError(
+                "model.text_encoder is \(quoted(path)): there is no config.json of a text encoder; write trained, or give a folder with one."
+            )
+        }
+        let places = isModel ? [path + "/tokenizer"] : [path, Files.parent(of: path) + "/tokenizer"]
+        let found = places.first { Files.exists($0 + "/vocab.json") || Files.exists($0 + "/tokenizer.json") }
+        guard let found else {
+            throw RecipeError(
+                "model.text_encoder is \(quoted(path)): there is no tokenizer in it or beside it (vocab.json and merges.txt, or tokenizer.json)."
+            )
+        }
+        configuration = try CLIPText.configuration(of: folder)
+        tokenizer = try CLIPTokenizer(folder: found)
+        let most = min(tokenizer.length, configuration.maxPositionEmbeddings)
+        guard tokens ?? most <= most else {
+            throw RecipeError(
+                "model.text_tokens is \(tokens ?? 0): the encoder of model.text_encoder reads \(most) at most."
+            )
+        }
+        (length, vocabulary, self.folder, tokenizerPath) = (tokens ?? most, nil, folder, found)
+    }
+
+    /// The encoder from its folder, on a device; nothing of it is trained.
+    func frozen(on device: Device) throws -> CLIPText? {
+        guard let folder else { return nil }
+        let store = ParameterStore(.loaded(try CLIPText.weights(of: folder)), on: device)
+        return try store.build { try CLIPText(configuration, $0) }
+    }
+
+    /// Writes the tokenizer's folder: as it was learnt, or a copy.
+    func writeTokenizer(to path: String) throws {
+        if let vocabulary { return try vocabulary.write(to: path, length: length) }
+        guard let tokenizerPath else { return }
+        try Files.createFolder(path)
+        for name in try Files.names(in: tokenizerPath) where Self.files.contains(name) {
+            try Files.write(Files.read("\(tokenizerPath)/\(name)"), to: "\(path)/\(name)")
+        }
+    }
+
+    /// The files of a tokenizer.
+    private static let files: Set = [
+        "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+        "added_tokens.json",
+    ]
+}
+
+/// The caption of each example through a text encoder, some of them hidden behind the empty text.
+/// Source: Ho and Salimans 2022 (arXiv:2207.12598), algorithm 1.
+public struct TextConditioner: Conditioner {
+    /// The encoder.
+    public let encoder: PromptEncoder
+    /// Part of the examples whose text is hidden.
+    public let dropout: Double
+    /// Whether gradients reach the encoder.
+    public let isTrained: Bool
+
+    /// A conditioner.
+    public init(_ encoder: PromptEncoder, dropout: Double, isTrained: Bool) {
+        (self.encoder, self.dropout, self.isTrained) = (encoder, dropout, isTrained)
+    }
+
+    /// The encoded captions; an example without one counts as an empty text. Draws one number an example.
+    /// - Throws: the error that a tensor carries.
+    public func conditions(of batch: Batch, hiding generator: RandomGenerator?, on device: Device) throws
+        -> Conditions
+    {
+        let captions =
+            batch.captions?.map { $0.first ?? "" } ?? Array(repeating: "", count: batch.data.shape[0])
+        let hidden = try generator.map {
+            try $0.coin([captions.count], probability: dropout).array(of: Bool.self)
+        }
+        let shown = captions.indices.map { hidden?[$0] == true ? "" : captions[$0] }
+        let conditions = encoder.conditions(of: shown, on: device)
+        return isTrained ? conditions : conditions.map { $0.detached() }
+    }
+}

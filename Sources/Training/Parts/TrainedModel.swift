@@ -1,0 +1,95 @@
+import Checkpoints
+import Diffusion
+import Layers
+import Networks
+import Pictures
+import Pipelines
+import Storage
+import Tensors
+
+/// The model of a recipe's run: a folder in the diffusers layout, and sheets of samples.
+struct TrainedModel: TrainingOutput {
+    let recipe: Recipe
+    let configuration: NetworkConfiguration
+    let process: Diffusion.Process
+    let card: ModelCard
+    let text: TextPlan?
+    /// A text encoder that stays as it is.
+    let frozen: CLIPText?
+    /// The captions of the data, of which a sheet shows the first ones.
+    let captions: [String]
+    let device: Device
+
+    private static let prefix = TextPlan.scope + "."
+
+    var metadata: [String: String] {
+        get throws { ["format": "pt", "config": JSONValue.object(try configuration.json()).text] }
+    }
+
+    func write(_ parameters: [(String, Tensor)], to path: String) throws {
+        let own = parameters.filter { !$0.0.hasPrefix(Self.prefix) }
+        try ModelLayout.replacing(path) { path in
+            let layout = ModelLayout(path)
+            try layout.write(configuration, process: process, card: card, parameters: own)
+            guard let text else { return }
+            try layout.write(
+                textEncoder: text.configuration, try textParameters(parameters),
+                writeTokenizer: text.writeTokenizer)
+        }
+    }
+
+    /// The parameters of the text encoder under its own names.
+    private func textParameters(_ parameters: [(String, Tensor)]) throws -> [(String, Tensor)] {
+        guard let text, let folder = text.folder else {
+            return parameters.filter { $0.0.hasPrefix(Self.prefix) }
+                .map { (String($0.0.dropFirst(Self.prefix.count)), $0.1) }
+        }
+        let store = ParameterStore(.loaded(try CLIPText.weights(of: folder)))
+        _ = try store.build { try CLIPText(text.configuration, $0) }
+        return store.named
+    }
+
+    /// The model with given weights: its layers pack them, so that another one is needed once training has changed them.
+    func opened(_ parameters: TensorDictionary) throws -> PictureModel {
+        func source(_ isWanted: (String) -> Bool) -> TensorDictionary {
+            TensorDictionary(parameters.tensors.filter { isWanted($0.key) })
+        }
+        let store = ParameterStore(.loaded(source { !$0.hasPrefix(Self.prefix) }), on: device)
+        var model = PictureModel(
+            name: "the model", configuration: configuration, process: process, card: card,
+            network: try store.build(configuration.network), device: device)
+        if let text, let encoder = try frozen ?? encoder(text, source { $0.hasPrefix(Self.prefix) }) {
+            model.text = PromptEncoder(
+                text.tokenizer, encoder, length: text.length, for: configuration.traits)
+        }
+        return model
+    }
+
+    private func encoder(_ text: TextPlan, _ source: TensorDictionary) throws -> CLIPText? {
+        try ParameterStore(.loaded(source), on: device).build {
+            try CLIPText(text.configuration, $0[TextPlan.scope])
+        }
+    }
+
+    /// What the model is asked for, to show it on a sheet: every class, or the first captions, in turn.
+    func request() -> SamplingRequest {
+        var request = SamplingRequest()
+        request.count = recipe.evaluation.count
+        request.seed = UInt64(truncatingIfNeeded: recipe.seed)
+        request.grid = recipe.evaluation.grid
+        request.classes = card.nullClass == nil ? nil : .all
+        if text != nil {
+            var seen: Set<String> = []
+            let shown = captions.filter { seen.insert($0).inserted }
+            request.prompts = (0..<request.count).map { shown.isEmpty ? "" : shown[$0 % shown.count] }
+        }
+        return request
+    }
+
+    func sheet(_ parameters: TensorDictionary) throws -> Picture? {
+        let plan = try SamplingPlan(opened(parameters), request())
+        let samples = try plan.run()
+        guard samples.rank == 4 else { return try PointSheet(samples).picture() }
+        return try Picture.sheet(of: plan.pictures(of: samples))
+    }
+}

@@ -1,0 +1,107 @@
+import Diffusion
+
+/// A combination of keys that must hold in a recipe whose defaults are filled in.
+package struct Rule: Sendable {
+    /// The key it is about.
+    package let path: String
+    /// What the key's value has to be, to follow "write".
+    let wanted: String
+    /// Whether it is so.
+    let holds: @Sendable (Recipe) -> Bool
+
+    init(_ path: String, _ wanted: String, _ holds: @escaping @Sendable (Recipe) -> Bool) {
+        (self.path, self.wanted, self.holds) = (path, wanted, holds)
+    }
+}
+
+extension Recipe {
+    /// What keys must fulfil together, apart from the network, whose configuration checks itself.
+    package static let rules: [Rule] = dataRules + processRules + conditioningRules
+
+    private static let dataRules: [Rule] = [
+        Rule("data.path", "the path of the data, which every data.kind but digits needs") {
+            !$0.data.kind.needsPath || $0.data.path?.isEmpty == false
+        },
+        Rule("data.background", "nothing: only pictures of data.kind folder have transparent parts") {
+            $0.data.background == nil || $0.data.kind == .folder
+        },
+        Rule("data.size", "nothing: examples of this data.kind are taken as they are") {
+            $0.data.size == nil || $0.data.kind.hasPictures
+        },
+        Rule("data.channels", "nothing: examples of this data.kind are taken as they are") {
+            $0.data.channels == nil || $0.data.kind.hasPictures
+        },
+        Rule("data.flip", "false: only pictures have a mirror image, and this data.kind has none") {
+            !$0.data.flip || $0.data.kind.hasPictures
+        },
+        Rule("data.captions", "none or class-names: only data.kind folder has a file of captions") {
+            $0.data.captions != .file || $0.data.kind.hasCaptionFile
+        },
+    ]
+
+    private static let processRules: [Rule] = [
+        ordered("beta_start", "beta_end"), ordered("beta_min", "beta_max"), ordered("sigma_min", "sigma_max"),
+        Rule(
+            "diffusion.prediction",
+            "data, v or flow, since this one says nothing of the data where diffusion.process flow or zero_terminal_snr end in pure noise"
+        ) { recipe in
+            let values = try? ProcessDescription(recipe.diffusion.process.word, recipe.diffusion.values)
+            return values == nil || (try? recipe.diffusion.description) != nil
+        },
+    ]
+
+    /// Two keys of the process in their order.
+    private static func ordered(_ low: String, _ high: String) -> Rule {
+        Rule("diffusion.\(high)", "a number that is not below diffusion.\(low)") { recipe in
+            guard let first = recipe.diffusion.values[low]?.number,
+                let last = recipe.diffusion.values[high]?.number
+            else { return true }
+            return first <= last
+        }
+    }
+
+    private static let conditioningRules: [Rule] = [
+        Rule("model.conditioning", "another one, or data.captions class-names or file, which give the texts")
+        {
+            $0.model.conditioning != .text || $0.data.captions != .none
+        },
+        Rule("model.conditioning", "class or none, or model.kind unet2d-condition or mmdit, which read texts")
+        {
+            $0.model.conditioning != .text || $0.model.kind.traits.context != nil
+        },
+        Rule("model.conditioning", "none, or model.kind unet2d: this model.kind knows no classes") {
+            $0.model.conditioning != .classes || $0.model.kind.takesClasses
+        },
+    ]
+
+    /// The first key whose value cannot be, with what is wrong with it; nil where all is well.
+    var problem: (path: String, problem: String)? {
+        for key in Self.keys {
+            if key.isMisplaced(in: self), let owner = key.owner {
+                let word = owner.word(self) ?? "absent"
+                return (
+                    key.path,
+                    "is \(key.write(self).shown); leave it out: with \(owner.path) \(word) nothing reads it."
+                )
+            }
+            if !key.holds(self) { return (key.path, "is \(key.write(self).shown); write \(key.wanted).") }
+        }
+        if let rule = Self.rules.first(where: { !$0.holds(self) }) {
+            return (rule.path, "is \(text(at: rule.path)); write \(rule.wanted).")
+        }
+        return nil
+    }
+
+    /// Checks that process and loss have a meaning together.
+    /// - Throws: `RecipeError`, a sentence that names both keys.
+    func checkObjective() throws {
+        do {
+            let context = ObjectiveContext(
+                try diffusion.description.process, word: diffusion.process.word,
+                hasPairedNoise: data.kind.hasPairedNoise)
+            _ = try objective.settings(decodesPixels: true).objective(on: context)
+        } catch let error as DiffusionError {
+            throw RecipeError("\(error).")
+        }
+    }
+}

@@ -1,0 +1,180 @@
+import Checkpoints
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// The recipes that come with the project, and what is trained by combining their keys, through the program.
+@Suite struct RecipeFileTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    static let names = [
+        "bound", "digits", "dit", "edm", "flow", "hybrid", "min-snr", "mmdit-text", "ot-flow", "points",
+        "reflow",
+        "score-matching", "unet-text", "ve", "vp-sde",
+    ]
+
+    /// Settings that make any run short.
+    private static let short = [
+        "training.steps=3", "training.batch_size=8", "training.threads=1", "training.checkpoint_every=2",
+        "training.sample_every=0", "training.log_every=1", "evaluation.steps=2", "evaluation.count=10",
+    ]
+
+    private func train(_ recipe: String, _ run: String, _ changes: [String] = []) throws -> [[String: Any]] {
+        let all = (Self.short + changes).flatMap { ["--set", $0] }
+        let outcome = try Program.run(["train", recipe, "--out", run] + all)
+        #expect(outcome.code == 0, "\(recipe) \(changes): \(outcome.messages)")
+        #expect(outcome.messages.contains("trained 3 steps"))
+        let lines = try String(contentsOfFile: "\(run)/metrics.jsonl", encoding: .utf8).split(separator: "\n")
+        return try lines.map {
+            try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+    }
+
+    @Test func theFolderHoldsTheseRecipes() throws {
+        let files = try FileManager.default.contentsOfDirectory(atPath: Program.root + "/recipes")
+        let names = files.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }
+        #expect(Set(names) == Set(Self.names + ["fashion-annotated"]))
+    }
+
+    @Test(arguments: names) func everyRecipeTakesThreeSteps(name: String) throws {
+        var changes: [String] = []
+        if name == "reflow" {
+            // What sample --pairs writes.
+            let data = Tensor((0..<1280).map { Float($0 % 7) / 4 }, shape: [20, 1, 8, 8])
+            let pairs = folder("pairs.safetensors")
+            let labels = Tensor((0..<20).map { Int64($0 % 10) }, shape: [20])
+            try SafetensorsWriter([("noise", -data), ("data", data), ("labels", labels)]).write(to: pairs)
+            changes = ["data.path=\(pairs)"]
+        }
+        let metrics = try train("recipes/\(name).yaml", folder(name), changes)
+        #expect(metrics.count == 3)
+        for line in metrics {
+            let loss = try #require(line["loss"] as? Double, "\(name)")
+            #expect(loss.isFinite)
+        }
+        let recipe = try String(contentsOfFile: folder(name) + "/recipe.yaml", encoding: .utf8)
+        #expect((metrics.last?["validation_loss"] is Double) == recipe.contains("split: train"))
+        if name == "hybrid" { #expect(metrics.allSatisfy { $0.count > 6 }) }
+        // A complete run ends at once, and its resolved recipe is the same run.
+        let again = try Program.run("train", folder(name) + "/recipe.yaml", "--out", folder(name), "--resume")
+        #expect(again.code == 0 && again.messages.contains("is complete"), "\(again.messages)")
+    }
+
+    @Test(arguments: [
+        ("betas", "edm", "unet2d"), ("edm", "edm", "dit"), ("edm", "noise", "mlp"),
+        ("vp-sde", "score", "unet2d"),
+        ("sub-vp-sde", "v", "dit"), ("ve", "edm", "mlp"), ("ve", "data", "unet2d"), ("flow", "data", "dit"),
+        ("flow", "v", "mlp"), ("cosine", "noise", "unet2d"), ("cosine", "flow", "mlp"),
+    ])
+    func combinationsTrainResumeAndSample(process: String, prediction: String, network: String) throws {
+        let isPoints = network == "mlp"
+        let base = isPoints ? "recipes/points.yaml" : "recipes/\(network == "dit" ? "dit" : "vp-sde").yaml"
+        let text = try String(contentsOfFile: Program.root + "/" + base, encoding: .utf8)
+        // The process's section anew.
+        let kept = text.components(separatedBy: "\ndiffusion:")[0]
+        let recipe = try folder.write(
+            "recipe.yaml",
+            (kept
+                + "\ndiffusion: {process: \(process), prediction: \(prediction)}\nevaluation: {count: 10, steps: 2}\n")
+                .utf8)
+        let run = folder("run")
+        _ = try train(recipe, run, ["evaluation.solver=\(process == "flow" ? "flow-euler" : "ddim")"])
+        for solver in process == "flow" ? ["flow-euler", "flow-heun", "euler"] : ["euler", "ddim", "heun"] {
+            let path = folder("\(solver).safetensors")
+            let outcome = try Program.run(
+                "sample", run, "-o", path, "--class", isPoints ? "1" : "3", "--count", "2", "--steps", "3",
+                "--solver", solver,
+                "--guidance", "2")
+            #expect(outcome.code == 0, "\(process) \(solver): \(outcome.messages)")
+            let samples = try SafetensorsFile(path: path).tensor(named: "samples")
+            #expect(try samples.isFinite().all().item(Bool.self))
+            #expect(samples.shape == (isPoints ? [2, 2] : [2, 1, 8, 8]))
+        }
+        let more = try Program.run(
+            ["train", recipe, "--out", run, "--resume"]
+                + (Self.short.dropFirst() + ["training.steps=4", "evaluation.solver=euler"]).flatMap {
+                    ["--set", $0]
+                })
+        #expect(more.code == 0 && more.messages.contains("trained 1 steps"), "\(more.messages)")
+    }
+
+    @Test func pairsAreWhatReflowReads() throws {
+        let (run, pairs) = (folder("flow"), folder("pairs.safetensors"))
+        _ = try train("recipes/flow.yaml", run)
+        let outcome = try Program.run(
+            "sample", run, "--class", "all", "--count", "20", "--steps", "3", "--pairs", pairs, "-o",
+            folder("s.safetensors"))
+        #expect(outcome.code == 0, "\(outcome.messages)")
+        let file = try SafetensorsFile(path: pairs)
+        let samples = try SafetensorsFile(path: folder("s.safetensors")).tensor(named: "samples")
+        #expect(try file.tensor(named: "data").isIdentical(to: samples))
+        #expect(try file.tensor(named: "noise").shape == [20, 1, 8, 8])
+        #expect(try file.tensor(named: "labels").array(of: Int.self) == (0..<20).map { $0 / 2 })
+        // The pairs lead from the noise to the data again.
+        let again = try Program.run(
+            "sample", run, "--class", "all", "--count", "20", "--steps", "3", "--initial", try initial(file),
+            "-o", folder("again.safetensors"))
+        #expect(again.code == 0, "\(again.messages)")
+        expectClose(
+            try SafetensorsFile(path: folder("again.safetensors")).tensor(named: "samples"), samples,
+            absolute: 1e-5)
+        _ = try train("recipes/reflow.yaml", folder("reflow"), ["data.path=\(pairs)"])
+        try Program.expectRefused(
+            ["sample", run, "--pairs", folder("p.png"), "-o", folder("x.png")], ".safetensors")
+    }
+
+    private func initial(_ pairs: SafetensorsFile) throws -> String {
+        let path = folder("initial.safetensors")
+        try SafetensorsWriter([("latents", pairs.tensor(named: "noise"))]).write(to: path)
+        return path
+    }
+
+    @Test(arguments: ["unet-text", "mmdit-text"]) func aTextModelIsGivenPrompts(name: String) throws {
+        let run = folder(name)
+        _ = try train("recipes/\(name).yaml", run)
+        for (index, prompt) in ["3", "7"].enumerated() {
+            let outcome = try Program.run(
+                "generate", prompt, "--model", run, "--guidance", "3", "--steps", "2", "-o",
+                folder("\(index).safetensors"),
+                "--json")
+            #expect(outcome.code == 0, "\(outcome.messages)")
+            let settings = try #require(try outcome.json()["settings"] as? [String: Any])
+            #expect(settings["prompt"] as? String == prompt)
+        }
+        let pictures = try (0...1).map {
+            try SafetensorsFile(path: folder("\($0).safetensors")).tensor(named: "samples")
+        }
+        #expect(pictures[0].shape == [1, 1, 8, 8])
+        #expect(try !pictures[0].isIdentical(to: pictures[1]))
+        let plain = try Program.run("sample", run, "--steps", "2", "-o", folder("plain.png"))
+        #expect(plain.code == 0, "\(plain.messages)")
+        try Program.expectRefused(
+            ["generate", "3", "--model", run, "--strength", "0.5", "-o", folder("x.png")], "--strength")
+    }
+
+    @Test func trainingBeginsFromAModel() throws {
+        let first = folder("first")
+        _ = try train("recipes/flow.yaml", first)
+        // At a rate of nothing the weights stay what they were.
+        let changes = ["model.from=\(first)", "training.warmup_steps=1000000", "training.ema_decay=0"]
+        _ = try train(
+            "recipes/flow.yaml", folder("second"), changes + ["training.learning_rate=1.0e-12", "seed=5"])
+        func weights(_ run: String) throws -> SafetensorsFile {
+            try SafetensorsFile(path: folder(run) + "/model/unet/diffusion_pytorch_model.safetensors")
+        }
+        let name = "conv_in.weight"
+        expectClose(
+            try weights("second").tensor(named: name), try weights("first").tensor(named: name),
+            absolute: 1e-6)
+        let recipe = try folder.write(
+            "other.yaml", "model: {from: \(first), block_out_channels: [16, 16]}".utf8)
+        try Program.expectRefused(
+            ["train", recipe, "--out", folder("never"), "--set", "model.norm_num_groups=4"]
+                + ["down_block_types=[DownBlock2D, DownBlock2D]", "up_block_types=[UpBlock2D, UpBlock2D]"]
+                .flatMap { ["--set", "model.\($0)"] }, "model.from")
+        #expect(!FileManager.default.fileExists(atPath: folder("never")))
+    }
+}
