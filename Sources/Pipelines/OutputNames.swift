@@ -23,7 +23,7 @@ public struct OutputNames: Sendable {
     /// - Throws: `PipelineError` where the name says no kind of file, `FileError` where nothing can be written there.
     init(_ path: String, count: Int) throws {
         (self.path, self.count) = (path, count)
-        let ending = URL(fileURLWithPath: path).pathExtension.lowercased()
+        let ending = URL(file: path).pathExtension.lowercased()
         isTensor = ending == "safetensors" && !path.hasSuffix("/")
         if isTensor || (PictureFormat(fileExtension: ending) != nil && !path.hasSuffix("/")) {
             form = try Self.numbered(path) ?? .one

@@ -21,7 +21,7 @@ public struct SampleOutput: Sendable {
 
     /// Checks the name of a picture before anything is computed.
     public static func checkPicture(_ path: String) throws {
-        guard PictureFormat(fileExtension: URL(fileURLWithPath: path).pathExtension) != nil else {
+        guard PictureFormat(fileExtension: URL(file: path).pathExtension) != nil else {
             throw PipelineError("\(path): pictures are .png, .jpg or .webp")
         }
         try Files.checkPlace(ofFile: path)
@@ -63,7 +63,7 @@ public struct SampleOutput: Sendable {
     }
 
     private func write(_ picture: Picture, _ receipt: Receipt, to path: String) throws {
-        let url = URL(fileURLWithPath: path)
+        let url = URL(file: path)
         let isPNG = PictureFormat(fileExtension: url.pathExtension) == .png
         let texts = try [
             PictureText("parameters", receipt.parameters),

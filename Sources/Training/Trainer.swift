@@ -4,6 +4,7 @@ import Foundation
 import Layers
 import Networks
 import Pictures
+import Storage
 import Tensors
 
 /// A training run: parts, and the folder that keeps what comes of them.
@@ -176,7 +177,7 @@ public final class Trainer {
         }
         guard let sheet else { return }
         unwritten.attempt(.samples, warn: warn) {
-            try sheet.write(to: URL(fileURLWithPath: run.samplePath(step: state.step)))
+            try sheet.write(to: URL(file: run.samplePath(step: state.step)))
         }
         unwritten.attempt(.events, warn: warn) { try journal.event(sheet: sheet, step: state.step) }
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Pictures
+import Storage
 
 /// What a run writes down as it goes: metrics as JSON lines, and events for TensorBoard.
 final class TrainingJournal {
@@ -36,6 +37,6 @@ final class TrainingJournal {
         let points = lines.compactMap { line in line.values["loss"].map { (Double(line.step), $0) } }
         let loss = Plot.Series("loss", x: points.map(\.0), y: points.map(\.1))
         let plot = Plot([loss], title: "Training", xLabel: "step", yLabel: "loss", yScale: .logarithmic)
-        try plot.picture().write(to: URL(fileURLWithPath: path))
+        try plot.picture().write(to: URL(file: path))
     }
 }

@@ -87,7 +87,7 @@ package final class TrainingState {
         func open(_ name: String) throws -> SafetensorsFile {
             try SafetensorsFile(path: checkpoint.path(of: name))
         }
-        let data = try Data(contentsOf: URL(fileURLWithPath: checkpoint.path(of: "state.json")))
+        let data = try Data(contentsOf: URL(file: checkpoint.path(of: "state.json")))
         let counters = try JSONDecoder().decode(Counters.self, from: data)
         let model = try open("model.safetensors")
         for (name, parameter) in store.named { try parameter.assign(model.tensor(named: name)) }
@@ -97,7 +97,7 @@ package final class TrainingState {
         // Runs of earlier versions had no objective that remembers anything.
         if checkpoint.files.contains("objective.json") {
             let path = try checkpoint.path(of: "objective.json")
-            try objective.restore(Data(contentsOf: URL(fileURLWithPath: path)))
+            try objective.restore(Data(contentsOf: URL(file: path)))
         }
         order = try BatchOrder(order.configuration, at: counters.position)
         (step, skippedInARow, pendingLosses) = (counters.step, counters.skippedInARow, counters.pendingLosses)

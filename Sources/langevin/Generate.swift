@@ -6,6 +6,7 @@ import Layers
 import Networks
 import Pictures
 import Pipelines
+import Storage
 import Tensors
 
 struct Generate: ParsableCommand {
@@ -250,7 +251,7 @@ struct ReferenceOptions: ParsableArguments {
     }
 
     private func picture(_ path: String) throws -> Picture {
-        try Picture(contentsOf: URL(fileURLWithPath: path), limit: Picture.requestLimit)
+        try Picture(contentsOf: URL(file: path), limit: Picture.requestLimit)
     }
 }
 

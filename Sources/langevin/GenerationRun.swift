@@ -1,5 +1,6 @@
 import Foundation
 import Pipelines
+import Storage
 import Tensors
 
 /// A run of a plan as a person sees it: messages, progress, files, a summary.
@@ -51,7 +52,7 @@ struct GenerationRun {
                     guard let preview, previewFailure == nil else { return }
                     let picture = try preview.decoder.picture(of: progress)
                     do {
-                        try picture.write(to: URL(fileURLWithPath: preview.path))
+                        try picture.write(to: URL(file: preview.path))
                     } catch {
                         // The picture itself does not depend on it.
                         previewFailure = error

@@ -18,7 +18,7 @@ struct New: ParsableCommand {
     var langevin: String?
 
     func run() throws {
-        let folder = URL(fileURLWithPath: path).standardizedFileURL.path
+        let folder = URL(file: path).standardizedFileURL.path
         let sources = try LangevinSources(langevin)
         let package = try NewPackage(named: (folder as NSString).lastPathComponent, on: sources)
         guard !Files.exists(folder) else {
@@ -50,7 +50,7 @@ struct LangevinSources {
                     "--langevin \(given) does not hold Langevin's sources: give the folder of its Package.swift"
                 )
             }
-            path = URL(fileURLWithPath: given).standardizedFileURL.path
+            path = URL(file: given).standardizedFileURL.path
         } else {
             guard let found = Self.folder(above: Bundle.main.executablePath ?? "") else {
                 throw PipelineError(
@@ -73,7 +73,7 @@ struct LangevinSources {
     }
 
     private static func folder(above program: String) -> String? {
-        var folder = URL(fileURLWithPath: program).resolvingSymlinksInPath()
+        var folder = URL(file: program).resolvingSymlinksInPath()
         repeat {
             folder.deleteLastPathComponent()
             if areIn(folder.path) { return folder.path }

@@ -4,6 +4,7 @@ import Evaluation
 import Foundation
 import Pictures
 import Pipelines
+import Storage
 import Tensors
 
 struct Order: ParsableCommand {
@@ -44,7 +45,7 @@ struct Order: ParsableCommand {
         if let output {
             let plots = schedules.map { plot(result, on: $0, predictions[0]) }
             try Sheet(columns: 1, padding: 0).picture(of: plots.map { $0.picture(width: 1100) })
-                .write(to: URL(fileURLWithPath: output))
+                .write(to: URL(file: output))
         }
         if json {
             try printJSON(result)

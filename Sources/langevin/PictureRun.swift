@@ -50,7 +50,7 @@ struct PictureRun {
         let receipt = Receipt(plan, of: try digests.record())
         var files = try output.write(output.isTensor ? samples : plan.pictures(of: samples), receipt: receipt)
         if let trajectory {
-            try after { try frames.picture().write(to: URL(fileURLWithPath: trajectory)) }
+            try after { try frames.picture().write(to: URL(file: trajectory)) }
             files.append(trajectory)
         }
         if let pairs {

@@ -4,6 +4,7 @@ import Diffusion
 import Foundation
 import Pictures
 import Pipelines
+import Storage
 import Tensors
 
 struct Sample: ParsableCommand {
@@ -111,7 +112,7 @@ struct Sample: ParsableCommand {
     private func writeTrajectory(_ picture: () throws -> Picture) throws {
         guard let trajectory else { return }
         do {
-            try picture().write(to: URL(fileURLWithPath: trajectory))
+            try picture().write(to: URL(file: trajectory))
         } catch {
             throw ResultError(description: "the samples are written, the trajectory is not: \(error)")
         }

@@ -112,7 +112,8 @@ import Testing
         let model = ModelFolder(folder.path)
         #expect(refusal { _ = try model.weights() }.contains("the folder holds no weights: none of"))
         try folder.write("other.safetensors", "")
-        #expect(refusal { _ = try model.weights() }.contains("the folder holds \"other.safetensors\", and none of"))
+        let other = refusal { _ = try model.weights() }
+        #expect(other.contains("the folder holds \"other.safetensors\", and none of"))
         try folder.write("diffusion_pytorch_model.bin", "")
         #expect(refusal { _ = try model.weights() }.contains("pickle"))
         #expect(refusal { _ = try model.configuration() }.contains("holds no config.json"))

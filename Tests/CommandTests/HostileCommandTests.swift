@@ -97,6 +97,16 @@ import Testing
         #endif
     }
 
+    /// Where a tilde was not the shell's it belongs to the name.
+    @Test func aTildeIsAPartOfAName() throws {
+        let (tiny, folder) = (try Self.tiny.get(), try TemporaryFolder())
+        try folder.makeFolder("~")
+        let call = "'\(Program.path)' sample '\(tiny.run)' --steps 1 -o '~/x.png' --trajectory '~/way.png'"
+        let (code, messages) = try shell("cd '\(folder.path)'; exec \(call)")
+        #expect(code == 0, "\(messages)")
+        #expect(try folderNames(folder("~")) == ["way.png", "x.png"])
+    }
+
     /// With fewer files than threads need to be woken, the program says so and does not end by a signal.
     @Test func fewOpenFiles() throws {
         let (tiny, folder) = (try Self.tiny.get(), try TemporaryFolder())

@@ -66,7 +66,7 @@ public struct AnalyticModel: Sendable {
                 "\(schedule.place): the key 'prediction' is not known here: it stands beside 'schedule'")
         }
         process = try schedule.decoded()
-        name = URL(fileURLWithPath: path).lastPathComponent
+        name = URL(file: path).lastPathComponent
         digest = try DigestCache(folder: nil).sha256(ofFile: path)
         mixture = GaussianMixture(
             weights: parts.weights, means: parts.means, covariances: parts.covariances)

@@ -198,7 +198,7 @@ public struct AnalyticOutput: Sendable {
             x: wide.select(0, of: 1).array(), y: wide.select(1, of: 1).array(), style: .dots, opacity: 0.6)
         let plot = Plot([cloud], title: "\(receipt.count) samples of \(receipt.model)", hasEqualSteps: true)
         try plot.picture(width: 720, height: 720)
-            .write(to: URL(fileURLWithPath: names.path), texts: [PictureText("langevin", receipt.json())])
+            .write(to: URL(file: names.path), texts: [PictureText("langevin", receipt.json())])
         return [names.path]
     }
 

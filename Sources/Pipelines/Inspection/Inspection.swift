@@ -125,7 +125,7 @@ public enum Inspection: Encodable, Sendable {
     }
 
     private static func picture(_ path: String) throws -> PictureFacts {
-        let url = URL(fileURLWithPath: path)
+        let url = URL(file: path)
         let header = try Picture.header(of: url)
         let texts =
             header.format == .png ? try Picture.textChunks(of: url) : []

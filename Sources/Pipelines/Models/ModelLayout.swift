@@ -155,7 +155,7 @@ extension ModelLayout {
     /// Writes a folder aside and puts it in place of what has its name, which is whole at any time.
     package static func replacing(_ path: String, write: (_ aside: String) throws -> Void) throws {
         let path = String(path.reversed().drop { $0 == "/" }.reversed())
-        let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let parent = URL(file: path).deletingLastPathComponent().path
         guard FileManager.default.isFolder(parent) else {
             throw PipelineError("\(path): there is no folder \(parent): make it first")
         }

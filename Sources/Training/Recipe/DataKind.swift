@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Pictures
+import Storage
 import Tensors
 
 /// A form that data come in: its word, and how it is opened.
@@ -33,7 +34,7 @@ public struct DataKind: RecipeRow {
         hasPictures: true, needsPath: false, hasCaptionFile: false
     ) { section, path in
         try DigitsDataset(
-            contentsOf: URL(fileURLWithPath: path.isEmpty ? shippedDigits() : path),
+            contentsOf: URL(file: path.isEmpty ? shippedDigits() : path),
             part: .init(rawValue: section.split.word)!)
     }
 
@@ -44,7 +45,7 @@ public struct DataKind: RecipeRow {
     ) { section, path in
         // MNIST calls what is held back its test.
         try IdxDataset(
-            folder: URL(fileURLWithPath: path),
+            folder: URL(file: path),
             part: section.split == .evaluation ? .test : .init(rawValue: section.split.word)!)
     }
 
@@ -57,7 +58,7 @@ public struct DataKind: RecipeRow {
             throw RecipeError("data.size: a folder of pictures needs one; give the side in pixels.")
         }
         return try FolderDataset(
-            folder: URL(fileURLWithPath: path), width: size, height: size, channels: section.channels ?? 3,
+            folder: URL(file: path), width: size, height: size, channels: section.channels ?? 3,
             background: section.background.flatMap(Colour.init(css:)),
             part: .init(rawValue: section.split.word)!, readsCaptions: section.captions == .file)
     }
@@ -130,7 +131,7 @@ extension Recipe.DataSection {
 /// The digits that come with the project: below the working folder, or beside the program's own tree.
 private func shippedDigits() throws -> String {
     let inner = "data/digits/digits.csv.gz"
-    var places = [URL(fileURLWithPath: FileManager.default.currentDirectoryPath)]
+    var places = [URL(file: FileManager.default.currentDirectoryPath)]
     if var place = Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent() {
         for _ in 0..<5 {
             places.append(place)
