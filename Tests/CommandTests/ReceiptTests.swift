@@ -36,7 +36,7 @@ import Testing
 
     /// Options that no picture depends on.
     private static let harmless: Set = [
-        "output", "json", "version", "help", "trajectory", "preview", "preview-model", "strict",
+        "output", "json", "version", "help", "trajectory", "preview", "preview-model", "strict", "pairs",
     ]
 
     /// A new option must be in the receipt, or on the list of those that change nothing.
