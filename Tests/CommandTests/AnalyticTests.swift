@@ -123,6 +123,16 @@ private struct AnalyticFile {
         #expect(!FileManager.default.fileExists(atPath: out))
     }
 
+    @Test func aVarianceThatNothingGivesIsRefused() throws {
+        let schedule = #"{"_class_name": "DDPMScheduler", "variance_type": "learned"}"#
+        let file = try AnalyticFile(["schedule": schedule])
+        try Program.expectRefused(
+            ["sample", file.model, "--steps", "2", "-o", file.folder("out.safetensors")],
+            "an exact model gives no variance")
+        // One step of such a process ends where no variance is needed.
+        _ = try file.samples("one", "--steps", "1")
+    }
+
     @Test func requestsThatWillNotDoAreRefused() throws {
         let file = try AnalyticFile()
         let out = ["-o", file.folder("never.safetensors")]

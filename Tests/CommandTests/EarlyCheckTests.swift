@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Storage
 import TestSupport
 import Testing
 

@@ -35,7 +35,11 @@ import Testing
         let largest = try gradients.values.map { try $0.magnitude().max().item() }.max() ?? 0
         for (name, expected) in gradients {
             let found = try #require(store[name]?.gradient, "\(name) has no gradient")
-            expectClose(found, expected.to(.float64), absolute: 1e-6 * largest, ofLargest: 1e-5, name)
+            // The reference's frequencies are off by a last bit of float32, which times up to 1,000 multiply.
+            let readsFrequencies = name.hasSuffix("timestep_embedder.linear_1.weight")
+            expectClose(
+                found, expected.to(.float64), absolute: 1e-6 * largest,
+                ofLargest: readsFrequencies ? 1e-4 : 1e-5, name)
         }
     }
 

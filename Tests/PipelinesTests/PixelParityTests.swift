@@ -6,6 +6,7 @@ import Layers
 import Networks
 import Pictures
 import Pipelines
+import Storage
 import Tensors
 import TestSupport
 import Testing

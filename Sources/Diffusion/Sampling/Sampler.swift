@@ -41,6 +41,15 @@ public struct Sampler: Sendable {
         )
     }
 
+    /// The variance that a step takes from the network; `nil` where none does.
+    public var learnedVariance: ReverseVariance? {
+        guard let variance = (solver as? DDPMSolver)?.variance, variance.isLearned,
+            // A step from the first time of the process adds no noise.
+            grid.steps.contains(where: { ($0.from.time ?? 1) > 0 })
+        else { return nil }
+        return variance
+    }
+
     /// This sampler, where every level that it passes is finite.
     /// - Throws: `DiffusionError` that names the first step where it is not.
     package func checked() throws -> Sampler {

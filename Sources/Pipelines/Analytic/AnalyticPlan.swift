@@ -47,6 +47,11 @@ public struct AnalyticPlan {
             request.solver, steps: steps, grid: request.grid, options: options)
         // Classes of diffusers have data from what is predicted; other processes ask the exact model for both.
         if case .scheduler = model.process { try sampler.check(model.prediction, isExact: true) }
+        if let variance = sampler.learnedVariance {
+            throw PipelineError(
+                "variance_type is '\(variance.rawValue)', and an exact model gives no variance: use 'fixed_small' or another solver"
+            )
+        }
         try MemoryNeed(
             "keeping \(request.count) samples of \(model.mixture.dimension) numbers",
             bytes: elementType.byteCount(Double(request.count) * Double(model.mixture.dimension)),

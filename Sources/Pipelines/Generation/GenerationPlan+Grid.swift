@@ -53,9 +53,7 @@ extension GenerationPlan {
             )
         }
         try result.check(own.process.parameterization.output)
-        if result.grid.steps.count > 1, let variance = (result.solver as? DDPMSolver)?.variance,
-            variance.isLearned
-        {
+        if let variance = result.learnedVariance {
             throw PipelineError(
                 "variance_type is '\(variance.rawValue)', and in latents a learned variance is left aside, as diffusers' pipelines leave it: use 'fixed_small' or another solver"
             )

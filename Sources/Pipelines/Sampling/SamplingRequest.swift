@@ -123,7 +123,7 @@ public struct SamplingPlan {
                 "\(model.name) gives \(given) channels for pictures of \(channels): it needs as many, or twice as many for a learned variance"
             )
         }
-        if given == channels, let variance = (sampler.solver as? DDPMSolver)?.variance, variance.isLearned {
+        if given == channels, let variance = sampler.learnedVariance {
             throw PipelineError(
                 "variance_type is '\(variance.rawValue)', and \(model.name) gives no channels for a variance: use 'fixed_small' or another solver"
             )

@@ -1,6 +1,7 @@
 import Checkpoints
 import Diffusion
 import Foundation
+import Storage
 import Tensors
 import TestSupport
 import Testing
