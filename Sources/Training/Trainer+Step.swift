@@ -137,7 +137,9 @@ extension TrainingParts {
             return sent.rank == 4 ? sent.contiguous(recipe.training.memoryFormat.format) : sent
         }
         var example = Example(data: try codec.encoded(placed(batch.data), generator))
-        for (name, tensor) in batch.tensors where name != "data" { example[name] = placed(tensor) }
+        let own = batch.tensors.filter { !["data", "labels"].contains($0.key) }
+        for (name, tensor) in own { example[name] = placed(tensor) }
+        example.labels = conditioner.classes(of: batch)
         return example
     }
 }

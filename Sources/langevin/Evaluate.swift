@@ -42,12 +42,28 @@ struct Evaluate: ParsableCommand {
         var request = sampling.request(count: count)
         request.classes = classes == nil ? nil : .all
         request.batchSize = 250
-        let plan = try SamplingPlan(opened, request)
+        if opened.text != nil { request.prompts = [""] }
+        var plan = try SamplingPlan(opened, request)
+        guard plan.shape.rank == 3 else {
+            throw PipelineError(
+                "\(model) makes points: a Fréchet distance is measured between pictures, so give a model of those"
+            )
+        }
         let data = try Recipe.DataSection(named: against, shape: plan.shape)
         let (training, heldOut) = try (data.open(.train), data.open(.evaluation))
         let evaluator = try Evaluator(training: training, heldOut: heldOut)
         let found = training.findings.sentences() + heldOut.findings.sentences(since: training.findings)
         for sentence in found + evaluator.cautions(samples: count) { say("warning: \(sentence)") }
+        if opened.text != nil, let names = training.classNames {
+            // A model that is given texts is asked for every class by its name.
+            request.prompts = (0..<count).map { names[$0 * names.count / count] }
+            plan = try SamplingPlan(opened, request)
+        }
+        let labels =
+            plan.labels
+            ?? plan.prompts.flatMap { prompts in
+                training.classNames.map { names in prompts.map { names.firstIndex(of: $0) ?? 0 } }
+            }
         let isOfThese = classes == nil || classes == training.classCount
         if !isOfThese {
             say(
@@ -57,7 +73,7 @@ struct Evaluate: ParsableCommand {
         let samples = try draw(plan)
         let report = try evaluator.report(
             samples: plan.pictures(of: samples).to(.cpu).to(.float32).clamped(to: -1...1),
-            labels: isOfThese ? plan.labels.map { Tensor($0) } : nil)
+            labels: isOfThese ? labels.map { Tensor($0) } : nil)
         if json {
             try printJSON(report)
         } else {

@@ -155,6 +155,29 @@ import Testing
             ["generate", "3", "--model", run, "--strength", "0.5", "-o", folder("x.png")], "--strength")
     }
 
+    /// The encoder of another run stays as it is, and is kept with the model.
+    @Test func aTextEncoderFromAFolderStaysAsItIs() throws {
+        let (first, second) = (folder("first"), folder("second"))
+        _ = try train("recipes/unet-text.yaml", first)
+        let changes = [
+            "model.text_encoder=\(first)/model", "model.text_width=null", "model.text_layers=null",
+        ]
+        _ = try train("recipes/mmdit-text.yaml", second, changes)
+        let files = try [first, second].map {
+            try SafetensorsFile(path: $0 + "/model/text_encoder/model.safetensors")
+        }
+        for name in files[0].names {
+            #expect(try files[0].tensor(named: name).isIdentical(to: files[1].tensor(named: name)), "\(name)")
+        }
+        let kept = try SafetensorsFile(path: second + "/checkpoints/step-3/model.safetensors").names
+        #expect(!kept.contains { $0.hasPrefix("text_encoder.") })
+        let outcome = try Program.run(
+            "generate", "5", "--model", second, "--steps", "2", "-o", folder("5.png"))
+        #expect(outcome.code == 0, "\(outcome.messages)")
+        let recipe = try folder.write("x.yaml", "model: {text_width: 64}".utf8)
+        try Program.expectRefused(["train", recipe, "--out", folder("never")], "model.text_encoder")
+    }
+
     @Test func trainingBeginsFromAModel() throws {
         let first = folder("first")
         _ = try train("recipes/flow.yaml", first)

@@ -76,7 +76,7 @@ import Training
         ("objective: {coupling: optimal-transport}", ["objective.coupling", "objective.kind denoising"]),
         ("model: {conditioning: text}", ["model.conditioning", "data.captions"]),
         ("model: {conditioning: text}\ndata: {captions: class-names}", ["model.conditioning", "model.kind"]),
-        ("model: {kind: annotated, conditioning: class}", ["model.conditioning", "model.kind"]),
+        ("model: {kind: mmdit, conditioning: class}", ["model.conditioning", "model.kind"]),
         ("model: {text_width: 9}", ["model.text_width", "model.text_encoder"]),
         ("data: {kind: points, path: p, size: 8}", ["data.size", "data.kind"]),
         ("data: {captions: file}", ["data.captions", "data.kind"]),

@@ -10,6 +10,14 @@ public protocol Conditioner {
     ///   - device: where the conditions are to be.
     func conditions(of batch: Batch, hiding generator: RandomGenerator?, on device: Device) throws
         -> Conditions
+
+    /// The class of each example, where couplings of data and noise are to stay within classes; `nil` where not.
+    func classes(of batch: Batch) -> Tensor?
+}
+
+extension Conditioner {
+    /// None: without conditioning, data and noise are paired over the whole batch.
+    public func classes(of batch: Batch) -> Tensor? { nil }
 }
 
 /// No conditions.
@@ -36,6 +44,9 @@ public struct ClassConditioner: Conditioner {
     public init(nullClass: Int, dropout: Double) {
         (self.nullClass, self.dropout) = (nullClass, dropout)
     }
+
+    /// The labels: what the network is given stays with its noise.
+    public func classes(of batch: Batch) -> Tensor? { batch.labels }
 
     /// The labels. Draws one number an example.
     /// - Throws: `RecipeError` where the batch has no labels.

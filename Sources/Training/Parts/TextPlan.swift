@@ -123,6 +123,9 @@ public struct TextConditioner: Conditioner {
         (self.encoder, self.dropout, self.isTrained) = (encoder, dropout, isTrained)
     }
 
+    /// The labels, where the data have any.
+    public func classes(of batch: Batch) -> Tensor? { batch.labels }
+
     /// The encoded captions; an example without one counts as an empty text. Draws one number an example.
     /// - Throws: the error that a tensor carries.
     public func conditions(of batch: Batch, hiding generator: RandomGenerator?, on device: Device) throws
