@@ -44,6 +44,8 @@ import Testing
         "steps": { $0.sampling.steps = 7 },
         "solver": { $0.sampling.solver = .euler }, "grid": { $0.sampling.grid = .trailing },
         "eta": { $0.sampling.eta = 0.5 }, "guidance": { $0.sampling.guidance = 3 }, "classes": nil,
+        // Those of a network on pixels; latents have `prompt`.
+        "prompts": nil,
         "initial": {
             $0.sampling.initial = .zeros([1, 4, 8, 12])
             $0.sampling.files["initial"] = try file.get()
