@@ -50,6 +50,19 @@ import Testing
         }
     }
 
+    /// The logarithm of a time of 0 or below is no number.
+    @Test(arguments: ["betas", "edm", "ve"])
+    func timesWithoutALogarithmAreRefused(process: String) throws {
+        let recipe = try folder.write(
+            "recipe.yaml",
+            "model: {kind: unet2d, time_embedding_type: fourier}\ndiffusion: {process: \(process)}")
+        try Program.expectRefused(
+            ["train", recipe, "--out", folder("run")],
+            "model.time_embedding_type: the network takes the logarithm of times, and diffusion.process \(process)"
+        )
+        #expect(try folder.names() == ["recipe.yaml"])
+    }
+
     /// The last sheet comes after the last checkpoint, and one that cannot be written loses nothing.
     @Test func aSheetThatFailsLosesNoCheckpoint() throws {
         let taken = tiny.run + "/samples/step-6.png/x"

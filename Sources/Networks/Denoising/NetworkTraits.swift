@@ -85,6 +85,8 @@ public struct NetworkTraits: Sendable {
     public var numbers: Numbers?
     /// Features of the embedded guidance scale of a distilled network.
     public var guidanceWidth: Int?
+    /// The key of the configuration by which it takes the logarithm of times, which must be above 0 then.
+    public var positiveTimeKey: String?
     /// Whether its deep layers can be reused from one call to the next (`DeepFeatures`).
     public var hasDeepFeatures = false
     /// The number of values, at the least, that live together while one sample of a shape passes.

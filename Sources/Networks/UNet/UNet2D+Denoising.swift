@@ -45,6 +45,7 @@ extension UNet2D: DenoisingNetwork {
         if configuration.isConditional {
             traits.labels = .init(count: configuration.numClassEmbeds, nullClass: nil, isRequired: true)
         }
+        if configuration.timeEmbeddingType == .fourier { traits.positiveTimeKey = "time_embedding_type" }
         traits.hasDeepFeatures = true
         return traits
     }

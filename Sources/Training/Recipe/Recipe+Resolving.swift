@@ -94,12 +94,24 @@ extension Recipe {
         try checkChannels(traits, demands)
         try checkSize(traits, of: shape)
         try checkConditions(traits, demands)
+        try checkTimes(traits)
         return fitted
     }
 
     /// Whether the loss needs a variance beside each value.
     private var learnsVariance: Bool {
         get throws { try ObjectiveWords.kinds(WordChoice(objective.kind)).learnsVariance }
+    }
+
+    /// Throws where a network that takes the logarithm of times is given such as have none.
+    private func checkTimes(_ traits: NetworkTraits) throws {
+        guard let key = traits.positiveTimeKey else { return }
+        let process = try diffusion.description.process
+        let least = process.schedule.level(at: process.schedule.time(atShare: 1e-6))
+        guard process.parameterization.time(least) <= 0 else { return }
+        throw RecipeError(
+            "model.\(key): the network takes the logarithm of times, and diffusion.process \(diffusion.process.word) has times of 0 or below: leave \(key) out."
+        )
     }
 
     private func checkChannels(_ traits: NetworkTraits, _ demands: NetworkDemands) throws {
