@@ -15,7 +15,7 @@ extension SchedulerConfiguration {
         let solver = try solver(path.times.count)
         let grid = path.grid(startScale: kind == .edmDPMSolverMultistep ? edmStartScale : 1)
         try grid.checkFinite()
-        try path.check(severalPoints: usesSeveralPoints)
+        try path.check(severalPoints: usesSeveralPoints, isStochastic: hasStochasticAlgorithm)
         let followsNoise = integrand == .noise
         // UniPC on noise leaves its data alone.
         let isClipped = thresholds && !(kind == .uniPC && followsNoise)
@@ -27,6 +27,10 @@ extension SchedulerConfiguration {
 
     /// What the class follows between levels.
     private var integrand: Integrand { kind.integrand(self) }
+
+    private var hasStochasticAlgorithm: Bool {
+        [.stochasticDPMSolver, .stochasticDPMSolverPlusPlus].contains(algorithm)
+    }
 
     private var usesSeveralPoints: Bool {
         kind == .stochasticAdams ? max(predictorOrder, correctorOrder) > 1 : solverOrder > 1
@@ -87,7 +91,7 @@ extension SchedulerConfiguration {
         try checkSolverOrder()
         let isInverse = kind == .dpmSolverMultistepInverse
         let algorithm = try dpmAlgorithm(among: known, endsAtData: !isInverse && finalSigma == .zero)
-        let isStochastic = [.stochasticDPMSolver, .stochasticDPMSolverPlusPlus].contains(algorithm)
+        let isStochastic = hasStochasticAlgorithm
         let hasThirdStochastic = algorithm == .stochasticDPMSolverPlusPlus && kind == .dpmSolverMultistep
         guard !isStochastic || hasThirdStochastic || !reachesThirdOrder(steps) else {
             throw DiffusionError(

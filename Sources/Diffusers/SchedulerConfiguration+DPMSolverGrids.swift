@@ -27,10 +27,16 @@ struct SigmaPath {
 
     /// Throws where diffusers divides by nothing. Steps may begin twice at one time: they are distinguished by their
     /// places. A last step of no length, which some classes of diffusers turn into NaN, leaves the sample as it is.
-    func check(severalPoints: Bool) throws {
+    func check(severalPoints: Bool, isStochastic: Bool) throws {
         let steps = times.count
         guard steps > 0 else { throw DiffusionError("the grid has no step: use more steps") }
         let starts = sigmas.prefix(steps)
+        // A last step of no length may climb by rounding.
+        if isStochastic, let climb = zip(sigmas, sigmas.dropFirst()).first(where: { $0 * (1 + 1e-6) < $1 }) {
+            throw DiffusionError(
+                "a step leads from σ = \(climb.0) up to \(climb.1), where a stochastic method has none: use fewer steps, final_sigmas_type 'zero', or an algorithm_type without sde"
+            )
+        }
         if severalPoints, let twice = zip(starts, starts.dropFirst()).first(where: { $0 == $1 }) {
             throw DiffusionError(
                 "two of \(steps) steps begin at one level, σ = \(twice.0), and this method divides by the way between them: use fewer steps, or solver_order 1"

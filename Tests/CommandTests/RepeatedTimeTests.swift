@@ -50,4 +50,17 @@ import Testing
         try Program.expectRefused(
             arguments(model, fixture, in: folder), "two of 36 steps begin at one level, σ = ")
     }
+
+    /// On the straight path the last σ of diffusers' final_sigmas_type can lie above the one before it.
+    @Test func aStochasticStepThatClimbsIsRefused() throws {
+        let (folder, fixture) = (try TemporaryFolder(), try Fixture("repeats/published"))
+        let model = try model(
+            fixture, in: folder,
+            [
+                "_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++",
+                "use_karras_sigmas": false, "use_flow_sigmas": true, "prediction_type": "flow_prediction",
+                "final_sigmas_type": "sigma_min", "num_train_timesteps": 12, "rescale_betas_zero_snr": false,
+            ])
+        try Program.expectRefused(arguments(model, fixture, in: folder), "a stochastic method has none")
+    }
 }
