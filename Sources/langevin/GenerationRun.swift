@@ -73,21 +73,14 @@ struct GenerationRun {
             decodes: decodes)
         let files = try output.write(samples, receipt: receipt)
         if json {
-            try printSummary(receipt, files, [start, firstStep ?? start, sampled, decoded, clock.now])
+            try printJSON(
+                RunSummary(
+                    files: files, seed: receipt.seed, settings: receipt,
+                    phases: ["load", "sample", "decode", "write"],
+                    moments: [start, firstStep ?? start, sampled, decoded, clock.now]))
         }
         if let previewFailure {
             throw ResultError(description: "the preview was not written: \(previewFailure)")
         }
-    }
-
-    private func printSummary(
-        _ receipt: Receipt, _ files: [String], _ moments: [ContinuousClock.Instant]
-    ) throws {
-        let seconds = zip(moments.dropFirst(), moments).map { ($0 - $1) / .seconds(1) }
-        try printJSON(
-            RunSummary(
-                files: files, seed: receipt.seed, settings: receipt,
-                seconds: Dictionary(
-                    uniqueKeysWithValues: zip(["load", "sample", "decode", "write"], seconds))))
     }
 }

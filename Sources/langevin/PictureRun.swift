@@ -58,12 +58,10 @@ struct PictureRun {
             files.append(pairs)
         }
         guard json else { return }
-        let moments = [start, loaded, sampled, clock.now]
-        let seconds = zip(moments.dropFirst(), moments).map { ($0 - $1) / .seconds(1) }
         try printJSON(
             RunSummary(
-                files: files, seed: receipt.seed, settings: receipt,
-                seconds: ["load": seconds[0], "sample": seconds[1], "write": seconds[2]]))
+                files: files, seed: receipt.seed, settings: receipt, phases: ["load", "sample", "write"],
+                moments: [start, loaded, sampled, clock.now]))
     }
 
     /// Writes what comes after the samples.

@@ -9,6 +9,18 @@ struct RunSummary<Settings: Encodable>: Encodable {
     let seconds: [String: Double]
     let peakMemory = Machine.peakResidentBytes
 
+    /// - Parameters:
+    ///   - phases: the names of the phases.
+    ///   - moments: when the first phase began, and when each of them ended.
+    init(
+        files: [String], seed: UInt64, settings: Settings, phases: [String],
+        moments: [ContinuousClock.Instant]
+    ) {
+        (self.files, self.seed, self.settings) = (files, seed, settings)
+        let durations = zip(moments.dropFirst(), moments).map { ($0 - $1) / .seconds(1) }
+        seconds = Dictionary(uniqueKeysWithValues: zip(phases, durations))
+    }
+
     enum CodingKeys: String, CodingKey {
         case files, seed, settings, seconds
         case peakMemory = "peak_memory"

@@ -105,8 +105,12 @@ struct Sample: ParsableCommand {
         let sampled = clock.now
         let files = try output.write(samples, receipt: plan.receipt)
         if let ways { try writeTrajectory { ways.picture(title: "\(steps) steps, \(model.name)") } }
-        try report(
-            files + (trajectory.map { [$0] } ?? []), plan.receipt, [start, loaded, sampled, clock.now])
+        guard json else { return }
+        try printJSON(
+            RunSummary(
+                files: files + (trajectory.map { [$0] } ?? []), seed: sampling.seed.value,
+                settings: plan.receipt, phases: ["load", "sample", "write"],
+                moments: [start, loaded, sampled, clock.now]))
     }
 
     private func writeTrajectory(_ picture: () throws -> Picture) throws {
@@ -139,17 +143,6 @@ struct Sample: ParsableCommand {
         let plan = try GenerationPlan(
             GenerationModel(source, elementType: compute.dtype, on: device), request)
         try GenerationRun(plan, output, since: start, notes: notes).run(printing: json)
-    }
-
-    private func report(
-        _ files: [String], _ settings: some Encodable, _ moments: [ContinuousClock.Instant]
-    ) throws {
-        guard json else { return }
-        let seconds = zip(moments.dropFirst(), moments).map { ($0 - $1) / .seconds(1) }
-        try printJSON(
-            RunSummary(
-                files: files, seed: sampling.seed.value, settings: settings,
-                seconds: ["load": seconds[0], "sample": seconds[1], "write": seconds[2]]))
     }
 
     private func request() throws -> SamplingRequest {

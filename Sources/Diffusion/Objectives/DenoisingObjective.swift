@@ -30,7 +30,7 @@ public struct DenoisingObjective: TimedObjective {
     public func losses(
         _ example: Example, _ roles: Roles, at times: [Double], _ generator: RandomGenerator
     ) throws -> Losses {
-        let noise = example.noise ?? example.normal(generator)
+        let noise = example.noise(orDrawnBy: generator)
         let batch = ProcessBatch(process, times: times, like: example.data)
         let output = try batch.output(roles.student, batch.sample(example.data, noise))
         let errors = (output - batch.target(example.data, noise)).squared().meanPerExample()

@@ -43,6 +43,9 @@ public struct Example: Sendable {
     /// The number of data.
     public var count: Int { data.shape[0] }
 
+    /// The noise that belongs to each datum, drawn where there is none.
+    func noise(orDrawnBy generator: RandomGenerator) -> Tensor { noise ?? normal(generator) }
+
     /// Standard normal numbers, shaped as the data and on their device, from a generator on the processor.
     func normal(_ generator: RandomGenerator) -> Tensor {
         generator.normal(data.shape, data.elementType).sent(to: data.device)

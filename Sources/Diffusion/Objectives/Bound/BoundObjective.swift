@@ -30,7 +30,7 @@ public struct BoundObjective: TimedObjective {
         _ example: Example, _ roles: Roles, at times: [Double], _ generator: RandomGenerator
     ) throws -> Losses {
         let data = example.data
-        let noise = example.noise ?? example.normal(generator)
+        let noise = example.noise(orDrawnBy: generator)
         let batch = ProcessBatch(process, times: times, like: data)
         let x = batch.sample(data, noise)
         let output = try bound.checked(batch.rawOutput(roles.student, x), for: x)

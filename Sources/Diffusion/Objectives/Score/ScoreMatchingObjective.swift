@@ -55,7 +55,7 @@ public struct ScoreMatchingObjective: TimedObjective {
         _ example: Example, _ roles: Roles, at times: [Double], _ generator: RandomGenerator
     ) throws -> Losses {
         let data = example.data
-        let noise = example.noise ?? example.normal(generator)
+        let noise = example.noise(orDrawnBy: generator)
         let directions = example.normal(generator)
         let batch = ProcessBatch(process, times: times, like: data)
         let factors = try scoreFactors(batch)
