@@ -121,6 +121,7 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "langevin", "TestSupport", "Storage", "Layers", "Checkpoints", "Networks", "Pictures",
+                "Training",
             ],
             swiftSettings: settings),
     ],

@@ -49,29 +49,38 @@ struct TrainedModel: TrainingOutput {
         return store.named
     }
 
-    /// The model with given weights: its layers pack them, so that another one is needed once training has changed them.
-    func opened(_ parameters: TensorDictionary) throws -> Model {
-        func source(_ isWanted: (String) -> Bool) -> TensorDictionary {
-            TensorDictionary(parameters.tensors.filter { isWanted($0.key) })
-        }
-        let store = ParameterStore(.loaded(source { !$0.hasPrefix(Self.prefix) }), on: device)
+    /// The model of networks that are built. One whose layers pack their weights is another one once training has changed
+    /// them.
+    func model(_ network: any NoiseNetwork, _ encoder: CLIPText?) -> Model {
         var model = PixelAssembly(
             name: "the model", configuration: configuration, process: process, card: card,
-            network: try store.build(configuration.network), device: device)
-        if let text, let encoder = try frozen ?? encoder(text, source { $0.hasPrefix(Self.prefix) }) {
+            network: network, device: device)
+        if let text, let encoder {
             model.text = PromptEncoder(
                 text.tokenizer, encoder, length: text.length, for: configuration.traits)
         }
         return Model(model)
     }
 
-    private func encoder(_ text: TextPlan, _ source: TensorDictionary) throws -> CLIPText? {
+    /// The model with given weights.
+    private func opened(_ parameters: TensorDictionary) throws -> Model {
+        func source(_ isWanted: (String) -> Bool) -> TensorDictionary {
+            TensorDictionary(parameters.tensors.filter { isWanted($0.key) })
+        }
+        let store = ParameterStore(.loaded(source { !$0.hasPrefix(Self.prefix) }), on: device)
+        let encoder = try text.map { plan in
+            try frozen ?? trainedEncoder(plan, source { $0.hasPrefix(Self.prefix) })
+        }
+        return model(try store.build(configuration.network), encoder)
+    }
+
+    private func trainedEncoder(_ text: TextPlan, _ source: TensorDictionary) throws -> CLIPText {
         try ParameterStore(.loaded(source), on: device).build {
             try CLIPText(text.configuration, $0[TextPlan.scope])
         }
     }
 
-    /// The request for a sheet: every class, or the first captions, in turn.
+    /// The samples of a sheet: every class, or the first captions, in turn.
     func request() -> Request {
         var request = Request()
         request.count = recipe.evaluation.count

@@ -12,7 +12,7 @@ public struct DataKind: RecipeRow {
     let documentation: String
     /// Whether examples are pictures, which have a size, channels and a mirror image.
     let hasPictures: Bool
-    /// Whether `data.path` says where they are.
+    /// Whether they are at `data.path`.
     let needsPath: Bool
     /// Whether pictures may have captions in a file of their own.
     let hasCaptionFile: Bool
