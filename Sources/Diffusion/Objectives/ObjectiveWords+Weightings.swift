@@ -17,6 +17,7 @@ extension ObjectiveWords {
                 { _ in .sigmoid(bias: numbers[0]) }
             },
             .init("bound") { _ in { $0.boundWeighting } },
+            .init("truncated-snr") { _ in { _ in .truncatedSNR } },
             .init("uniform-noise") { _ in { _ in .uniformNoise } },
             .init("uniform-data") { _ in { _ in .uniformData } },
             .init("uniform-v") { _ in { _ in .uniformVelocity } },
