@@ -24,7 +24,7 @@ public struct DataKind: RecipeRow {
     fileprivate let open: @Sendable (_ section: Recipe.DataSection, _ path: String) throws -> any Dataset
 
     /// Every kind.
-    public static let choices = [digits, idx, folder, points, pairs]
+    public static let choices = [digits, idx, cifar, folder, points, pairs]
 
     /// The hub's word for a folder.
     public static let synonyms = ["imagefolder": folder]
@@ -49,6 +49,14 @@ public struct DataKind: RecipeRow {
         try IdxDataset(
             folder: URL(file: path),
             part: section.split == .evaluation ? .test : .init(rawValue: section.split.word)!)
+    }
+
+    /// CIFAR-10 in its binary form.
+    public static let cifar = DataKind(
+        word: "cifar", documentation: "a folder of CIFAR-10's binary files",
+        hasPictures: true, needsPath: true, hasCaptionFile: false, fileMark: "data_batch_1.bin"
+    ) { section, path in
+        try CifarDataset(folder: URL(file: path), part: .init(rawValue: section.split.word)!)
     }
 
     /// A folder of pictures with one folder a class, or with labels in `metadata.jsonl`.
