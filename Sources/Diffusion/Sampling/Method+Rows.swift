@@ -4,7 +4,7 @@ extension Method {
         ddpm, ddim, plms, euler, heun, dpm2, lms, unipc, deis, ipndm, edm, consistency, lcm, tcd, rk45,
         dpmSingle, dpmPlusPlusSingle, eulerAncestral, dpm2Ancestral, dpmPlusPlus2M, dpmPlusPlus2SAncestral,
         dpmPlusPlusSDE, dpmPlusPlus2MSDE, dpmPlusPlus3MSDE, dpmFast, dpmAdaptive, stochasticAdams, flowEuler,
-        flowHeun, eulerMaruyama, predictorCorrector, annealedLangevin,
+        flowHeun, eulerMaruyama, predictorCorrector, annealedLangevin, resMultistep,
     ]
 
     // MARK: On any path, one call of the network a step
@@ -99,6 +99,8 @@ extension Method {
     public static let unipc = Method("unipc", .order(2)) { _, _ in UniPCSolver(lowersOrderAtEnd: true) }
     /// DEIS.
     public static let deis = Method("deis", .order(2)) { _, _ in DEISSolver() }
+    /// The refined exponential solver.
+    public static let resMultistep = Method("res-2m", .order(2)) { _, _ in RESMultistepSolver() }
     /// A stochastic Adams method, whose η is its share of noise.
     public static let stochasticAdams = Method("sa-solver", .stochastic, reads: [.eta]) { _, options in
         StochasticAdamsSolver(share: options.eta ?? 1)
