@@ -57,7 +57,7 @@ public struct GaussianMixture: Sendable {
     /// One of its Gaussians alone: the data under the condition that they are of that part.
     public func part(_ index: Int) -> GaussianMixture {
         GaussianMixture(
-            logWeights: logWeights.slice(index..<index + 1, of: 0) * 0,
+            logWeights: .zeros([1], logWeights.elementType),
             means: means.slice(index..<index + 1, of: 0),
             variances: variances.slice(index..<index + 1, of: 0), axes: axes.slice(index..<index + 1, of: 0))
     }
