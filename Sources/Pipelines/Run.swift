@@ -132,6 +132,9 @@ public final class Run: Sequence, IteratorProtocol {
         guard last.settings.pictureShape != nil else {
             throw PipelineError("\(last.settings.model) makes points, not pictures: read the samples")
         }
+        guard !last.settings.request.inverts else {
+            throw PipelineError("the noise that leads to a picture is no picture: read the samples")
+        }
         let samples = try samples()
         return try stages[stages.count - 1].pictures(of: samples, onMessage)
     }

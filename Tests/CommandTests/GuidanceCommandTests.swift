@@ -162,7 +162,7 @@ import Testing
             plain, absolute: 1e-3)
         expectClose(
             try tensor(call + ["--guidance-method", "autoguidance", "--guide", latents.path]),
-            tensor(call + ["--guidance", "1"]), absolute: 1e-3)
+            try tensor(call + ["--guidance", "1"]), absolute: 1e-3)
         let pixels = (0..<48 * 48 * 3).map { UInt8(truncatingIfNeeded: $0 * 37) }
         try Picture(width: 48, height: 48, channels: 3, pixels: pixels)
             .write(to: URL(fileURLWithPath: folder("image.png")))

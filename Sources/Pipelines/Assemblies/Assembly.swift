@@ -1,3 +1,4 @@
+import Checkpoints
 import Diffusion
 import Tensors
 
@@ -45,6 +46,8 @@ package protocol StoredAssembly: Assembly {
     static var classNames: [String] { get }
     /// The word for the family in what `inspect` prints.
     static var family: String { get }
+    /// The part that denoises.
+    static var networkComponent: ModelComponent { get }
 
     /// Opens a model.
     /// - Throws: an error that names the file and the key, one sentence.
@@ -72,6 +75,8 @@ package enum Assemblies {
 }
 
 extension StoredAssembly {
+    package static var networkComponent: ModelComponent { .unet }
+
     /// diffusers' classes of one family: from a text, from a picture, and for inpainting.
     static func tasks(_ name: String) -> [String] {
         ["", "Img2Img", "Inpaint"].map { "\(name)\($0)Pipeline" }
