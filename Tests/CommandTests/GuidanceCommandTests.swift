@@ -201,7 +201,7 @@ import Testing
             try Program.expectRefused(exact + more + out, words)
         }
         for (more, words) in [
-            (["--guidance-method", "autoguidance", "--guide", model()], "--guide: samples of m.json"),
+            (["--guidance-method", "autoguidance", "--guide", model()], "--guide: m.json makes points"),
             (["--guidance-method", "classifier", "--classifier", tiny.run], "is no classifier"),
             (["--guidance-method", "perp-neg", "--guidance", "2"], "--negative-prompt is not given"),
             (["--image", folder("x.png")], "x.png"),

@@ -28,6 +28,11 @@ extension StageSettings {
             )
         }
         if let guide = request.guide {
+            guard pictureShape == nil || guide.assembly is any StoredAssembly else {
+                throw PipelineError(
+                    "\(.guide): \(guide.name) makes points, and \(model) pictures: give a model of the same samples"
+                )
+            }
             let stages = try guide.assembly.stages(request.ofGuide(pictures: pictureShape))
             var stage = stages[0]
             guard stage.settings.sampleShape == sampleShape else {
