@@ -36,6 +36,8 @@ public final class Run: Sequence, IteratorProtocol {
     private var stages: [any Stage]
     private let decodes: Bool
     private var digests: [ModelDigests] = []
+    private var guideDigests: ModelDigests?
+    private var classifierDigests: ModelDigests?
     private var current = 0
     private var loop: SamplingLoop?
     private var finished: Tensor?
@@ -68,6 +70,9 @@ public final class Run: Sequence, IteratorProtocol {
             digests = try stages.enumerated().map {
                 try $1.digests(decodes: decodes && $0 == stages.count - 1)
             }
+            let guides = stages[0].settings.guides
+            guideDigests = try guides.guide?.digests(decodes: false)
+            classifierDigests = try guides.classifier?.digests()
         }
         let stage = stages[current]
         let begin = try inference { try stage.load(onMessage) }
@@ -127,6 +132,9 @@ public final class Run: Sequence, IteratorProtocol {
         guard last.settings.pictureShape != nil else {
             throw PipelineError("\(last.settings.model) makes points, not pictures: read the samples")
         }
+        guard !last.settings.request.inverts else {
+            throw PipelineError("the noise that leads to a picture is no picture: read the samples")
+        }
         let samples = try samples()
         return try stages[stages.count - 1].pictures(of: samples, onMessage)
     }
@@ -156,6 +164,8 @@ public final class Run: Sequence, IteratorProtocol {
     public func receipt() throws -> Receipt {
         if let failure { throw failure }
         if digests.isEmpty { try load() }
-        return try Receipt(stages, of: digests.map { try $0.record() }, decodes: decodes)
+        return try Receipt(
+            stages, of: digests.map { try $0.record() }, guide: guideDigests?.record(),
+            classifier: classifierDigests?.record(), decodes: decodes)
     }
 }

@@ -39,6 +39,10 @@ struct SamplingRun {
         let clock = ContinuousClock()
         let settings = run.settings[0]
         try output.check(settings)
+        if pairs != nil, settings.request.inverts {
+            throw PipelineError(
+                "--pairs are noise and what became of it, and --inversion draws none: leave it out")
+        }
         if preview != nil, run.work[0] is LatentStage, settings.request.previewModel == nil {
             throw PipelineError("--preview needs a tiny autoencoder: add --preview-model FOLDER")
         }

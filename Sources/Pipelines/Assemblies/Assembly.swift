@@ -1,4 +1,6 @@
 import Checkpoints
+import Diffusion
+import Tensors
 
 /// A family of models that draw samples: everything that sets it apart from the others stands in the file of its type.
 package protocol Assembly: Sendable {
@@ -12,6 +14,29 @@ package protocol Assembly: Sendable {
     /// What makes the samples of a request, in the order of a run.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     func stages(_ request: Request) throws -> [any Stage]
+
+    /// The number of classes that it tells apart as a classifier of noisy samples; `nil` where it is none.
+    var classifiedCount: Int? { get }
+
+    /// The model as a classifier of another's noisy samples.
+    /// - Parameters:
+    ///   - shape: the shape of a sample.
+    ///   - labels: the class of each picture.
+    ///   - sampler: the steps of the other model.
+    ///   - process: the process of the other model.
+    /// - Throws: `PipelineError` where it classifies no such samples.
+    func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
+        -> NoiseClassifier
+}
+
+extension Assembly {
+    package var classifiedCount: Int? { nil }
+
+    package func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
+        -> NoiseClassifier
+    {
+        throw PipelineError("\(.classifier): \(name) is no classifier of noisy samples")
+    }
 }
 
 /// A family that is kept in folders of the diffusers layout or in single files.

@@ -84,8 +84,19 @@ package enum LatentTask: Equatable, Sendable {
 /// What a network is conditioned on, with the prompt or class that is wanted and without; one row, or one a picture.
 package struct BranchConditions {
     var wanted: Conditions
-    /// `nil` without guidance.
+    /// `nil` where no branch leads away from it, and where nothing else than `wanted` is known.
     var unwanted: Conditions?
+    /// What a negative branch beside the unconditional one is conditioned on.
+    var negative: Conditions?
+
+    /// The conditions of a branch.
+    func conditions(_ branch: GuidanceBranch) -> Conditions {
+        switch branch {
+        case .conditional: wanted
+        case .unconditional: unwanted ?? wanted
+        case .negative: negative ?? unwanted ?? wanted
+        }
+    }
 }
 
 extension LatentAssembly {
@@ -140,6 +151,11 @@ extension LatentAssembly {
     /// One stage, or two where another model goes on with the latents.
     package func stages(_ request: Request) throws -> [any Stage] {
         guard let refiner = request.refiner else { return [try LatentStage(self, request)] }
+        guard request.guide == nil, request.classifier == nil else {
+            throw PipelineError(
+                "\(request.guide == nil ? .classifier : .guide) belongs to one model, and \(.refiner) is a second one: leave out one of them"
+            )
+        }
         guard request.denoisingStart == nil else {
             throw PipelineError(
                 "\(.refiner) goes on where \(.denoisingEnd) stops: leave out \(.denoisingStart)")
