@@ -293,20 +293,12 @@ extension ModelFolder {
 extension CheckpointFamily {
     /// What the published tokenizer of a text encoder fills prompts up with.
     func padding(of component: ModelComponent) -> CLIPTokenizer.Padding {
-        let isVersion2 = [.stableDiffusion2, .stableDiffusion2Inpainting, .upscaler4].contains(self)
-        return component == .textEncoder2 || isVersion2 ? .exclamationMark : .end
+        fillsWithExclamationMarks.contains(component) ? .exclamationMark : .end
     }
 
     /// What models of this family make pictures from and with.
     var kind: PipelineKind {
-        switch self {
-        case .stableDiffusion1, .stableDiffusion1Inpainting, .stableDiffusion2, .stableDiffusion2Inpainting,
-            .upscaler4:
-            .stableDiffusion
-        case .stableDiffusionXL, .stableDiffusionXLRefiner: .stableDiffusionXL
-        case .stableDiffusion3Medium, .stableDiffusion35Medium, .stableDiffusion35Large: .stableDiffusion3
-        case .latentDiffusionVQ4, .latentDiffusionVQ8: .latentDiffusion
-        case .diffusionTransformer: .diffusionTransformer
-        }
+        // The upscaler's pipeline is not among the kinds, and its parts are those of Stable Diffusion.
+        PipelineKind(className: pipeline) ?? .stableDiffusion
     }
 }
