@@ -79,7 +79,7 @@ let package = Package(
             ]),
         room(
             "Evaluation",
-            ["Storage", "Tensors", "Layers", "Diffusion", "Datasets"]),
+            ["Tensors", "Layers", "Diffusion", "Datasets"]),
         room(
             "Pipelines",
             [
@@ -89,8 +89,9 @@ let package = Package(
         .executableTarget(
             name: "langevin",
             dependencies: [
-                "Storage", "Diffusion", "Tokenizers", "Pictures", "Pipelines", "Training",
-                "Evaluation",
+                "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Tokenizers",
+                "Pictures",
+                "Datasets", "Pipelines", "Training", "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
