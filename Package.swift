@@ -122,6 +122,7 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "langevin", "TestSupport", "Storage", "Layers", "Checkpoints", "Networks", "Pictures",
+                "Training",
             ],
             swiftSettings: settings),
     ],

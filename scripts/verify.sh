@@ -11,6 +11,8 @@ echo "verify: seed $seed" >&2
 "$python" Tools/oracle/badinput.py --program .build/release/langevin --seed "$seed" --cases "${CASES:-2000}"
 "$python" Tools/oracle/pipelines.py --program .build/release/langevin --seed "$seed"
 "$python" Tools/oracle/repeats.py --program .build/release/langevin --seed "$seed"
+"$python" Tools/oracle/recipes.py --program .build/release/langevin --seed "$seed"
+"$python" Tools/oracle/learning.py --program .build/release/langevin --seed "$seed" --points 10 --digits 3
 texts=$(mktemp -d)
 trap 'rm -rf "$texts"' EXIT
 "$python" Tools/oracle/conversion.py --program .build/release/langevin --seed "$seed" --out "$texts/conversion"

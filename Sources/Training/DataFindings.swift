@@ -58,31 +58,31 @@ extension DatasetFindings {
     }
 }
 
-/// What a run finds in its data: said when it is found, and the pictures that cannot be read kept in the run folder.
+/// What a run finds in its data: reported when it is found; the pictures that cannot be read are listed in the run folder.
 struct FindingsReport {
     let dataset: any Dataset
     /// The file that lists pictures, a JSON object a line.
     let path: String
     let warn: (String) -> Void
-    private var said = DatasetFindings()
+    private var reported = DatasetFindings()
 
     init(_ dataset: any Dataset, path: String, warn: @escaping (String) -> Void) {
         (self.dataset, self.path, self.warn) = (dataset, path, warn)
     }
 
-    /// Tells what is new.
+    /// Reports what is new.
     mutating func update() {
         let findings = dataset.findings
-        guard findings != said else { return }
-        for sentence in findings.sentences(since: said) { warn(sentence) }
-        if findings.damaged.count > said.damaged.count {
+        guard findings != reported else { return }
+        for sentence in findings.sentences(since: reported) { warn(sentence) }
+        if findings.damaged.count > reported.damaged.count {
             do {
                 try write(findings)
             } catch {
                 warn("the list of pictures that cannot be read was not written: \(error)")
             }
         }
-        said = findings
+        reported = findings
     }
 
     private struct Line: Codable {

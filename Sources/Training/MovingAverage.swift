@@ -23,8 +23,8 @@ public final class MovingAverage {
         averages = parameters.map { $0.copied() }
     }
 
-    /// Moves the average towards the parameters, also after a step that was skipped: that it was, the device
-    /// knows and nobody waits to be told.
+    /// Moves the average towards the parameters, also after a step that was skipped, which is known on the
+    /// device alone at that time.
     public func update() throws {
         let ramp = Double(1 + updateCount) / Double(10 + updateCount)
         updateCount += 1

@@ -26,7 +26,7 @@ public final class Trainer {
     public enum Outcome: Sendable, Equatable {
         /// All steps are done.
         case complete
-        /// It was asked to stop, and can be resumed.
+        /// It was interrupted, and can be resumed.
         case interrupted
     }
 
@@ -62,7 +62,7 @@ public final class Trainer {
     ) throws {
         try recipe.useThreads(warn: warn)
         let parts = try recipe.parts(warn: warn)
-        // Everything that can be wrong with the recipe has been said: now the folder may be made.
+        // Everything that can be wrong with the recipe has been checked: now the folder may be made.
         let run = try RunFolder(folder, resume: resume)
         if run.isContinued {
             try parts.recipe.checkResumable(from: run.recipe().resolved(for: parts.data))
@@ -108,12 +108,12 @@ public final class Trainer {
     /// The number of steps done.
     public var step: Int { state.step }
 
-    /// Trains to the end of the recipe, or until it is asked to stop.
+    /// Trains to the end of the recipe, or until it is interrupted.
     ///
     /// - Parameters:
-    ///   - isInterrupted: asked between steps; `true` saves and ends.
+    ///   - isInterrupted: called between steps; `true` saves and ends.
     ///   - report: gets the progress after every step.
-    /// - Throws: `IncompleteRunError` where not everything could be written: that ends no training, but is said at its
+    /// - Throws: `IncompleteRunError` where not everything could be written: that ends no training, but is thrown at its
     ///   end; `RunError` where ten steps in a row had no finite gradient; `TensorError` where arithmetic failed.
     public func train(
         isInterrupted: () -> Bool = { false }, report: (Progress) -> Void = { _ in }

@@ -84,6 +84,7 @@ enum Program {
 
     /// An error about the input; a field of a run is spelled as its option.
     private static func spelled(_ error: any Error) -> String {
+        if let error = error as? PipelineError { return error.sentence.spelled(FieldSpelling.option) }
         guard let error = error as? DiffusionError, let field = error.field else { return "\(error)" }
         return "--\(field.replacingOccurrences(of: "_", with: "-")) \(error.problem)"
     }
@@ -123,7 +124,7 @@ enum Program {
     }
 }
 
-/// A command that ended because it was asked to.
+/// A command that ended on request.
 struct Interrupted: Error {
     let interruption: Interruption
 }

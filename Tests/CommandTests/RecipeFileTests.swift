@@ -1,8 +1,11 @@
 import Checkpoints
 import Foundation
+import Layers
+import Networks
 import Tensors
 import TestSupport
 import Testing
+import Training
 
 /// The recipes that come with the project, and what is trained by combining their keys, through the program.
 @Suite struct RecipeFileTests {
@@ -176,6 +179,87 @@ import Testing
         #expect(outcome.code == 0, "\(outcome.messages)")
         let recipe = try folder.write("x.yaml", "model: {text_width: 64}".utf8)
         try Program.expectRefused(["train", recipe, "--out", folder("never")], "model.text_encoder")
+    }
+
+    /// A run on every path and latent noise is sampled on the same one, which its folder keeps.
+    @Test(arguments: [
+        ("trigonometric", "none"), ("variance-preserving", "sine-squared"),
+        ("conditional-transport", "constant"),
+        ("straight", "bridge"),
+    ])
+    func interpolantsAreTrainedAndSampled(interpolant: String, latent: String) throws {
+        let run = folder("run")
+        _ = try train(
+            "recipes/ot-flow.yaml", run,
+            ["objective.interpolant=\(interpolant)", "objective.latent=\(latent)"])
+        let kept = try String(
+            contentsOfFile: run + "/model/scheduler/scheduler_config.json", encoding: .utf8)
+        #expect(kept.contains("\"kind\": \"\(interpolant)\"") == (interpolant != "straight"), "\(kept)")
+        #expect(kept.contains("\"kind\": \"\(latent)\"") == (latent != "none"), "\(kept)")
+        for solver in ["flow-euler", "heun", "ddim"] {
+            let path = folder("\(solver).safetensors")
+            let outcome = try Program.run(
+                "sample", run, "-o", path, "--class", "3", "--count", "2", "--steps", "3", "--solver", solver)
+            #expect(outcome.code == 0, "\(solver): \(outcome.messages)")
+            let samples = try SafetensorsFile(path: path).tensor(named: "samples")
+            #expect(try samples.isFinite().all().item(Bool.self))
+        }
+        let again = try Program.run("train", run + "/recipe.yaml", "--out", run, "--resume")
+        #expect(again.code == 0 && again.messages.contains("is complete"), "\(again.messages)")
+    }
+
+    /// One file: a checkpoint under the network's own names, with a text encoder that is trained along.
+    @Test func trainingBeginsFromACheckpointOfItsOwn() throws {
+        let first = folder("first")
+        _ = try train("recipes/unet-text.yaml", first, ["training.ema_decay=0"])
+        let file = first + "/checkpoints/step-3/model.safetensors"
+        let changes = [
+            "model.from=\(file)", "training.warmup_steps=1000000", "training.ema_decay=0",
+            "training.learning_rate=1.0e-12", "seed=5",
+        ]
+        _ = try train("recipes/unet-text.yaml", folder("second"), changes)
+        let (own, other) = (
+            try SafetensorsFile(path: folder("second") + "/checkpoints/step-3/model.safetensors"),
+            try SafetensorsFile(path: file)
+        )
+        #expect(own.names.contains { $0.hasPrefix("text_encoder.") })
+        for name in own.names {
+            expectClose(try own.tensor(named: name), try other.tensor(named: name), absolute: 1e-6, name)
+        }
+        let wider = ["--set", "model.from=\(file)", "--set", "model.text_width=32"]
+        try Program.expectRefused(
+            ["train", "recipes/unet-text.yaml", "--out", folder("never")] + wider, "model.from")
+    }
+
+    /// One file in the original layout of its family: the network's weights are taken from it, and a file of another
+    /// network is refused before anything is made.
+    @Test func trainingBeginsFromAFileInItsOriginalLayout() throws {
+        let checkpoint = try TinyCheckpoint()
+        let file = try checkpoint.file()
+        let configuration = try UNet2DCondition.configuration(
+            ModelFolder(checkpoint.path + "/unet").configuration())
+        func weights(_ channels: [Int]) throws -> ParameterStore {
+            var configuration = configuration
+            configuration.blockOutChannels = channels
+            let shapes = ParameterStore(.shapesOnly)
+            _ = try shapes.build { try UNet2DCondition(configuration, $0) }
+            let initial = try InitialWeights(
+                file, for: UNet2DCondition.self, parameters: shapes.named.map { ($0, $1.shape) },
+                predicting: .velocity)
+            let store = ParameterStore(.initialized(RandomGenerator(seed: 9)), purpose: .training)
+            _ = try store.build { try UNet2DCondition(configuration, $0) }
+            try initial.assign(to: store)
+            return store
+        }
+        let folder = try SafetensorsFile(path: checkpoint.path + "/unet/diffusion_pytorch_model.safetensors")
+        for (name, parameter) in try weights([8, 16]).named {
+            expectClose(parameter, try folder.tensor(named: name), absolute: 0, name)
+        }
+        #expect {
+            try weights([8, 24])
+        } throws: {
+            "\($0)".contains("model.from is \"\(file)\"") && "\($0)".contains("of shape [24")
+        }
     }
 
     @Test func trainingBeginsFromAModel() throws {

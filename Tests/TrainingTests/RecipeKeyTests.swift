@@ -73,6 +73,31 @@ import Training
         ("objective: {times: uniform, mean: 1}", ["objective.mean", "objective.times uniform"]),
         ("objective: {form: sliced}", ["objective.form", "objective.kind denoising"]),
         ("objective: {kind: hybrid}\ndiffusion: {process: vp-sde}", ["objective.kind", "diffusion.process"]),
+        ("objective: {interpolant: trigonometric}", ["objective.interpolant", "objective.kind denoising"]),
+        (
+            "diffusion: {process: vp-sde}\nobjective: {kind: flow-matching, interpolant: trigonometric}",
+            ["objective.interpolant", "diffusion.process vp-sde"]
+        ),
+        (
+            "diffusion: {process: vp-sde}\nobjective: {kind: flow-matching, latent: bridge}",
+            ["objective.latent", "diffusion.process vp-sde"]
+        ),
+        (
+            "diffusion: {process: flow}\nobjective: {kind: flow-matching, sigma_min: 0.1}",
+            ["objective.sigma_min", "objective.interpolant straight"]
+        ),
+        (
+            "diffusion: {process: flow}\nobjective: {kind: flow-matching, latent: sine-squared, latent_scale: 60}",
+            ["objective.latent", "objective.interpolant"]
+        ),
+        (
+            "diffusion: {process: flow, prediction: noise}\nobjective: {kind: flow-matching, interpolant: trigonometric}",
+            ["diffusion.prediction", "diffusion.process flow"]
+        ),
+        (
+            "diffusion: {process: flow}\nobjective: {kind: flow-matching, interpolant: variance-preserving, beta_min: 9, beta_max: 3}",
+            ["objective.beta_max", "objective.beta_min"]
+        ),
         ("objective: {coupling: optimal-transport}", ["objective.coupling", "objective.kind denoising"]),
         ("model: {conditioning: text}", ["model.conditioning", "data.captions"]),
         ("model: {conditioning: text}\ndata: {captions: class-names}", ["model.conditioning", "model.kind"]),

@@ -89,14 +89,48 @@ def table(values):
 class Schedule:
     """alpha and sigma of a time, the network's time of it, and the shares of its range."""
 
-    def __init__(self, word, values):
-        self.word, self.values = word, values
+    def __init__(self, word, values, path=None):
+        """`path` is what `objective` has under `interpolant` and `latent`, with their numbers."""
+        self.word, self.values, self.path = word, values, path
         self.bars = table(values) if word == "betas" else None
+
+    def curve(self, t):
+        """alpha, sigma and the square of the latent noise at times in a tensor, to be differentiated."""
+        word, values = self.word, self.values
+        path = self.path or {"interpolant": "straight", "latent": "none"}
+        one = torch.ones_like(t)
+        if word == "flow":
+            alpha, sigma = {
+                "straight": lambda: (1 - t, t),
+                "trigonometric": lambda: (torch.cos(math.pi / 2 * t), torch.sin(math.pi / 2 * t)),
+                "variance-preserving": lambda: preserving(t, path["beta_min"], path["beta_max"]),
+                "conditional-transport": lambda: (1 - t, path["sigma_min"] * (1 - t) + t),
+            }[path["interpolant"]]()
+        elif word in ("vp-sde", "sub-vp-sde"):
+            alpha, sigma = preserving(t, values["beta_min"], values["beta_max"])
+            sigma = sigma ** 2 if word == "sub-vp-sde" else sigma
+        elif word == "edm":
+            alpha, sigma = one, t
+        elif word == "ve":
+            alpha, sigma = one, values["sigma_min"] * (values["sigma_max"] / values["sigma_min"]) ** t
+        else:
+            first, last = math.atan(math.exp(-7.5)), math.atan(math.exp(7.5))
+            angle = first + t * (last - first)
+            alpha, sigma = torch.cos(angle), torch.sin(angle)
+        square = {
+            "none": lambda: 0 * t, "bridge": lambda: path["latent_scale"] * t * (1 - t),
+            "sine-squared": lambda: path["latent_scale"] ** 2 * torch.sin(math.pi * t) ** 4,
+            "constant": lambda: path["latent_sigma"] ** 2 * one,
+        }[path["latent"] if word == "flow" else "none"]()
+        return alpha, sigma, square
 
     def level(self, t):
         word, values = self.word, self.values
         if word == "betas":
             return self.bars[int(t)] ** 0.5, (1 - self.bars[int(t)]) ** 0.5
+        if word == "flow" and self.path:
+            alpha, sigma, square = (float(value) for value in self.curve(torch.tensor(t, dtype=torch.float64)))
+            return alpha, math.sqrt(sigma ** 2 + square)
         if word == "edm":
             return 1.0, t
         if word in ("vp-sde", "sub-vp-sde"):
@@ -142,6 +176,11 @@ class Schedule:
             alpha, sigma = self.level(t)
             return math.log(sigma / alpha) / 4
         return t * {"betas": 1, "vp-sde": 999, "sub-vp-sde": 999, "flow": 1000, "cosine": 1000}[self.word]
+
+
+def preserving(t, first, last):
+    integral = t * (first + t * (last - first) / 2)
+    return torch.exp(-integral / 2), torch.sqrt(-torch.expm1(-integral))
 
 
 # --- what an output means -----------------------------------------------------------------------------------------
@@ -337,16 +376,14 @@ def step(case, schedule, call, x0, labels, text, generator, paired=None):
     alpha, sigma = column([a for a, _ in own]), column([s for _, s in own])
     if case["kind"] == "flow-matching" and case["coupling"] == "optimal-transport":
         noise = assigned(x0, noise, labels if case["conditioning"] == "class" else None, case)
+    if case["kind"] == "flow-matching":
+        return flow_step(case, schedule, call, x0, noise, times, own, factors, network_times, sigma_data, labels, text,
+                         generator)
     x = alpha * x0 + sigma * noise
     output = call(column(factors) * x, torch.tensor(network_times, dtype=torch.float64), labels, text)
     if case["kind"] in ("hybrid", "bound"):
         raise NotImplementedError
     wanted = target(case["prediction"], x0, noise, alpha, sigma, sigma_data)
-    if case["kind"] == "flow-matching":
-        # The velocity of the estimate on the straight path.
-        data = data_of(case["prediction"], output, x, alpha, sigma, sigma_data)
-        velocity = (x - alpha * data) / sigma - data
-        return ((velocity - (noise - x0)) ** 2).flatten(1).mean(1).mean()
     errors = ((output - wanted) ** 2).flatten(1).mean(1)
     weights = torch.tensor(
         [weight(case, schedule, case["prediction"], a, s, t, sigma_data) for (a, s), t in zip(own, times)])
@@ -354,6 +391,31 @@ def step(case, schedule, call, x0, labels, text, generator, paired=None):
     if case["kind"] == "score-matching":
         losses = 0.5 * losses
     return losses.mean()
+
+
+def flow_step(case, schedule, call, x0, noise, times, own, factors, network_times, sigma_data, labels, text, generator):
+    """The squared error of the velocity of the estimate, on the path of the process or of the interpolant."""
+    column = lambda values: values.reshape(-1, *[1] * (x0.dim() - 1))
+    t = torch.tensor(times, dtype=torch.float64, requires_grad=True)
+    curves = schedule.curve(t)
+    alpha, sigma, square = (column(value.detach()) for value in curves)
+    slopes = [torch.autograd.grad(value.sum() + 0 * t.sum(), t, retain_graph=True)[0] for value in curves]
+    alpha_rate, sigma_rate, square_rate = (column(value) for value in slopes)
+    latent, gamma_rate = 0, 0
+    if case["path"] and case["path"]["latent"] != "none":
+        z = torch.randn(x0.shape, generator=generator).double()
+        latent, gamma_rate = square.sqrt() * z, square_rate / (2 * square.sqrt()) * z
+    x = alpha * x0 + sigma * noise + latent
+    velocity = alpha_rate * x0 + sigma_rate * noise + gamma_rate
+    whole = (sigma ** 2 + square).sqrt()
+    own_alpha, own_sigma = (column(torch.tensor(values, dtype=torch.float64)) for values in zip(*own))
+    scaled_x = x * own_sigma / whole
+    output = call(column(torch.tensor(factors, dtype=torch.float64)) * scaled_x,
+                  torch.tensor(network_times, dtype=torch.float64), labels, text)
+    data = data_of(case["prediction"], output, scaled_x, own_alpha, own_sigma, sigma_data)
+    of_noise = (x - alpha * data) / whole
+    found = alpha_rate * data + (sigma * sigma_rate + square_rate / 2) / whole * of_noise
+    return ((found - velocity) ** 2).flatten(1).mean(1).mean()
 
 
 def assigned(x0, noise, classes, case):
@@ -389,6 +451,18 @@ TIMES = {"uniform": {}, "logit-normal": {"mean": (-1, 1), "deviation": (0.5, 1.5
          "cosmap": {}, "log-normal": {"mean": (-1.5, 0), "deviation": (0.5, 1.5)}, "importance": {}}
 
 
+def drawn_path(draw):
+    """An interpolant and its latent noise, with the numbers of both."""
+    path = {"interpolant": draw.one("straight", "trigonometric", "variance-preserving", "conditional-transport"),
+            "latent": draw.one("none", "bridge", "sine-squared", "constant")}
+    path |= {"variance-preserving": lambda: {"beta_min": draw.real(0.05, 0.5), "beta_max": draw.real(5, 25)},
+             "conditional-transport": lambda: {"sigma_min": draw.real(0.001, 0.1)}}.get(path["interpolant"], dict)()
+    path |= {"bridge": lambda: {"latent_scale": draw.real(0.1, 1)},
+             "sine-squared": lambda: {"latent_scale": draw.real(0.05, 0.3)},
+             "constant": lambda: {"latent_sigma": draw.real(0.05, 0.5)}}.get(path["latent"], dict)()
+    return path
+
+
 def drawn(draw):
     """A recipe of keys by section, and the case for this program's own step."""
     process = draw.one(*PROCESSES)
@@ -405,11 +479,14 @@ def drawn(draw):
     if process == "betas" and draw.chance(0.2):
         values["zero_terminal_snr"] = True
     ends = process == "flow" or values.get("zero_terminal_snr", False)
-    prediction = draw.one(*["data", "v", "flow"] + ([] if ends else ["noise", "score", "edm"]))
     kinds = ["denoising", "denoising", "denoising"]
     kinds += [] if ends else ["score-matching"]
-    kinds += ["flow-matching"] * 2 if process == "flow" else []
+    kinds += ["flow-matching"] * {"flow": 4, "betas": 0}.get(process, 1)
     kind = draw.one(*kinds)
+    path = drawn_path(draw) if process == "flow" and kind == "flow-matching" else None
+    if path and path["interpolant"] == "variance-preserving":
+        ends = False
+    prediction = draw.one(*["data", "v", "flow"] + ([] if ends else ["noise", "score", "edm"]))
     weighting = draw.one(*WEIGHTINGS) if kind == "denoising" and not ends else "simple"
     times = draw.one(*TIMES)
     numbers = {key: draw.real(*span) for key, span in {**WEIGHTINGS[weighting], **TIMES[times]}.items()}
@@ -422,6 +499,7 @@ def drawn(draw):
         objective["weighting"] = weighting
     if coupling:
         objective["coupling"] = coupling
+    objective |= path or {}
     recipe = {
         "seed": draw.integer(0, 10 ** 6),
         "data": {"kind": "points", "path": f"{ROOT}/data/points/spirals.npz", "split": "all"} if network == "mlp" else
@@ -438,9 +516,9 @@ def drawn(draw):
         recipe["data"]["captions"] = "class-names"
         recipe["model"] |= {"text_encoder": "trained", "text_width": 32, "text_layers": 1}
     case = {"kind": kind, "weighting": weighting, "times": times, "numbers": numbers, "prediction": prediction,
-            "coupling": coupling, "conditioning": conditioning}
+            "coupling": coupling, "conditioning": conditioning, "path": path}
     defaults = {"sigma_data": 0.5} if process in ("edm",) else {}
-    return recipe, case, Schedule(process, {**defaults, **values})
+    return recipe, case, Schedule(process, {**defaults, **values}, path)
 
 
 def examples(recipe):
@@ -542,7 +620,8 @@ def main():
         words = json.loads(label)
         name = " ".join(str(words[a][b]) for a, b in [
             ("diffusion", "process"), ("diffusion", "prediction"), ("objective", "kind"), ("objective", "times"),
-            ("model", "kind"), ("model", "conditioning")])
+            ("model", "kind"), ("model", "conditioning")]
+            + [("objective", key) for key in ("interpolant", "latent") if key in words["objective"]])
         print(f"case {index}: {name}: {'equal' if problem is None else problem}", flush=True)
         if problem is not None:
             failures += 1

@@ -30,10 +30,8 @@ public struct DenoisingObjective: TimedObjective {
     public func losses(
         _ example: Example, _ roles: Roles, at times: [Double], _ generator: RandomGenerator
     ) throws -> Losses {
-        let noise = example.noise(orDrawnBy: generator)
-        let batch = ProcessBatch(process, times: times, like: example.data)
-        let output = try batch.output(roles.student, batch.sample(example.data, noise))
-        let errors = (output - batch.target(example.data, noise)).squared().meanPerExample()
-        return Losses(errors * batch.weights(weighting))
+        let noisy = NoisyExample(example, on: process, at: times, generator)
+        let output = try noisy.batch.output(roles.student, noisy.sample)
+        return Losses(noisy.weightedError(of: output, weighting))
     }
 }

@@ -43,21 +43,14 @@ enum ObjectiveRules {
             "objective.kind \(kind.word) needs a velocity at every time, and diffusion.process \(context.processWord) has whole steps alone: use diffusion.process flow, or objective.kind denoising"
         },
         Rule { settings, _, context in
-            settings.interpolant != nil && !(context.process.schedule is StraightSchedule)
-        } sentence: { settings, _, context in
-            "objective.interpolant \(settings.interpolant!.word) is a path of its own, and so is diffusion.process \(context.processWord): leave objective.interpolant out, or use diffusion.process flow"
-        },
-        Rule { settings, _, context in
             settings.coupling == Coupling.optimalTransport.rawValue && context.hasPairedNoise
         } sentence: { settings, _, _ in
             "objective.coupling \(settings.coupling!) would pair data and noise anew, and data.kind pairs come paired: use objective.coupling independent"
         },
-        Rule { settings, _, context in
-            // A network of another path is sampled on the process's own.
-            [context.process.schedule, settings.schedule(of: context.process)]
-                .contains { !context.definesData(on: $0) }
-        } sentence: { settings, _, context in
-            "diffusion.prediction \(context.process.parameterization.output.word) tells nothing of the data where no signal is left, and diffusion.process \(context.processWord) ends there: use diffusion.prediction v, data or flow"
+        Rule { _, _, context in
+            !context.definesData
+        } sentence: { _, _, context in
+            "diffusion.prediction \(context.process.parameterization.output.word) gives no data where no signal is left, and diffusion.process \(context.processWord) ends there: use diffusion.prediction v, data or flow"
         },
     ]
 }
@@ -67,18 +60,13 @@ extension ObjectiveSettings {
     fileprivate func unread(by kind: ObjectiveKind) -> (key: String, word: String)? {
         given.first { $0.key != "times" && !kind.reads.contains($0.key) }
     }
-
-    /// The schedule that is trained on; the process's own where the interpolant's word is not known.
-    fileprivate func schedule(of process: Process) -> any NoiseSchedule {
-        let path = interpolant.flatMap { try? ObjectiveWords.interpolants($0) }
-        return path ?? process.schedule
-    }
 }
 
 extension ObjectiveContext {
-    /// Whether the network's output tells the data at the noisiest time, and that time is a number for it.
-    fileprivate func definesData(on schedule: any NoiseSchedule) -> Bool {
-        let (level, parameterization) = (schedule.level(at: schedule.start), process.parameterization)
+    /// Whether the data follow from the network's output at the noisiest time, and the network has a finite time there.
+    fileprivate var definesData: Bool {
+        let level = process.schedule.level(at: process.schedule.start)
+        let parameterization = process.parameterization
         let own = level.divided(by: parameterization.scaling.scale(of: level))
         return parameterization.output.isDefined(at: own) && parameterization.time(level).isFinite
     }

@@ -6,10 +6,6 @@ public struct ObjectiveSettings: Sendable, Equatable {
     public var form: String?
     /// How data meet noise.
     public var coupling: String?
-    /// The path of flow matching.
-    public var interpolant: WordChoice?
-    /// The extra noise on that path.
-    public var latent: WordChoice?
     /// How much each level counts.
     public var weighting: WordChoice?
     /// How times are drawn.
@@ -22,19 +18,16 @@ public struct ObjectiveSettings: Sendable, Equatable {
     /// Settings.
     public init(
         kind: String = "denoising", form: String? = nil, coupling: String? = nil,
-        interpolant: WordChoice? = nil, latent: WordChoice? = nil, weighting: WordChoice? = nil,
-        times: WordChoice? = nil, boundWeight: Double? = nil
+        weighting: WordChoice? = nil, times: WordChoice? = nil, boundWeight: Double? = nil
     ) {
-        (self.kind, self.form, self.coupling, self.interpolant) = (kind, form, coupling, interpolant)
-        (self.latent, self.weighting, self.times, self.boundWeight) = (latent, weighting, times, boundWeight)
+        (self.kind, self.form, self.coupling) = (kind, form, coupling)
+        (self.weighting, self.times, self.boundWeight) = (weighting, times, boundWeight)
     }
 
     /// The keys that are given, as recipes spell them, and their words.
     var given: [(key: String, word: String)] {
         let all: [(String, String?)] = [
-            ("form", form), ("coupling", coupling), ("interpolant", interpolant?.word),
-            ("latent", latent?.word),
-            ("weighting", weighting?.word), ("times", times?.word),
+            ("form", form), ("coupling", coupling), ("weighting", weighting?.word), ("times", times?.word),
             ("bound_weight", boundWeight.map { "\($0)" }),
         ]
         return all.compactMap { key, word in word.map { (key, $0) } }

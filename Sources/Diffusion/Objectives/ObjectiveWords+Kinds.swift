@@ -51,16 +51,10 @@ extension ScoreMatchingObjective {
 
 extension FlowMatchingObjective {
     /// `flow-matching`
-    static let kind = ObjectiveKind(
-        "flow-matching", reads: ["coupling", "interpolant", "latent"], needsWholeTimes: false
-    ) { settings, process in
-        let own = process.schedule as? any ContinuousSchedule ?? StraightSchedule()
-        let interpolant = Interpolant(
-            try settings.interpolant.map { try ObjectiveWords.interpolants($0) } ?? own,
-            latent: try ObjectiveWords.latentNoises(settings.latent ?? "none"))
-        return FlowMatchingObjective(
-            process, interpolant: interpolant,
-            coupling: try ObjectiveWords.couplings(WordChoice(settings.coupling ?? "independent")),
-            times: try settings.times(on: interpolant.schedule))
+    public static let kind = ObjectiveKind("flow-matching", reads: ["coupling"], needsWholeTimes: false) {
+        settings, process in
+        try FlowMatchingObjective(
+            process, coupling: ObjectiveWords.couplings(WordChoice(settings.coupling ?? "independent")),
+            times: settings.times(on: process.schedule))
     }
 }

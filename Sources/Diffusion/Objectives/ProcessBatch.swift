@@ -27,16 +27,13 @@ struct ProcessBatch {
         }
         let levels = zip(unscaled, scales).map { $1 == 1 ? $0 : $0.divided(by: $1) }
         let inputs = levels.map(parameterization.input)
-        func column(_ values: [Double]) -> Tensor {
-            exampleColumn(values, like: data).broadcast(toRank: data.rank)
-        }
         self.process = process
         self.levels = levels
-        alpha = column(levels.map(\.alpha))
-        sigma = column(levels.map(\.sigma))
+        alpha = factorColumn(levels.map(\.alpha), like: data)
+        sigma = factorColumn(levels.map(\.sigma), like: data)
         time = exampleColumn(unscaled.map(parameterization.time), like: data)
-        scale = scales.contains { $0 != 1 } ? column(scales) : nil
-        inputScale = inputs.contains { $0 != 1 } ? column(inputs) : nil
+        scale = scales.contains { $0 != 1 } ? factorColumn(scales, like: data) : nil
+        inputScale = inputs.contains { $0 != 1 } ? factorColumn(inputs, like: data) : nil
     }
 
     /// x = α·x₀ + σ·ε in the network's scaling.
@@ -72,6 +69,18 @@ struct ProcessBatch {
         return exampleColumn(levels.map { weighting.weight(on: meaning, at: $0) }, like: alpha)
     }
 
+    /// The factors of a sample and of a network's output in what is linear in both.
+    struct Factors {
+        let sample: Double
+        let output: Double
+    }
+
+    /// What has given factors at each example, of samples in the network's scaling and of its output.
+    func combination(_ factors: [Factors], of x: Tensor, _ output: Tensor) -> Tensor {
+        factorColumn(factors.map(\.sample), like: x) * x + factorColumn(factors.map(\.output), like: x)
+            * output
+    }
+
     /// The factors of x and of the network's output F in the estimated data, x̂₀ = skip·x + out·F.
     /// - Throws: the error that a tensor carries.
     func dataFactors() throws -> [(skip: Double, out: Double)] {
@@ -89,4 +98,9 @@ struct ProcessBatch {
 /// One number for each example, `[batch]`, of a type that takes part in arithmetic with `tensor`, on its device.
 func exampleColumn(_ values: [Double], like tensor: Tensor) -> Tensor {
     Tensor(values).to(tensor.elementType == .float64 ? .float64 : .float32).sent(to: tensor.device)
+}
+
+/// One factor for each example as `[batch, 1, …]`, of the rank of `tensor`, likewise.
+func factorColumn(_ values: [Double], like tensor: Tensor) -> Tensor {
+    exampleColumn(values, like: tensor).broadcast(toRank: tensor.rank)
 }

@@ -3,7 +3,7 @@ import Tensors
 /// An objective that begins with a draw of a time for each example: all those of this library.
 ///
 /// **The order of draws**, from one generator on the processor:
-/// 1. the times (`TimeSampling` says how),
+/// 1. the times (by `TimeSampling`),
 /// 2. the noise, standard normal, shaped as the data and of their type; nothing where the example has its own,
 /// 3. the rest: the latent noise of an interpolant, or the directions of sliced score matching, both standard normal and
 ///    shaped as the data.

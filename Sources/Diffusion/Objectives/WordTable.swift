@@ -17,6 +17,41 @@ public struct WordChoice: Sendable, Equatable, ExpressibleByStringLiteral {
     public init(stringLiteral word: String) { self.init(word) }
 }
 
+extension WordChoice: Codable {
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(_ name: String) { stringValue = name }
+        init(stringValue name: String) { stringValue = name }
+        init?(intValue: Int) { nil }
+    }
+
+    /// Reads an object whose `kind` is the word, beside its numbers.
+    /// - Throws: `DiffusionError` where `kind` is no word, or something beside it is no number.
+    public init(from decoder: any Decoder) throws {
+        let object = try? decoder.container(keyedBy: Key.self)
+        guard let object, let word = try? object.decode(String.self, forKey: Key("kind")) else {
+            throw DiffusionError("the path of a process must be an object whose 'kind' is a word")
+        }
+        self.init(word)
+        for key in object.allKeys where key.stringValue != "kind" {
+            guard let number = try? object.decode(Double.self, forKey: key) else {
+                throw DiffusionError("\(quoted(key.stringValue)) of '\(word)' must be a number")
+            }
+            numbers[key.stringValue] = number
+        }
+    }
+
+    /// Writes the same object.
+    public func encode(to encoder: any Encoder) throws {
+        var object = encoder.container(keyedBy: Key.self)
+        try object.encode(word, forKey: Key("kind"))
+        for (name, number) in numbers.sorted(by: { $0.key < $1.key }) {
+            try object.encode(number, forKey: Key(name))
+        }
+    }
+}
+
 /// What recipes have words for: a row for each word, with the parameters that it reads.
 public struct WordTable<Value: Sendable>: Sendable {
     /// A number that a row reads.

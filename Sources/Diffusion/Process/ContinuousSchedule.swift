@@ -230,11 +230,13 @@ public struct TrigonometricSchedule: ContinuousSchedule, Codable, Equatable {
     public var start: Double { 1 }
     /// α = cos(πt/2), σ = sin(πt/2)
     public func level(at time: Double) -> NoiseLevel {
-        NoiseLevel(time: time, alpha: cos(.pi / 2 * time), sigma: sin(.pi / 2 * time))
+        // The cosine as a sine from the other end, so that there is no data at all at time 1.
+        NoiseLevel(time: time, alpha: sin(.pi / 2 * (1 - time)), sigma: sin(.pi / 2 * time))
     }
     /// The derivatives of cosine and sine.
     public func rates(at time: Double) -> (alpha: Double, sigma: Double) {
-        (-.pi / 2 * sin(.pi / 2 * time), .pi / 2 * cos(.pi / 2 * time))
+        let level = level(at: time)
+        return (-.pi / 2 * level.sigma, .pi / 2 * level.alpha)
     }
     /// t = 2/π · arctan e^{−λ/2}
     public func time(logSNR: Double) -> Double { 2 / .pi * atan(exp(-logSNR / 2)) }

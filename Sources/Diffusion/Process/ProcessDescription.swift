@@ -10,15 +10,26 @@ public struct ProcessDescription: Sendable {
     public let kind: ProcessKind
     /// What a network's output means: `noise`, `data`, `v`, `flow`, `score` or `edm`; `nil` where there is no network.
     public let prediction: String?
-    private let values: [String: ProcessValue]
+    /// The path between data and noise, a word of `ObjectiveWords.interpolants`; `nil` where it is the kind's own.
+    public let interpolant: WordChoice?
+    /// The extra noise on that path, a word of `ObjectiveWords.latentNoises`; `nil` where there is none.
+    public let latent: WordChoice?
+    let values: [String: ProcessValue]
+    /// The schedule of interpolant and latent noise; `nil` where it is the kind's own.
+    private let path: (any ContinuousSchedule)?
 
     /// A process.
     /// - Parameters:
     ///   - word: the word of its kind.
     ///   - values: the keys that differ from what is usual.
     ///   - prediction: what a network's output means; by default there is no network.
+    ///   - interpolant: the path between data and noise, where the kind takes one; `straight` counts as none.
+    ///   - latent: the extra noise on that path; `none` counts as none.
     /// - Throws: `DiffusionError`, one sentence that names the key.
-    public init(_ word: String, _ values: [String: ProcessValue] = [:], prediction: String? = nil) throws {
+    public init(
+        _ word: String, _ values: [String: ProcessValue] = [:], prediction: String? = nil,
+        interpolant: WordChoice? = nil, latent: WordChoice? = nil
+    ) throws {
         guard let kind = ProcessKind.named(word) else {
             let known = ProcessKind.all.map(\.word)
             throw DiffusionError(
@@ -40,6 +51,9 @@ public struct ProcessDescription: Sendable {
         self.values = Dictionary(
             uniqueKeysWithValues: kind.keys.map { ($0.name, values[$0.name] ?? $0.standard) })
         self.prediction = prediction
+        self.interpolant = interpolant?.word == "straight" ? nil : interpolant
+        self.latent = latent?.word == "none" ? nil : latent
+        path = try Self.path(kind, self.interpolant, self.latent)
         try kind.check(self)
         if let prediction { try check(prediction) }
     }
@@ -47,7 +61,40 @@ public struct ProcessDescription: Sendable {
     /// The process of a network with a given prediction, or with the one that is usual where `nil`.
     /// - Throws: `DiffusionError` where the process has no such prediction.
     public func predicting(_ prediction: String?) throws -> ProcessDescription {
-        try ProcessDescription(kind.word, values, prediction: prediction ?? kind.prediction)
+        try ProcessDescription(
+            kind.word, values, prediction: prediction ?? kind.prediction, interpolant: interpolant,
+            latent: latent)
+    }
+
+    /// The process on the path of an interpolant.
+    /// - Throws: `DiffusionError` where the kind has a path of its own, or noise does not grow along the path.
+    public func following(_ interpolant: WordChoice?, latent: WordChoice? = nil) throws -> ProcessDescription
+    {
+        try ProcessDescription(
+            kind.word, values, prediction: prediction, interpolant: interpolant, latent: latent)
+    }
+
+    /// The schedule of an interpolant with latent noise, `nil` where neither is named.
+    private static func path(
+        _ kind: ProcessKind, _ interpolant: WordChoice?, _ latent: WordChoice?
+    ) throws -> (any ContinuousSchedule)? {
+        guard let named = interpolant ?? latent else { return nil }
+        guard kind.takesInterpolant else {
+            let takers = ProcessKind.all.filter(\.takesInterpolant).map { "'\($0.word)'" }
+            throw DiffusionError(
+                "the path '\(named.word)' is one of its own, and so is process '\(kind.word)': leave the path out, or use process \(takers.joined(separator: " or "))"
+            )
+        }
+        let path = try ObjectiveWords.interpolants(interpolant ?? "straight")
+        let noise = try ObjectiveWords.latentNoises(latent ?? "none")
+        let schedule = Interpolant(path, latent: noise).schedule
+        let ratios = (1..<1000).map { schedule.level(at: Double($0) / 1000).noiseRatio }
+        guard zip(ratios, ratios.dropFirst()).allSatisfy({ $0 < $1 }) else {
+            throw DiffusionError(
+                "latent '\(latent?.word ?? "none")' is so large that noise does not grow all along the interpolant '\(interpolant?.word ?? "straight")': give it a smaller number"
+            )
+        }
+        return schedule
     }
 
     /// The value of a key.
@@ -111,7 +158,7 @@ extension ProcessDescription {
 
 extension ProcessDescription {
     /// The path.
-    public var schedule: any NoiseSchedule { kind.schedule(self) }
+    public var schedule: any NoiseSchedule { path ?? kind.schedule(self) }
 
     /// What stands between samples and a network of the process.
     public var parameterization: Parameterization {
@@ -169,67 +216,21 @@ extension ProcessDescription: SamplerSource {
         let first = levels[0]
         return StepGrid(
             through: levels.last?.sigma == 0 ? levels : levels + [data],
-            // Unit noise is where the process starts, but for one whose noise explodes.
-            startScale: first.alpha == 1 ? first.sigma : 1)
+            // Unit noise is where the process starts, but for one whose noise explodes or has latent noise added to it.
+            startScale: first.alpha == 1 || path != nil ? first.sigma : 1)
     }
 
     private func levels(steps: Int, _ grid: Grid?) throws -> [NoiseLevel] {
         let schedule = self.schedule
-        guard let grid, grid != kind.grid else { return kind.times(self, steps).map(schedule.level) }
+        guard let grid, grid != kind.grid else {
+            let levels = kind.times(self, steps).map(schedule.level)
+            // The last step of a path whose data keep some noise goes past it, to the data.
+            let keepsNoise = levels.count > steps && levels[steps].sigma > 0
+            return keepsNoise ? Array(levels.dropLast()) : levels
+        }
         let own = kind.times(self, max(steps, 2)).map(schedule.noiseRatio)
         let sigmas = try grid.sigmas(
             count: steps, of: schedule, from: own[0], to: own.last { $0 > 0 } ?? 0)
         return sigmas.map { schedule.level(at: schedule.time(logSNR: -2 * log($0))) }
-    }
-}
-
-// MARK: The file form
-
-extension ProcessDescription: Codable, Equatable {
-    /// A key of the file.
-    struct Key: CodingKey {
-        let stringValue: String
-        var intValue: Int? { nil }
-        init(_ name: String) { stringValue = name }
-        init(stringValue name: String) { stringValue = name }
-        init?(intValue: Int) { nil }
-    }
-
-    /// Reads the file form; a key that is left out has the value that is usual.
-    /// - Throws: `DiffusionError` where the kind or a key is not known, or a value will not do.
-    public init(from decoder: any Decoder) throws {
-        let object = try decoder.container(keyedBy: Key.self)
-        guard let word = try? object.decode(String.self, forKey: Key("kind")) else {
-            throw DiffusionError("the schedule's 'kind' must be a word such as 'edm'")
-        }
-        var (values, prediction): ([String: ProcessValue], String?) = ([:], nil)
-        for key in object.allKeys where key.stringValue != "kind" {
-            guard let value = try? object.decode(ProcessValue.self, forKey: key) else {
-                throw DiffusionError("the schedule's \(quoted(key.stringValue)) must be a number or a word")
-            }
-            if key.stringValue == "prediction" {
-                guard let word = value.word else {
-                    throw DiffusionError("the schedule's 'prediction' must be a word such as 'noise'")
-                }
-                prediction = word
-            } else {
-                values[key.stringValue] = value
-            }
-        }
-        try self.init(word, values, prediction: prediction)
-    }
-
-    /// Writes the file form.
-    public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: Key.self)
-        try object.encode(kind.word, forKey: Key("kind"))
-        for (name, _) in kind.keys { try object.encode(self[name], forKey: Key(name)) }
-        try object.encodeIfPresent(prediction, forKey: Key("prediction"))
-    }
-
-    /// The same kind with the same values.
-    public static func == (left: Self, right: Self) -> Bool {
-        left.kind.word == right.kind.word && left.values == right.values
-            && left.prediction == right.prediction
     }
 }

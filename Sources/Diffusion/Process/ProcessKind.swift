@@ -28,6 +28,8 @@ public struct ProcessKind: Sendable {
     let times: @Sendable (ProcessDescription, _ steps: Int) -> [Double]
     /// Throws what makes the values meaningless.
     let check: @Sendable (ProcessDescription) throws -> Void
+    /// Whether its path may be that of an interpolant, in place of the schedule.
+    public internal(set) var takesInterpolant = false
 
     /// The kind of a word, `nil` where there is none.
     public static func named(_ word: String) -> ProcessKind? { all.first { $0.word == word } }
@@ -150,7 +152,8 @@ extension ProcessKind {
             try values.checkPositive("sigma_data")
         })
 
-    /// The straight path; networks take 1000·t, as those of diffusers do.
+    /// A path between data and noise, the straight one unless an interpolant is named; networks take 1000·t, as those of
+    /// diffusers do.
     /// Source: Liu et al. 2022 (arXiv:2209.03003), equation 1; Esser et al. 2024 (arXiv:2403.03206), equation 23, for
     /// the shift.
     static let flow = ProcessKind(
@@ -163,7 +166,7 @@ extension ProcessKind {
                 $0 < 1 ? StraightSchedule.shifted($0, by: values.number("shift")) : 1
             }
         },
-        check: { try $0.checkPositive("shift") })
+        check: { try $0.checkPositive("shift") }, takesInterpolant: true)
 
     /// The cosine path within a log-SNR of ±15; networks take 1000·t, the times of a table of a thousand steps.
     static let cosine = ProcessKind(

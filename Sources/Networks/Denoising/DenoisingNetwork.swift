@@ -7,7 +7,7 @@ import Tensors
 /// of a family of networks stands in its conformance, and nowhere else.
 ///
 /// A new network is a type with this conformance and a row in `KnownNetworks.denoising`.
-public protocol DenoisingNetwork: ConfiguredNetwork, NoiseNetwork, Sendable
+public protocol DenoisingNetwork: ConfiguredNetwork, NoiseNetwork
 where Configuration: NetworkSettings, Configuration.Network == Self {
     /// What the network is, in a few words for a list of them.
     static var summary: String { get }

@@ -6,7 +6,7 @@ import Tensors
 /// nowhere else.
 ///
 /// A new autoencoder is a type with this conformance and a row in `KnownNetworks.autoencoders`.
-public protocol LatentAutoencoder: ConfiguredNetwork, PictureAutoencoder, Sendable
+public protocol LatentAutoencoder: ConfiguredNetwork, PictureAutoencoder
 where Configuration: AutoencoderSettings, Configuration.Network == Self {
     /// What follows from a valid configuration for those who use the autoencoder.
     static func traits(_ configuration: Configuration) -> AutoencoderTraits

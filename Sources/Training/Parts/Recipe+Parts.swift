@@ -17,20 +17,19 @@ extension Recipe {
         let device = try Device(available: training.device)
         let dataset = try opened(data)
         try checkNotEmpty(dataset)
-        let recipe = try resolved(for: dataset)
+        let text = try TextPlan(filled.model, captions: dataset.captions)
+        let recipe = try resolved(for: dataset, text)
         let process = try recipe.process()
         let objective = try recipe.objective(on: process, for: dataset)
         let card = recipe.card(for: dataset, process)
         try recipe.checkSheetSize(for: card)
         let configuration = recipe.model.network.configuration
         try recipe.memoryNeed(of: configuration, pictures: dataset.exampleShape).check(on: device)
-        let text = try TextPlan(recipe.model, captions: dataset.captions)
         let (roles, encoder) = try recipe.networks(configuration, text, on: device)
         let model = TrainedModel(
             recipe: recipe, configuration: configuration, process: process, card: card, text: text,
             frozen: text?.isTrained == false ? encoder : nil, captions: dataset.captions, device: device)
-        // Sampling packs a network's weights, so the one that is trained does not try.
-        try recipe.checkSheets(of: model.opened(roles.store.source), model)
+        try recipe.checkSheets(of: model.model(roles.student, encoder), model)
         var parts = TrainingParts(recipe: recipe, data: dataset, roles: roles, objective: objective)
         parts.heldOut = recipe.heldOut(warn: warn)
         parts.output = model
@@ -65,41 +64,38 @@ extension Recipe {
     private func networks(
         _ configuration: NetworkConfiguration, _ text: TextPlan?, on device: Device
     ) throws -> (TrainedRoles, CLIPText?) {
-        let store = ParameterStore(
-            .initialized(RandomGenerator(seed: UInt64(truncatingIfNeeded: seed))), purpose: .training,
-            on: device, memoryFormat: training.memoryFormat.format)
-        let (network, trained) = try store.build { weights in
+        func build(_ weights: Weights) throws -> (any NoiseNetwork, CLIPText?) {
             let network = try configuration.network(weights)
             let encoder = try text.flatMap { plan in
                 try plan.isTrained ? CLIPText(plan.configuration, weights[TextPlan.scope]) : nil
             }
             return (network, encoder)
         }
-        if let from = model.from { try begin(store, from: from, configuration) }
+        let earlier = try model.from.map { path in
+            // Compared before any number is drawn, which takes long for a large network.
+            let shapes = ParameterStore(.shapesOnly)
+            _ = try shapes.build(build)
+            return try initialWeights(path, configuration, shapes.named.map { ($0, $1.shape) })
+        }
+        let store = ParameterStore(
+            .initialized(RandomGenerator(seed: UInt64(truncatingIfNeeded: seed))), purpose: .training,
+            on: device, memoryFormat: training.memoryFormat.format)
+        let (network, trained) = try store.build(build)
+        try earlier?.assign(to: store)
         return (TrainedRoles(store: store, student: network), try trained ?? text?.frozen(on: device))
     }
 
-    /// Takes the weights of a model: its network's, and its text encoder's where one is trained along.
-    private func begin(_ store: ParameterStore, from path: String, _ configuration: NetworkConfiguration)
-        throws
-    {
-        let layout = try ModelLayout(model: path)
-        let prefix = TextPlan.scope + "."
-        let network = try configuration.weights(of: layout.network)
-        let encoder =
-            layout.hasTextEncoder
-            ? try CLIPText.weights(of: ModelFolder(layout.path + "/text_encoder")) : nil
-        for (name, parameter) in store.named {
-            let isText = name.hasPrefix(prefix)
-            guard let source = isText ? encoder : network else { continue }
-            let own = isText ? String(name.dropFirst(prefix.count)) : name
-            guard let shape = source.shape(of: own), shape == parameter.shape else {
-                let found = source.shape(of: own).map { "is \($0) there" } ?? "is not there"
-                throw RecipeError(
-                    "model.from is \(quoted(path)): the parameter \(own) of shape \(parameter.shape) \(found); give a model of the same network."
-                )
-            }
-            try parameter.assign(source.tensor(named: own))
+    private func initialWeights(
+        _ path: String, _ configuration: NetworkConfiguration, _ parameters: [(String, Shape)]
+    ) throws -> InitialWeights {
+        do {
+            return try InitialWeights(
+                path, for: configuration.type, parameters: parameters,
+                predicting: diffusion.prediction.flatMap(Prediction.init(word:)) ?? .noise)
+        } catch let error as PipelineError {
+            throw RecipeError("model.from: \(error)")
+        } catch let error as CheckpointError {
+            throw RecipeError("model.from: \(error)")
         }
     }
 

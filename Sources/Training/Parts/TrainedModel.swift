@@ -49,31 +49,40 @@ struct TrainedModel: TrainingOutput {
         return store.named
     }
 
-    /// The model with given weights: its layers pack them, so that another one is needed once training has changed them.
-    func opened(_ parameters: TensorDictionary) throws -> PictureModel {
+    /// The model of networks that are built. One whose layers pack their weights is another one once training has changed
+    /// them.
+    func model(_ network: any NoiseNetwork, _ encoder: CLIPText?) -> Model {
+        var model = PixelAssembly(
+            name: "the model", configuration: configuration, process: process, card: card,
+            network: network, device: device)
+        if let text, let encoder {
+            model.text = PromptEncoder(
+                text.tokenizer, encoder, length: text.length, for: configuration.traits)
+        }
+        return Model(model)
+    }
+
+    /// The model with given weights.
+    private func opened(_ parameters: TensorDictionary) throws -> Model {
         func source(_ isWanted: (String) -> Bool) -> TensorDictionary {
             TensorDictionary(parameters.tensors.filter { isWanted($0.key) })
         }
         let store = ParameterStore(.loaded(source { !$0.hasPrefix(Self.prefix) }), on: device)
-        var model = PictureModel(
-            name: "the model", configuration: configuration, process: process, card: card,
-            network: try store.build(configuration.network), device: device)
-        if let text, let encoder = try frozen ?? encoder(text, source { $0.hasPrefix(Self.prefix) }) {
-            model.text = PromptEncoder(
-                text.tokenizer, encoder, length: text.length, for: configuration.traits)
+        let encoder = try text.map { plan in
+            try frozen ?? trainedEncoder(plan, source { $0.hasPrefix(Self.prefix) })
         }
-        return model
+        return model(try store.build(configuration.network), encoder)
     }
 
-    private func encoder(_ text: TextPlan, _ source: TensorDictionary) throws -> CLIPText? {
+    private func trainedEncoder(_ text: TextPlan, _ source: TensorDictionary) throws -> CLIPText {
         try ParameterStore(.loaded(source), on: device).build {
             try CLIPText(text.configuration, $0[TextPlan.scope])
         }
     }
 
-    /// What the model is asked for, to show it on a sheet: every class, or the first captions, in turn.
-    func request() -> SamplingRequest {
-        var request = SamplingRequest()
+    /// The samples of a sheet: every class, or the first captions, in turn.
+    func request() -> Request {
+        var request = Request()
         request.count = recipe.evaluation.count
         request.seed = UInt64(truncatingIfNeeded: recipe.seed)
         request.grid = recipe.evaluation.grid
@@ -87,9 +96,8 @@ struct TrainedModel: TrainingOutput {
     }
 
     func sheet(_ parameters: TensorDictionary) throws -> Picture? {
-        let plan = try SamplingPlan(opened(parameters), request())
-        let samples = try plan.run()
-        guard samples.rank == 4 else { return try PointSheet(samples).picture() }
-        return try Picture.sheet(of: plan.pictures(of: samples))
+        let run = try opened(parameters).run(request())
+        guard run.settings[0].pictureShape != nil else { return try PointSheet(run.samples()).picture() }
+        return try Picture.sheet(of: run.pictures())
     }
 }

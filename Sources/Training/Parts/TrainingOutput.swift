@@ -6,7 +6,7 @@ import Tensors
 
 /// What a run keeps of its network beside checkpoints: a model that others can open, and samples.
 public protocol TrainingOutput {
-    /// What the header of each checkpoint's `model.safetensors` says.
+    /// The metadata in the header of each checkpoint's `model.safetensors`.
     var metadata: [String: String] { get throws }
     /// Writes the model.
     /// - Parameters:

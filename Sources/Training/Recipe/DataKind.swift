@@ -12,7 +12,7 @@ public struct DataKind: RecipeRow {
     let documentation: String
     /// Whether examples are pictures, which have a size, channels and a mirror image.
     let hasPictures: Bool
-    /// Whether `data.path` says where they are.
+    /// Whether they are at `data.path`.
     let needsPath: Bool
     /// Whether pictures may have captions in a file of their own.
     let hasCaptionFile: Bool
@@ -113,7 +113,7 @@ extension Recipe.DataSection {
         return captions == .classNames ? try ClassCaptions(shaped) : shaped
     }
 
-    /// Data that a command names in a word: `digits`, or a folder, whose files say of which kind it is, brought to the
+    /// Data that a command names in a word: `digits`, or a folder, whose kind its files show, brought to the
     /// shape of a model's pictures.
     /// - Parameter shape: `[channels, height, width]`
     public init(named name: String, shape: Shape) throws {

@@ -16,11 +16,22 @@ extension Recipe {
         /// The section with every default.
         public init() {}
 
-        /// The process with its values and the prediction.
+        /// The process with its values, before anything is predicted on it.
         /// - Throws: `DiffusionError` that names the key whose value will not do.
-        public var description: ProcessDescription {
-            get throws { try ProcessDescription(process.word, values).predicting(prediction) }
+        var unpredicted: ProcessDescription {
+            get throws { try ProcessDescription(process.word, values) }
         }
+    }
+
+    /// The process on the path that `objective` names, before anything is predicted on it.
+    var unpredictedProcess: ProcessDescription {
+        get throws { try objective.path(of: diffusion.unpredicted) }
+    }
+
+    /// The process with its values, its path and the prediction.
+    /// - Throws: `DiffusionError` that names the key whose value will not do.
+    public var processDescription: ProcessDescription {
+        get throws { try unpredictedProcess.predicting(diffusion.prediction) }
     }
 }
 

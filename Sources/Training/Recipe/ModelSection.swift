@@ -37,7 +37,7 @@ extension Recipe {
 }
 
 extension Recipe.ModelSection {
-    /// What `text_encoder` says for an encoder that is trained along.
+    /// The value of `text_encoder` for an encoder that is trained along.
     static let trained = "trained"
 
     static let keys: [RecipeKey] = [

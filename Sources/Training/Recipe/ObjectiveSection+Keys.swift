@@ -30,9 +30,19 @@ extension Recipe.ObjectiveSection {
             "How the noise of a batch meets its data: as it comes, or by least total distance, within each class where the network is given classes."
         ),
         RecipeKey(
-            "objective.interpolant", \.objective.interpolant, .word(of: ["straight"]),
-            of: .objective, defaults("interpolant", "straight"), "The path between data and noise."),
+            "objective.interpolant", \.objective.interpolant, .word(of: ObjectiveWords.interpolants.words),
+            of: .path, onPaths("straight"),
+            "The path of flow matching between data and noise; samples are drawn on it, too."),
+        RecipeKey(
+            "objective.latent", \.objective.latent, .word(of: ObjectiveWords.latentNoises.words),
+            of: .path, onPaths("none"), "Extra noise on that path, as stochastic interpolants have it."),
     ]
+
+    /// A default for every process whose path may be an interpolant's.
+    private static func onPaths(_ value: String) -> [String: String] {
+        let takers = ProcessKind.all.filter(\.takesInterpolant)
+        return Dictionary(uniqueKeysWithValues: takers.map { ($0.word, value) })
+    }
 
     /// A default for every loss that reads a key.
     private static func defaults<Value>(_ key: String, _ value: Value) -> [String: Value] {
@@ -51,13 +61,15 @@ extension Recipe.ObjectiveSection {
 
     static let weightingNumbers = numbers(of: ObjectiveWords.weightings)
     static let timesNumbers = numbers(of: ObjectiveWords.times)
+    static let interpolantNumbers = numbers(of: ObjectiveWords.interpolants)
+    static let latentNumbers = numbers(of: ObjectiveWords.latentNoises, prefix: "latent_")
 
-    private static func numbers<Value>(of table: WordTable<Value>) -> [Number] {
+    private static func numbers<Value>(of table: WordTable<Value>, prefix: String = "") -> [Number] {
         let all = table.rows.flatMap { row in row.parameters.map { (word: row.word, parameter: $0) } }
         return all.map(\.parameter.name).unique.map { name in
             let own = all.filter { $0.parameter.name == name }
             return Number(
-                key: name, name: name,
+                key: prefix + name, name: name,
                 defaults: Dictionary(uniqueKeysWithValues: own.map { ($0.word, $0.parameter.standard) }),
                 range: own.map(\.parameter.range.lowerBound).min()!...own.map(\.parameter.range.upperBound)
                     .max()!)
@@ -66,6 +78,7 @@ extension Recipe.ObjectiveSection {
 
     private static let numberKeys =
         weightingNumbers.map { key(of: $0, .weighting) } + timesNumbers.map { key(of: $0, .times) }
+        + interpolantNumbers.map { key(of: $0, .interpolant) } + latentNumbers.map { key(of: $0, .latent) }
 
     private static func key(of number: Number, _ owner: RecipeKey.Owner) -> RecipeKey {
         let name = number.key
@@ -82,6 +95,11 @@ extension Recipe.ObjectiveSection {
         "mean": "The mean of logit t, or of ln σ.", "deviation": "The deviation of logit t, or of ln σ.",
         "scale": "The scale of the density with a mode in the middle.",
         "uniform_share": "The share of importance-sampled times that stay evenly distributed.",
+        "beta_min": "β at time 0 of the variance-preserving path.",
+        "beta_max": "β at time 1 of the variance-preserving path.",
+        "sigma_min": "The σ that data keep on the path of conditional transport.",
+        "latent_scale": "γ² = scale·t·(1 − t) of bridge, γ = scale·sin²(πt) of sine-squared.",
+        "latent_sigma": "γ of constant.",
     ]
 }
 

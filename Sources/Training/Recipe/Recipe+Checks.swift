@@ -1,6 +1,7 @@
 import Datasets
 import Diffusion
 import Pipelines
+import Tensors
 
 // What can be known of a run's end before its first step.
 
@@ -15,14 +16,16 @@ extension Recipe {
     }
 
     /// Takes the first step of a sheet, which shows whether the whole could be drawn as `evaluation` says.
-    /// - Throws: `RecipeError` that says why not.
-    func checkSheets(of model: PictureModel, _ output: TrainedModel) throws {
-        struct FirstStepTaken: Error {}
+    /// - Throws: `RecipeError` with the reason why not.
+    func checkSheets(of model: Model, _ output: TrainedModel) throws {
         var request = output.request()
         request.batchSize = 1
         do {
-            _ = try SamplingPlan(model, request).run { _, _ in throw FirstStepTaken() }
-        } catch is FirstStepTaken {
+            // The network may be the one that is trained: nothing of this trial is for its gradients.
+            try withoutGradients {
+                let run = try model.run(request)
+                if run.next() == nil { _ = try run.samples() }
+            }
         } catch {
             throw RecipeError("evaluation: no sheet of samples could be drawn: \(error)")
         }

@@ -152,7 +152,7 @@ private struct RecipeReading {
         return RecipeError("\(found.source.place(of: found.node)): \(path) \(problem)")
     }
 
-    /// What the configuration's own decoding says of a value.
+    /// The error of the configuration's own decoding about a value.
     private func decoding(_ error: DecodingError) -> RecipeError {
         let (context, wanted): (DecodingError.Context, String?) =
             switch error {
@@ -195,7 +195,7 @@ extension RecipeKey {
 }
 
 /// What to write in place of a value that has another form than the default; nil where it has the same. A default
-/// that is absent tells nothing, and whether a value may be absent is for its type to say.
+/// that is absent has no type to compare, and its own type decides whether a value may be absent.
 private func mismatch(_ node: Node, with sample: Node) -> String? {
     if case .sequence = sample {
         if case .sequence = node { return nil }

@@ -10,8 +10,12 @@ extension Recipe {
     /// The recipe with every key that its data decide: what a run saves, and is compared by when it is continued.
     /// - Throws: `RecipeError` where network, conditioning and data do not fit together.
     func resolved(for dataset: any Dataset) throws -> Recipe {
+        try resolved(for: dataset, TextPlan(filled.model, captions: dataset.captions))
+    }
+
+    /// The same, with the plan of its text encoder.
+    func resolved(for dataset: any Dataset, _ text: TextPlan?) throws -> Recipe {
         var recipe = filled
-        let text = try TextPlan(recipe.model, captions: dataset.captions)
         recipe.model.textTokens = text?.length
         recipe.model.network = try recipe.network(for: dataset, text)
         return recipe
@@ -21,7 +25,7 @@ extension Recipe {
     /// - Throws: `RecipeError` where its values, or its prediction, make no sense.
     func process() throws -> Diffusion.Process {
         do {
-            return try diffusion.description.trained(sampledBy: evaluation.solver)
+            return try processDescription.trained(sampledBy: evaluation.solver)
         } catch let error as DiffusionError {
             throw RecipeError("diffusion: \(error).")
         }
@@ -106,7 +110,7 @@ extension Recipe {
     /// Throws where a network that takes the logarithm of times is given such as have none.
     private func checkTimes(_ traits: NetworkTraits) throws {
         guard let key = traits.positiveTimeKey else { return }
-        let process = try diffusion.description.process
+        let process = try processDescription.process
         let least = process.schedule.level(at: process.schedule.time(atShare: 1e-6))
         guard process.parameterization.time(least) <= 0 else { return }
         throw RecipeError(
@@ -123,7 +127,7 @@ extension Recipe {
         }
     }
 
-    /// Checks that pictures of a shape can pass through a network, and are those that it says it was made for.
+    /// Checks that pictures of a shape can pass through a network, and are of the size in its configuration.
     private func checkSize(_ traits: NetworkTraits, of shape: Shape) throws {
         guard shape.rank == 3 else { return }
         let (multiple, size) = (traits.sizeMultiple, "\(shape[1])×\(shape[2])")

@@ -41,12 +41,24 @@ extension Recipe {
 
     private static let processRules: [Rule] = [
         ordered("beta_start", "beta_end"), ordered("beta_min", "beta_max"), ordered("sigma_min", "sigma_max"),
+        Rule("objective.beta_max", "a number that is above objective.beta_min") { recipe in
+            guard let first = recipe.objective.numbers["beta_min"],
+                let last = recipe.objective.numbers["beta_max"]
+            else { return true }
+            return first < last
+        },
+        Rule(
+            "objective.latent",
+            "none, or give it a smaller number: noise must grow all along objective.interpolant"
+        ) {
+            recipe in
+            (try? recipe.diffusion.unpredicted) == nil || (try? recipe.unpredictedProcess) != nil
+        },
         Rule(
             "diffusion.prediction",
-            "data, v or flow, since this one says nothing of the data where diffusion.process flow or zero_terminal_snr end in pure noise"
+            "data, v or flow, since no data follow from this one where diffusion.process flow or zero_terminal_snr end in pure noise"
         ) { recipe in
-            let values = try? ProcessDescription(recipe.diffusion.process.word, recipe.diffusion.values)
-            return values == nil || (try? recipe.diffusion.description) != nil
+            (try? recipe.unpredictedProcess) == nil || (try? recipe.processDescription) != nil
         },
     ]
 
@@ -78,10 +90,9 @@ extension Recipe {
     var problem: (path: String, problem: String)? {
         for key in Self.keys {
             if key.isMisplaced(in: self), let owner = key.owner {
-                let word = owner.word(self) ?? "absent"
                 return (
                     key.path,
-                    "is \(key.write(self).shown); leave it out: with \(owner.path) \(word) nothing reads it."
+                    "is \(key.write(self).shown); leave it out: with \(owner.shown(self)) nothing reads it."
                 )
             }
             if !key.holds(self) { return (key.path, "is \(key.write(self).shown); write \(key.wanted).") }
@@ -97,7 +108,7 @@ extension Recipe {
     func checkObjective() throws {
         do {
             let context = ObjectiveContext(
-                try diffusion.description.process, word: diffusion.process.word,
+                try processDescription.process, word: diffusion.process.word,
                 hasPairedNoise: data.kind.hasPairedNoise)
             _ = try objective.settings(decodesPixels: true).objective(on: context)
         } catch let error as DiffusionError {

@@ -45,7 +45,7 @@ extension Recipe {
     }
 
     /// What may be changed when a run is continued, and why. All else decides what the steps compute, and with it
-    /// changed the run would no longer be the one that its recipe says.
+    /// changed the run would no longer be the one that its recipe describes.
     public static let changeableOnResume = Dictionary(
         uniqueKeysWithValues: keys.compactMap { key in key.changeable.map { (key.path, $0) } })
 

@@ -32,9 +32,18 @@ package struct RecipeKey: Sendable {
         let path: String
         /// The word, defaults included; nil where the owner itself is not read.
         let word: @Sendable (Recipe) -> String?
+        /// The owner with its word, for messages.
+        let shown: @Sendable (Recipe) -> String
 
         init(_ path: String, _ word: @escaping @Sendable (Recipe) -> String?) {
-            (self.path, self.word) = (path, word)
+            self.init(path, word) { "\(path) \(word($0) ?? "absent")" }
+        }
+
+        init(
+            _ path: String, _ word: @escaping @Sendable (Recipe) -> String?,
+            shown: @escaping @Sendable (Recipe) -> String
+        ) {
+            (self.path, self.word, self.shown) = (path, word, shown)
         }
     }
 
@@ -103,6 +112,14 @@ package struct RecipeKey: Sendable {
 extension RecipeKey.Owner {
     static let process = Self("diffusion.process") { $0.diffusion.process.word }
     static let objective = Self("objective.kind") { $0.objective.kind }
+    /// The process whose path flow matching may choose; no other loss does.
+    static let path = Self(process.path) { recipe in
+        recipe.objective.choosesPath ? recipe.diffusion.process.word : nil
+    } shown: { recipe in
+        (recipe.objective.choosesPath ? process : objective).shown(recipe)
+    }
+    static let interpolant = Self("objective.interpolant") { $0.objective.interpolant }
+    static let latent = Self("objective.latent") { $0.objective.latent }
     static let weighting = Self("objective.weighting") { $0.objective.weighting }
     static let times = Self("objective.times") { $0.objective.times }
     static let conditioning = Self("model.conditioning") { $0.model.conditioning.word }

@@ -92,7 +92,7 @@ public struct RecipeNetwork: Sendable, Equatable {
         }
     }
 
-    /// The network with what the data ask of it.
+    /// The network with what the data demand of it.
     /// - Throws: `NetworkError` where the result describes no network.
     func fitted(to demands: NetworkDemands) throws -> RecipeNetwork {
         var demands = demands

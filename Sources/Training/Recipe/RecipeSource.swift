@@ -118,7 +118,7 @@ func plain(_ key: String) -> String {
 }
 
 extension RecipeError {
-    /// What Yams says, in one line.
+    /// The message of Yams, in one line.
     fileprivate init(yaml error: any Error, name: String) {
         switch error {
         case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),

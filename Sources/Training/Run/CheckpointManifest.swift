@@ -34,7 +34,7 @@ struct CheckpointManifest: Codable, Hashable {
         self.files = files
     }
 
-    /// Reads the manifest of the checkpoint of `step`. Throws `RunError` that says what is wrong with it.
+    /// Reads the manifest of the checkpoint of `step`. Throws `RunError` with what is wrong with it.
     init(folder: String, step: Int) throws {
         let bytes: [UInt8]
         do {
@@ -79,7 +79,7 @@ struct CheckpointManifest: Codable, Hashable {
 }
 
 extension CheckpointManifest.File {
-    /// Reads a file for its length and digest, and brings it to the disk where that is asked for.
+    /// Reads a file for its length and digest, and synchronizes it with the disk where wanted.
     init(_ name: String, at path: String, synchronizing: Bool) throws(FileError) {
         let file = try Files.open(path, O_RDONLY | O_NONBLOCK, "reading")
         defer { close(file) }

@@ -26,7 +26,7 @@ public enum Interruption: Int32, Sendable, CaseIterable {
     public var exitCode: Int32 { 128 + signal }
 }
 
-/// Turns signals into a flag that a loop asks for between its steps.
+/// Turns signals into a flag that a loop reads between its steps.
 ///
 /// The first signal only raises the flag: the loop finishes its step, saves and ends. It also puts the
 /// system's own answer back, so that a second signal ends the process at once.

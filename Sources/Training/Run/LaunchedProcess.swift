@@ -1,4 +1,4 @@
-/// What a launcher such as torchrun says of a run's processes, in the variables that it sets.
+/// A process of a run that a launcher such as torchrun started, by the variables that it sets.
 public struct LaunchedProcess: Sendable, Equatable {
     /// The number of this process, from 0.
     public let rank: Int

@@ -1,4 +1,4 @@
-/// What a run could not write. Training goes on without it: it is said when it begins, and again at the end.
+/// What a run could not write. Training goes on without it: a warning says so at once, and the run's end names it again.
 struct UnwrittenFiles {
     /// What is written as a run goes on, in the order in which its loss matters.
     enum Kind: CaseIterable {

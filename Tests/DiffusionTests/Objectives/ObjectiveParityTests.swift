@@ -33,7 +33,7 @@ private struct DrawnObjective {
     let words: JSONObject
     let tensors: [String: Tensor]
     let settings: ObjectiveSettings
-    let context: ObjectiveContext
+    private(set) var context: ObjectiveContext
 
     init(_ words: JSONObject, _ tensors: [String: Tensor]) throws {
         (self.words, self.tensors) = (words, tensors)
@@ -58,16 +58,15 @@ private struct DrawnObjective {
         if reads.contains("form") { settings.form = try words.required("form") }
         if reads.contains("coupling") { settings.coupling = try words.required("coupling") }
         if reads.contains("bound_weight") { settings.boundWeight = try words.required("bound_weight") }
-        if reads.contains("latent") {
-            var latent = try choice("latent", "none")
-            if latent?.word == "none" { latent = nil }
-            settings.latent = latent
-            settings.interpolant = processWord == "flow" ? try choice("path", "") : nil
-        }
         settings.decodesPixels = try words.required("pixels")
         self.settings = settings
         context = ObjectiveContext(
             try Self.drawnProcess(words), word: processWord, hasPairedNoise: try words.required("paired"))
+        if kind == "flow-matching", processWord == "flow" {
+            context.process.schedule = try ProcessDescription(
+                "flow", interpolant: choice("path", ""), latent: choice("latent", "none")
+            ).schedule
+        }
     }
 
     var summary: String {

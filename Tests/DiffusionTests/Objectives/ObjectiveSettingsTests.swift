@@ -56,20 +56,8 @@ import Testing
             ),
             (
                 message(
-                    ObjectiveSettings(kind: "flow-matching", interpolant: "trigonometric"),
-                    on: VariancePreservingSchedule(), "vp-sde"),
-                ["objective.interpolant trigonometric", "diffusion.process vp-sde"]
-            ),
-            (
-                message(
                     ObjectiveSettings(kind: "flow-matching", coupling: "optimal-transport"), on: flow, "flow",
                     paired: true), ["objective.coupling optimal-transport", "data.kind pairs"]
-            ),
-            (
-                message(
-                    ObjectiveSettings(kind: "flow-matching", interpolant: "variance-preserving"), on: flow,
-                    "flow", predicting: Prediction.noise),
-                ["diffusion.prediction noise", "diffusion.process flow"]
             ),
             (
                 message(ObjectiveSettings(form: "sliced"), on: flow, "flow"),
@@ -159,10 +147,12 @@ import Testing
             for path in ObjectiveWords.interpolants.words {
                 for latent in ObjectiveWords.latentNoises.words {
                     for coupling in ObjectiveWords.couplings.words {
+                        let process = try ProcessDescription(
+                            "flow", interpolant: WordChoice(path), latent: WordChoice(latent))
                         try check(
                             ObjectiveSettings(
-                                kind: "flow-matching", coupling: coupling, interpolant: WordChoice(path),
-                                latent: WordChoice(latent), times: WordChoice(times)), on: StraightSchedule())
+                                kind: "flow-matching", coupling: coupling, times: WordChoice(times)),
+                            on: process.schedule)
                     }
                 }
             }

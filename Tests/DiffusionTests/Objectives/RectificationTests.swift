@@ -99,7 +99,7 @@ private struct PlaneFlow {
     @Test func reflowStraightens() throws {
         let generator = RandomGenerator(seed: 14)
         let test = RandomGenerator(seed: 15).normal([1000, 2])
-        let objective = FlowMatchingObjective(straight)
+        let objective = try FlowMatchingObjective(straight)
         var (flow, straightness, costs) = (try PlaneFlow(seed: 3), [Double](), [Double]())
         try flow.train(700) { network in
             try loss(objective, Example(data: data(256, generator)), generator, network)
@@ -136,7 +136,7 @@ private struct PlaneFlow {
         let straightness = try Coupling.allCases.map { coupling in
             let generator = RandomGenerator(seed: 21)
             let flow = try PlaneFlow(seed: 3)
-            let objective = FlowMatchingObjective(straight, coupling: coupling)
+            let objective = try FlowMatchingObjective(straight, coupling: coupling)
             try flow.train(350) { try loss(objective, Example(data: data(128, generator)), generator, $0) }
             let run = flow.run(test)
             // Both arrive at the four blobs.

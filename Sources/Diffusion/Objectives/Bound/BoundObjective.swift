@@ -29,12 +29,8 @@ public struct BoundObjective: TimedObjective {
     public func losses(
         _ example: Example, _ roles: Roles, at times: [Double], _ generator: RandomGenerator
     ) throws -> Losses {
-        let data = example.data
-        let noise = example.noise(orDrawnBy: generator)
-        let batch = ProcessBatch(process, times: times, like: data)
-        let x = batch.sample(data, noise)
-        let output = try bound.checked(batch.rawOutput(roles.student, x), for: x)
-        let term = bound.term(data, sample: x, times: Tensor(times.map { Int($0) }), output: output)
-        return Losses(term * Double(bound.schedule.count))
+        let noisy = NoisyExample(example, on: process, at: times, generator)
+        let output = try bound.output(of: roles.student, for: noisy)
+        return Losses(bound.scaledTerm(of: noisy, at: times, output: output))
     }
 }

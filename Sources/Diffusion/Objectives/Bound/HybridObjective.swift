@@ -40,17 +40,12 @@ public struct HybridObjective: TimedObjective {
     public func losses(
         _ example: Example, _ roles: Roles, at times: [Double], _ generator: RandomGenerator
     ) throws -> Losses {
-        let data = example.data
-        let noise = example.noise(orDrawnBy: generator)
-        let batch = ProcessBatch(process, times: times, like: data)
-        let x = batch.sample(data, noise)
-        let output = try bound.checked(batch.rawOutput(roles.student, x), for: x)
+        let noisy = NoisyExample(example, on: process, at: times, generator)
+        let output = try bound.output(of: roles.student, for: noisy)
         let (predicted, share) = bound.parts(output)
-        let errors = (predicted - batch.target(data, noise)).squared().meanPerExample()
-        let simple = errors * batch.weights(weighting)
-        let still = concatenated([predicted.detached(), share!], along: 1)
-        let term = bound.term(data, sample: x, times: Tensor(times.map { Int($0) }), output: still)
-        let scaled = term * (boundWeight * Double(bound.schedule.count))
+        let simple = noisy.weightedError(of: predicted, weighting)
+        let fixedMean = concatenated([predicted.detached(), share!], along: 1)
+        let scaled = bound.scaledTerm(of: noisy, at: times, output: fixedMean, weight: boundWeight)
         return Losses(simple + scaled, parts: [("simple", simple), ("bound", scaled)])
     }
 }
@@ -69,14 +64,25 @@ extension VariationalBound {
             decoder: decoder)
     }
 
-    /// A network's output, with as many channels as the bound reads.
-    /// - Throws: the error that it carries.
-    func checked(_ output: Tensor, for x: Tensor) throws -> Tensor {
+    /// What a network gives for a noisy example, with as many channels as the bound reads.
+    /// - Throws: the error that a tensor carries.
+    func output(of network: Roles.Network, for noisy: NoisyExample) throws -> Tensor {
+        let x = noisy.sample
+        let output = noisy.batch.rawOutput(network, x)
         try output.rethrow()
         let channels = learnsVariance ? 2 * x.shape[1] : x.shape[1]
         precondition(
             output.shape[1] == channels,
             "the network gave \(output.shape) for a sample \(x.shape), not \(channels) channels")
         return output
+    }
+
+    /// The terms of the drawn times, times T, so that their mean over even times is the bound, `[batch]`.
+    func scaledTerm(
+        of noisy: NoisyExample, at times: [Double], output: Tensor, weight: Double = 1
+    ) -> Tensor {
+        let indices = Tensor(times.map { Int($0) })
+        return term(noisy.data, sample: noisy.sample, times: indices, output: output)
+            * (weight * Double(schedule.count))
     }
 }

@@ -68,8 +68,7 @@ public struct BinomialDiffusion: Sendable {
         return joint / (joint + zero * (1 - prior))
     }
 
-    /// P(x_{t−1} = 1 | x_t) where x₀ is believed to be 1 with the probability `data`: the posterior's
-    /// mean over that belief, by the law of total probability.
+    /// P(x_{t−1} = 1 | x_t) where x₀ is 1 with the probability `data`: the posterior's mean over x₀, by the law of total probability.
     public func reverseStep(_ x: Tensor, times: Tensor, data: Tensor) -> Tensor {
         let one = posterior(x * 0 + 1, sample: x, times: times)
         let zero = posterior(x * 0, sample: x, times: times)

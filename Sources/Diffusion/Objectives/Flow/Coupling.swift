@@ -10,7 +10,7 @@ public enum Coupling: String, Codable, Sendable, CaseIterable {
 
     /// The second batch in the order in which it meets the first, both `[batch, …]`.
     /// - Parameter labels: classes `[batch]`, whole numbers; examples of a class meet the noise that was drawn for
-    ///   that class, so that the noise tells nothing of the class.
+    ///   that class, so that the noise is independent of the class.
     /// - Throws: the error that a tensor carries.
     public func paired(_ data: Tensor, with other: Tensor, labels: Tensor? = nil) throws -> Tensor {
         switch self {

@@ -1,6 +1,6 @@
 import Tensors
 
-/// A run of a velocity field from noise (time 1) to data (time 0) by Euler's steps, and what it says.
+/// A run of a velocity field from noise (time 1) to data (time 0) by Euler's steps, with measures of it.
 ///
 /// Its ends are the pairs of the next rectification: training on them makes paths straighter and
 /// never dearer to transport along.

@@ -20,7 +20,16 @@ public struct Interpolant: Sendable {
         self.latent = latent
     }
 
-    /// The process that it is where x₁ is noise.
+    /// The path of a schedule against noise, with the latent noise that the schedule holds.
+    init(of schedule: any ContinuousSchedule) {
+        if let blurred = schedule as? BlurredSchedule {
+            self.init(blurred.path, latent: blurred.latent)
+        } else {
+            self.init(schedule)
+        }
+    }
+
+    /// The schedule that it is where x₁ is noise.
     public var schedule: any ContinuousSchedule {
         latent.isNone ? path : BlurredSchedule(path: path, latent: latent)
     }
@@ -43,7 +52,7 @@ public struct Interpolant: Sendable {
     ///   - times: one for each pair.
     public func point(data: Tensor, other: Tensor, latent z: Tensor?, times: [Double]) -> Point {
         func column(_ value: (Double) -> Double) -> Tensor {
-            exampleColumn(times.map(value), like: data).broadcast(toRank: data.rank)
+            factorColumn(times.map(value), like: data)
         }
         let sample = column { path.level(at: $0).alpha } * data + column { path.level(at: $0).sigma } * other
         let velocity =
@@ -73,11 +82,11 @@ public struct BlurredSchedule: ContinuousSchedule {
             time: time, alpha: level.alpha, sigma: hypot(level.sigma, latent.value(at: time).scale))
     }
 
-    /// (σ·σ′ + γ·γ′)/√(σ² + γ²) in place of σ′; at an end of a bridge, where γ has no rate, the limit is not taken.
+    /// (σ·σ′ + γ·γ′)/√(σ² + γ²) in place of σ′; infinite where a bridge begins with no noise at all.
     public func rates(at time: Double) -> (alpha: Double, sigma: Double) {
-        let (own, rates, gamma) = (path.level(at: time), path.rates(at: time), latent.value(at: time))
-        let product = own.sigma * rates.sigma + gamma.scale * gamma.rate
-        return (rates.alpha, product / hypot(own.sigma, gamma.scale))
+        let (own, rates) = (path.level(at: time), path.rates(at: time))
+        let product = own.sigma * rates.sigma + latent.halfSquareRate(at: time)
+        return (rates.alpha, product / level(at: time).sigma)
     }
 
     /// By halving: more noise at later times.

@@ -5,21 +5,37 @@ public struct LatentNoise: Sendable {
     /// Whether γ = 0 throughout.
     public let isNone: Bool
     private let function: @Sendable (Double) -> (scale: Double, rate: Double)
+    private let halfSquareRate: @Sendable (Double) -> Double
 
     /// A noise.
-    /// - Parameter value: γ and γ′ at a time.
-    public init(_ value: @escaping @Sendable (_ time: Double) -> (scale: Double, rate: Double)) {
+    /// - Parameters:
+    ///   - value: γ and γ′ at a time.
+    ///   - halfSquareRate: ½·(γ²)′, where it is finite and γ′ is not; γ·γ′ where it is left out.
+    public init(
+        _ value: @escaping @Sendable (_ time: Double) -> (scale: Double, rate: Double),
+        halfSquareRate: (@Sendable (_ time: Double) -> Double)? = nil
+    ) {
         isNone = false
         function = value
+        self.halfSquareRate =
+            halfSquareRate
+            ?? { time in
+                let gamma = value(time)
+                return gamma.scale * gamma.rate
+            }
     }
 
     private init() {
         isNone = true
         function = { _ in (0, 0) }
+        halfSquareRate = { _ in 0 }
     }
 
     /// γ and γ′ at a time; the bridge has no rate at its ends.
     public func value(at time: Double) -> (scale: Double, rate: Double) { function(time) }
+
+    /// γ·γ′ = ½·(γ²)′ at a time, finite at the ends, too.
+    func halfSquareRate(at time: Double) -> Double { halfSquareRate(time) }
 
     /// γ = 0
     public static let none = LatentNoise()
@@ -29,6 +45,8 @@ public struct LatentNoise: Sendable {
         LatentNoise { time in
             let gamma = (scale * time * (1 - time)).squareRoot()
             return (gamma, scale * (1 - 2 * time) / (2 * gamma))
+        } halfSquareRate: { time in
+            scale * (1 - 2 * time) / 2
         }
     }
 

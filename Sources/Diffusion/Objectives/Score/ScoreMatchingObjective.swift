@@ -3,7 +3,7 @@ import Tensors
 /// Score matching at the levels of a process: the score ∇ ln q of the noisy samples' density, from whatever the
 /// network predicts, by a loss that does not need that density.
 ///
-/// The score's error counts σ² times, so that all levels matter alike, or as a weighting says.
+/// The score's error counts σ² times, so that all levels matter alike, or by a weighting.
 /// Source: Vincent 2011, section 4; Song and Ermon 2019 (arXiv:1907.05600), equations 5 and 6; Song et al. 2019
 /// (arXiv:1905.07088), section 3.
 public struct ScoreMatchingObjective: TimedObjective {
@@ -54,33 +54,26 @@ public struct ScoreMatchingObjective: TimedObjective {
     private func slicedLosses(
         _ example: Example, _ roles: Roles, at times: [Double], _ generator: RandomGenerator
     ) throws -> Losses {
-        let data = example.data
-        let noise = example.noise(orDrawnBy: generator)
-        let directions = example.normal(generator)
-        let batch = ProcessBatch(process, times: times, like: data)
+        let noisy = NoisyExample(example, on: process, at: times, generator)
+        let (batch, directions) = (noisy.batch, example.normal(generator))
         let factors = try scoreFactors(batch)
-        func column(_ values: [Double]) -> Tensor {
-            exampleColumn(values, like: data).broadcast(toRank: data.rank)
-        }
-        let (ofSample, ofOutput) = (column(factors.map(\.sample)), column(factors.map(\.output)))
         let losses = try withGradients {
-            try ScoreMatching.sliced(batch.sample(data, noise), directions: directions) { x in
-                let output = try batch.output(roles.student, x)
-                return ofSample * x + ofOutput * output
+            try ScoreMatching.sliced(noisy.sample, directions: directions) { x in
+                batch.combination(factors, of: x, try batch.output(roles.student, x))
             }
         }
-        let elements = Double(data.shape.extents.dropFirst().reduce(1, *))
+        let elements = Double(noisy.data.shape.extents.dropFirst().reduce(1, *))
         let weights = batch.levels.map { weighting.weight(on: Prediction.score, at: $0) / elements }
-        return Losses(losses * exampleColumn(weights, like: data))
+        return Losses(losses * exampleColumn(weights, like: noisy.data))
     }
 
     /// The factors of x and of the output F in the score, −(x − α·x̂₀)/σ² with x̂₀ = skip·x + out·F.
-    private func scoreFactors(_ batch: ProcessBatch) throws -> [(sample: Double, output: Double)] {
+    private func scoreFactors(_ batch: ProcessBatch) throws -> [ProcessBatch.Factors] {
         zip(try batch.dataFactors(), batch.levels).map { factors, level in
             let variance = level.sigma * level.sigma
-            return (
-                (level.alpha * factors.skip - 1) / variance, level.alpha * factors.out / variance
-            )
+            return ProcessBatch.Factors(
+                sample: (level.alpha * factors.skip - 1) / variance,
+                output: level.alpha * factors.out / variance)
         }
     }
 }

@@ -43,7 +43,7 @@ public struct TimeDensity: Sendable {
         slope = density
     }
 
-    /// The value of a standard draw, uniform or normal as `startsNormal` says.
+    /// The value of a standard draw, normal where `startsNormal`, else uniform.
     public func value(of draw: Double) -> Double { map(draw) }
 
     /// Values by one standard draw in float64 each.
