@@ -81,7 +81,7 @@ let package = Package(
             ]),
         room(
             "Evaluation",
-            ["Storage", "Tensors", "Layers", "Diffusion", "Datasets"]),
+            ["Tensors", "Layers", "Diffusion", "Datasets"]),
         room(
             "Pipelines",
             [
@@ -99,8 +99,9 @@ let package = Package(
         .executableTarget(
             name: "LangevinCommand",
             dependencies: [
-                "Storage", "Diffusion", "Tokenizers", "Pictures", "Pipelines", "Training",
-                "Evaluation",
+                "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Tokenizers",
+                "Pictures",
+                "Datasets", "Pipelines", "Training", "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/langevin", swiftSettings: settings),

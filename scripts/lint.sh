@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 find Package.swift Sources Tests -name '*.swift' ! -name '*.pb.swift' -print0 \
     | xargs -0 swift format lint --strict --parallel
-# Rooms import only what their row in Package.swift lists; the test of the rows is the build itself.
+# Imports against the rows of Package.swift, switches over kinds, names that are shared, private words.
+scripts/lint_sources.py
 # Every line of code that an article shows stands in the sources, spaces at its ends aside.
 article=Sources/Diffusion/Diffusion.docc/OneAlgebra.md
 sources=$(mktemp)

@@ -1,4 +1,4 @@
-// CUDA, loaded where it is asked for. This program links none of it: libtorch's part is loaded by name, and
+// CUDA, loaded on request. This program links none of it: libtorch's part is loaded by name, and
 // ours (Sources/CTorchCUDA) where it lies beside the program.
 #include <dlfcn.h>
 

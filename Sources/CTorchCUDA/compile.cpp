@@ -17,7 +17,7 @@ struct Compiler {
     int (*destroy)(Program *);
 
     Compiler() {
-        // libtorch's own stub; a symbol that is asked of it is found in the NVRTC that it depends on.
+        // libtorch's own stub; a symbol that is looked up in it is found in the NVRTC that it depends on.
         void *library = dlopen("libcaffe2_nvrtc.so", RTLD_NOW);
         if (library == nullptr) library = dlopen("libnvrtc.so.13", RTLD_NOW);
         TORCH_CHECK(library != nullptr, "the run-time compiler of CUDA is not here: ", dlerror());

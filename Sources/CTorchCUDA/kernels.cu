@@ -38,7 +38,7 @@ DEVICE void narrow(float x, bf16 &y) {
 }
 
 static_assert(sizeof(exp(REAL())) + sizeof(erf(REAL())) + sizeof(sqrt(REAL())) == 3 * sizeof(REAL),
-              "a function computes wider than it was asked");
+              "a function computes wider than its arguments");
 
 /// The sum of one number of every thread, to all of them. The block has a power of 2 threads.
 DEVICE REAL block_sum(REAL value, REAL *shared) {

@@ -7,7 +7,7 @@
 namespace langevin {
 namespace {
 
-constexpr size_t shared_memory = 48 << 10;  // every GPU gives a block this much without being asked
+constexpr size_t shared_memory = 48 << 10;  // every GPU gives a block this much by default
 
 const void *memory(const at::Tensor &tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
 

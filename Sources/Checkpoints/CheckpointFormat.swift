@@ -1,6 +1,6 @@
 import Storage
 
-/// How a checkpoint file holds its tensors, told by its first bytes and never by its name.
+/// How a checkpoint file holds its tensors, recognized by its first bytes and never by its name.
 public enum CheckpointFormat: String, Sendable, CaseIterable {
     /// Names, shapes and bytes, which nothing can be hidden in.
     case safetensors
@@ -10,7 +10,7 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
     case torchLegacy
 
     /// Recognises the format of a file.
-    /// - Throws: `CheckpointError` that says what the file is instead, where that can be told.
+    /// - Throws: `CheckpointError` that says what the file is instead, where that can be recognized.
     public init(of path: String) throws {
         let file = try RegularFile(opening: path)
         let start = try file.read(min(file.byteCount, 512), at: 0)

@@ -66,7 +66,7 @@ public struct RenamedSource: TensorSource {
     private let originals: NameTable<String>
 
     /// Renames the tensors of a source with foreign names.
-    /// - Parameter isPassedOver: says of a foreign name whether its tensor is not wanted and not missed.
+    /// - Parameter isPassedOver: whether the tensor of a foreign name is left out.
     /// - Throws: `CheckpointError` when two of its names become one.
     public init(
         _ source: any TensorSource, _ map: NameMap, without isPassedOver: (String) -> Bool = { _ in false }

@@ -1,10 +1,10 @@
 import Dispatch
 import Synchronization
 
-/// The batches of a data set in an order, some of them prepared on another thread before they are asked for.
+/// The batches of a data set in an order, some of them prepared on another thread ahead of time.
 ///
 /// What comes out does not depend on how many are prepared: batches come in their order, an error comes with the
-/// batch that it belongs to, and ``order`` knows nothing of batches that nobody has asked for yet.
+/// batch that it belongs to, and ``order`` does not count batches that were not handed out yet.
 public final class BatchLoader {
     /// Where the order stands after the last batch that was handed out; what a run saves.
     public private(set) var order: BatchOrder
@@ -17,11 +17,11 @@ public final class BatchLoader {
     /// One batch after the other: a data set that counts its damaged pictures meets them in order.
     private let queue = DispatchQueue(label: "langevin.batches")
 
-    /// A loader that begins nothing before it is asked for a batch.
+    /// A loader that begins nothing before the first call of ``next()``.
     ///
     /// - Parameters:
     ///   - order: Where to begin.
-    ///   - ahead: How many batches are prepared while one is in use; with 0, each is made when it is asked for.
+    ///   - ahead: How many batches are prepared while one is in use; with 0, each is made in the call of ``next()``.
     public init(_ dataset: any Dataset, order: BatchOrder, ahead: Int) {
         self.dataset = dataset
         self.order = order

@@ -107,7 +107,7 @@ public struct FolderDataset: Dataset {
     /// The texts of `metadata.jsonl`, where they are read.
     public var captions: [String] { files.flatMap(\.captions) }
 
-    /// What was found so far; a picture that is read when it is asked for may add to it.
+    /// What was found so far; a picture that is read later may add to it.
     public var findings: DatasetFindings { log.findings }
 
     /// Pictures `[batch, channels, height, width]` and their classes `[batch]`.

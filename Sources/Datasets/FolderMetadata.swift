@@ -1,7 +1,7 @@
 import Foundation
 import Storage
 
-/// What `metadata.jsonl` says of the pictures in a folder, in the form of the hub's image folders: on each line a JSON
+/// What `metadata.jsonl` states about the pictures in a folder, in the form of the hub's image folders: on each line a JSON
 /// object with the path of a picture below the folder as `file_name`, and what is known of it, such as `label` and
 /// `text`.
 struct FolderMetadata {

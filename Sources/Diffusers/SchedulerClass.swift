@@ -24,6 +24,9 @@ public struct SchedulerClass: Sendable {
     let parameterization: (@Sendable (SchedulerConfiguration) -> Parameterization)?
     /// What classes in log-SNR follow between levels.
     let integrand: @Sendable (SchedulerConfiguration) -> Integrand
+    /// Where the last step of a class in log-SNR ends, where that is not at the data: a σ/α from the last of a named
+    /// spacing, `nil` without one, and from the table of the discrete process.
+    let leastSigma: @Sendable (SchedulerConfiguration, _ spaced: Double?, _ table: [Double]) -> Double
     /// The sampler of a run.
     let makeSampler: @Sendable (SchedulerConfiguration, Int, SamplerOptions) throws -> Sampler
 
@@ -33,13 +36,21 @@ public struct SchedulerClass: Sendable {
         path: @escaping @Sendable (SchedulerConfiguration) -> SampleScaling = { _ in .variancePreserving },
         parameterization: (@Sendable (SchedulerConfiguration) -> Parameterization)? = nil,
         integrand: @escaping @Sendable (SchedulerConfiguration) -> Integrand = { _ in .data },
+        leastSigma:
+            @escaping @Sendable (SchedulerConfiguration, _ spaced: Double?, _ table: [Double]) -> Double =
+            ofTable,
         defaults: @escaping @Sendable (inout SchedulerConfiguration) -> Void = { _ in },
         sampler: @escaping @Sendable (SchedulerConfiguration, Int, SamplerOptions) throws -> Sampler
     ) {
         (self.name, self.readsPrediction, self.reads, self.path) = (name, readsPrediction, reads, path)
         (self.takesTimeSpacing, self.takesSigmaFlags) = (takesTimeSpacing, takesSigmaFlags)
         (self.parameterization, setDefaults, makeSampler) = (parameterization, defaults, sampler)
-        self.integrand = integrand
+        (self.integrand, self.leastSigma) = (integrand, leastSigma)
+    }
+
+    private static let ofTable: @Sendable (SchedulerConfiguration, Double?, [Double]) -> Double = { $2[0] }
+    private static let ofSpacing: @Sendable (SchedulerConfiguration, Double?, [Double]) -> Double = {
+        $1 ?? $2[0]
     }
 }
 
@@ -158,9 +169,9 @@ extension SchedulerClass {
             $1, among: [.dpmSolver, .dpmSolverPlusPlus, .stochasticDPMSolver, .stochasticDPMSolverPlusPlus])
     }
     /// The same from data to noise.
-    public static let dpmSolverMultistepInverse = logSNR("DPMSolverMultistepInverseScheduler") {
-        try $0.multistepSolver($1, among: [.dpmSolver, .dpmSolverPlusPlus])
-    }
+    public static let dpmSolverMultistepInverse = logSNR(
+        "DPMSolverMultistepInverseScheduler", leastSigma: { $1 ?? $0.inversionEnd($2) },
+        solver: { try $0.multistepSolver($1, among: [.dpmSolver, .dpmSolverPlusPlus]) })
     /// Singlestep DPM-Solver.
     public static let dpmSolverSinglestep = logSNR(
         "DPMSolverSinglestepScheduler", takesTimeSpacing: false, defaults: { $0.lowersOrderAtEnd = false },
@@ -168,26 +179,31 @@ extension SchedulerClass {
     /// UniPC.
     public static let uniPC = logSNR(
         "UniPCMultistepScheduler", defaults: { $0.solverVariant = .bh2 },
-        integrand: { $0.predictsData ? .data : .noise }, solver: { try $0.unifiedSolver($1) })
+        integrand: { $0.predictsData ? .data : .noise }, leastSigma: ofSpacing,
+        solver: { try $0.unifiedSolver($1) })
     /// DEIS.
     public static let deis = logSNR(
         "DEISMultistepScheduler", defaults: { ($0.solverVariant, $0.algorithm) = (.logRho, .deis) },
-        integrand: { _ in .noise }, solver: { try $0.deisSolver($1) })
+        integrand: { _ in .noise }, leastSigma: ofSpacing, solver: { try $0.deisSolver($1) })
     /// A stochastic Adams method.
     public static let stochasticAdams = logSNR(
         "SASolverScheduler", defaults: { $0.algorithm = .dataPrediction },
-        integrand: { $0.algorithm == .noisePrediction ? .noise : .data },
+        integrand: { $0.algorithm == .noisePrediction ? .noise : .data }, leastSigma: ofSpacing,
         solver: { configuration, _ in try configuration.stochasticAdamsSolver() })
 
     private static func logSNR(
         _ name: String, takesTimeSpacing: Bool = true,
         defaults: @escaping @Sendable (inout SchedulerConfiguration) -> Void = { _ in },
         integrand: @escaping @Sendable (SchedulerConfiguration) -> Integrand = ofAlgorithm,
+        leastSigma:
+            @escaping @Sendable (SchedulerConfiguration, _ spaced: Double?, _ table: [Double]) -> Double =
+            ofTable,
         solver: @escaping @Sendable (SchedulerConfiguration, _ steps: Int) throws -> any Solver
     ) -> SchedulerClass {
         SchedulerClass(
             name, takesTimeSpacing: takesTimeSpacing, takesSigmaFlags: true,
-            path: { $0.isFlow ? .straight : .variancePreserving }, integrand: integrand, defaults: defaults,
+            path: { $0.isFlow ? .straight : .variancePreserving }, integrand: integrand,
+            leastSigma: leastSigma, defaults: defaults,
             sampler: { configuration, steps, options in
                 try configuration.logSNRSampler(steps, options) { try solver(configuration, $0) }
             })

@@ -1,8 +1,8 @@
 import Diffusion
 import Foundation
 
-// Where the classes of LogSNRFamily.swift stop: times and σ̃ = σ/α (σ itself on the straight path), with the
-// arithmetic of NumPy where a time is rounded.
+// The steps of the classes in log-SNR: times and σ̃ = σ/α (σ itself on the straight path), with the arithmetic of NumPy
+// where a time is rounded.
 
 /// The times that the network takes, and the σ̃ where steps begin and, one more, where the last one ends.
 struct SigmaPath {
@@ -184,12 +184,7 @@ extension SchedulerConfiguration {
     /// A path with the end that the class gives it.
     private func path(_ times: [Double], _ sigmas: [Double], _ table: [Double]) -> SigmaPath {
         let isSpaced = usesKarrasSigmas || usesExponentialSigmas || usesBetaSigmas || isFlow
-        let least: Double =
-            switch kind {
-            case .uniPC, .deis, .stochasticAdams: isSpaced ? sigmas.last ?? 0 : table[0]
-            case .dpmSolverMultistepInverse: isSpaced ? sigmas.last ?? 0 : inversionEnd(table)
-            default: table[0]
-            }
+        let least = kind.leastSigma(self, isSpaced ? sigmas.last ?? 0 : nil, table)
         let endsAtData =
             [.dpmSolverMultistep, .dpmSolverSinglestep, .uniPC].contains(kind) && finalSigma == .zero
         var kept = times
@@ -205,7 +200,7 @@ extension SchedulerConfiguration {
     }
 
     /// σ̃ of the noisiest time that λ admits.
-    private func inversionEnd(_ table: [Double]) -> Double {
+    func inversionEnd(_ table: [Double]) -> Double {
         table[max(table.count - 1 - table.count { -log($0) < lambdaMinimum }, 0)]
     }
 

@@ -10,7 +10,7 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
     public var frechetDistanceOfHalves: Double
     /// The same distance of noise to the data: what a model that knows nothing has.
     public var frechetDistanceOfNoise: Double
-    /// The share of samples that the classifier takes for the class that was asked for; absent where
+    /// The share of samples that the classifier takes for the class that was requested; absent where
     /// none was.
     public var accuracy: Double?
     /// The share of real pictures, kept out of its training, that the classifier gets right; absent where

@@ -15,7 +15,7 @@ public final class AdamW {
         /// The share of a parameter that is taken off a step, times the learning rate.
         public var weightDecay: Double
 
-        /// PyTorch's defaults where nothing is said.
+        /// PyTorch's defaults where no value is given.
         public init(
             beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0.01
         ) {

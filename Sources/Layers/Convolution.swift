@@ -93,10 +93,10 @@ public struct Convolution2D: Sendable {
         return weights.isForWinograd(x)
             ? x.convolved(
                 packedForWinograd: weights.packed(.winograd), bias: bias, outputs: outputs, norm: norm,
-                silu: silu, told: vector, residual: residual)
+                silu: silu, vector: vector, residual: residual)
             : x.convolved(
                 packed: weights.packed(.convolution), bias: bias, outputs: outputs, norm: norm, silu: silu,
-                told: vector, residual: residual, widens: widens)
+                vector: vector, residual: residual, widens: widens)
     }
 
     private func convolved(_ x: Tensor) -> Tensor {

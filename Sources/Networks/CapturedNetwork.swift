@@ -51,7 +51,7 @@ public final class CapturedNetwork: NoiseNetwork, @unchecked Sendable {
         return recording.output(for: inputs)
     }
 
-    /// Records the network for inputs like these. Where that fails it is said once and never tried again.
+    /// Records the network for inputs like these. Where that fails there is one note, and no second try.
     private func renew(for inputs: Inputs, _ kind: Kind) {
         recording = nil  // its memory goes first
         do {

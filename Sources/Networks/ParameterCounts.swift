@@ -22,7 +22,7 @@ extension ParameterStore {
     /// The modules of the network at one level of its tree, in the order in which it first asks for one of
     /// their parameters, each with the number of values in them.
     /// - Parameters:
-    ///   - depth: how many words of a module's dotted name are told apart. The last word of a parameter's
+    ///   - depth: how many words of a module's dotted name are distinguished. The last word of a parameter's
     ///     name is its own and no module's, unless it stands alone.
     ///   - renamed: the name that a parameter goes under; its own where `nil`.
     public func parts(

@@ -108,7 +108,7 @@ enum JPEGCodec {
     }
 }
 
-/// What TurboJPEG does not say of a JPEG: which way up it is, and whether Adobe wrote it.
+/// What TurboJPEG does not give for a JPEG: which way up it is, and whether Adobe wrote it.
 struct JPEGSegments {
     /// Whether there is an `Adobe` segment, which means that inks are stored inverted.
     private(set) var isAdobe = false

@@ -30,7 +30,7 @@ public enum PictureFormat: String, Hashable, Sendable, Codable, CaseIterable {
     }
 }
 
-/// What a picture file says of itself before anything is decoded.
+/// The header of a picture file, before anything is decoded.
 public struct PictureHeader: Hashable, Sendable {
     /// How the file stores it.
     public let format: PictureFormat

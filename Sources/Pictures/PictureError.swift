@@ -12,7 +12,7 @@ public struct PictureError: Error, Hashable, Sendable, CustomStringConvertible {
         case damaged
         /// The picture, or what it unpacks to, is larger than the caller allows.
         case tooLarge
-        /// The picture cannot be written in the form that was asked for.
+        /// The picture cannot be written in the requested form.
         case unwritable
         /// A tensor is not a picture: wrong shape.
         case notAPicture
@@ -47,7 +47,7 @@ public struct PictureError: Error, Hashable, Sendable, CustomStringConvertible {
         PictureError(.unsupported, what, remedy: "convert it to PNG, JPEG or WebP")
     }
 
-    /// The same error, said of a file.
+    /// The same error with a file.
     func at(_ file: String) -> PictureError {
         var copy = self
         copy.file = file

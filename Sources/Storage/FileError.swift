@@ -13,7 +13,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Why it failed and what to do, as part of a sentence.
     package let reason: String
     /// Whether something of the machine had run out (room on the disk, open files) or failed, so that nothing is wrong
-    /// with what was asked for.
+    /// with the path that was given.
     public let isOfMachine: Bool
 
     /// - Parameters:

@@ -90,28 +90,28 @@ extension Tensor {
     ///
     /// - Parameters:
     ///   - norm: a and b, `[2, batch, inputs]` in float32.
-    ///   - told: `[batch, outputs]` or `[1, outputs]`
+    ///   - vector: `[batch, outputs]` or `[1, outputs]`
     ///   - residual: `[batch, outputs, height, width]`
     ///   - widens: whether the result is in float32 where the weights are bfloat16. The picture may be so in any case.
     package func convolved(
-        packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool, told: Tensor?,
+        packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool, vector: Tensor?,
         residual: Tensor?,
         widens: Bool = false
     ) -> Tensor {
         convolutionLayer(
             .tensor(self), .tensor(packed), .optional(bias), .int(outputs), .optional(norm), .bool(silu),
-            .optional(told?.contiguous()), .optional(residual), .bool(widens))
+            .optional(vector?.contiguous()), .optional(residual), .bool(widens))
     }
 
     /// The same in float32 by Winograd's way, which takes a third of the products.
     package func convolved(
         packedForWinograd packed: Tensor, bias: Tensor?, outputs: Int, norm: Tensor?, silu: Bool,
-        told: Tensor?,
+        vector: Tensor?,
         residual: Tensor?
     ) -> Tensor {
         winogradLayer(
             .tensor(self), .tensor(packed), .optional(bias), .int(outputs), .optional(norm), .bool(silu),
-            .optional(told?.contiguous()), .optional(residual))
+            .optional(vector?.contiguous()), .optional(residual))
     }
 
     /// A convolution of kernel 3, padded by 1, for training: by kernels of our own where channels lie innermost.

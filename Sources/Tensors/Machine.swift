@@ -15,7 +15,7 @@ public enum Machine {
     /// Sets the number of threads that one operation may use.
     public static func setThreadCount(_ count: Int) throws {
         guard (1...1024).contains(count) else {
-            throw TensorError(.operation, "\(count) threads were asked for: give a number from 1 to 1024")
+            throw TensorError(.operation, "\(count) threads were requested: give a number from 1 to 1024")
         }
         try check(ct_set_thread_count(Int32(count)))
     }

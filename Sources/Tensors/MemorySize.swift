@@ -1,6 +1,6 @@
 /// A number of bytes as a person reads it: 68.7 GB.
 package struct MemorySize: Sendable, CustomStringConvertible {
-    /// The number of bytes; a floating-point number, since what is asked for may be any size.
+    /// The number of bytes; a floating-point number, since a request may be of any size.
     package var bytes: Double
 
     /// A size.
@@ -19,7 +19,7 @@ package struct MemorySize: Sendable, CustomStringConvertible {
 }
 
 extension MemorySize {
-    /// What an allocator of libtorch was asked for, from its message: `tried to allocate 16777216 bytes` on the
+    /// The size of the request that an allocator of libtorch refused, from its message: `tried to allocate 16777216 bytes` on the
     /// processor, `Tried to allocate 2.00 GiB` on a device.
     init?(allocatorMessage text: String) {
         let words = text.split(separator: " ")

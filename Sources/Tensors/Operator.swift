@@ -158,15 +158,15 @@ private struct Marshalled {
         }
     }
 
-    private mutating func append(_ kind: CTKind, integer: Int, count: Int = 0) {
+    private mutating func append(_ tag: CTTag, integer: Int, count: Int = 0) {
         var value = CTValue()
         value.integer = Int64(integer)
-        append(kind, value, count: count)
+        append(tag, value, count: count)
     }
 
-    private mutating func append(_ kind: CTKind, _ value: CTValue, count: Int = 0) {
+    private mutating func append(_ tag: CTTag, _ value: CTValue, count: Int = 0) {
         values.append(value)
-        values[values.count - 1].kind = Int32(kind.rawValue)
+        values[values.count - 1].kind = Int32(tag.rawValue)
         values[values.count - 1].count = Int32(count)
     }
 
@@ -177,7 +177,7 @@ private struct Marshalled {
                 handles.withUnsafeBufferPointer { handles in
                     for index in values.indices {
                         let offset = Int(values[index].integer)
-                        switch CTKind(rawValue: UInt32(values[index].kind)) {
+                        switch CTTag(rawValue: UInt32(values[index].kind)) {
                         case CT_INTS: values[index].integers = integers.baseAddress.map { $0 + offset }
                         case CT_DOUBLES: values[index].numbers = numbers.baseAddress.map { $0 + offset }
                         case CT_TENSORS: values[index].tensors = handles.baseAddress.map { $0 + offset }

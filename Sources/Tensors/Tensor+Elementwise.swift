@@ -64,7 +64,7 @@ extension Tensor {
     public func softplus() -> Tensor { softPlus(.tensor(self)) }
     /// x · sigmoid x (SiLU, swish)
     public func silu() -> Tensor { sigmoidLinearUnit(.tensor(self)) }
-    /// x · Φ(x); with the hyperbolic tangent's approximation where told.
+    /// x · Φ(x); with the hyperbolic tangent's approximation where `approximate`.
     public func gelu(approximate: Bool = false) -> Tensor {
         gaussianErrorUnit(.tensor(self), .string(approximate ? "tanh" : "none"))
     }

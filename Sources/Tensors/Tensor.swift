@@ -247,7 +247,7 @@ extension Tensor {
             ? self : convertDevice(.tensor(self), .device(device), .elementType(elementType))
     }
 
-    /// The same values laid out in memory as told, itself where it lies so already.
+    /// The same values in a memory format, itself where it has that format already.
     public func contiguous(_ format: MemoryFormat = .contiguous) -> Tensor {
         contiguousCopy(.tensor(self), .int(format.rawValue))
     }
@@ -283,7 +283,7 @@ extension Tensor {
     public func item<Scalar: TensorScalar>(_ type: Scalar.Type = Double.self) throws -> Scalar {
         let values = try array(of: type)
         guard values.count == 1 else {
-            throw TensorError(.operation, "one value was asked of a tensor of shape \(shape)")
+            throw TensorError(.operation, "one value was read from a tensor of shape \(shape)")
         }
         return values[0]
     }

@@ -165,7 +165,7 @@ extension SpecialTokens {
             guard actual == id else {
                 throw TokenizerError(
                     place,
-                    "the added token \(quoted(token.content)) is said to have the id \(id), but it gets \(actual)"
+                    "the added token \(quoted(token.content)) is listed with the id \(id), but it gets \(actual)"
                 )
             }
             last[id] = token

@@ -1,6 +1,6 @@
 /// Text to token ids, as the tokenizer classes of transformers 5 do it.
 public protocol TextTokenizer: Sendable {
-    /// How many tokens a prompt has where nothing else is asked for (`model_max_length`).
+    /// How many tokens a prompt has where no other number is given (`model_max_length`).
     var length: Int { get }
     /// The token that begins every prompt, nil where prompts begin with their first word.
     var startToken: Int? { get }

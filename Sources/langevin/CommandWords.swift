@@ -133,7 +133,7 @@ struct CommandDeclarations {
             && name.dropFirst(2).allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
     }
 
-    /// The part that is read of what a command says of itself.
+    /// The part that is read of a command's own description.
     private struct Help: Decodable {
         struct Command: Decodable { var arguments: [Argument] }
         struct Argument: Decodable {

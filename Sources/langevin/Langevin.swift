@@ -124,7 +124,7 @@ enum Program {
     }
 }
 
-/// A command that ended because it was asked to.
+/// A command that ended on request.
 struct Interrupted: Error {
     let interruption: Interruption
 }

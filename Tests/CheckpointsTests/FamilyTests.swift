@@ -5,7 +5,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Families told by names and shapes, and files that are not quite what they should be.
+/// Families recognized by names and shapes, and files that are not quite what they should be.
 @Suite struct FamilyTests {
     /// A U-Net alone is known by the width of what it attends to.
     @Test(arguments: [
@@ -82,14 +82,14 @@ import Testing
     }
 
     /// Without values nothing says what version 2 predicts.
-    @Test func sd2CannotBeToldApartByShapes() throws {
+    @Test func sd2CannotBeDistinguishedByShapes() throws {
         let file = try SingleFileCheckpoint(PublishedFile(.stableDiffusion2).source)
         #expect(file.evidence == .unknown && file.needsPrediction)
-        #expect(file.caveats().contains { $0.contains("cannot be told") })
-        var told = file
-        told.prediction = "epsilon"
-        #expect(!told.needsPrediction && !told.caveats().contains { $0.contains("cannot be told") })
-        let configurations = try told.configurations()
+        #expect(file.caveats().contains { $0.contains("cannot be seen") })
+        var given = file
+        given.prediction = "epsilon"
+        #expect(!given.needsPrediction && !given.caveats().contains { $0.contains("cannot be seen") })
+        let configurations = try given.configurations()
         #expect(configurations[.unet]?["sample_size"] == 64)
         #expect(configurations[.scheduler]?["prediction_type"] == "epsilon")
     }
@@ -190,7 +190,7 @@ import Testing
     }
 
     /// Names that count far, as in a hostile file, cost nothing.
-    @Test func numbersInNamesAreNotBelieved() {
+    @Test func numbersInNamesAreNotTrusted() {
         let names = ["blocks.0.a", "blocks.1.a", "blocks.99999999999999999999.a", "blocks.4000000000.a"]
         #expect(TensorLayout.count(names, of: "blocks.") == 2)
     }

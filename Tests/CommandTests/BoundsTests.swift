@@ -132,7 +132,7 @@ import Testing
         try folder.write(images, bomb)
         try folder.write("train-labels-idx1-ubyte", sizes(2) + [0, 1])
         try Program.expectRefused(["train", recipe, "--out", folder("run")], "can hold")
-        // Two headers that do not fit, told before either content is unpacked.
+        // Two headers that do not fit, refused before either content is unpacked.
         try folder.write(images, try compressed(sizes(16_000, 8, 8), zeros: 1_024_000))
         try Program.expectRefused(["train", recipe, "--out", folder("run")], "2 labels do not fit 16000")
         let digits = try folder.write("digits.csv", [UInt8](repeating: 0x31, count: 100_000_000))

@@ -17,7 +17,7 @@ import Testing
         "prediction_type": "v_prediction", "rescale_betas_zero_snr": true, "timestep_spacing": "trailing",
     ]
 
-    /// A folder that says of its schedule what a mark means.
+    /// A folder whose schedule states what a mark means.
     private func folder(_ changes: JSONObject, _ name: String) throws -> String {
         let path = try tiny.copy(name)
         try tiny.edit("scheduler/scheduler_config.json", in: name, changes)

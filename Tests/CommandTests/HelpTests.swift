@@ -1,6 +1,6 @@
 import Testing
 
-/// What the help says of defaults.
+/// What the help shows for defaults.
 @Suite struct HelpTests {
     @Test func typesHaveTheirNames() throws {
         for command in ["sample", "generate", "evaluate", "bench"] {

@@ -31,7 +31,7 @@ import Testing
         #expect(try folder.names().isEmpty)
     }
 
-    /// H2. What a launcher says of several processes, and that there can be no more than one yet.
+    /// H2. Variables of a launcher of several processes, and that there can be no more than one yet.
     @Test(arguments: [
         (["WORLD_SIZE": "2", "RANK": "2"], "RANK is '2'"), (["WORLD_SIZE": "0"], "WORLD_SIZE is '0'"),
         (["RANK": "1"], "RANK is '1'"), (["WORLD_SIZE": "two"], "WORLD_SIZE is 'two'"),
@@ -183,7 +183,7 @@ import Testing
         #expect(!folder.bytes("a.safetensors").isEmpty)
     }
 
-    /// H8. Of two trainers on one folder, the second is told who has it.
+    /// H8. Of two trainers on one folder, the second gets a message with who has it.
     @Test func twoTrainersOnOneFolder() throws {
         let (tiny, folder) = (try Self.tiny.get(), try TemporaryFolder())
         let (recipe, path) = (tiny.folder("recipe.yaml"), folder("shared"))

@@ -23,7 +23,7 @@ import Testing
             + [UInt8](repeating: 0, count: data)
     }
 
-    /// A7, A11, A27, A32: sizes and texts that are not to be believed.
+    /// A7, A11, A27, A32: sizes and texts that must not be trusted.
     @Test func tensorsThatDeceive() throws {
         func tensor(_ shape: String, _ range: String) -> String {
             #"{"dtype":"F32","shape":\#(shape),"data_offsets":\#(range)}"#
@@ -44,7 +44,7 @@ import Testing
         #expect(try folder.names().count == cases.count)
     }
 
-    /// A42: weights that are no numbers are accepted, and counted where that is asked. A43: a name is a key and nothing else.
+    /// A42: weights that are no numbers are accepted, and counted on request. A43: a name is a key and nothing else.
     @Test func strangeTensorsAreShown() throws {
         let values = [Float.nan, .infinity, 1].flatMap {
             withUnsafeBytes(of: $0.bitPattern.littleEndian, Array.init)

@@ -100,7 +100,7 @@ import Testing
         try Program.expectRefused(["inspect", folder.path, "--depth", "0"], "--depth")
     }
 
-    /// A single file is recognised, taken apart, and what is not its family's is told.
+    /// A single file is recognised, taken apart, and what is not its family's is listed.
     @Test func aSingleFileIsTakenApart() throws {
         let folder = try TemporaryFolder()
         var tensors: [(String, Tensor)] = [

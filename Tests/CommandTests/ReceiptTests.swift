@@ -14,7 +14,7 @@ import Testing
 
     // MARK: Every option
 
-    /// What a receipt says of an option: its keys there.
+    /// What a receipt has for an option: its keys there.
     private static let recorded: [String: [String]] = [
         "model": ["model", "model_hash", "weights", "configuration_hash"], "prompt": ["prompt"],
         "class": ["classes"], "count": ["count"], "grid": ["grid"], "initial": ["initial"],

@@ -70,7 +70,7 @@ import Testing
         #expect(found?.contains("deeper than 127") == true)
     }
 
-    /// B11: what no class knows can be told from what one does, and from a slip of the hand.
+    /// B11: keys that no class has are distinguished from those that one has, and from a slip of the hand.
     @Test func keysThatNobodyKnowsAreTold() {
         let keys = ["_class_name", "beta_end", "frobnicate", "use_karas_sigmas", "tau_func", "flux"]
         #expect(SchedulerConfiguration.foreignKeys(among: keys) == ["frobnicate", "flux"])

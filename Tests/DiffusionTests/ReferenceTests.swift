@@ -92,7 +92,7 @@ import Testing
             let grid = try inversionGrid(configuration, fixture)
             try expectInverted(configuration, fixture, grid)
             let denoiser = thresholded(
-                told(
+                timed(
                     try fixture.tensor("trajectory.mean"), try fixture.tensor("trajectory.deviation"),
                     configuration),
                 configuration, false)
@@ -178,8 +178,8 @@ import Testing
         }
     }
 
-    /// The same asked at the level of the *time* that it is told, as an inverted step holds it.
-    private func told(_ mean: Tensor, _ deviation: Tensor, _ configuration: SchedulerConfiguration)
+    /// The same evaluated at the level of the *time* that it is given, as an inverted step holds it.
+    private func timed(_ mean: Tensor, _ deviation: Tensor, _ configuration: SchedulerConfiguration)
         -> Denoiser
     {
         let (exact, schedule) = (gaussian(mean, deviation), configuration.schedule)

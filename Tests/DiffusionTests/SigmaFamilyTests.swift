@@ -37,14 +37,14 @@ import Testing
         #expect(grid.steps.count == 7)
         expectClose([grid.steps[6].to.sigma], [((1 - bars[0]) / bars[0]).squareRoot()], relative: 1e-12)
         // Told ¼·ln σ of every σ, it takes the further step.
-        let told = try sampler(.euler, 7) {
+        let sampled = try sampler(.euler, 7) {
             $0.interpolation = .logLinear
             $0.timeType = .continuous
             $0.prediction = .velocity
         }.grid
-        #expect(told.steps.count == 8 && told.steps[7].to == .data)
+        #expect(sampled.steps.count == 8 && sampled.steps[7].to == .data)
         expectClose(
-            told.steps.map { $0.from.time ?? .nan }, told.steps.map { log($0.from.sigma) / 4 },
+            sampled.steps.map { $0.from.time ?? .nan }, sampled.steps.map { log($0.from.sigma) / 4 },
             absolute: 1e-15)
     }
 

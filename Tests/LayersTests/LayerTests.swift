@@ -30,7 +30,7 @@ private func draws(_ seed: UInt64, _ shape: Shape) -> Tensor {
         expectClose(try layer(x).array(), expected, absolute: 1e-12)
     }
 
-    @Test func `a linear layer begins as it is told`() throws {
+    @Test func `a linear layer begins with the given values`() throws {
         let store = ParameterStore(.initialized(RandomGenerator(seed: 1)))
         _ = try store.build { Linear(inputs: 4, outputs: 2, initializer: .zeros, $0) }
         #expect(try store.parameters.allSatisfy { try $0.magnitude().max().item() == 0 })

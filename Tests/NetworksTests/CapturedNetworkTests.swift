@@ -118,7 +118,7 @@ import Testing
     }
 }
 
-/// Adds all that it is told.
+/// Adds all of its conditions.
 private struct Sum: NoiseNetwork {
     func callAsFunction(
         _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?

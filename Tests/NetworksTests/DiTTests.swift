@@ -129,8 +129,8 @@ import Testing
         let x = RandomGenerator(seed: 6).normal([2, 2, 8, 8])
         let none = network(x, time: Tensor([9] as [Int]))
         #expect(network.configuration.nullClass == 5)
-        let told = network(x, time: Tensor([9, 9] as [Int]), labels: Tensor([5, 5] as [Int]))
-        #expect(try distance(none, told) < 2e-5)
+        let labelled = network(x, time: Tensor([9, 9] as [Int]), labels: Tensor([5, 5] as [Int]))
+        #expect(try distance(none, labelled) < 2e-5)
         let other = network(x, time: Tensor([9] as [Int]), labels: Tensor([4] as [Int]))
         #expect(try distance(none, other) > 1e-3)
     }

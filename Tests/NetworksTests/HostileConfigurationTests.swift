@@ -29,7 +29,7 @@ import Testing
         return made(network)
     }
 
-    /// What is said of the defaults with one value replaced; nil where the network could be built.
+    /// The error about the defaults with one value replaced; nil where the network could be built.
     private func refusal(_ subject: Subject, _ key: String, _ value: JSONValue) throws -> String? {
         var object = subject.defaults
         object[key] = value

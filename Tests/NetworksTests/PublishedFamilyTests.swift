@@ -44,7 +44,7 @@ import Testing
         #expect(found == Self.counts[family])
     }
 
-    /// The sizes S, B and L of the paper are told by the tensors of the file.
+    /// The sizes S, B and L of the paper follow from the tensors of the file.
     @Test(arguments: [(384, 12, 39_805_088), (768, 12, 147_439_904), (1024, 24, 511_609_888)])
     func smallerTransformersAreMeasured(_ width: Int, _ layers: Int, _ count: Int) throws {
         let source = Self.dit(width: width, layers: layers)

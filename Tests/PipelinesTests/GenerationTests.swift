@@ -51,7 +51,7 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         let conditional = try tiny.latents { $0.guidance = 1 }
         let below = try tiny.latents { ($0.guidance, $0.negativePrompt) = (0, "a dog") }
         #expect(try largestDifference(conditional, below) == 0)
-        // An empty unwanted prompt is what a model without one is told.
+        // An empty unwanted prompt is what a model without one is given.
         #expect(try largestDifference(plain, tiny.latents { $0.negativePrompt = "" }) == 0)
         // Weights of 1 are no weights.
         #expect(try largestDifference(plain, tiny.latents { $0.weighsWords = true }) == 0)
@@ -261,7 +261,7 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         ("text_encoder", "vocab_size", .integer(20), "vocab_size"),
     ])
     func partsOfDifferentModelsAreRefused(part: String, key: String, value: JSONValue, words: String) throws {
-        // Text encoders are asked before the networks are built.
+        // Text encoders run before the networks are built.
         let tiny = try TinyStableDiffusion { name, tensor, values in
             key == "vocab_size" && tensor.hasSuffix("token_embedding.weight")
                 ? values.slice(0..<20, of: 0) : values

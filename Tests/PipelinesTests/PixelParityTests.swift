@@ -34,7 +34,7 @@ import Testing
         #expect(zip(found, expected).count { $0 != $1 } * 500 <= found.count)
     }
 
-    /// What a folder says of its process is written again as it was.
+    /// A folder's process is written again as it was.
     @Test(arguments: try Fixture.all(in: "pipelines").filter(isOnPixels))
     func foldersAreWrittenAsTheyWere(_ fixture: Fixture) throws {
         let folder = try TemporaryFolder()

@@ -15,25 +15,23 @@ import Testing
         var endsAtData = false
     }
 
-    private static func facts(_ family: CheckpointFamily) -> Facts {
-        switch family {
-        case .stableDiffusion1, .stableDiffusion2Inpainting: Facts(kind: .pndm)
-        case .stableDiffusion1Inpainting: Facts()
-        case .stableDiffusion2: Facts(prediction: .velocity)
-        case .stableDiffusionXL, .stableDiffusionXLRefiner: Facts(kind: .euler)
-        case .stableDiffusion3Medium, .stableDiffusion35Medium, .stableDiffusion35Large:
-            Facts(kind: .flowEuler)
-        case .latentDiffusionVQ4, .latentDiffusionVQ8: Facts(betas: (0.0015, 0.0195))
-        case .upscaler4: Facts(betas: (0.0001, 0.02), prediction: .velocity)
-        case .diffusionTransformer: Facts(betas: (0.0001, 0.02), offset: 0, endsAtData: true)
-        }
-    }
+    private static let facts: [CheckpointFamily: Facts] = [
+        .stableDiffusion1: Facts(kind: .pndm), .stableDiffusion1Inpainting: Facts(),
+        .stableDiffusion2: Facts(prediction: .velocity), .stableDiffusion2Inpainting: Facts(kind: .pndm),
+        .stableDiffusionXL: Facts(kind: .euler), .stableDiffusionXLRefiner: Facts(kind: .euler),
+        .stableDiffusion3Medium: Facts(kind: .flowEuler), .stableDiffusion35Medium: Facts(kind: .flowEuler),
+        .stableDiffusion35Large: Facts(kind: .flowEuler),
+        .latentDiffusionVQ4: Facts(betas: (0.0015, 0.0195)),
+        .latentDiffusionVQ8: Facts(betas: (0.0015, 0.0195)),
+        .upscaler4: Facts(betas: (0.0001, 0.02), prediction: .velocity),
+        .diffusionTransformer: Facts(betas: (0.0001, 0.02), offset: 0, endsAtData: true),
+    ]
 
     @Test(arguments: CheckpointFamily.allCases)
     func everySchedulesFlagsAreRead(_ family: CheckpointFamily) throws {
         let object = try #require(family.configurations(TensorDictionary([:]))[.scheduler])
         let schedule = try object.decoded(SchedulerConfiguration.self)
-        let facts = Self.facts(family)
+        let facts = try #require(Self.facts[family])
         #expect(schedule.kind == facts.kind && schedule.trainSteps == 1000)
         guard facts.kind != .flowEuler else {
             #expect(schedule.shift == 3)

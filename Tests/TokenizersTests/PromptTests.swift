@@ -25,7 +25,7 @@ import Tokenizers
         #expect(prompt.cut.isEmpty && prompt.warning == nil)
     }
 
-    /// The part that is told to be cut off begins where the kept part ends.
+    /// The part that is reported as cut off begins where the kept part ends.
     @Test(arguments: [4, 5, 9]) func longPromptsAreCut(_ length: Int) throws {
         let words = "a photo of the astronaut riding horse on mars"
         for tokenizer in [clip, t5] as [any TextTokenizer] {

@@ -48,10 +48,10 @@ typedef enum {
     CT_STRING,      // text, count bytes
     CT_DEVICE,      // integer = device type, count = index
     CT_GENERATOR,   // generator
-} CTKind;
+} CTTag;
 
 typedef struct {
-    int32_t kind;  // CTKind
+    int32_t kind;  // CTTag
     int32_t count;
     union {
         int64_t integer;

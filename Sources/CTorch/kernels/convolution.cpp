@@ -24,7 +24,7 @@ struct Convolution {
     /// a and b of every channel of every picture, null where x is taken as it is.
     const float *factors, *shifts;
     bool activates;
-    /// Between what is added to a picture and to the next; 0 where all are told the same.
+    /// Between what is added to a picture and to the next; 0 where all pictures have the same.
     int64_t addendStride;
     int64_t batch, height, width, inputs, outputs;
 
@@ -70,14 +70,14 @@ struct Convolution {
 
     void finish(const float *sums, int64_t picture, int64_t pixel, int64_t count, int64_t block) const {
         const int64_t start = block * columns, end = std::min(start + columns, outputs);
-        const T *told = addend == nullptr ? nullptr : addend + picture * addendStride;
+        const T *vector = addend == nullptr ? nullptr : addend + picture * addendStride;
         for (int64_t i = 0; i < count; i++, sums += columns) {
             const int64_t place = (picture * height * width + pixel + i) * outputs;
             for (int64_t j = start; j < end; j += lanes) {
                 const Mask m = first(end - j);
                 Vector v = load(sums + j - start);
                 if (bias != nullptr) v = v + load(bias + j, m);
-                if (told != nullptr) v = v + load(told + j, m);
+                if (vector != nullptr) v = v + load(vector + j, m);
                 if (residual != nullptr) v = v + load(residual + place + j, m);
                 store(y + place + j, v, m);
             }

@@ -134,7 +134,7 @@ at::Tensor factors(const at::Tensor &x, int64_t groups, const Numbers &weight, c
     return result;
 }
 
-/// One token: mean and variance, then what the norm's parameters and what the token is told make of it.
+/// One token: mean and variance, then the norm's parameters and the token's own scale and shift.
 template <typename T>
 void normalize(const T *x, T *y, int64_t width, const T *weight, const T *bias, const T *scale, const T *shift,
                float epsilon) {
@@ -193,9 +193,9 @@ at::Tensor scale_channels(const at::Tensor &own, const at::Tensor &factors, bool
                 const int64_t place = (picture * pixels + pixel) * channels;
                 for (int64_t c = 0; c < channels; c += lanes) {
                     const Mask m = first(channels - c);
-                    const int64_t told = picture * channels + c;
+                    const int64_t channel = picture * channels + c;
                     const Vector v = load(from + place + c, m);
-                    store(to + place + c, normed(v, load(a + told, m), load(b + told, m), activates), m);
+                    store(to + place + c, normed(v, load(a + channel, m), load(b + channel, m), activates), m);
                 }
             }
         });
@@ -207,8 +207,8 @@ at::Tensor layer_norm(const at::Tensor &x, const Optional &weight, const Optiona
                       const Optional &scale, double epsilon) {
     const auto own = x.contiguous();
     const int64_t width = own.size(-1), rows = own.numel() / std::max<int64_t>(1, width);
-    const auto told = [&](const Optional &t) { return t.has_value() ? Optional(t->contiguous()) : t; };
-    const auto shifts = told(shift), scales = told(scale);
+    const auto dense = [&](const Optional &t) { return t.has_value() ? Optional(t->contiguous()) : t; };
+    const auto shifts = dense(shift), scales = dense(scale);
     const auto &any = shifts.has_value() ? shifts : scales;
     const int64_t rowsPerExample = any.has_value() ? rows / (any->numel() / width) : rows;
     return typed(own, [&](auto element) {

@@ -132,9 +132,9 @@ struct Winograd {
     /// Some channels of a patch and its border, with the norm and the non-linearity: each pixel once. Neighbouring
     /// channels are read one after the other, as memory likes it.
     void copyPatch(const Place &patch, int64_t from, int64_t to, float *copy) const {
-        const int64_t told = patch.picture * inputs + from, wide = rounded(to - from, lanes);
-        const float *a = factors == nullptr ? nullptr : factors + told;
-        const float *b = factors == nullptr ? nullptr : shifts + told;
+        const int64_t channel = patch.picture * inputs + from, wide = rounded(to - from, lanes);
+        const float *a = factors == nullptr ? nullptr : factors + channel;
+        const float *b = factors == nullptr ? nullptr : shifts + channel;
         const int64_t length = lineLength(), lines = lineCount();
         // The columns of the patch that are in the picture.
         const int64_t start = patch.left == 0 ? 0 : -1, end = std::min(length - 1, width - patch.left);
@@ -192,13 +192,13 @@ struct Winograd {
 
     /// Aᵀ·m·A of the tiles of a patch, and what is added to it.
     void transformSums(const Place &patch, const float *from, int64_t stride) const {
-        const float *told = addend == nullptr ? nullptr : addend + patch.picture * addendStride;
+        const float *vector = addend == nullptr ? nullptr : addend + patch.picture * addendStride;
         everyTile(patch, [&](int64_t corner, int64_t rows, int64_t columns) {
             for (int64_t c = 0; c < outputs; c += lanes) {
                 const Mask m = first(outputs - c);
                 Vector added = zero();
                 if (bias != nullptr) added = load(bias + c, m);
-                if (told != nullptr) added = added + load(told + c, m);
+                if (vector != nullptr) added = added + load(vector + c, m);
                 const int64_t place = corner * outputs + c;
                 bothSides<read, given, backward>(
                     [=, from = from + c](int64_t row, int64_t column) {

@@ -1,51 +1,111 @@
-/// A family of published models that come as one file.
-public enum CheckpointFamily: String, Sendable, Codable, CaseIterable {
-    case stableDiffusion1 = "sd1"
-    case stableDiffusion1Inpainting = "sd1-inpaint"
-    /// Version 2, whether it predicts noise or v.
-    case stableDiffusion2 = "sd2"
-    case stableDiffusion2Inpainting = "sd2-inpaint"
-    case stableDiffusionXL = "sdxl"
-    case stableDiffusionXLRefiner = "sdxl-refiner"
-    case stableDiffusion3Medium = "sd3-medium"
-    case stableDiffusion35Medium = "sd3.5-medium"
-    case stableDiffusion35Large = "sd3.5-large"
-    /// Latent diffusion without conditions in the space of a quantised autoencoder of factor 4.
-    case latentDiffusionVQ4 = "ldm-vq-f4"
-    /// Latent diffusion by class in the space of a quantised autoencoder of factor 8.
-    case latentDiffusionVQ8 = "ldm-vq-f8"
-    /// Stable Diffusion's upscaler to four times the size.
-    case upscaler4 = "sd-x4-upscaler"
-    /// The class-conditional diffusion transformer.
-    case diffusionTransformer = "dit"
+import Layers
+import Storage
 
-    /// What the names and shapes cannot tell, in sentences; a caller says them or asks.
-    public var caveats: [String] {
-        switch self {
-        case .stableDiffusion1, .stableDiffusionXL:
-            ["whether it was distilled to few steps (Turbo, LCM) cannot be told from the weights"]
-        default: []
-        }
+/// A family of published models that come as one file: a row with how its files are recognized, which networks are in
+/// them under which names, and the configurations, tokenizers and index that files of this layout leave out.
+///
+/// A new family is a file with its rows, its test, and a row of `CheckpointFamily.allCases`.
+public struct CheckpointFamily: Sendable {
+    /// The networks of a file, each with its layout.
+    package typealias Layouts = [(component: ModelComponent, layout: TensorLayout)]
+
+    /// The name in reports.
+    public let rawValue: String
+    /// The class of diffusers that opens a folder of this family.
+    package let pipeline: String
+    /// What the pipeline's class has beside tokenizers and its schedule, by the names of the folder's parts.
+    let parts: [String]
+    /// The suffixes of the text encoders and tokenizers that the pipeline's class has.
+    let texts: [String]
+    /// What `model_index.json` says beside the parts.
+    let settings: JSONObject
+    /// What the names and shapes cannot show, in sentences.
+    public let caveats: [String]
+    /// Whether files of the family may hold marks (`CheckpointMarks`).
+    let isMarked: Bool
+    /// Whether models of the family predict noise or v, which only the weights show.
+    let hasOpenPrediction: Bool
+    /// The text encoders whose published tokenizer fills prompts up with "!" in place of the token that ends them.
+    package let fillsWithExclamationMarks: Set<ModelComponent>
+    /// How a file is recognized.
+    let marks: FamilyMarks
+    /// The networks of a file of these names, with the width of heads where a U-Net keeps queries, keys and values in one
+    /// tensor.
+    let networks: @Sendable (_ names: [String], _ headWidth: Int) -> Layouts
+    /// The published configurations of the components.
+    let published: @Sendable (any TensorSource) -> [ModelComponent: JSONObject]
+
+    init(
+        _ name: String, pipeline: String, parts: [String], texts: [String] = [], settings: JSONObject = [:],
+        caveats: [String] = [], isMarked: Bool = false, hasOpenPrediction: Bool = false,
+        fillsWithExclamationMarks: Set<ModelComponent> = [], marks: FamilyMarks,
+        networks: @escaping @Sendable (_ names: [String], _ headWidth: Int) -> Layouts,
+        configurations: @escaping @Sendable (any TensorSource) -> [ModelComponent: JSONObject]
+    ) {
+        (rawValue, self.pipeline, self.parts, self.texts) = (name, pipeline, parts, texts)
+        (self.settings, self.caveats, self.isMarked) = (settings, caveats, isMarked)
+        (self.hasOpenPrediction, self.marks, self.networks) = (hasOpenPrediction, marks, networks)
+        self.fillsWithExclamationMarks = fillsWithExclamationMarks
+        published = configurations
     }
 }
 
-/// A part of a model that has a folder of its own in the layout of diffusers.
-public enum ModelComponent: String, Sendable, Codable, CaseIterable {
-    case unet
-    case transformer
-    case vae
-    /// The quantised autoencoder of latent diffusion.
-    case vqvae
-    case textEncoder = "text_encoder"
-    case textEncoder2 = "text_encoder_2"
-    case textEncoder3 = "text_encoder_3"
-    /// The table that turns classes into the states that a U-Net attends to.
-    case classEmbedder = "class_embedder"
-    /// The schedule; it has a configuration and no tensors.
-    case scheduler
-    /// The schedule that noises the picture which an upscaler enlarges.
-    case lowResolutionScheduler = "low_res_scheduler"
+extension CheckpointFamily: RawRepresentable, CaseIterable, Codable, Hashable {
+    /// Every family. A file is of the first whose marks it has.
+    public static let allCases: [CheckpointFamily] = [
+        stableDiffusion35Medium, stableDiffusion35Large, stableDiffusion3Medium, diffusionTransformer,
+        latentDiffusionVQ4, latentDiffusionVQ8, upscaler4, stableDiffusionXL, stableDiffusionXLRefiner,
+        stableDiffusion2, stableDiffusion2Inpainting, stableDiffusion1, stableDiffusion1Inpainting,
+    ]
 
-    /// Whether it is a schedule.
-    public var isSchedule: Bool { self == .scheduler || self == .lowResolutionScheduler }
+    /// The family of a name, `nil` where there is none.
+    public init?(rawValue name: String) {
+        guard let found = CheckpointFamily.allCases.first(where: { $0.rawValue == name }) else { return nil }
+        self = found
+    }
+
+    /// Families are the same where their names are.
+    public static func == (left: Self, right: Self) -> Bool { left.rawValue == right.rawValue }
+
+    /// By the name.
+    public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
+}
+
+extension CheckpointFamily {
+    /// The width of heads in the published U-Nets that keep queries, keys and values in one tensor.
+    package static let headWidth = 32
+
+    /// The components of the family that have tensors, each with its layout in a file of these names; those
+    /// that the file leaves out are left out.
+    /// - Parameter headWidth: the width of a head where a U-Net keeps queries, keys and values in one tensor.
+    package func layouts(_ names: [String], headWidth: Int = Self.headWidth) -> Layouts {
+        networks(names, headWidth)
+    }
+
+    /// The published configurations of the family's components, as their `config.json` and
+    /// `scheduler_config.json` hold them, so that a single file needs nothing else.
+    ///
+    /// - Parameter source: the tensors of the file, from which the sizes of a diffusion transformer follow.
+    public func configurations(_ source: any TensorSource) -> [ModelComponent: JSONObject] {
+        published(source)
+    }
+
+    /// The `model_index.json` of the family for the components that there are; what its class has and the file has
+    /// not is `[null, null]`. Every text encoder has its tokenizer.
+    package func index(_ configurations: [ModelComponent: JSONObject]) throws -> JSONObject {
+        var index = settings
+        index["_class_name"] = .string(pipeline)
+        index["_diffusers_version"] = "0.42.0"
+        let expected = parts + texts.flatMap { ["text_encoder\($0)", "tokenizer\($0)"] }
+        for name in expected { index[name] = [.null, .null] }
+        for (component, object) in configurations {
+            let className = try object.optional("_class_name", as: String.self)
+            let architecture = try object.optional("architectures", as: [String].self)?.first
+            let library =
+                className == nil ? "transformers" : className == "ClassEmbedder" ? "langevin" : "diffusers"
+            index[component.rawValue] = [.string(library), .string(className ?? architecture ?? "")]
+            if let tokenizer = component.tokenizer { index[tokenizer] = ["transformers", "CLIPTokenizer"] }
+        }
+        return index
+    }
 }

@@ -16,7 +16,7 @@ public struct CheckpointMarks: Sendable {
         case playground
     }
 
-    /// What is said of the network; `nil` where nothing is.
+    /// What the marks state about the network; `nil` without marks of it.
     public let process: Process?
     /// The mean and the standard deviation of each channel of latents, where they are given.
     public let moments: (mean: [Double], deviation: [Double])?
@@ -97,18 +97,6 @@ extension CheckpointMarks {
         object["latents_std"] = .array(moments.deviation.map(JSONValue.number))
         if isPublished { object["scaling_factor"] = 0.5 }
         return object
-    }
-}
-
-extension CheckpointFamily {
-    /// Whether files of the family may hold marks.
-    fileprivate var isMarked: Bool {
-        switch self {
-        case .stableDiffusion1, .stableDiffusion1Inpainting, .stableDiffusion2, .stableDiffusion2Inpainting,
-            .stableDiffusionXL, .stableDiffusionXLRefiner:
-            true
-        default: false
-        }
     }
 }
 

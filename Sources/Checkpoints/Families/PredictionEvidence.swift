@@ -1,7 +1,7 @@
 import Layers
 import Tensors
 
-/// What the weights of Stable Diffusion 2 say about its prediction, which no shape tells: noise (version 2-base, 512
+/// What the weights of Stable Diffusion 2 say about its prediction, which no shape shows: noise (version 2-base, 512
 /// pixels) or v (versions 2 and 2.1, 768 pixels).
 public enum PredictionEvidence: Sendable, Equatable {
     /// ComfyUI's rule: v where the standard deviation of one layer's shifts is above 0.09.
@@ -14,7 +14,7 @@ public enum PredictionEvidence: Sendable, Equatable {
 
     /// Looks at the tensors of a file; `nil` for families whose prediction is known.
     init?(_ source: any TensorSource, of family: CheckpointFamily) {
-        guard family == .stableDiffusion2 else { return nil }
+        guard family.hasOpenPrediction else { return nil }
         guard source.shape(of: Self.layer) != nil,
             let values = try? source.tensor(named: Self.layer).to(.float64).array(of: Double.self),
             !values.isEmpty
@@ -27,7 +27,7 @@ public enum PredictionEvidence: Sendable, Equatable {
         self = .spread((values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count).squareRoot())
     }
 
-    /// What the network predicts, as diffusers calls it; `nil` where it must be asked for.
+    /// What the network predicts, as diffusers calls it; `nil` where the caller must give it.
     public var prediction: String? {
         guard case .spread(let spread) = self, spread.isFinite else { return nil }
         return spread > Self.threshold ? "v_prediction" : "epsilon"
@@ -38,7 +38,7 @@ public enum PredictionEvidence: Sendable, Equatable {
         guard case .spread(let spread) = self, let prediction else {
             return
                 "whether it predicts noise (version 2-base, 512 pixels) or v (versions 2 and 2.1, 768 pixels) "
-                + "cannot be told from its weights"
+                + "cannot be seen from its weights"
         }
         let isVelocity = prediction == "v_prediction"
         let rounded = (spread * 10_000).rounded() / 10_000

@@ -20,11 +20,11 @@ public struct SingleFileCheckpoint: Sendable {
     public let strays: [String]
     /// Tensors among the names of parts that nothing here has, so that the file is of another network.
     public let strangers: [String]
-    /// What tensors that are no weights say of the model.
+    /// What tensors that are no weights state about the model.
     public let marks: CheckpointMarks
-    /// What the weights say of the prediction, where the family leaves it open.
+    /// What the weights show about the prediction, where the family leaves it open.
     public let evidence: PredictionEvidence?
-    /// What the network is said to predict, in diffusers' words, whatever the file says itself.
+    /// What the network predicts, in diffusers' words, by the caller's choice; it overrules the file.
     public var prediction: String?
     private let sources: [ModelComponent: LayoutSource]
     private let source: any TensorSource
@@ -119,7 +119,7 @@ public struct SingleFileCheckpoint: Sendable {
         return published
     }
 
-    /// What a folder says of a component, as the file's marks have it.
+    /// A folder's configuration of a component, with what the file's marks change in it.
     /// - Throws: `CheckpointError` where the folder's schedule has no class.
     public func configuration(of component: ModelComponent, described object: JSONObject) throws -> JSONObject
     {
@@ -163,7 +163,7 @@ public struct SingleFileCheckpoint: Sendable {
         return "passed over \(count) outside the model's parts: \(shown)\(more)"
     }
 
-    /// Whether nothing says what the network predicts, so that it must be asked for.
+    /// Whether nothing says what the network predicts, so that the caller must give it.
     public var needsPrediction: Bool {
         evidence.map { $0.prediction == nil } == true && marks.process == nil && prediction == nil
     }
@@ -178,7 +178,7 @@ private let partScopes = [
 
 /// Why a tensor outside every component is not needed; nil where nothing says so.
 private func reasonToSetAside(_ name: String) -> String? {
-    if name.hasPrefix("model_ema.") { return "it belongs to the moving average, which was not asked for" }
+    if name.hasPrefix("model_ema.") { return "it belongs to the moving average, which was not chosen" }
     if schedules.contains(name) || name.hasPrefix("low_scale_model.") || name.hasPrefix("denoiser.")
         || name.hasPrefix("model_sampling.")
     {

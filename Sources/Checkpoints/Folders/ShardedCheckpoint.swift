@@ -34,7 +34,7 @@ public struct ShardedCheckpoint: TensorSource {
             guard isPlainFileName(file) else {
                 throw CheckpointError(
                     index,
-                    "the tensor \(quoted(name)) is said to be in \(quoted(file)); only a "
+                    "the tensor \(quoted(name)) is listed as in \(quoted(file)); only a "
                         + "safetensors file beside the index may be named")
             }
             shards.append(file, try SafetensorsFile(path: folder + file, storage: storage))

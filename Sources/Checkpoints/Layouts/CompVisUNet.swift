@@ -115,8 +115,8 @@ private struct BlockRows {
         ].map { ("\(foreign).\($0)", "\(native).\($1)") }
     }
 
-    mutating func attention(_ kind: CompVisUNet.Attention, _ foreign: String, _ native: String) {
-        switch kind {
+    mutating func attention(_ attention: CompVisUNet.Attention, _ foreign: String, _ native: String) {
+        switch attention {
         case .none: break
         case .transformer: scopes.append(("\(foreign).*", "\(native).*"))
         case .heads:

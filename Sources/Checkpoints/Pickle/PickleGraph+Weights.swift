@@ -5,7 +5,7 @@ extension PickleGraph {
     ///
     /// Training programs wrap weights: `{"state_dict": {…}, "epoch": 3, …}` (Lightning),
     /// `{"model": {…}, "ema": {…}, "opt": {…}}`, or nothing around them.
-    /// - Throws: `CheckpointError` where it cannot be told which weights are meant.
+    /// - Throws: `CheckpointError` where several sets of weights could be meant.
     func weights(
         _ value: PickleValue, entry: String?, place: String
     ) throws -> (tensors: NameTable<Int>, skipped: [String]) {

@@ -228,8 +228,8 @@ struct PickleMachine {
         return value
     }
 
-    /// Keys and values in turn as pairs. What is asked of a machine in the call's own arguments must not change it: the
-    /// machine is copied for the call first, its stack included.
+    /// Keys and values in turn as pairs. Not mutating, so that a call with these arguments changes neither the stack nor the
+    /// memory of the machine.
     private func pairs(_ values: [PickleValue]) throws -> [(key: PickleValue, value: PickleValue)] {
         guard values.count.isMultiple(of: 2) else { throw refusal("a key has no value") }
         return stride(from: 0, to: values.count, by: 2).map { (values[$0], values[$0 + 1]) }

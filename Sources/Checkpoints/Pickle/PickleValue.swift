@@ -66,12 +66,12 @@ struct PickledStorage: Sendable, Equatable {
 
     /// The values of the codes where the elements are numbers of eight bits, which are kept as bytes.
     var float8Values: [Float]? {
-        switch typeName {
-        case "torch.float8_e4m3fn": SafetensorsType.float8E4M3.float8Values
-        case "torch.float8_e5m2": SafetensorsType.float8E5M2.float8Values
-        default: nil
-        }
+        Self.float8Types[typeName]?.float8Values
     }
+
+    private static let float8Types: [String: SafetensorsType] = [
+        "torch.float8_e4m3fn": .float8E4M3, "torch.float8_e5m2": .float8E5M2,
+    ]
 }
 
 /// A tensor as a window of a storage.
@@ -114,44 +114,32 @@ enum PickleGlobal: Sendable, Equatable {
     /// other name means that the file wants to run something, and the file is refused.
     init?(module: String, name: String) {
         let full = "\(module).\(name)"
-        switch full {
-        case "collections.OrderedDict", "collections.defaultdict": self = .orderedDictionary
-        case "torch.Size": self = .size
-        case "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor": self = .rebuildTensor
-        case "torch._utils._rebuild_tensor_v3": self = .rebuildTypedTensor
-        case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state":
-            self = .rebuildParameter
-        default:
-            if let storage = Self.storage(module, name) {
-                self = storage
-            } else if Self.isHarmless(module, name) {
-                self = .other(full)
-            } else {
-                return nil
-            }
-        }
+        let harmless = Self.isHarmless(module, name) ? PickleGlobal.other(full) : nil
+        guard let meaning = Self.known[full] ?? Self.storage(module, name) ?? harmless else { return nil }
+        self = meaning
     }
+
+    private static let known: [String: PickleGlobal] = [
+        "collections.OrderedDict": .orderedDictionary, "collections.defaultdict": .orderedDictionary,
+        "torch.Size": .size, "torch._utils._rebuild_tensor_v2": .rebuildTensor,
+        "torch._utils._rebuild_tensor": .rebuildTensor,
+        "torch._utils._rebuild_tensor_v3": .rebuildTypedTensor,
+        "torch._utils._rebuild_parameter": .rebuildParameter,
+        "torch._utils._rebuild_parameter_with_state": .rebuildParameter,
+    ]
 
     private static func storage(_ module: String, _ name: String) -> PickleGlobal? {
         guard ["torch", "torch.cuda", "torch.storage"].contains(module), name.hasSuffix("Storage") else {
             return nil
         }
-        let type: ElementType? =
-            switch name {
-            case "FloatStorage": .float32
-            case "DoubleStorage": .float64
-            case "HalfStorage": .float16
-            case "BFloat16Storage": .bfloat16
-            case "LongStorage": .int64
-            case "IntStorage": .int32
-            case "ShortStorage": .int16
-            case "CharStorage": .int8
-            case "ByteStorage": .uint8
-            case "BoolStorage": .bool
-            default: nil
-            }
-        return .storage(type, "\(module).\(name)")
+        return .storage(storageTypes[name], "\(module).\(name)")
     }
+
+    private static let storageTypes: [String: ElementType] = [
+        "FloatStorage": .float32, "DoubleStorage": .float64, "HalfStorage": .float16,
+        "BFloat16Storage": .bfloat16, "LongStorage": .int64, "IntStorage": .int32, "ShortStorage": .int16,
+        "CharStorage": .int8, "ByteStorage": .uint8, "BoolStorage": .bool,
+    ]
 
     private static func isHarmless(_ module: String, _ name: String) -> Bool {
         let root = String(module.prefix { $0 != "." })

@@ -51,7 +51,7 @@ public struct PickledCheckpoint: TensorSource {
         self.path = path
     }
 
-    /// The bytes of every storage, checked against what the pickle says of them.
+    /// The bytes of every storage, checked against the sizes that the pickle gives.
     private static func match(
         _ graph: PickleGraph, _ entries: NameTable<ZipArchive.Entry>, _ path: String
     ) throws -> [ZipArchive.Entry] {

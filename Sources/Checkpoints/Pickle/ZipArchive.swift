@@ -15,7 +15,7 @@ package struct ZipArchive {
         var byteCount: Int
         /// Whether its bytes are packed.
         var isDeflated: Bool
-        /// Of the bytes that it has; 0 where the writer left it out, as PyTorch can be told to.
+        /// Of the bytes that it has; 0 where the writer left it out, which is an option of PyTorch.
         var checksum: UInt32
     }
 

@@ -4,7 +4,7 @@ import Storage
 ///
 /// Layout of the file (format definition of safetensors 0.8): 8 bytes with the length of the header,
 /// little-endian; the header, a JSON object; the bytes of the tensors. Everything is checked before
-/// anything is believed, sizes before memory is taken, so that a header that was accepted describes
+/// anything is used, sizes before memory is taken, so that a header that was accepted describes
 /// the file exactly: no gap, no overlap, no byte left over.
 ///
 /// The verdict is that of the reference implementation, except that these are refused too: repeated

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What guidance steers between: one value for each way that the model is asked.
+/// What guidance steers between: one value for each condition that the model is evaluated under.
 ///
 /// A negative condition that replaces the unconditional branch (C = "what is not wanted" in place of no
 /// condition at all) is simply given as `unconditional`.

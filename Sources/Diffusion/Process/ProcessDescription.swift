@@ -207,7 +207,7 @@ extension ProcessDescription: SamplerSource {
     /// - Throws: `DiffusionError` where the process has no such grid.
     public func grid(steps: Int, _ grid: Grid? = nil) throws -> StepGrid {
         guard (1...1_000_000).contains(steps) else {
-            throw DiffusionError("\(steps) steps were asked for: give 1 to 1000000")
+            throw DiffusionError("\(steps) steps were requested: give 1 to 1000000")
         }
         if let table = schedule as? DiscreteSchedule, steps > table.count {
             throw DiffusionError(field: "steps", "is \(steps): this process allows 1 to \(table.count)")

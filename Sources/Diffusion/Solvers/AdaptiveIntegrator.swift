@@ -69,7 +69,7 @@ public struct AdaptiveIntegrator: Sendable, Equatable {
 
     // MARK: One step
 
-    /// A state after a step, the rate there, and how far off the state is believed to be.
+    /// A state after a step, the rate there, and the estimated error of the state.
     private typealias Trial = (state: [Tensor], slope: [Tensor], error: [Tensor])
 
     private static let nodes: [Double] = [1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1, 1]

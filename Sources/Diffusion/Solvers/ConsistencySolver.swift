@@ -1,6 +1,6 @@
 import Tensors
 
-/// Sampling a consistency model: the data believed, then fresh noise up to the next level, and so on.
+/// Sampling a consistency model: the estimated data, then fresh noise up to the next level, and so on.
 /// Source: Song et al. 2023 (arXiv:2303.01469), algorithm 1.
 public struct ConsistencySolver: Solver {
     /// ε, the noise left in what the model gives (for data of α = 1).

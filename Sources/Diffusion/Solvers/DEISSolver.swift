@@ -1,6 +1,6 @@
 import Tensors
 
-/// Exponential integration of the noise, a polynomial in ln ρ (ρ = σ/α) through what was believed in the
+/// Exponential integration of the noise, a polynomial in ln ρ (ρ = σ/α) through the estimates of the
 /// last steps (log-ρ Adams–Bashforth).
 /// Source: Zhang and Chen 2022 (DEIS, arXiv:2204.13902), sections 3.2 and 3.3, with polynomials in ln ρ.
 public struct DEISSolver: Solver {
@@ -16,12 +16,12 @@ public struct DEISSolver: Solver {
         self.lowersOrderAtEnd = lowersOrderAtEnd
     }
 
-    /// What was believed in the last steps, newest last.
+    /// The estimates of the last steps, newest last.
     public struct Memory {
         var history: [Evaluation] = []
     }
 
-    /// Nothing was believed yet.
+    /// No step was taken.
     public func start() -> Memory { Memory() }
 
     /// One evaluation.
@@ -29,11 +29,11 @@ public struct DEISSolver: Solver {
         _ x: Tensor, _ step: StepGrid.Step, _ memory: inout Memory, denoiser: Denoiser, noise: NoiseSource
     ) -> (sample: Tensor, estimate: Estimate) {
         let estimate = denoiser(x, step.from)
-        let leap = ExponentialStep(from: step.from, to: step.to, following: .noise)
+        let exponential = ExponentialStep(from: step.from, to: step.to, following: .noise)
         let order = step.order(self.order, loweringAtEnd: lowersOrderAtEnd)
-        let nodes = leap.usable(memory.history.suffix(order - 1).reversed())
+        let nodes = exponential.usable(memory.history.suffix(order - 1).reversed())
         memory.history =
             memory.history.suffix(self.order) + [Evaluation(level: step.from, estimate: estimate)]
-        return (leap(x, estimate, nodes, weights: leap.fitted(nodes)), estimate)
+        return (exponential(x, estimate, nodes, weights: exponential.fitted(nodes)), estimate)
     }
 }

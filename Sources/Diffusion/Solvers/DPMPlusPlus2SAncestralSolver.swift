@@ -1,6 +1,6 @@
 import Tensors
 
-/// DPM-Solver++(2S) with ancestral noise: a step exact for fixed data, taken with the data believed half-way in
+/// DPM-Solver++(2S) with ancestral noise: a step exact for fixed data, taken with the data estimated half-way in
 /// log-SNR. Two evaluations a step, one from pure noise or to the data.
 /// Source: Lu et al. 2022 (DPM-Solver++, arXiv:2211.01095), algorithm 1 with r = ½; the noise is k-diffusion's
 /// `sample_dpmpp_2s_ancestral`.

@@ -1,7 +1,7 @@
 import Tensors
 
 /// DPM-Solver++(2S) for the stochastic equation: an ancestral step to the middle in log-SNR, and from the start an
-/// ancestral step with the data believed there. Two evaluations a step, one from pure noise or to the data; two
+/// ancestral step with the data estimated there. Two evaluations a step, one from pure noise or to the data; two
 /// draws of noise a step, independent of each other.
 /// Source: k-diffusion's `sample_dpmpp_sde` with r = ½, after Lu et al. 2022 (DPM-Solver++, arXiv:2211.01095).
 public struct DPMPlusPlusSDESolver: Solver {

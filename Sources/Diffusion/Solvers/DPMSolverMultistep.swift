@@ -1,6 +1,6 @@
 import Tensors
 
-/// DPM-Solver and DPM-Solver++ with what was believed in the steps before, for the flow or for the
+/// DPM-Solver and DPM-Solver++ with the estimates of the steps before, for the flow or for the
 /// stochastic equation.
 ///
 /// The first step is of first order. That costs an error of second order once: the third order shows where
@@ -64,12 +64,12 @@ public struct DPMSolverMultistep: Solver {
         self.curvature = curvature
     }
 
-    /// What was believed in the last steps, newest last.
+    /// The estimates of the last steps, newest last.
     public struct Memory {
         var history: [Evaluation] = []
     }
 
-    /// Nothing was believed yet.
+    /// No step was taken.
     public func start() -> Memory { Memory() }
 
     /// One evaluation, and one draw where the method is stochastic.
@@ -77,15 +77,15 @@ public struct DPMSolverMultistep: Solver {
         _ x: Tensor, _ step: StepGrid.Step, _ memory: inout Memory, denoiser: Denoiser, noise: NoiseSource
     ) -> (sample: Tensor, estimate: Estimate) {
         let estimate = denoiser(x, step.from)
-        let leap = ExponentialStep(
+        let exponential = ExponentialStep(
             from: step.from, to: step.to, following: integrand, tau: isStochastic ? 1 : 0)
         let order =
             endsWithEuler && step.isLast ? 1 : step.order(self.order, loweringAtEnd: lowersOrderAtEnd)
-        let nodes = leap.usable(memory.history.suffix(order - 1).reversed())
+        let nodes = exponential.usable(memory.history.suffix(order - 1).reversed())
         let fresh = isStochastic ? noise.draw(of: x) : nil
         memory.history = memory.history.suffix(2) + [Evaluation(level: step.from, estimate: estimate)]
-        let weights = leap.weights(nodes, variant, curvature)
-        return (leap(x, estimate, nodes, weights: weights, fresh: fresh), estimate)
+        let weights = exponential.weights(nodes, variant, curvature)
+        return (exponential(x, estimate, nodes, weights: weights, fresh: fresh), estimate)
     }
 }
 

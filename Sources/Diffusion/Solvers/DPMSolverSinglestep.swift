@@ -37,7 +37,7 @@ public struct DPMSolverSinglestep: Solver {
         self.curvature = curvature
     }
 
-    /// Where the group began, and what was believed in its steps.
+    /// Where the group began, and the estimates of its steps.
     public struct Memory {
         var sample: Tensor?
         var group: [Evaluation] = []
@@ -68,15 +68,15 @@ public struct DPMSolverSinglestep: Solver {
             memory.group.append(evaluation)
         }
         let first = memory.group[0]
-        let leap = ExponentialStep(
+        let exponential = ExponentialStep(
             from: first.level, to: step.to, following: integrand, tau: isStochastic ? 1 : 0)
-        var nodes = leap.usable(memory.group.dropFirst())
-        var weights = leap.weights(nodes, variant, curvature)
+        var nodes = exponential.usable(memory.group.dropFirst())
+        var weights = exponential.weights(nodes, variant, curvature)
         if nodes.count == 2, variant == .midpoint {
             // The slope to the newest point alone: exact where that stands at 2/3 of the group.
-            (nodes, weights) = ([nodes[1]], [leap.moment(1)])
+            (nodes, weights) = ([nodes[1]], [exponential.moment(1)])
         }
-        let result = leap(memory.sample ?? x, first.estimate, nodes, weights: weights, fresh: fresh)
+        let result = exponential(memory.sample ?? x, first.estimate, nodes, weights: weights, fresh: fresh)
         return (result, estimate)
     }
 }

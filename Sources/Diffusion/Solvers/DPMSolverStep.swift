@@ -1,7 +1,7 @@
 import Foundation
 import Tensors
 
-/// One step of DPM-Solver in each of its orders, sharing what was asked: an exponential integrator with the noise a
+/// One step of DPM-Solver in each of its orders, sharing evaluations: an exponential integrator with the noise a
 /// polynomial in λ = ln(α/σ).
 ///
 /// - Precondition: both levels hold data and noise.
@@ -11,7 +11,7 @@ struct DPMSolverStep {
     let from: NoiseLevel
     let to: NoiseLevel
     let denoiser: Denoiser
-    /// What is believed before the step.
+    /// The estimate before the step.
     let estimate: Estimate
     /// The step in λ.
     let h: Double
@@ -25,7 +25,7 @@ struct DPMSolverStep {
     /// Order 1, to any level: the noise stays.
     func first(to level: NoiseLevel) -> Tensor { x.moved(from: from, to: level, along: estimate) }
 
-    /// How much the noise believed at a share r of the step differs from that before it.
+    /// How much the estimated noise at a share r of the step differs from that before it.
     func bend(at r: Double) -> Tensor {
         let middle = from.towards(to, share: r)
         return denoiser(first(to: middle), middle).noise - estimate.noise

@@ -16,7 +16,7 @@ public enum Integrand: Sendable {
     }
 }
 
-/// What was believed at a level.
+/// A level and the estimate there.
 struct Evaluation {
     let level: NoiseLevel
     let estimate: Estimate
@@ -62,7 +62,7 @@ struct ExponentialStep {
     /// M_k(z)
     func moment(_ k: Int) -> Double { exponentialMoment(k, exponent) }
 
-    /// Whether what was believed elsewhere can be of use.
+    /// Whether estimates at other levels can correct the step.
     var admitsCorrections: Bool { h.isFinite && h != 0 }
 
     /// Where an evaluation stands, in steps from s: r = (λ − λ_s)/h.
@@ -70,7 +70,7 @@ struct ExponentialStep {
         (node.lambda - log(base.alpha / base.sigma)) / h
     }
 
-    /// Those evaluations that can be of use.
+    /// Those evaluations that can correct the step.
     func usable(_ nodes: some Sequence<Evaluation>) -> [Evaluation] {
         guard admitsCorrections else { return [] }
         return nodes.filter { node in
@@ -105,7 +105,7 @@ struct ExponentialStep {
         }
     }
 
-    private var noiseFactor: Double {
+    var noiseFactor: Double {
         // A step of no length can round to one upwards.
         switch integrand {
         case .data: return target.sigma * max(1 - pow(decay, 2 * tau * tau), 0).squareRoot()
@@ -118,8 +118,8 @@ struct ExponentialStep {
     /// The sample at t.
     /// - Parameters:
     ///   - x: the sample at s.
-    ///   - estimate: what is believed at s.
-    ///   - nodes: what was believed elsewhere.
+    ///   - estimate: the estimate at s.
+    ///   - nodes: estimates at other levels.
     ///   - weights: of (m_k − m_s)/r_k, one a node.
     ///   - fresh: unit noise, where τ > 0.
     func callAsFunction(
@@ -170,7 +170,7 @@ func vandermonde(_ points: [Double], _ moments: [Double]) -> [Double] {
 }
 
 extension StepGrid.Step {
-    /// The order of a multistep method in this step: what was asked for, and less where the steps left are
+    /// The order of a multistep method in this step: the given one, and less where the steps left are
     /// fewer and the method is to end with its first order.
     func order(_ maximal: Int, loweringAtEnd: Bool) -> Int {
         loweringAtEnd ? min(maximal, count - index) : maximal

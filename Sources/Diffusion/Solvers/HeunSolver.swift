@@ -1,6 +1,6 @@
 import Tensors
 
-/// Heun's method on the probability flow: Euler's step, and then the step again with the mean of what is believed
+/// Heun's method on the probability flow: Euler's step, and then the step again with the mean of the estimates
 /// at its two ends. Order 2, two evaluations a step and one for a step that ends at the data.
 ///
 /// The trapezoid is laid on the form data·dα + noise·dσ, so it needs no parameter of the path.

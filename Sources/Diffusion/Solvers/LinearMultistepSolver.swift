@@ -1,15 +1,15 @@
 import Foundation
 import Tensors
 
-/// Adams and Bashforth's method on the probability flow: a polynomial through what was believed at the last steps,
+/// Adams and Bashforth's method on the probability flow: a polynomial through the estimates of the last steps,
 /// integrated exactly. One evaluation a step; its first steps have the orders 1, 2, ….
 /// Source: k-diffusion's `sample_lms`; Hairer, Nørsett and Wanner 1993, section III.5, for unequal steps.
 public struct LinearMultistepSolver: Solver {
     /// The largest number of steps that are looked at, 1 to 8.
     public var order: Int
 
-    /// Levels before the first step, the nearest first: the polynomial goes through them, too, and what was
-    /// believed there counts as nothing. diffusers does so where it starts in the middle of a grid.
+    /// Levels before the first step, the nearest first: the polynomial goes through them, too, and the
+    /// estimates there count as zero. diffusers does so where it starts in the middle of a grid.
     public var earlier: [NoiseLevel]
 
     /// The method of an order.

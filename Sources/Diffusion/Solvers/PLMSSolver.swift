@@ -8,7 +8,7 @@ import Tensors
 public struct PLMSSolver: Solver {
     /// A part of a step that starts the method.
     public struct Stage: Sendable, Equatable {
-        /// The level that the network is asked at.
+        /// The level that the network is evaluated at.
         public var asked: NoiseLevel
         /// From where to where the sample of the step's beginning is moved by what the network gave; in the
         /// last stage, by the weighted sum of what it gave in all.

@@ -61,7 +61,7 @@ private struct Flow {
         return (estimate.noise * alpha).adding(estimate.data, scale: -sin(angle))
     }
 
-    /// dx/dφ of a sample at an angle; at the ends of the step its levels' own times are told.
+    /// dx/dφ of a sample at an angle; at the ends of the step the network gets its levels' own times.
     func slope(_ y: Tensor, at angle: Double) -> Tensor {
         let level =
             if angle == begin {

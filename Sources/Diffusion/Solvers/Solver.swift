@@ -61,7 +61,7 @@ public struct SamplingProgress: Sendable {
     public let level: NoiseLevel
     /// The sample.
     public let sample: Tensor
-    /// What the denoiser believed before the step.
+    /// The estimate before the step.
     public let estimate: Estimate
 }
 

@@ -37,15 +37,15 @@ public struct StochasticAdamsSolver: Solver {
         noiseShare = share
     }
 
-    /// The last step, to be corrected, and what was believed before it.
+    /// The last step, to be corrected, and the estimates before it.
     public struct Memory {
         struct Last {
-            let leap: ExponentialStep
+            let exponential: ExponentialStep
             let sample: Tensor
             let fresh: Tensor
             let correctorOrder: Int
         }
-        /// What was believed in the last steps, newest last.
+        /// The estimates of the last steps, newest last.
         var history: [Evaluation] = []
         var last: Last?
     }
@@ -61,38 +61,42 @@ public struct StochasticAdamsSolver: Solver {
         let evaluation = Evaluation(level: step.from, estimate: estimate)
         let sample = corrected(evaluation, memory) ?? x
         let fresh = noise.draw(of: x)
-        let leap = ExponentialStep(
+        let exponential = ExponentialStep(
             from: step.from, to: step.to, following: integrand, tau: tau(step.from))
         let left = step.count - step.index
         let order = lowersOrderAtEnd ? min(predictorOrder, left) : predictorOrder
-        let nodes = leap.usable(memory.history.suffix(order - 1).reversed())
+        let nodes = exponential.usable(memory.history.suffix(order - 1).reversed())
         memory.history = memory.history.suffix(max(predictorOrder, correctorOrder)) + [evaluation]
         memory.last = Memory.Last(
-            leap: leap, sample: sample, fresh: fresh,
+            exponential: exponential, sample: sample, fresh: fresh,
             correctorOrder: lowersOrderAtEnd ? min(correctorOrder, left + 1) : correctorOrder)
-        return (leap(sample, estimate, nodes, weights: weights(leap, nodes), fresh: fresh), estimate)
+        return (
+            exponential(sample, estimate, nodes, weights: weights(exponential, nodes), fresh: fresh), estimate
+        )
     }
 
-    /// The last step taken again with what is believed at its end, `nil` where there is nothing to correct.
+    /// The last step taken again with the estimate at its end, `nil` where there is nothing to correct.
     private func corrected(_ new: Evaluation, _ memory: Memory) -> Tensor? {
-        guard let last = memory.last, let base = memory.history.last, last.leap.admitsCorrections else {
+        guard let last = memory.last, let base = memory.history.last, last.exponential.admitsCorrections
+        else {
             return nil
         }
         let order = last.correctorOrder
         // One point is the new one alone: m_s + (m_t − m_s)/1 all along the step.
         guard order > 1 else {
-            return last.leap(
-                last.sample, base.estimate, [new], weights: [last.leap.moment(0)], fresh: last.fresh)
+            return last.exponential(
+                last.sample, base.estimate, [new], weights: [last.exponential.moment(0)], fresh: last.fresh)
         }
         let before = memory.history.dropLast().suffix(order - 2).reversed()
-        let nodes = [new] + last.leap.usable(before)
-        return last.leap(
-            last.sample, base.estimate, nodes, weights: weights(last.leap, nodes), fresh: last.fresh)
+        let nodes = [new] + last.exponential.usable(before)
+        return last.exponential(
+            last.sample, base.estimate, nodes, weights: weights(last.exponential, nodes), fresh: last.fresh)
     }
 
     /// The exact integrals; with two points on data, ½·z for that of the straight line, which makes the
     /// method at τ = 0 the second order of UniPC's B(h) = h. Source: the authors' code.
-    private func weights(_ leap: ExponentialStep, _ nodes: [Evaluation]) -> [Double] {
-        leap.integrand == .data && nodes.count == 1 ? [leap.exponent / 2] : leap.fitted(nodes)
+    private func weights(_ exponential: ExponentialStep, _ nodes: [Evaluation]) -> [Double] {
+        exponential.integrand == .data && nodes.count == 1
+            ? [exponential.exponent / 2] : exponential.fitted(nodes)
     }
 }

@@ -36,9 +36,9 @@ public struct UniPCSolver: Solver {
         self.uncorrectedSteps = uncorrectedSteps
     }
 
-    /// The last step, to be corrected, and what was believed before it.
+    /// The last step, to be corrected, and the estimates before it.
     public struct Memory {
-        /// What was believed in the last steps, newest last.
+        /// The estimates of the last steps, newest last.
         var history: [Evaluation] = []
         /// The corrected sample from which the last step was taken, and that step's order.
         var last: (sample: Tensor, order: Int)?
@@ -56,29 +56,29 @@ public struct UniPCSolver: Solver {
         let isCorrected = !uncorrectedSteps.contains(step.index - 1)
         let sample = (isCorrected ? corrected(evaluation, memory) : nil) ?? x
         let order = step.order(self.order, loweringAtEnd: lowersOrderAtEnd)
-        let leap = ExponentialStep(from: step.from, to: step.to, following: integrand)
-        let nodes = leap.usable(memory.history.suffix(order - 1).reversed())
-        let weights = nodes.count == 1 ? [halfB(leap)] : leap.fitted(nodes)
+        let exponential = ExponentialStep(from: step.from, to: step.to, following: integrand)
+        let nodes = exponential.usable(memory.history.suffix(order - 1).reversed())
+        let weights = nodes.count == 1 ? [halfB(exponential)] : exponential.fitted(nodes)
         memory.last = (sample, min(order, memory.history.count + 1))
         memory.history = memory.history.suffix(self.order) + [evaluation]
-        return (leap(sample, estimate, nodes, weights: weights), estimate)
+        return (exponential(sample, estimate, nodes, weights: weights), estimate)
     }
 
-    /// The sample at the new level from the last step taken again with what is believed there, `nil` where
+    /// The sample at the new level from the last step taken again with the estimate there, `nil` where
     /// there is nothing to correct.
     private func corrected(_ new: Evaluation, _ memory: Memory) -> Tensor? {
         guard let last = memory.last, let base = memory.history.last else { return nil }
-        let leap = ExponentialStep(from: base.level, to: new.level, following: integrand)
-        guard leap.admitsCorrections else { return nil }
-        let nodes = leap.usable(memory.history.dropLast().suffix(last.order - 1).reversed()) + [new]
-        let weights = nodes.count == 1 ? [halfB(leap)] : leap.fitted(nodes)
-        return leap(last.sample, base.estimate, nodes, weights: weights)
+        let exponential = ExponentialStep(from: base.level, to: new.level, following: integrand)
+        guard exponential.admitsCorrections else { return nil }
+        let nodes = exponential.usable(memory.history.dropLast().suffix(last.order - 1).reversed()) + [new]
+        let weights = nodes.count == 1 ? [halfB(exponential)] : exponential.fitted(nodes)
+        return exponential(last.sample, base.estimate, nodes, weights: weights)
     }
 
-    private func halfB(_ leap: ExponentialStep) -> Double {
+    private func halfB(_ exponential: ExponentialStep) -> Double {
         switch variant {
-        case .bh1: leap.exponent / 2
-        case .bh2: leap.moment(0) / 2
+        case .bh1: exponential.exponent / 2
+        case .bh2: exponential.moment(0) / 2
         }
     }
 }

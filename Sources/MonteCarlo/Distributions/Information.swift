@@ -1,6 +1,6 @@
 import Foundation
 
-/// An amount of information, in the unit that is asked for.
+/// An amount of information, in a given unit.
 public struct Information: Comparable, Sendable {
     /// In units of the natural logarithm.
     public var nats: Double

@@ -9,7 +9,7 @@ public struct BrownianMotion: ExactProcess {
     /// σ
     public var volatility: Double
 
-    /// Brownian motion; standard unless told otherwise.
+    /// Brownian motion; standard by default.
     public init(drift: Double = 0, volatility: Double = 1) {
         self.drift = drift
         self.volatility = volatility

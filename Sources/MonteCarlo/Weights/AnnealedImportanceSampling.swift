@@ -70,7 +70,7 @@ public struct AnnealedImportanceSampling<Base: Distribution, Kernel: MarkovSampl
     }
 }
 
-/// The work of many forward walks, and what it says of the free energy ΔF = −ln(Z/Z₀).
+/// The work of many forward walks, and the free energy that follows from it: ΔF = −ln(Z/Z₀).
 public struct AnnealedWork: Sendable {
     /// Where the walks ended, `[count, D]`.
     public let points: Tensor

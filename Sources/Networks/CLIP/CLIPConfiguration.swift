@@ -4,7 +4,7 @@ public struct CLIPConfiguration: Equatable, Sendable {
     public var textConfig = CLIPTextConfiguration()
     /// The encoder of pictures.
     public var visionConfig = CLIPVisionConfiguration()
-    /// Features of the space that texts and pictures share; what the encoders' configurations say of it
+    /// Features of the space that texts and pictures share; what the encoders' configurations give for it
     /// does not count here.
     public var projectionDim = 512
     /// The logarithm of the logits' scale before training.

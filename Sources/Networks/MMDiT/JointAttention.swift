@@ -48,11 +48,11 @@ enum HeadNorm {
     case layer(LayerNorm)
     case rms(RMSNorm)
 
-    init(_ kind: MMDiTConfiguration.QueryKeyNorm, width: Int, _ weights: Weights) {
-        switch kind {
+    init(_ norm: MMDiTConfiguration.QueryKeyNorm, width: Int, _ weights: Weights) {
+        switch norm {
         case .rms: self = .rms(RMSNorm(width: width, epsilon: 1e-6, weights))
         case .layer, .plainLayer:
-            self = .layer(LayerNorm(width: width, epsilon: 1e-6, affine: kind == .layer, weights))
+            self = .layer(LayerNorm(width: width, epsilon: 1e-6, affine: norm == .layer, weights))
         }
     }
 

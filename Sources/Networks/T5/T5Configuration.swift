@@ -62,7 +62,7 @@ extension T5Configuration: ConfigurationTable {
         .init("relative_attention_num_buckets", \.relativeAttentionNumBuckets),
         .init("relative_attention_max_distance", \.relativeAttentionMaxDistance),
         .init("layer_norm_epsilon", \.layerNormEpsilon),
-        // Both of these are said again by newer files, and then those count.
+        // Newer files repeat both of these, and then the newer keys count.
         .init("feed_forward_proj", choice: \.feedForward),
         .init("dense_act_fn", choice: \.denseActFn),
         .init("is_gated_act", \.isGatedAct),

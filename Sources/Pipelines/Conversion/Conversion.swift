@@ -79,7 +79,7 @@ public struct Conversion: Sendable {
 
     // MARK: Files
 
-    /// The tensors of a file, recognised by its bytes and never by its name, and what is left out of them.
+    /// The tensors of a file, recognized by its bytes and never by its name, and what is left out of them.
     private func tensors(of path: String) throws -> (source: any TensorSource, leftOut: [String]) {
         guard try CheckpointFormat(of: path).isPickled else {
             guard entry == nil else {
@@ -318,7 +318,7 @@ public struct Conversion: Sendable {
 }
 
 extension JSONObject {
-    /// What an index says of a component whose value is a pair; `nil` for settings and for what is absent.
+    /// What an index has for a component whose value is a pair; `nil` for settings and for what is absent.
     /// - Throws: `PipelineError` where the name could lead out of the model's folder.
     fileprivate func component(_ name: String, ifPair: Bool) throws -> (library: String, className: String)? {
         guard case .array = self[name] else { return nil }

@@ -176,7 +176,7 @@ private struct MixtureParts {
 }
 
 extension AnalyticModel {
-    /// What `inspect` says of an analytic model.
+    /// What `inspect` prints for an analytic model.
     public struct Facts: Codable, Sendable, Equatable {
         /// `analytic`
         public var family = "analytic"

@@ -78,7 +78,7 @@ public enum Inspection: Encodable, Sendable {
 
     /// Looks at a path.
     /// - Parameter readsValues: whether the values of a safetensors file are read, to count those that are infinite or
-    ///   not a number; all else stands in its header.
+    ///   not a number; all else follows from its header.
     /// - Throws: an error of the room that the path belongs to, one sentence.
     public init(_ path: String, parts: Parts = Parts(), readsValues: Bool = false) throws {
         if let file = AnalyticModel.path(of: path) {

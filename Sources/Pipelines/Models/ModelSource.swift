@@ -270,7 +270,7 @@ func explaining<Result>(_ folder: ModelFolder, _ body: () throws -> Result) thro
 }
 
 extension JSONObject {
-    /// What an index says of a part: `["diffusers", "UNet2DModel"]`; `nil` where the part is absent or
+    /// What an index has for a part: `["diffusers", "UNet2DModel"]`; `nil` where the part is absent or
     /// `[null, null]`.
     func component(_ name: String) throws -> (library: String, className: String)? {
         guard let entry: JSONValue = try optional(name) else { return nil }
@@ -298,7 +298,6 @@ extension ModelFolder {
 extension CheckpointFamily {
     /// What the published tokenizer of a text encoder fills prompts up with.
     func padding(of component: ModelComponent) -> CLIPTokenizer.Padding {
-        let isVersion2 = [.stableDiffusion2, .stableDiffusion2Inpainting, .upscaler4].contains(self)
-        return component == .textEncoder2 || isVersion2 ? .exclamationMark : .end
+        fillsWithExclamationMarks.contains(component) ? .exclamationMark : .end
     }
 }

@@ -18,7 +18,7 @@ public struct InputFile: Codable, Sendable, Equatable {
     }
 }
 
-/// What a receipt says of a model: its name and the digests of its files.
+/// What a receipt holds of a model: its name and the digests of its files.
 public struct ModelRecord: Sendable, Equatable {
     /// A file of weights.
     public struct File: Codable, Sendable, Equatable {

@@ -188,7 +188,7 @@ package struct TextEncoding {
         if elementType == .float16 {
             say("warning: float16 overflows in \(component.rawValue), which runs in float32")
             var wide = self
-            // What there was to say of the prompts was said.
+            // Remarks on the prompts were made before.
             (wide.elementType, wide.say) = (.float32, { _ in })
             let embeddings = try encode(wide).map { $0.to(elementType) }
             if try embeddings.allSatisfy({ try $0.isFinite }) { return embeddings }

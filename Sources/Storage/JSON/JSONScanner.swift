@@ -54,7 +54,7 @@ package struct JSONScanner {
     @inline(__always)
     package mutating func peek() -> UInt8? {
         while let byte = next {
-            // Whatever is above a space is none: most bytes are told by one comparison.
+            // Whatever is above a space is none: one comparison decides most bytes.
             guard byte <= .space else { return byte }
             guard byte == .space || byte == .newline || byte == .tab || byte == .carriageReturn else {
                 return byte

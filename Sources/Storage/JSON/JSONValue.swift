@@ -4,7 +4,7 @@ public enum JSONValue: Sendable, Equatable {
     case bool(Bool)
     /// A number written as an integer that fits 64 bits.
     case integer(Int)
-    /// Any other number. Not finite only where the reader was asked to allow it.
+    /// Any other number. Not finite only where the reader allows it.
     case number(Double)
     case string(String)
     case array([JSONValue])

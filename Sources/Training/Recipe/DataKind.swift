@@ -113,7 +113,7 @@ extension Recipe.DataSection {
         return captions == .classNames ? try ClassCaptions(shaped) : shaped
     }
 
-    /// Data that a command names in a word: `digits`, or a folder, whose files say of which kind it is, brought to the
+    /// Data that a command names in a word: `digits`, or a folder, whose kind its files show, brought to the
     /// shape of a model's pictures.
     /// - Parameter shape: `[channels, height, width]`
     public init(named name: String, shape: Shape) throws {

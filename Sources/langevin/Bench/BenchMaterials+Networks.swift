@@ -66,9 +66,9 @@ extension BenchMaterials {
         }
     }
 
-    private func unsuitable(_ condition: String) -> PipelineError {
+    private func unsuitable(_ conditions: String) -> PipelineError {
         PipelineError(
-            "--weights \(weights?.path ?? ""): this work conditions the network on \(condition), which is not what it needs"
+            "--weights \(weights?.path ?? ""): this work gives the network \(conditions), which is not what it needs"
         )
     }
 }

@@ -47,10 +47,10 @@ import Testing
                 all[start].unsqueezed(0).repeated([size, 1]), sample: all, times: times(time, size))
             guard time > 0 else { continue }
             expectClose(probabilities(posterior), exact, absolute: 1e-13)
-            // A belief of x₀ that is certain gives the posterior.
-            let believed = process.reverseStep(
+            // A certain estimate of x₀ gives the posterior.
+            let certain = process.reverseStep(
                 all, times: times(time, size), data: all[start].unsqueezed(0).repeated([size, 1]))
-            expectClose(believed, posterior, absolute: 1e-14)
+            expectClose(certain, posterior, absolute: 1e-14)
         }
     }
 

@@ -1,11 +1,41 @@
 import Storage
 
-// Autoencoders, text encoders and schedules.
+/// Configurations as they were published with the weights, as far as several families share them.
+enum Published {
+    /// Values that several configurations share, with those of one.
+    static func join(_ objects: JSONObject...) -> JSONObject {
+        objects.dropFirst().reduce(into: objects[0]) { result, object in
+            for (key, value) in object.members { result[key] = value }
+        }
+    }
 
-extension Published {
+    // MARK: U-Nets
+
+    static func unet(
+        _ className: String, down: [String], up: [String], channels: [Int], inputs: Int, sampleSize: Int
+    ) -> JSONObject {
+        [
+            "_class_name": .string(className), "act_fn": "silu",
+            "block_out_channels": .array(channels.map(JSONValue.integer)), "center_input_sample": false,
+            "down_block_types": .array(down.map(JSONValue.string)), "downsample_padding": 1,
+            "flip_sin_to_cos": true, "freq_shift": 0, "in_channels": .integer(inputs), "layers_per_block": 2,
+            "mid_block_scale_factor": 1, "norm_eps": 1e-5, "norm_num_groups": 32, "out_channels": 4,
+            "sample_size": .integer(sampleSize), "up_block_types": .array(up.map(JSONValue.string)),
+        ]
+    }
+
+    /// A U-Net of four levels with attention in all but the lowest.
+    static func fourLevels(inputs: Int, sampleSize: Int) -> JSONObject {
+        unet(
+            "UNet2DConditionModel",
+            down: Array(repeating: "CrossAttnDownBlock2D", count: 3) + ["DownBlock2D"],
+            up: ["UpBlock2D"] + Array(repeating: "CrossAttnUpBlock2D", count: 3),
+            channels: [320, 640, 1280, 1280], inputs: inputs, sampleSize: sampleSize)
+    }
+
     // MARK: Autoencoders
 
-    private static func autoencoder(
+    static func autoencoder(
         _ className: String, channels: [Int], latents: Int, sampleSize: Int, scale: Double
     ) -> JSONObject {
         let levels = channels.count
@@ -25,39 +55,6 @@ extension Published {
             "AutoencoderKL", channels: [128, 256, 512, 512], latents: latents, sampleSize: sampleSize,
             scale: scale)
     }
-
-    /// Half precision overflows in it.
-    static let xlAutoencoder = join(klAutoencoder(sampleSize: 1024, scale: 0.13025), ["force_upcast": true])
-
-    static let sd3Autoencoder = join(
-        klAutoencoder(sampleSize: 1024, latents: 16, scale: 1.5305),
-        [
-            "force_upcast": true, "shift_factor": 0.0609, "use_post_quant_conv": false,
-            "use_quant_conv": false,
-        ])
-
-    static let upscalerAutoencoder = autoencoder(
-        "AutoencoderKL", channels: [128, 256, 512], latents: 4, sampleSize: 256, scale: 0.08333)
-
-    // The latents of quantised autoencoders are not scaled: the original configurations have no `scale_factor`,
-    // which then is 1. diffusers takes 0.18215 where its key is missing, so the key must be there.
-
-    static let vq4 = join(
-        autoencoder("VQModel", channels: [128, 256, 512], latents: 3, sampleSize: 256, scale: 1),
-        ["num_vq_embeddings": 8192, "vq_embed_dim": 3])
-
-    static let vq8 = join(
-        autoencoder("VQModel", channels: [128, 256, 256, 512], latents: 4, sampleSize: 256, scale: 1),
-        [
-            "down_block_types": [
-                "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "AttnDownEncoderBlock2D",
-            ],
-            "num_vq_embeddings": 16384,
-            "up_block_types": [
-                "AttnUpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D",
-            ],
-            "vq_embed_dim": 4,
-        ])
 
     // MARK: Text encoders
 
@@ -97,7 +94,7 @@ extension Published {
 
     // MARK: Schedules
 
-    private static func schedule(
+    static func schedule(
         _ className: String, from start: Double = 0.00085, to end: Double = 0.012,
         prediction: String = "epsilon"
     ) -> JSONObject {
@@ -118,22 +115,4 @@ extension Published {
             "interpolation_type": "linear", "sample_max_value": 1.0, "skip_prk_steps": true,
             "timestep_spacing": "leading", "use_karras_sigmas": false,
         ])
-
-    /// The original's own sampler: its first step back is from 1 and it ends at the first of the table.
-    static let latentDDIM = schedule("DDIMScheduler", from: 0.0015, to: 0.0195)
-
-    /// How the picture that is enlarged is noised.
-    static let upscalerDDPM: JSONObject = [
-        "_class_name": "DDPMScheduler", "beta_end": 0.02, "beta_schedule": "scaled_linear",
-        "beta_start": 0.0001, "clip_sample": true, "num_train_timesteps": 1000,
-        "prediction_type": "epsilon", "variance_type": "fixed_small",
-    ]
-
-    static let upscalerDDIM = schedule("DDIMScheduler", from: 0.0001, to: 0.02, prediction: "v_prediction")
-
-    static let ditScheduler: JSONObject = [
-        "_class_name": "DDIMScheduler", "beta_end": 0.02, "beta_schedule": "linear", "beta_start": 0.0001,
-        "clip_sample": false, "num_train_timesteps": 1000, "prediction_type": "epsilon",
-        "set_alpha_to_one": true, "steps_offset": 0,
-    ]
 }

@@ -1,34 +1,23 @@
 import Layers
 import Storage
 
-extension Published {
-    /// The components of Stable Diffusion 3.
-    static func sd3(
-        layers: Int, heads: Int, positions: Int, dual: [Int] = [], normalizesQueries: Bool = false
-    ) -> [ModelComponent: JSONObject] {
-        let transformer: JSONObject = [
-            "_class_name": "SD3Transformer2DModel", "attention_head_dim": 64,
-            "caption_projection_dim": .integer(64 * heads),
-            "dual_attention_layers": .array(dual.map(JSONValue.integer)), "in_channels": 16,
-            "joint_attention_dim": 4096, "num_attention_heads": .integer(heads),
-            "num_layers": .integer(layers),
-            "out_channels": 16, "patch_size": 2, "pooled_projection_dim": 2048,
-            "pos_embed_max_size": .integer(positions), "qk_norm": normalizesQueries ? "rms_norm" : .null,
-            "sample_size": 128,
-        ]
-        return [
-            .transformer: transformer, .vae: sd3Autoencoder, .textEncoder: clipLarge(hasProjection: true),
-            .textEncoder2: openCLIPBigG, .textEncoder3: t5XXL,
-            .scheduler: [
-                "_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, "shift": 3.0,
-            ],
-        ]
-    }
+extension CheckpointFamily {
+    /// The class-conditional diffusion transformer.
+    public static let diffusionTransformer = CheckpointFamily(
+        "dit", pipeline: "DiTPipeline", parts: ["transformer", "vae"],
+        marks: .tensors { tensors in
+            tensors.has("blocks.0.adaLN_modulation.1.weight")
+                && tensors.has("y_embedder.embedding_table.weight") && tensors.has("x_embedder.proj.weight")
+        },
+        networks: { names, _ in
+            [(.transformer, .dit(blocks: TensorLayout.count(names, of: "blocks.")))]
+        },
+        configurations: { source in [.transformer: transformer(source), .scheduler: schedule] })
 
     /// A class-conditional diffusion transformer of the sizes in a file. Heads cannot be seen there: they are
     /// those of the sizes S, B, L and XL of the paper (arXiv:2212.09748, table 1). Of other widths nothing is
     /// guessed: the published heads do not fit them, which a load says.
-    static func dit(_ source: any TensorSource) -> JSONObject {
+    private static func transformer(_ source: any TensorSource) -> JSONObject {
         let patch = source.shape(of: "x_embedder.proj.weight")
         let width = patch?.first ?? 1152
         let (channels, side) = (patch.map { $0.rank == 4 ? $0[1] : 4 } ?? 4, patch?.last ?? 2)
@@ -47,4 +36,10 @@ extension Published {
             "sample_size": .integer(Int(Double(positions).squareRoot().rounded()) * side),
         ]
     }
+
+    private static let schedule: JSONObject = [
+        "_class_name": "DDIMScheduler", "beta_end": 0.02, "beta_schedule": "linear", "beta_start": 0.0001,
+        "clip_sample": false, "num_train_timesteps": 1000, "prediction_type": "epsilon",
+        "set_alpha_to_one": true, "steps_offset": 0,
+    ]
 }
