@@ -19,7 +19,8 @@ struct Evaluate: ParsableCommand {
     var model: String
 
     @Option(
-        help: "The data: 'digits', a folder of idx files, or a folder with a folder for each class.",
+        help:
+            "The data: 'digits', a folder of idx files, or a folder with a folder for each class (default: digits).",
         transform: pathArgument)
     var against = "digits"
 

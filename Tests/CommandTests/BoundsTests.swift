@@ -68,7 +68,8 @@ import Testing
         // What is known only when tables and grids are there.
         let flags =
             #"{"_class_name": "LMSDiscreteScheduler", "num_train_timesteps": 100000, "use_beta_sigmas": true}"#
-        try Program.expectRefused(["sample", try model(flags)] + out + ["--steps", "2"], "σ would go from")
+        try Program.expectRefused(
+            ["sample", try model(flags)] + out + ["--solver", "dpm2-a"], "are not finite")
         for schedule in [
             #"{"kind": "ve", "sigma_max": 1e300}"#,
             #"{"_class_name": "EDMEulerScheduler", "sigma_max": 1e300}"#,
