@@ -53,6 +53,7 @@ let package = Package(
         system("CPNG", "libpng", debian: "libpng-dev", brew: "libpng"),
         system("CTurboJPEG", "libturbojpeg", debian: "libturbojpeg0-dev", brew: "jpeg-turbo"),
         system("CWebP", "libwebp", debian: "libwebp-dev", brew: "webp"),
+        system("CCairo", "cairo", debian: "libcairo2-dev", brew: "cairo"),
         system("CZlib", "zlib", debian: "zlib1g-dev", brew: "zlib"),
         system("CLibCrypto", "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
 
@@ -70,7 +71,7 @@ let package = Package(
         // The vocabulary of CLIP, put into the program by the compiler.
         .target(name: "CCLIPVocabulary", exclude: ["LICENSE", "merges.txt.gz"]),
         room("Tokenizers", ["Storage", "CCLIPVocabulary"]),
-        room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP"]),
+        room("Pictures", ["Storage", "Tensors", "CCairo", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Datasets", ["Storage", "Tensors", "Checkpoints", "Pictures"]),
         room(
             "Training",
