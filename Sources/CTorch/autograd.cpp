@@ -47,7 +47,9 @@ CTStatus ct_gradients(CTTensor *const *outputs, int32_t output_count, CTTensor *
 bool ct_gradient_mode(void) { return c10::GradMode::is_enabled(); }
 void ct_set_gradient_mode(bool enabled) { c10::GradMode::set_enabled(enabled); }
 
-CTInference *ct_inference_begin(void) { return reinterpret_cast<CTInference *>(new c10::InferenceMode()); }
+CTInference *ct_inference_begin(bool enabled) {
+    return reinterpret_cast<CTInference *>(new c10::InferenceMode(enabled));
+}
 void ct_inference_end(CTInference *guard) { delete reinterpret_cast<c10::InferenceMode *>(guard); }
 
 bool ct_autocast_enabled(int32_t device_type) {

@@ -118,14 +118,14 @@ extension SchedulerClass {
 
 extension SchedulerClass {
     /// Euler's method.
-    public static let euler = sigma("EulerDiscreteScheduler", .euler, reads: [.eta, .churn])
+    public static let euler = sigma("EulerDiscreteScheduler", .euler, reads: .churn.union([.eta]))
     /// Euler's method with fresh noise.
     public static let eulerAncestral = sigma(
         "EulerAncestralDiscreteScheduler", .eulerAncestral, reads: [.eta], takesSigmaFlags: false)
     /// Heun's method.
-    public static let heun = sigma("HeunDiscreteScheduler", .heun, reads: [.churn], defaults: latentBetas)
+    public static let heun = sigma("HeunDiscreteScheduler", .heun, reads: .churn, defaults: latentBetas)
     /// The midpoint method.
-    public static let dpm2 = sigma("KDPM2DiscreteScheduler", .dpm2, reads: [.churn], defaults: latentBetas)
+    public static let dpm2 = sigma("KDPM2DiscreteScheduler", .dpm2, reads: .churn, defaults: latentBetas)
     /// The midpoint method with fresh noise.
     public static let dpm2Ancestral = sigma(
         "KDPM2AncestralDiscreteScheduler", .dpm2Ancestral, reads: [.eta], defaults: latentBetas)
@@ -207,7 +207,7 @@ extension SchedulerClass {
         "IPNDMScheduler", sampler: { configuration, steps, _ in configuration.sineSampler(steps) })
     /// EDM by Euler's method.
     public static let edmEuler = SchedulerClass(
-        "EDMEulerScheduler", reads: [.eta, .churn], path: { _ in .varianceExploding },
+        "EDMEulerScheduler", reads: .churn.union([.eta]), path: { _ in .varianceExploding },
         parameterization: { $0.preconditioned }, defaults: preconditionedDefaults,
         sampler: { try $0.preconditionedSampler($1, $2) })
     /// EDM by multistep DPM-Solver.
@@ -246,8 +246,8 @@ extension SchedulerClass {
         configuration.isStochastic ? LCMSolver() as any Solver : DDIMSolver()
     }
     /// The straight path by Heun's method.
-    public static let flowHeun = flow("FlowMatchHeunDiscreteScheduler", reads: [.churn]) { _, options in
-        HeunSolver(churn: options.churn)
+    public static let flowHeun = flow("FlowMatchHeunDiscreteScheduler", reads: .churn) { _, options in
+        HeunSolver(churn: options.addedNoise)
     }
     /// The straight path by consistency steps.
     public static let flowLCM = flow("FlowMatchLCMScheduler", takesSigmaFlags: true) { _, _ in LCMSolver() }

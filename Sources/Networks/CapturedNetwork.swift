@@ -10,7 +10,9 @@ import Tensors
 /// second time in a row, and replayed for as long as they come. Whatever a recording cannot stand for runs
 /// plainly: other shapes, training, a watch over layers, reused deep features. Pictures are laid out with channels
 /// innermost either way.
-public final class CapturedNetwork: NoiseNetwork {
+///
+/// A recording has one set of inputs, so calls from several threads wait for each other.
+public final class CapturedNetwork: NoiseNetwork, @unchecked Sendable {
     /// Records what a body does; `replay` does it again and fills the tensor that the body gave.
     package typealias Recorder = (_ body: @escaping () -> Tensor) throws -> (
         result: Tensor, replay: () throws -> Void
@@ -22,6 +24,8 @@ public final class CapturedNetwork: NoiseNetwork {
     private var recording: Recording?
     private var last: Kind?
     private var hasGivenUp = false
+    /// Guards everything that changes.
+    private let lock = NSLock()
 
     package init(_ network: any NoiseNetwork, say: @escaping (String) -> Void, record: @escaping Recorder) {
         self.network = network
@@ -33,6 +37,8 @@ public final class CapturedNetwork: NoiseNetwork {
     public func callAsFunction(
         _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
     ) -> Tensor {
+        lock.lock()
+        defer { lock.unlock() }
         let inputs = Inputs(x: x.contiguous(.channelsLast), time: time, conditions: conditions)
         let isPlain =
             hasGivenUp || dropout != nil || conditions[.deepFeatures] != nil || isRecordingGradients

@@ -102,3 +102,8 @@ func checkPositive(_ key: String, _ value: Double) throws {
         throw NetworkError(key, "is \(value): use a number above 0")
     }
 }
+
+extension Equatable {
+    /// Whether a value of a type that is not known is of this one and equal.
+    func isEqual(to other: any Equatable) -> Bool { self == other as? Self }
+}

@@ -16,7 +16,7 @@ public enum ConfigurationLibrary: Sendable, Equatable {
 }
 
 /// A network that is kept in a folder: `config.json` and its weights, as its library lays them out.
-public protocol ConfiguredNetwork {
+public protocol ConfiguredNetwork: Sendable {
     /// What the network is built from.
     associatedtype Configuration: Codable & Sendable
 

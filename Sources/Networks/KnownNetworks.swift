@@ -6,7 +6,7 @@ import Storage
 public enum KnownNetworks {
     /// Those that denoise.
     public static var denoising: [any DenoisingNetwork.Type] {
-        [UNet2D.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self, MMDiT.self, MLP.self]
+        [UNet2D.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self, MMDiT.self, MLP.self, ResNet.self]
     }
 
     /// Those between pictures and latents.
@@ -56,11 +56,17 @@ public enum KnownNetworks {
     public static func network(of object: JSONObject) throws -> any ConfiguredNetwork.Type {
         let name = try name(in: object)
         guard let network = network(named: name) else {
-            let known = all.map { $0.className }.joined(separator: ", ")
-            throw CheckpointError(
-                object.place, "the network class \(quoted(name)) is not known here: there are \(known)")
+            throw unknown("network class", name, in: object, known: all.map { $0.className })
         }
         return network
+    }
+
+    static func unknown(_ what: String, _ name: String, in object: JSONObject, known: [String])
+        -> CheckpointError
+    {
+        CheckpointError(
+            object.place,
+            "the \(what) \(quoted(name)) is not known here: there are \(known.joined(separator: ", "))")
     }
 }
 

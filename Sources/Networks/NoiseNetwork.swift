@@ -2,7 +2,7 @@ import Tensors
 
 /// A network from a noisy sample and a time to an estimate of the same size: of the noise in it, of the data under it,
 /// or of whatever it was trained on.
-public protocol NoiseNetwork {
+public protocol NoiseNetwork: Sendable {
     /// The network's output for a batch.
     ///
     /// - Parameters:

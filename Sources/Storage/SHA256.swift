@@ -6,12 +6,19 @@ import CLibCrypto
     import Darwin
 #endif
 
+/// libcrypto would clear its state when the program ends, under the feet of a thread that still takes a digest.
+private let libcryptoStays: Void = {
+    _ = OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
+}()
+
 /// The digest of FIPS 180-4, by libcrypto.
 package final class SHA256 {
-    private let context = EVP_MD_CTX_new()
+    private let context: OpaquePointer?
 
     /// A digest of nothing yet.
     package init() {
+        libcryptoStays
+        context = EVP_MD_CTX_new()
         // Fails only without memory; the digest is then empty, which no manifest may hold.
         EVP_DigestInit_ex(context, EVP_sha256(), nil)
     }

@@ -24,7 +24,15 @@ public func withGradients<R>(_ body: () throws -> R) rethrows -> R {
 /// Runs a body that will never be differentiated: faster than `withoutGradients`, but the tensors
 /// made inside cannot take part in a gradient later.
 public func inference<R>(_ body: () throws -> R) rethrows -> R {
-    let guarded = ct_inference_begin()
+    let guarded = ct_inference_begin(true)
+    defer { ct_inference_end(guarded) }
+    return try body()
+}
+
+/// Runs a body whose operations are recorded for gradients, also inside `inference`; tensors that were made in
+/// `inference` must be copied to take part.
+private func outsideInference<R>(_ body: () throws -> R) rethrows -> R {
+    let guarded = ct_inference_begin(false)
     defer { ct_inference_end(guarded) }
     return try body()
 }
@@ -68,12 +76,13 @@ public func gradients(
 /// A function of a tensor and the gradient of its sum there: for one number per example `[batch]`, that of
 /// each example with respect to its own part of `x`. Zeros where the function does not depend on `x`.
 ///
+/// It can be called inside `inference`; of the tensors that were made there, `x` alone takes part.
 /// Both carry the error where the function or its gradient failed.
 public func valueAndGradient(of function: (Tensor) -> Tensor, at x: Tensor) -> (
     value: Tensor, gradient: Tensor
 ) {
-    withGradients {
-        let leaf = x.requiringGradient()
+    outsideInference {
+        let leaf = x.copied().requiringGradient()
         let value = function(leaf)
         do {
             try value.rethrow()

@@ -19,7 +19,7 @@ struct Evaluate: ParsableCommand {
     var model: String
 
     @Option(
-        help: "The data: 'digits', a folder of idx files, or a folder with a folder for each class.",
+        help: "The data: 'digits', a folder of a data set's own files, or one with a folder for each class.",
         transform: pathArgument)
     var against = "digits"
 
@@ -35,33 +35,34 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         let device = try compute.open()
-        let layout = try ModelLayout(model: model)
-        let opened = try PictureModel(folder: layout, elementType: compute.dtype, on: device)
+        var options = ModelOptions()
+        (options.elementType, options.device) = (compute.dtype, device)
+        let opened = try Model(model, options)
         let classes = opened.classCount
         try checkCount(classes: classes)
         var request = sampling.request(count: count)
         request.classes = classes == nil ? nil : .all
-        request.batchSize = 250
-        if opened.text != nil { request.prompts = [""] }
-        var plan = try SamplingPlan(opened, request)
-        guard plan.shape.rank == 3 else {
+        if opened.takesPrompt { request.prompts = [""] }
+        if !opened.diffusesLatents { request.batchSize = 250 }
+        var run = try opened.run(request)
+        guard let shape = run.settings[0].pictureShape else {
             throw PipelineError(
                 "\(model) makes points: a Fréchet distance is measured between pictures, so give a model of those"
             )
         }
-        let data = try Recipe.DataSection(named: against, shape: plan.shape)
+        let data = try Recipe.DataSection(named: against, shape: shape)
         let (training, heldOut) = try (data.open(.train), data.open(.evaluation))
         let evaluator = try Evaluator(training: training, heldOut: heldOut)
         let found = training.findings.sentences() + heldOut.findings.sentences(since: training.findings)
         for sentence in found + evaluator.cautions(samples: count) { say("warning: \(sentence)") }
-        if opened.text != nil, let names = training.classNames {
-            // A model that is given texts is asked for every class by its name.
+        if opened.takesPrompt, let names = training.classNames {
+            // A model that is conditioned on texts draws every class by its name.
             request.prompts = (0..<count).map { names[$0 * names.count / count] }
-            plan = try SamplingPlan(opened, request)
+            run = try opened.run(request)
         }
         let labels =
-            plan.labels
-            ?? plan.prompts.flatMap { prompts in
+            run.settings[0].labels
+            ?? run.settings[0].prompts.flatMap { prompts in
                 training.classNames.map { names in prompts.map { names.firstIndex(of: $0) ?? 0 } }
             }
         let isOfThese = classes == nil || classes == training.classCount
@@ -70,9 +71,8 @@ struct Evaluate: ParsableCommand {
                 "warning: the model and the data have not the same classes, so there is no accuracy of samples"
             )
         }
-        let samples = try draw(plan)
         let report = try evaluator.report(
-            samples: plan.pictures(of: samples).to(.cpu).to(.float32).clamped(to: -1...1),
+            samples: pictures(of: run).to(.cpu).to(.float32).clamped(to: -1...1),
             labels: isOfThese ? labels.map { Tensor($0) } : nil)
         if json {
             try printJSON(report)
@@ -94,12 +94,11 @@ struct Evaluate: ParsableCommand {
         }
     }
 
-    private func draw(_ plan: SamplingPlan) throws -> Tensor {
-        let steps = plan.sampler.grid.steps.count
-        var bar = ProgressBar(total: steps * count)
+    private func pictures(of run: Run) throws -> Tensor {
+        run.onMessage = say
+        var bar = ProgressBar(total: run.settings[0].sampler.grid.steps.count * count)
         defer { bar.finish() }
-        return try plan.run { done, progress in
-            bar.show(step: done * steps + progress.stepsDone * progress.sample.shape[0])
-        }
+        for step in run { bar.show(step: step.done) }
+        return try run.pictures()
     }
 }

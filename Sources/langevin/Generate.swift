@@ -90,89 +90,34 @@ struct Generate: ParsableCommand {
         guard let model else {
             throw PipelineError("no model comes with this version: give --model MODEL")
         }
+        var options = ModelOptions()
+        (options.elementType, options.device, options.memory) = (compute.dtype, device, memory.options)
+        (options.configurations, options.variant) = (config, variant)
+        (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
         let source = try ModelSource(
-            model, configurations: config, variant: variant, prediction: reading.prediction?.prediction,
-            isStrict: reading.strict)
+            model, configurations: config, variant: variant, prediction: options.prediction,
+            isStrict: options.isStrict)
         var notes = try source.foreignKeys() + source.notes()
-        if source.kind == .pixels, ModelLayout(source.path).hasTextEncoder {
-            return try runPixels(source, output, since: start, notes: notes, on: device)
-        }
-        let request = try request()
+        var request = try request()
         try checkUnused(source)
-        let opened = try open(source, on: device)
-        guard let refiner = reference.refiner else {
-            let plan = try GenerationPlan(opened, request)
-            notes += try checkUnused(plan, readsScore: plan.readsAestheticScore)
-            return try GenerationRun(plan, output, since: start, notes: notes, preview: preview(of: plan))
-                .run(printing: json)
+        let opened = try Model(source, options)
+        if let refiner = reference.refiner {
+            let last = try ModelSource(refiner, variant: variant, isStrict: reading.strict)
+            notes += last.notes()
+            request.refiner = try Model(last, options)
         }
-        let last = try ModelSource(refiner, variant: variant, isStrict: reading.strict)
-        notes += last.notes()
-        let second = try open(last, on: device)
-        var first = request
-        first.denoisingEnd = reference.denoisingEnd ?? 0.8
-        let plan = try GenerationPlan(opened, first)
-        notes += try checkUnused(plan, readsScore: second.source.isRefiner)
-        var rest = request
-        (rest.denoisingStart, rest.denoisingEnd, rest.strength) = (first.denoisingEnd, nil, nil)
-        // Latents of the right shape stand in for those that the first model will leave.
-        rest.reference = .latents(.zeros(Shape([1] + plan.latentShape.extents)))
-        (rest.mask, rest.sampling.initial) = (nil, nil)
-        rest.sampling.files = [:]
-        (rest.sampling.width, rest.sampling.height) = (nil, nil)
-        try GenerationRun(
-            plan, output, since: start, notes: notes, preview: preview(of: plan),
-            refiner: GenerationPlan(second, rest)
-        ).run(printing: json)
+        let run = try opened.run(request, decodes: !output.isTensor)
+        notes += try checkUnused(run)
+        try SamplingRun(run: run, output: output, preview: preview, notes: notes, start: start)
+            .execute(printing: json)
     }
 
-    /// A model that diffuses pixels under a text.
-    private func runPixels(
-        _ source: ModelSource, _ output: SampleOutput, since start: ContinuousClock.Instant, notes: [String],
-        on device: Device
-    ) throws {
-        let unread = [
-            ("--image", reference.image != nil), ("--mask", reference.mask != nil),
-            ("--strength", reference.strength != nil), ("--refiner", reference.refiner != nil),
-            ("--denoising-start", reference.denoisingStart != nil),
-            ("--denoising-end", reference.denoisingEnd != nil), ("--preview", preview != nil),
-            ("--guidance-rescale", guidanceRescale != 0), ("--clip-skip", clipSkip != 0),
-            ("--prompt-weights", promptWeights), ("--config", config != nil), ("--variant", variant != nil),
-        ]
-        try Self.refuse(
-            unread.map { name, isGiven in
-                (isGiven, "\(name) is for models that diffuse latents, and \(source.name) diffuses pixels")
-            })
-        let layout = ModelLayout(source.path)
-        let opened = try PictureModel(
-            folder: layout, elementType: compute.dtype, on: device, prediction: reading.prediction?.prediction
-        )
+    private func request() throws -> Request {
         var request = try pictures.request(sampling)
         (request.prompts, request.negativePrompt) = ([prompt], negativePrompt)
-        try PictureRun(
-            plan: SamplingPlan(opened, request), digests: ModelDigests(layout), output: output, notes: notes,
-            start: start
-        ).run(printing: json)
-    }
-
-    private func preview(of plan: GenerationPlan) throws -> (path: String, decoder: Preview)? {
-        guard let preview else { return nil }
-        guard let previewModel else {
-            throw PipelineError("--preview needs a tiny autoencoder: add --preview-model FOLDER")
-        }
-        return (preview, try Preview(folder: previewModel, for: plan))
-    }
-
-    private func open(_ source: ModelSource, on device: Device) throws -> GenerationModel {
-        try GenerationModel(source, elementType: compute.dtype, on: device, memory: memory.options)
-    }
-
-    private func request() throws -> GenerationRequest {
-        var request = GenerationRequest()
-        request.sampling = try pictures.request(sampling)
-        (request.prompt, request.negativePrompt) = (prompt, negativePrompt)
         (request.guidanceRescale, request.clipSkip) = (guidanceRescale, clipSkip)
         request.weighsWords = promptWeights
+        request.previewModel = previewModel
         try reference.set(&request)
         sizes.set(&request)
         return request
@@ -215,7 +160,7 @@ struct ReferenceOptions: ParsableArguments {
         transform: pathArgument)
     var refiner: String?
 
-    func set(_ request: inout GenerationRequest) throws {
+    func set(_ request: inout Request) throws {
         if let image {
             request.reference =
                 image.lowercased().hasSuffix(".safetensors")
@@ -223,20 +168,16 @@ struct ReferenceOptions: ParsableArguments {
                 : .picture(try picture(image))
         }
         request.mask = try mask.map(picture)
-        request.sampling.files["image"] = try image.map(InputFile.init)
-        request.sampling.files["mask"] = try mask.map(InputFile.init)
+        request.files["image"] = try image.map(InputFile.init)
+        request.files["mask"] = try mask.map(InputFile.init)
         try setBackground(&request)
         (request.strength, request.denoisingStart, request.denoisingEnd) = (
             strength, denoisingStart, denoisingEnd
         )
         request.takesWholeSteps = wholeSteps
-        guard refiner != nil else { return }
-        guard denoisingStart == nil else {
-            throw PipelineError("--refiner goes on where --denoising-end stops: leave out --denoising-start")
-        }
     }
 
-    private func setBackground(_ request: inout GenerationRequest) throws {
+    private func setBackground(_ request: inout Request) throws {
         guard let background else { return }
         guard case .picture(let picture) = request.reference else {
             throw PipelineError(
@@ -255,26 +196,27 @@ struct ReferenceOptions: ParsableArguments {
     }
 }
 
-/// What SDXL is told of sizes.
+/// The sizes that SDXL is conditioned on.
 struct SizeOptions: ParsableArguments {
     @Option(
-        help: "SDXL: the size that the picture is said to have had, WxH.",
+        help: "SDXL: the original size that it is conditioned on, WxH; the picture's own where not given.",
         transform: PixelSize.init(argument:))
     var originalSize: PixelSize?
 
     @Option(
-        help: "SDXL: the size that is said to be wanted, WxH.", transform: PixelSize.init(argument:))
+        help: "SDXL: the target size that it is conditioned on, WxH; the picture's own where not given.",
+        transform: PixelSize.init(argument:))
     var targetSize: PixelSize?
 
     @Option(
-        help: "SDXL: where the picture is said to be cut out, X,Y from the left and the top.",
+        help: "SDXL: the corner of the crop that it is conditioned on, X,Y from the left and the top; 0,0.",
         transform: PixelOffset.init(argument:))
     var crop: PixelOffset?
 
-    @Option(help: "SDXL's refiner: how beautiful the picture is said to be; 6.")
+    @Option(help: "SDXL's refiner: the aesthetic score that it is conditioned on; 6.")
     var aestheticScore: Double?
 
-    func set(_ request: inout GenerationRequest) {
+    func set(_ request: inout Request) {
         request.originalSize = originalSize?.size
         request.targetSize = targetSize?.size
         if let crop { request.crop = (crop.y, crop.x) }
@@ -343,7 +285,7 @@ extension Colour: ExpressibleByArgument {
 
 /// `1024x768`: width and height.
 struct PixelSize {
-    let size: GenerationRequest.Size
+    let size: Request.Size
 
     @Sendable init(argument: String) throws {
         let parts = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }

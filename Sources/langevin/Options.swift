@@ -77,9 +77,9 @@ struct SamplingOptions: ParsableArguments {
     @Option(help: "Classifier-free guidance; 1 and below is the conditional branch alone.")
     var guidance: Double?
 
-    /// A request for `count` pictures that says what the options say and leaves the rest to the model.
-    func request(count: Int) -> SamplingRequest {
-        var request = SamplingRequest()
+    /// A request for `count` pictures with the values of the options, that leaves the rest to the model.
+    func request(count: Int) -> Request {
+        var request = Request()
         request.count = count
         request.seed = seed.value
         if seed.isDrawn { say("seed \(seed.value)") }
@@ -115,18 +115,12 @@ struct PictureOptions: ParsableArguments {
 
     @Option(
         help:
-            "Run the deep layers of a U-Net in every Nth call only, and reuse what they said: faster, and another picture."
+            "Run the deep layers of a U-Net in every Nth call only, and reuse their output: faster, and another picture."
     )
     var reuseDeep = 1
 
-    func validate() throws {
-        if let batchSize, batchSize < 1 {
-            throw ValidationError("--batch-size is \(batchSize): give a number above 0")
-        }
-    }
-
-    /// A request that says what these and the shared options say.
-    func request(_ sampling: SamplingOptions) throws -> SamplingRequest {
+    /// A request with what these and the shared options say.
+    func request(_ sampling: SamplingOptions) throws -> Request {
         var request = sampling.request(count: count)
         request.grid = grid
         (request.width, request.height) = (width, height)
@@ -212,7 +206,7 @@ struct Seed: CustomStringConvertible {
 
 /// A class by number, or all of them.
 struct ClassChoice {
-    let classes: SamplingRequest.Classes
+    let classes: Request.Classes
 
     @Sendable init(argument: String) throws {
         if argument == "all" {

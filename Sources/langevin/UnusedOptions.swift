@@ -6,6 +6,8 @@ import Tensors
 extension Generate {
     /// Throws where an option has no part in any picture of a model.
     func checkUnused(_ source: ModelSource) throws {
+        // What models on pixels do not read is refused by the library.
+        guard let family = source.assembly as? any LatentAssembly.Type else { return }
         let isFile = source.file != nil
         let hasCLIP = try source.has(.textEncoder) || source.has(.textEncoder2)
         let sizes = [
@@ -24,15 +26,15 @@ extension Generate {
                 "--clip-skip leaves out layers of CLIP, and \(source.name) has no CLIP"
             ),
             (
-                !size.isEmpty && source.kind != .stableDiffusionXL,
-                "\(size) is told to SDXL, and \(source.name) is none"
+                !size.isEmpty && !family.takesSizes,
+                "\(size) is a condition of SDXL, and \(source.name) is none"
             ),
             (
                 memory.networkBf16x3 && compute.dtype != .float32,
                 "--network-bf16x3 is for float32, and --dtype is \(compute.dtype.name)"
             ),
             (
-                memory.attentionSlicing != nil && source.kind.networkComponent != .unet,
+                memory.attentionSlicing != nil && family.networkComponent != .unet,
                 "--attention-slicing is for U-Nets, and \(source.name) has none"
             ),
             (
@@ -42,24 +44,25 @@ extension Generate {
         ])
     }
 
-    /// Throws where an option has no part in the pictures of a plan.
-    /// - Parameter readsScore: whether a network is conditioned on a picture's aesthetic score.
+    /// Throws where an option has no part in the pictures of a run.
     /// - Returns: notes on what has no part in them here and may have one elsewhere.
-    func checkUnused(_ plan: GenerationPlan, readsScore: Bool) throws -> [String] {
+    func checkUnused(_ run: Run) throws -> [String] {
+        let settings = run.settings[0]
+        let readsScore = try (run.work.last as? LatentStage)?.readsAestheticScore ?? false
         try Self.refuse([
             (
-                guidanceRescale > 0 && !plan.isGuided,
-                "--guidance-rescale changes what two branches give, and there is one (--guidance is \(plan.guidance))"
+                guidanceRescale > 0 && !settings.isGuided,
+                "--guidance-rescale changes what two branches give, and there is one (--guidance is \(settings.guidance))"
             ),
             (
                 sizes.aestheticScore != nil && !readsScore,
-                "--aesthetic-score is told to SDXL's refiner, which has no part in this"
+                "--aesthetic-score is a condition of SDXL's refiner, which has no part in this"
             ),
         ])
         let notes = [
             (
-                negativePrompt != nil && !plan.isGuided,
-                "--negative-prompt has no part in the pictures, because there is no guidance (--guidance is \(plan.guidance))"
+                negativePrompt != nil && !settings.isGuided,
+                "--negative-prompt has no part in the pictures, because there is no guidance (--guidance is \(settings.guidance))"
             ),
             (
                 memory.networkBf16x3 && !Kernels.multipliesSplit,

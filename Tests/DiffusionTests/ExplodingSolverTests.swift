@@ -105,7 +105,7 @@ import Testing
     ])
     func stochasticMethodsGiveTheDataMoments(name: Method, steps: Int) throws {
         var options = SamplerOptions()
-        if name == .edm { options.churn = Churn(amount: 15, range: 0.02...1) }
+        if name == .edm { (options.churn, options.churnRange) = (15, 0.02...1) }
         let sigmas = karrasSigmas(count: steps, from: 1, to: 0.01) + [0]
         let grid = StepGrid(through: sigmas.map { NoiseLevel(alpha: 1, sigma: $0) })
         let source = NoiseSource(seed: 4, count: 1, elementType: .float64)

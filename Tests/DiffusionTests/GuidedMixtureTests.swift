@@ -101,6 +101,27 @@ import Testing
         }
     }
 
+    /// Guidance by the mixture's own parts at scale 1 is one of them; the parts' shares of a sample sum to its density.
+    @Test func partsAreTheClassesOfAMixture() throws {
+        let (whole, x) = (classes.whole, RandomGenerator(seed: 12).normal([6, 2], .float64))
+        for time in [10, 400] {
+            let level = schedule.level(at: Double(time))
+            expectClose(
+                whole.partLogits(x, at: level).logSumExp([1]), whole.logDensity(x, at: level),
+                absolute: 1e-12)
+            for part in 0..<4 {
+                let exact = classes.mixture(of: [part]).estimate(x, at: level)
+                expectClose(whole.part(part).estimate(x, at: level).noise, exact.noise, absolute: 1e-12)
+                let guidance = ClassifierGuidance(
+                    scale: 1, labels: Tensor([Int64](repeating: Int64(part), count: 6))
+                ) { whole.partLogits($0, at: $1) }
+                let guided = guidance.denoiser(whole.denoiser())(x, level)
+                expectClose(guided.noise, exact.noise, absolute: 1e-10)
+                expectClose(guided.data, exact.data, absolute: 1e-8)
+            }
+        }
+    }
+
     @Test func aSampleWithoutDataIsLeftAlone() throws {
         let x = RandomGenerator(seed: 3).normal([4, 2], .float64)
         let level = NoiseLevel(alpha: 0, sigma: 1)

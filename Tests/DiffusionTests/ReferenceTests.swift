@@ -90,6 +90,7 @@ import Testing
         for fixture in try Fixture.all(in: "ddpm", prefix: "inverse") {
             let configuration = try configuration(fixture)
             let grid = try inversionGrid(configuration, fixture)
+            try expectInverted(configuration, fixture, grid)
             let denoiser = thresholded(
                 told(
                     try fixture.tensor("trajectory.mean"), try fixture.tensor("trajectory.deviation"),
@@ -205,6 +206,19 @@ import Testing
             )
         }
         return StepGrid(steps: levels.reversed().map { StepGrid.Step(from: $0.1, to: $0.0) }).inverted()
+    }
+
+    /// The sampler turned round passes through the same levels, but for a first one at which the network's output gives
+    /// no noise.
+    private func expectInverted(
+        _ configuration: SchedulerConfiguration, _ fixture: Fixture, _ grid: StepGrid
+    ) throws {
+        let sampler = try configuration.sampler(steps: fixture.case.required("steps"))
+        let inverted = try sampler.inverted(configuration.process.parameterization).grid
+        let isWhole = configuration.prediction != .data || !configuration.endsAtData
+        let expected = grid.steps.dropFirst(isWhole ? 0 : 1)
+        #expect(inverted.steps.map(\.from) == expected.map(\.from), "\(fixture.name)")
+        #expect(inverted.steps.map(\.to) == expected.map(\.to), "\(fixture.name)")
     }
 
     private func thresholded(

@@ -113,10 +113,10 @@ import Testing
         var options = SamplerOptions()
         options.eta = try given.optional("eta")
         options.shiftExponent = try given.optional("mu")
-        if let amount: Double = try given.optional("s_churn") {
+        if let amount: Double = try given.optional("s_churn"), amount > 0 {
             let (least, most): (Double, Double) = try (given.required("s_tmin"), given.required("s_tmax"))
-            options.churn = Churn(
-                amount: amount, range: least...most, noiseScale: try given.required("s_noise"))
+            (options.churn, options.churnRange) = (amount, least...most)
+            options.churnNoise = try given.required("s_noise")
         }
         return options
     }

@@ -181,7 +181,8 @@ private final class Fake {
     }
 }
 
-private struct Counted: NoiseNetwork {
+// The tests call it from one thread.
+private struct Counted: NoiseNetwork, @unchecked Sendable {
     let onCall: () -> Void
 
     func callAsFunction(

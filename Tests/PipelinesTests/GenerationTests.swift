@@ -18,11 +18,11 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
     @Test func pictureOfABatchIsThatPictureAlone() throws {
         let tiny = try TinyStableDiffusion(.eulerAncestral)
         let three = try tiny.latents {
-            ($0.sampling.count, $0.sampling.batchSize) = (3, 2)
+            ($0.count, $0.batchSize) = (3, 2)
         }
         #expect(three.shape == [3, 4, 8, 12])
         for index in 0..<3 {
-            let alone = try tiny.latents { $0.sampling.seed += UInt64(index) }
+            let alone = try tiny.latents { $0.seed += UInt64(index) }
             expectClose(three.slice(index..<index + 1, of: 0), alone, ofLargest: 1e-5, "picture \(index)")
         }
     }
@@ -30,12 +30,12 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
     @Test func everyWordOfARequestCounts() throws {
         let tiny = try TinyStableDiffusion()
         let plain = try tiny.latents()
-        let changes: [(String, (inout GenerationRequest) -> Void)] = [
-            ("prompt", { $0.prompt = "a dog" }), ("seed", { $0.sampling.seed = 12 }),
-            ("guidance", { $0.sampling.guidance = 3 }), ("negative prompt", { $0.negativePrompt = "a dog" }),
+        let changes: [(String, (inout Request) -> Void)] = [
+            ("prompt", { $0.prompt = "a dog" }), ("seed", { $0.seed = 12 }),
+            ("guidance", { $0.guidance = 3 }), ("negative prompt", { $0.negativePrompt = "a dog" }),
             ("rescale", { $0.guidanceRescale = 0.7 }), ("clip skip", { $0.clipSkip = 1 }),
-            ("steps", { $0.sampling.steps = 5 }), ("solver", { $0.sampling.solver = .euler }),
-            ("end", { $0.denoisingEnd = 0.5 }), ("deep features", { $0.sampling.deepFeatureInterval = 2 }),
+            ("steps", { $0.steps = 5 }), ("solver", { $0.solver = .euler }),
+            ("end", { $0.denoisingEnd = 0.5 }), ("deep features", { $0.deepFeatureInterval = 2 }),
             (
                 "weights",
                 {
@@ -48,8 +48,8 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
             #expect(try largestDifference(plain, changed) > 1e-3, "\(name) changes nothing")
         }
         // At scale 1 and below the unwanted branch is not evaluated.
-        let conditional = try tiny.latents { $0.sampling.guidance = 1 }
-        let below = try tiny.latents { ($0.sampling.guidance, $0.negativePrompt) = (0, "a dog") }
+        let conditional = try tiny.latents { $0.guidance = 1 }
+        let below = try tiny.latents { ($0.guidance, $0.negativePrompt) = (0, "a dog") }
         #expect(try largestDifference(conditional, below) == 0)
         // An empty unwanted prompt is what a model without one is told.
         #expect(try largestDifference(plain, tiny.latents { $0.negativePrompt = "" }) == 0)
@@ -60,10 +60,10 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
     @Test(arguments: [SchedulerClass.ddim, .euler, .uniPC])
     func handOverIsOneRun(kind: SchedulerClass) throws {
         let tiny = try TinyStableDiffusion(kind)
-        let whole = try tiny.latents { $0.sampling.steps = 6 }
-        let first = try tiny.latents { ($0.sampling.steps, $0.denoisingEnd) = (6, 0.55) }
+        let whole = try tiny.latents { $0.steps = 6 }
+        let first = try tiny.latents { ($0.steps, $0.denoisingEnd) = (6, 0.55) }
         let rest = try tiny.latents {
-            ($0.sampling.steps, $0.denoisingStart) = (6, 0.55)
+            ($0.steps, $0.denoisingStart) = (6, 0.55)
             $0.reference = .latents(first)
         }
         #expect(try largestDifference(whole, first) > 1e-2)
@@ -88,11 +88,11 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         let model = try tiny.model()
         func distance(_ strength: Double) throws -> Double {
             let request = TinyStableDiffusion.request {
-                ($0.reference, $0.strength, $0.sampling.steps) = (.picture(Self.picture), strength, 10)
-                $0.sampling.guidance = 1
+                ($0.reference, $0.strength, $0.steps) = (.picture(Self.picture), strength, 10)
+                $0.guidance = 1
             }
             // The same noise throughout, so that the picture's own latents are the run of no steps.
-            let latents = try GenerationPlan(model, request).run()
+            let latents = try model.run(request).samples()
             return try latents.standardDeviation().item(Double.self)
         }
         let values = try [0.1, 1].map(distance)
@@ -123,7 +123,7 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         let other = Picture(
             width: 24, height: 16, channels: 3, pixels: [UInt8](repeating: 90, count: 16 * 24 * 3))
         #expect(try largestDifference(painted(Self.picture), painted(other)) > 1e-3)
-        #expect { try tiny.latents() } throws: { "\($0)".contains("--mask") }
+        #expect { try tiny.latents() } throws: { "\($0)".contains("mask") }
     }
 
     // MARK: Memory
@@ -141,10 +141,10 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         expectClose(rough, plain, ofLargest: 0.1)
         var tiled = MemoryOptions()
         tiled.tilesAutoencoder = true
-        let request = TinyStableDiffusion.request { ($0.sampling.height, $0.sampling.width) = (64, 72) }
-        let latents = try GenerationPlan(tiny.model(), request).run()
-        let whole = try GenerationPlan(tiny.model(), request).pictures(of: latents)
-        let pieces = try GenerationPlan(tiny.model(memory: tiled), request).pictures(of: latents)
+        let request = TinyStableDiffusion.request { ($0.height, $0.width) = (64, 72) }
+        let latents = try tiny.model().run(request).samples()
+        let whole = try tiny.model().pictures(of: latents, request)
+        let pieces = try tiny.model(memory: tiled).pictures(of: latents, request)
         #expect(whole.shape == [1, 3, 64, 72])
         #expect(try largestDifference(whole, pieces) > 0)
         #expect(try (whole - pieces).magnitude().mean().item(Double.self) < 0.2)
@@ -154,8 +154,7 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
 
     @Test func previewsShowEveryStep() throws {
         let tiny = try TinyStableDiffusion()
-        let plan = try GenerationPlan(tiny.model(), TinyStableDiffusion.request { $0.sampling.count = 2 })
-        func decoder(channels: Int) throws -> Preview {
+        func run(channels: Int) throws -> Run {
             var configuration = AutoencoderTinyConfiguration()
             (configuration.encoderBlockOutChannels, configuration.decoderBlockOutChannels) = (
                 [8, 8], [8, 8]
@@ -166,13 +165,12 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
             let network = try store.build { try AutoencoderTiny(configuration, $0) }
             let path = tiny.folder("taesd-\(channels)")
             try network.write(store, to: ModelFolder(path))
-            return try Preview(folder: path, for: plan)
+            return try tiny.model().run(
+                TinyStableDiffusion.request { ($0.count, $0.previewModel) = (2, path) })
         }
-        let preview = try decoder(channels: 4)
-        var pictures: [Picture] = []
-        _ = try plan.run(onStep: { _, progress in pictures.append(try preview.picture(of: progress)) })
+        let pictures = try run(channels: 4).map { try #require(try $0.preview()) }
         #expect(pictures.count == 4 && Set(pictures).count == 4)
-        #expect { try decoder(channels: 5) } throws: { "\($0)".contains("5 channels") }
+        #expect { try run(channels: 5) } throws: { "\($0)".contains("5 channels") }
     }
 
     // MARK: Numbers that are not finite
@@ -197,16 +195,17 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
             part == "vae" && name == "decoder.conv_in.weight" ? tensor * 3e6 : tensor
         }
         let request = TinyStableDiffusion.request()
-        let plan = try GenerationPlan(tiny.model(.float16), request)
-        let latents = try plan.run()
+        let run = try tiny.model(.float16).run(request)
+        let latents = try run.samples()
         var said: [String] = []
-        let pictures = try plan.pictures(of: latents) { said.append($0) }
+        run.onMessage = { said.append($0.spelled(\.name)) }
+        let pictures = try run.pictures()
         #expect(said.count == 1 && said[0].contains("float16 overflows"))
-        expectClose(pictures, try GenerationPlan(tiny.model(), request).pictures(of: latents), absolute: 1e-4)
+        expectClose(pictures, try tiny.model().pictures(of: latents, request), absolute: 1e-4)
         let hopeless = try TinyStableDiffusion { part, name, tensor in
             part == "vae" && name == "decoder.conv_out.bias" ? tensor * .nan : tensor
         }
-        #expect { try GenerationPlan(hopeless.model(), request).pictures(of: latents) } throws: {
+        #expect { try hopeless.model().pictures(of: latents, request) } throws: {
             "\($0)".contains("'decoder.conv_out'")
         }
     }
@@ -216,7 +215,7 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         // The noise itself is another one in float64, so it is handed over.
         let noise = RandomGenerator(seed: 5).normal([1, 4, 8, 12])
         func latents(_ type: ElementType) throws -> Tensor {
-            try tiny.latents(type) { $0.sampling.initial = noise }.to(.float64)
+            try tiny.latents(type) { $0.initial = noise }.to(.float64)
         }
         let exact = try latents(.float64)
         expectClose(try latents(.float32), exact, ofLargest: 1e-5)
@@ -229,23 +228,23 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
     @Test func whatCannotBeMetIsRefusedInASentence() throws {
         let tiny = try TinyStableDiffusion()
         let model = try tiny.model()
-        let wrong: [(String, (inout GenerationRequest) -> Void)] = [
-            ("--width is 20: it must be a multiple of 8", { $0.sampling.width = 20 }),
-            ("--height is 0", { $0.sampling.height = 0 }), ("--steps is 0", { $0.sampling.steps = 0 }),
-            ("langevin generate", { $0.prompt = nil }), ("no classes", { $0.sampling.classes = .one(1) }),
-            ("--mask", { $0.mask = Self.mask }), ("--strength", { $0.strength = 0.5 }),
-            ("--clip-skip", { $0.clipSkip = -1 }), ("--guidance-rescale", { $0.guidanceRescale = 2 }),
-            ("--denoising-end", { $0.denoisingEnd = 1 }), ("--guidance", { $0.sampling.guidance = .nan }),
+        let wrong: [(String, (inout Request) -> Void)] = [
+            ("width is 20: it must be a multiple of 8", { $0.width = 20 }),
+            ("height is 0", { $0.height = 0 }), ("steps is 0", { $0.steps = 0 }),
+            ("give prompts", { $0.prompt = nil }), ("no classes", { $0.classes = .one(1) }),
+            ("mask says", { $0.mask = Self.mask }), ("strength and", { $0.strength = 0.5 }),
+            ("clipSkip", { $0.clipSkip = -1 }), ("guidanceRescale", { $0.guidanceRescale = 2 }),
+            ("denoisingEnd", { $0.denoisingEnd = 1 }), ("guidance is", { $0.guidance = .nan }),
             (
                 "those of 16×16 pixels",
-                { $0.sampling.initial = .zeros([1, 4, 8, 8]) }
+                { $0.initial = .zeros([1, 4, 8, 8]) }
             ),
-            ("--eta", { $0.sampling.eta = 2 }),
-            ("--reuse-deep is 0", { $0.sampling.deepFeatureInterval = 0 }),
+            ("eta is", { $0.eta = 2 }),
+            ("deepFeatureInterval is 0", { $0.deepFeatureInterval = 0 }),
         ]
         for (text, change) in wrong {
             #expect {
-                try GenerationPlan(model, TinyStableDiffusion.request(change))
+                try model.run(TinyStableDiffusion.request(change))
             } throws: {
                 "\($0)".contains(text) && !"\($0)".contains("\n")
             }
@@ -281,8 +280,25 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         object["rescale_betas_zero_snr"] = true
         object["timestep_spacing"] = "trailing"
         try folder.write(object, to: "scheduler_config.json")
-        #expect { try GenerationPlan(tiny.model(), TinyStableDiffusion.request()) } throws: {
+        #expect { try tiny.model().run(TinyStableDiffusion.request()) } throws: {
             "\($0)".contains("where no signal is left")
+        }
+    }
+
+    /// Networks on latents of a process that diffusers has no class for.
+    @Test(arguments: ["edm", "ve", "vp-sde", "flow", "cosine"])
+    func latentsOfProcessesOfAKindAreSampled(kind: String) throws {
+        let tiny = try TinyStableDiffusion()
+        var object = JSONObject(place: "")
+        object["kind"] = .string(kind)
+        try ModelFolder("\(tiny.path)/scheduler").write(object, to: "scheduler_config.json")
+        for method in [nil, Method.heun, .dpmPlusPlus2M] {
+            let run = try tiny.model().run(TinyStableDiffusion.request { $0.solver = method })
+            #expect(try run.samples().isFinite().all().item(Bool.self))
+            #expect(try run.receipt().scheduler == kind)
+        }
+        #expect { try tiny.latents { $0.denoisingEnd = 0.5 } } throws: {
+            "\($0)".contains("denoisingEnd") && "\($0)".contains(kind)
         }
     }
 
@@ -292,7 +308,9 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
         index["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
         try ModelFolder(tiny.path).write(index, to: "model_index.json")
         var said: [String] = []
-        _ = try GenerationPlan(tiny.model(), TinyStableDiffusion.request()).run(say: { said.append($0) })
+        let run = try tiny.model().run(TinyStableDiffusion.request())
+        run.onMessage = { said.append($0.spelled(\.name)) }
+        _ = try run.samples()
         #expect(said.count == 1 && said[0].contains("safety_checker"))
     }
 
@@ -302,7 +320,9 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
             $0.prompt = String(repeating: "zebra ", count: 80)
         }
         var said: [String] = []
-        _ = try GenerationPlan(tiny.model(), request).run(say: { said.append($0) })
+        let run = try tiny.model().run(request)
+        run.onMessage = { said.append($0.spelled(\.name)) }
+        _ = try run.samples()
         #expect(said.count == 1 && said[0].contains("zebra"))
     }
 }

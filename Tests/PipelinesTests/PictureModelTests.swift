@@ -42,7 +42,7 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
     @Test(arguments: SchedulerClass.allCases)
     func whatIsWrittenOpensAsItWas(kind: SchedulerClass) throws {
         let layout = try write(classes: 11, kind)
-        let model = try PictureModel(folder: ModelLayout(model: layout.path))
+        let model = try PixelAssembly(ModelLayout(model: layout.path))
         #expect(model.configuration == NetworkConfiguration(configuration(classes: 11)))
         #expect(model.process.stored == .scheduler(SchedulerConfiguration(kind)))
         #expect(model.card.nullClass == 10)
@@ -51,12 +51,12 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
 
     /// Guidance in one batch of both branches equals the formula over two runs of the network.
     @Test func guidedSamplesFollowTheFormula() throws {
-        let model = try PictureModel(folder: write(classes: 11), elementType: .float64)
-        var request = SamplingRequest()
+        let model = try PixelAssembly(write(classes: 11), ModelOptions(.float64))
+        var request = Request()
         (request.count, request.seed, request.steps) = (2, 5, 4)
         (request.classes, request.guidance) = (.one(7), 2.5)
-        let plan = try SamplingPlan(model, request)
-        let found = try plan.run()
+        let run = try Model(model).run(request)
+        let found = try run.samples()
         let noise = NoiseSource(seed: 5, count: 2, elementType: .float64)
         func branch(_ label: Int) -> Denoiser {
             let labels = Tensor([label, label])
@@ -69,30 +69,30 @@ private func configuration(classes: Int?) -> UNet2DConfiguration {
             .denoiser(conditional: branch(7), unconditional: branch(10)).thresholded(.fixed(range: 1))
         var last = Tensor.zeros([])
         let steps = DDIMSolver().sampling(
-            noise.draw([1, 8, 8]), through: plan.sampler.grid, denoiser: guided, noise: noise)
+            noise.draw([1, 8, 8]), through: run.settings[0].sampler.grid, denoiser: guided, noise: noise)
         for step in steps { last = step.sample }
         expectClose(found, last.detached(), absolute: 1e-12)
     }
 
     @Test func classesAreSpreadOverTheCount() throws {
-        let model = try PictureModel(folder: write(classes: 11))
-        var request = SamplingRequest()
+        let model = try Model(PixelAssembly(write(classes: 11)))
+        var request = Request()
         (request.count, request.steps, request.classes) = (20, 2, .all)
-        #expect(try SamplingPlan(model, request).labels == (0..<20).map { $0 / 2 })
+        #expect(try model.run(request).settings[0].labels == (0..<20).map { $0 / 2 })
         request.classes = nil
-        #expect(try SamplingPlan(model, request).labels == Array(repeating: 10, count: 20))
+        #expect(try model.run(request).settings[0].labels == Array(repeating: 10, count: 20))
         request.classes = .one(10)
-        #expect(throws: PipelineError.self) { try SamplingPlan(model, request) }
+        #expect(throws: PipelineError.self) { try model.run(request) }
         request.classes = .all
         request.count = 9
-        #expect(throws: PipelineError.self) { try SamplingPlan(model, request) }
+        #expect(throws: PipelineError.self) { try model.run(request) }
     }
 
     @Test func weightsThatAreNotFiniteStopTheRun() throws {
-        let model = try PictureModel(folder: write(classes: nil))
-        var request = SamplingRequest()
+        let model = try Model(PixelAssembly(write(classes: nil)))
+        var request = Request()
         request.steps = 2
         request.initial = Tensor.full(Double.nan, [1, 1, 8, 8])
-        #expect { try SamplingPlan(model, request).run() } throws: { "\($0)".contains("not finite") }
+        #expect { try model.run(request).samples() } throws: { "\($0)".contains("not finite") }
     }
 }

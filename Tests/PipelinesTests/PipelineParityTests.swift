@@ -15,18 +15,13 @@ import Testing
     @Test(arguments: try Fixture.all(in: "pipelines").filter { !PixelParityTests.isOnPixels($0) })
     func `latents and pictures are those of diffusers`(_ fixture: Fixture) throws {
         let folder = try TemporaryFolder()
-        let plan = try GenerationPlan(model("model", of: fixture, in: folder), request(fixture))
-        var (last, latents) = (plan, try plan.run())
+        var request = try request(fixture)
         if try fixture.case.optional("refiner", as: JSONObject.self) != nil {
-            var rest = try request(fixture)
-            (rest.denoisingStart, rest.denoisingEnd) = (rest.denoisingEnd, nil)
-            (rest.sampling.width, rest.sampling.height) = (nil, nil)
-            rest.reference = .latents(latents)
-            last = try GenerationPlan(model("refiner", of: fixture, in: folder), rest)
-            latents = try last.run()
+            request.refiner = try model("refiner", of: fixture, in: folder)
         }
-        expectClose(latents, try fixture.tensor("latents"), ofLargest: 1e-4)
-        let pictures = try Picture.pictures(of: last.pictures(of: latents))
+        let run = try model("model", of: fixture, in: folder).run(request)
+        expectClose(try run.samples(), try fixture.tensor("latents"), ofLargest: 1e-4)
+        let pictures = try Picture.pictures(of: run.pictures())
         let expected: [UInt8] = try fixture.array("pixels")
         let found = pictures.flatMap(\.pixels)
         try #require(found.count == expected.count)
@@ -38,17 +33,17 @@ import Testing
     // MARK: The folder
 
     private func model(_ name: String, of fixture: Fixture, in folder: TemporaryFolder) throws
-        -> GenerationModel
+        -> Model
     {
         try fixture.write(name, to: folder(name))
-        return try GenerationModel(ModelSource(folder(name)))
+        return try Model(folder(name))
     }
 
     // MARK: The request
 
-    private func request(_ fixture: Fixture) throws -> GenerationRequest {
+    private func request(_ fixture: Fixture) throws -> Request {
         let asked = try fixture.case.required("request", as: JSONObject.self)
-        var request = GenerationRequest()
+        var request = Request()
         (request.prompt, request.negativePrompt) = try (asked.optional("prompt"), asked.optional("negative"))
         request.guidanceRescale = try asked.optional("rescale") ?? 0
         request.clipSkip = try asked.optional("clip_skip") ?? 0
@@ -59,16 +54,6 @@ import Testing
         if let crop = try asked.optional("crop", as: [Int].self) {
             request.crop = (top: crop[1], left: crop[0])
         }
-        request.sampling = try sampling(asked)
-        let names = fixture.file.names
-        if names.contains("initial") { request.sampling.initial = try fixture.tensor("initial") }
-        if names.contains("image") { request.reference = .picture(try picture(fixture, "image")) }
-        if names.contains("mask") { request.mask = try picture(fixture, "mask") }
-        return request
-    }
-
-    private func sampling(_ asked: JSONObject) throws -> SamplingRequest {
-        var request = SamplingRequest()
         request.count = try asked.required("count")
         request.seed = UInt64(try asked.required("seed", as: Int.self))
         (request.steps, request.guidance) = try (asked.optional("steps"), asked.optional("guidance"))
@@ -78,10 +63,14 @@ import Testing
             try #require(Method(rawValue: $0))
         }
         request.classes = try asked.optional("label", as: Int.self).map { .one($0) }
+        let names = fixture.file.names
+        if names.contains("initial") { request.initial = try fixture.tensor("initial") }
+        if names.contains("image") { request.reference = .picture(try picture(fixture, "image")) }
+        if names.contains("mask") { request.mask = try picture(fixture, "mask") }
         return request
     }
 
-    private func size(_ asked: JSONObject, _ key: String) throws -> GenerationRequest.Size? {
+    private func size(_ asked: JSONObject, _ key: String) throws -> Request.Size? {
         try asked.optional(key, as: [Int].self).map { .init(height: $0[1], width: $0[0]) }
     }
 

@@ -25,10 +25,9 @@ import Testing
     func `samples and pictures are those of diffusers`(_ fixture: Fixture) throws {
         let folder = try TemporaryFolder()
         try fixture.write("model", to: folder("model"))
-        let plan = try SamplingPlan(PictureModel(folder: ModelLayout(folder("model"))), request(fixture))
-        let samples = try plan.run()
-        expectClose(samples, try fixture.tensor("latents"), ofLargest: 2e-5)
-        let found = try Picture.pictures(of: plan.pictures(of: samples)).flatMap(\.pixels)
+        let run = try Model(folder("model")).run(request(fixture))
+        expectClose(try run.samples(), try fixture.tensor("latents"), ofLargest: 2e-5)
+        let found = try Picture.pictures(of: run.pictures()).flatMap(\.pixels)
         let expected: [UInt8] = try fixture.array("pixels")
         try #require(found.count == expected.count)
         #expect(zip(found, expected).allSatisfy { abs(Int($0) - Int($1)) <= 1 })
@@ -40,7 +39,7 @@ import Testing
     func foldersAreWrittenAsTheyWere(_ fixture: Fixture) throws {
         let folder = try TemporaryFolder()
         try fixture.write("model", to: folder("model"))
-        let model = try PictureModel(folder: ModelLayout(folder("model")))
+        let model = try PixelAssembly(ModelLayout(folder("model")))
         try ModelLayout(folder("again")).write(
             model.configuration, process: model.process, card: model.card, parameters: [])
         let again = try ModelLayout(folder("again")).process()
@@ -58,18 +57,20 @@ import Testing
         let fixture = try #require(try Fixture.all(in: "pipelines").first { $0.name.hasSuffix("/\(kind)") })
         let folder = try TemporaryFolder()
         try fixture.write("model", to: folder("model"))
-        #expect { try PictureModel(folder: ModelLayout(folder("model")), prediction: .velocity) } throws: {
+        #expect {
+            try PixelAssembly(ModelLayout(folder("model")), ModelOptions(prediction: .velocity))
+        } throws: {
             "\($0)".contains("prediction")
         }
         var request = try request(fixture)
         request.eta = 0.5
-        let model = try PictureModel(folder: ModelLayout(folder("model")))
-        #expect { try SamplingPlan(model, request) } throws: { "\($0)".hasPrefix("eta is 0.5") }
+        let model = try Model(folder("model"))
+        #expect { try model.run(request) } throws: { "\($0)".hasPrefix("eta is 0.5") }
     }
 
-    private func request(_ fixture: Fixture) throws -> SamplingRequest {
+    private func request(_ fixture: Fixture) throws -> Request {
         let asked = try fixture.case.required("request", as: JSONObject.self)
-        var request = SamplingRequest()
+        var request = Request()
         request.count = try asked.required("count")
         request.seed = UInt64(try asked.required("seed", as: Int.self))
         request.steps = try asked.optional("steps")
@@ -107,28 +108,28 @@ import Testing
         let folder = try TemporaryFolder()
         let description = try ProcessDescription(kind).predicting(nil)
         let layout = try write(description, to: folder("model"))
-        let model = try PictureModel(folder: ModelLayout(model: layout.path))
+        let model = try PixelAssembly(ModelLayout(model: layout.path))
         #expect(model.process.stored.map { "\($0.name)" } == kind)
         let object = try ModelFolder(layout.path + "/scheduler").configuration("scheduler_config.json")
         #expect(try object.required("kind", as: String.self) == kind && object["_class_name"] == nil)
         let source = try ModelSource(layout.path)
         #expect(try source.foreignKeys().isEmpty && source.process().stored == model.process.stored)
         for method in [nil, Method.ddim, .heun, .dpmPlusPlus2M] {
-            var request = SamplingRequest()
+            var request = Request()
             (request.count, request.steps, request.solver) = (2, 4, method)
-            let plan = try SamplingPlan(model, request)
-            #expect(try plan.run().isFinite().all().item(Bool.self))
-            #expect(plan.words.process == kind)
+            let run = try Model(model).run(request)
+            #expect(try run.samples().isFinite().all().item(Bool.self))
+            #expect(run.settings[0].words.process == kind)
         }
         // Another prediction than the run's.
-        let other = try PictureModel(folder: layout, prediction: .velocity)
+        let other = try PixelAssembly(layout, ModelOptions(prediction: .velocity))
         #expect(other.process.parameterization.output.word == "v")
     }
 
     @Test func whatAProcessRefusesIsRefusedInFoldersToo() throws {
         let folder = try TemporaryFolder()
         let layout = try write(ProcessDescription("flow", prediction: "flow"), to: folder("model"))
-        #expect { try PictureModel(folder: layout, prediction: .noise) } throws: {
+        #expect { try PixelAssembly(layout, ModelOptions(prediction: .noise)) } throws: {
             "\($0)".contains("prediction 'noise'") && "\($0)".contains("scheduler_config.json")
         }
     }

@@ -84,25 +84,27 @@ struct TinyStableDiffusion {
     }
 
     func model(_ type: ElementType = .float32, memory: MemoryOptions = MemoryOptions()) throws
-        -> GenerationModel
+        -> Model
     {
-        try GenerationModel(ModelSource(path), elementType: type, memory: memory)
+        var options = ModelOptions()
+        (options.elementType, options.memory) = (type, memory)
+        return try Model(path, options)
     }
 
     /// A request of few steps.
-    static func request(_ change: (inout GenerationRequest) -> Void = { _ in }) -> GenerationRequest {
-        var request = GenerationRequest()
+    static func request(_ change: (inout Request) -> Void = { _ in }) -> Request {
+        var request = Request()
         request.prompt = "a cat on a mat"
-        (request.sampling.steps, request.sampling.seed) = (4, 11)
-        (request.sampling.height, request.sampling.width) = (16, 24)
+        (request.steps, request.seed) = (4, 11)
+        (request.height, request.width) = (16, 24)
         change(&request)
         return request
     }
 
     func latents(
         _ type: ElementType = .float32, memory: MemoryOptions = MemoryOptions(),
-        changing change: (inout GenerationRequest) -> Void = { _ in }
+        changing change: (inout Request) -> Void = { _ in }
     ) throws -> Tensor {
-        try GenerationPlan(model(type, memory: memory), Self.request(change)).run()
+        try model(type, memory: memory).run(Self.request(change)).samples()
     }
 }

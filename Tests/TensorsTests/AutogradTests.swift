@@ -36,6 +36,18 @@ import Testing
         #expect((x * x).requiresGradient)
     }
 
+    @Test func gradientsAreTakenInsideInference() throws {
+        let weight = Tensor([2, 3] as [Double])
+        let (value, gradient, plain) = inference {
+            let x = Tensor([1, 2] as [Double]) * 2
+            let (value, gradient) = valueAndGradient(of: { $0 * $0 * weight }, at: x)
+            return (value, gradient, x * weight)
+        }
+        #expect(try value.array(of: Double.self) == [8, 48])
+        #expect(try gradient.array(of: Double.self) == [8, 24])
+        #expect(!plain.requiresGradient && !value.requiresGradient)
+    }
+
     @Test func anUnusedInputHasNoGradient() throws {
         let x = Tensor([2] as [Double]).requiringGradient()
         let y = Tensor([2] as [Double]).requiringGradient()

@@ -93,16 +93,16 @@ import Training
         let trainer = try Trainer(recipe: recipe(changes), folder: path, resume: false)
         #expect(try trainer.train() == .complete)
         let layout = ModelLayout("\(path)/model")
-        let averaged = try PictureModel(folder: layout)
-        let trained = PictureModel(
+        let averaged = try PixelAssembly(layout)
+        let trained = PixelAssembly(
             name: "trained", configuration: averaged.configuration, process: averaged.process,
             card: averaged.card,
             network: try ParameterStore(.loaded(trainer.state.store.source))
                 .build(averaged.configuration.network))
-        func sheet(_ model: PictureModel) throws -> Picture {
-            var request = SamplingRequest()
+        func sheet(_ model: PixelAssembly) throws -> Picture {
+            var request = Request()
             (request.count, request.seed, request.classes) = (10, UInt64(trainer.recipe.seed), .all)
-            return try Picture.sheet(of: SamplingPlan(model, request).run())
+            return try Picture.sheet(of: Model(model).run(request).pictures())
         }
         func kept(_ step: Int) throws -> Picture {
             try Picture(contentsOf: URL(fileURLWithPath: "\(path)/samples/step-\(step).png"))

@@ -138,7 +138,7 @@ CTStatus ct_checkpoint(CTTensor *_Nonnull const *_Nullable inputs, int32_t input
 
 bool ct_gradient_mode(void);
 void ct_set_gradient_mode(bool enabled);
-CTInference *_Nonnull ct_inference_begin(void);
+CTInference *_Nonnull ct_inference_begin(bool enabled);
 void ct_inference_end(CTInference *_Nonnull guard);
 bool ct_autocast_enabled(int32_t device_type);
 void ct_autocast_set(int32_t device_type, bool enabled, int32_t element_type);

@@ -47,6 +47,25 @@ public struct GaussianMixture: Sendable {
         return logWeights - (squares + normalizer) * 0.5
     }
 
+    /// ln w_k·q(x | part k) of samples `[batch, …]` at a level, `[batch, K]`: logits whose softmax is the exact
+    /// probability of each part.
+    public func partLogits(_ x: Tensor, at level: NoiseLevel) -> Tensor {
+        let (turned, total) = centred(x, level)
+        return logJoint(turned, total)
+    }
+
+    /// One of its Gaussians alone: the data under the condition that they are of that part.
+    public func part(_ index: Int) -> GaussianMixture {
+        GaussianMixture(
+            logWeights: .zeros([1], logWeights.elementType),
+            means: means.slice(index..<index + 1, of: 0),
+            variances: variances.slice(index..<index + 1, of: 0), axes: axes.slice(index..<index + 1, of: 0))
+    }
+
+    private init(logWeights: Tensor, means: Tensor, variances: Tensor, axes: Tensor) {
+        (self.logWeights, self.means, self.variances, self.axes) = (logWeights, means, variances, axes)
+    }
+
     /// ln q(x) of samples `[batch, D]` at a level, `[batch]`.
     public func logDensity(_ x: Tensor, at level: NoiseLevel) -> Tensor {
         let (turned, total) = centred(x, level)

@@ -90,6 +90,13 @@ public struct StepGrid: Sendable, Equatable {
                 return Step(from: source, to: step.from)
             })
     }
+
+    /// The grid that climbs back through the levels of the steps, each at its own time, from the last level that
+    /// holds noise: what a method of the probability flow climbs along.
+    func reversed() -> StepGrid {
+        let last = steps.last.map(\.to).flatMap { $0.sigma > 0 ? $0 : nil }
+        return StepGrid(through: ([last].compactMap { $0 }) + steps.reversed().map(\.from))
+    }
 }
 
 /// How the times of a discrete process are chosen; raw values are diffusers' `timestep_spacing`.

@@ -24,6 +24,9 @@ public struct MeanShiftedSolver<Base: Solver>: Solver {
         self.variance = variance
     }
 
+    /// As the base.
+    public var stepsFromEstimate: Bool { base.stepsFromEstimate }
+
     /// What the base remembers.
     public func start() -> Base.Memory { base.start() }
 

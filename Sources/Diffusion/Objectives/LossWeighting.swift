@@ -73,10 +73,6 @@ extension LossWeighting {
         LossWeighting { min($0.signal, gamma * $0.noise) }
     }
 
-    /// max(SNR, 1) of the data's error.
-    /// Source: Salimans and Ho 2022 (arXiv:2202.00512), section 4.
-    public static let truncatedSNR = LossWeighting { max($0.signal, $0.noise) }
-
     /// SNR + 1 of the data's error: v's errors count the same at every level.
     /// Source: Salimans and Ho 2022 (arXiv:2202.00512), section 4.
     public static let uniformVelocity = LossWeighting { _ in 1 }

@@ -4,7 +4,7 @@ extension Method {
         ddpm, ddim, plms, euler, heun, dpm2, lms, unipc, deis, ipndm, edm, consistency, lcm, tcd, rk45,
         dpmSingle, dpmPlusPlusSingle, eulerAncestral, dpm2Ancestral, dpmPlusPlus2M, dpmPlusPlus2SAncestral,
         dpmPlusPlusSDE, dpmPlusPlus2MSDE, dpmPlusPlus3MSDE, dpmFast, dpmAdaptive, stochasticAdams, flowEuler,
-        flowHeun, eulerMaruyama, predictorCorrector, annealedLangevin,
+        flowHeun, eulerMaruyama, predictorCorrector, annealedLangevin, resMultistep,
     ]
 
     // MARK: On any path, one call of the network a step
@@ -16,12 +16,12 @@ extension Method {
         DDIMSolver(eta: options.eta ?? 0)
     }
     /// Euler's step, after noise is put back where there is churn.
-    public static let euler = Method("euler", .order(1), reads: [.eta, .churn]) { _, options in
-        guard options.churn.amount > 0 else { return DDIMSolver(eta: options.eta ?? 0) }
+    public static let euler = Method("euler", .order(1), reads: .churn.union([.eta])) { _, options in
+        guard options.addedNoise.amount > 0 else { return DDIMSolver(eta: options.eta ?? 0) }
         guard options.eta == nil else {
             throw DiffusionError("eta and churn both add noise to steps of 'euler': leave one of them out")
         }
-        return EulerSolver(churn: options.churn)
+        return EulerSolver(churn: options.addedNoise)
     }
     /// Euler's step to less noise, and fresh noise on top, which is DDIM with η = 1 in any scaling.
     public static let eulerAncestral = Method("euler-a", .stochastic, reads: [.eta]) { _, options in
@@ -41,8 +41,8 @@ extension Method {
     /// The same, on a straight path.
     public static let flowHeun = trapezoid("flow-heun")
     /// The midpoint method in ln σ.
-    public static let dpm2 = Method("dpm2", .order(2), reads: [.churn]) { _, options in
-        DPM2Solver(churn: options.churn)
+    public static let dpm2 = Method("dpm2", .order(2), reads: .churn) { _, options in
+        DPM2Solver(churn: options.addedNoise)
     }
     /// The same, to less noise, with fresh noise on top.
     public static let dpm2Ancestral = Method("dpm2-a", .stochastic, reads: [.eta]) { _, options in
@@ -74,7 +74,7 @@ extension Method {
     }
 
     private static func trapezoid(_ name: String) -> Method {
-        Method(name, .order(2), reads: [.churn]) { _, options in HeunSolver(churn: options.churn) }
+        Method(name, .order(2), reads: .churn) { _, options in HeunSolver(churn: options.addedNoise) }
     }
 
     // MARK: Multistep: the first step is of first order, with a local error of h²
@@ -99,6 +99,8 @@ extension Method {
     public static let unipc = Method("unipc", .order(2)) { _, _ in UniPCSolver(lowersOrderAtEnd: true) }
     /// DEIS.
     public static let deis = Method("deis", .order(2)) { _, _ in DEISSolver() }
+    /// The refined exponential solver.
+    public static let resMultistep = Method("res-2m", .order(2)) { _, _ in RESMultistepSolver() }
     /// A stochastic Adams method, whose η is its share of noise.
     public static let stochasticAdams = Method("sa-solver", .stochastic, reads: [.eta]) { _, options in
         StochasticAdamsSolver(share: options.eta ?? 1)
@@ -130,7 +132,12 @@ extension Method {
     public static let annealedLangevin = Method(
         "annealed-langevin", .stochastic, reads: [.langevinSteps, .langevinStepSize]
     ) { _, options in
-        AnnealedLangevinSolver(
+        guard options.langevinSteps != 0 else {
+            throw DiffusionError(
+                field: SamplerOption.langevinSteps.rawValue,
+                "is 0, and annealed-langevin has no other steps: give 1 or more")
+        }
+        return AnnealedLangevinSolver(
             stepSize: options.langevinStepSize ?? 0.2, stepsPerLevel: options.langevinSteps ?? 100)
     }
 

@@ -9,6 +9,10 @@ public struct DDIMSolver: Solver {
     public var eta: Double
     /// η
     public var noiseShare: Double? { eta }
+    /// Always.
+    public var stepsFromEstimate: Bool { true }
+    /// DDIM's, where it adds no noise.
+    public var inversion: Inversion? { eta == 0 ? .heldTimes : nil }
 
     /// The member of the family with a given η.
     public init(eta: Double = 0) {

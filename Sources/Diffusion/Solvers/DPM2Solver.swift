@@ -14,6 +14,9 @@ public struct DPM2Solver: Solver {
     /// The noise put back before a step.
     public var churn: Churn
 
+    /// Upwards where it adds no noise.
+    public var inversion: Inversion? { eta == 0 && churn.amount == 0 ? .ownTimes : nil }
+
     /// The method, by default the deterministic one.
     public init(eta: Double = 0, churn: Churn = Churn()) {
         self.eta = eta

@@ -8,6 +8,9 @@ public struct EulerSolver: Solver {
     /// The noise put back.
     public var churn: Churn
 
+    /// Upwards without churn.
+    public var inversion: Inversion? { churn.amount == 0 ? .ownTimes : nil }
+
     /// The method with some noise put back.
     public init(churn: Churn = Churn()) {
         self.churn = churn

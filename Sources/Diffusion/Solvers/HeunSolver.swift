@@ -9,6 +9,9 @@ public struct HeunSolver: Solver {
     /// The noise put back before a step, the paper's stochastic sampler where there is any.
     public var churn: Churn
 
+    /// Upwards without churn.
+    public var inversion: Inversion? { churn.amount == 0 ? .ownTimes : nil }
+
     /// The method, by default the deterministic one.
     public init(churn: Churn = Churn()) {
         self.churn = churn

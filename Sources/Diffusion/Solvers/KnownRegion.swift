@@ -33,6 +33,7 @@ struct RestoringSolver<Base: Solver>: Solver {
     let grid: StepGrid
 
     var couplesExamples: Bool { base.couplesExamples }
+    var stepsFromEstimate: Bool { base.stepsFromEstimate }
     func start() -> Base.Memory { base.start() }
 
     func step(

@@ -13,6 +13,9 @@ public struct RungeKutta45Solver: Solver {
     /// The error allowed for each step of its own.
     public var absoluteTolerance: Double
 
+    /// Always.
+    public var inversion: Inversion? { .ownTimes }
+
     /// The method to a tolerance.
     public init(relativeTolerance: Double = 1e-6, absoluteTolerance: Double = 1e-6) {
         self.relativeTolerance = relativeTolerance

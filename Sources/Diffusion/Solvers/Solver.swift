@@ -13,6 +13,13 @@ public protocol Solver<Memory>: Sendable {
     /// η as the method has it, its share of fresh noise; `nil` for a method without one.
     var noiseShare: Double? { get }
 
+    /// Whether a step is α·data + σ·noise and fresh noise, so that it reads the sample through the estimate alone.
+    /// Only then may data and noise come from different branches (`ManifoldConstrainedGuidance`).
+    var stepsFromEstimate: Bool { get }
+
+    /// How the method climbs from data to noise; `nil` for one that cannot.
+    var inversion: Inversion? { get }
+
     /// What it remembers before the first step.
     func start() -> Memory
 
@@ -31,6 +38,12 @@ extension Solver {
 
     /// Most methods have none.
     public var noiseShare: Double? { nil }
+
+    /// Most methods move the sample itself.
+    public var stepsFromEstimate: Bool { false }
+
+    /// Most methods add noise, or remember steps that lay closer together.
+    public var inversion: Inversion? { nil }
 }
 
 extension Solver where Memory == Void {

@@ -5,17 +5,7 @@ extension AnnotatedUNet: ConfiguredNetwork {
     public static var className: String { "AnnotatedUNet" }
 }
 
-extension AnnotatedUNet: NoiseNetwork {
-    /// The network's output for a batch; it reads the labels.
-    public func callAsFunction(
-        _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
-    ) -> Tensor {
-        conditions.checkRead([Conditions.Key.labels.name], by: Self.className)
-        return self(x, time: time, labels: conditions[.labels])
-    }
-}
-
-extension AnnotatedUNet: DenoisingNetwork {
+extension AnnotatedUNet: ClassConditionedNetwork {
     /// The kind of network.
     public static var summary: String { "the ConvNeXt U-Net of the annotated diffusion article" }
 
@@ -32,9 +22,7 @@ extension AnnotatedUNet: DenoisingNetwork {
             })
         traits.library = "langevin"
         traits.sizeMultiple = 1 << (configuration.dimMults.count - 1)
-        if let count = configuration.numClassEmbeds {
-            traits.labels = .init(count: count, nullClass: nil, isRequired: true)
-        }
+        traits.labels = .init(classes: configuration.numClassEmbeds)
         return traits
     }
 

@@ -28,7 +28,7 @@ public struct AnnotatedUNet: Sendable {
     let inputConvolution: Convolution2D
     let time1: Linear
     let time2: Linear
-    let classEmbedding: Embedding?
+    let classes: ClassTable
     let down: [Level<Convolution2D>]
     let middle1: ConvNeXtBlock
     let middleAttention: PixelAttention
@@ -53,9 +53,8 @@ public struct AnnotatedUNet: Sendable {
             inputs: configuration.channels, outputs: widths[0], kernel: 7, padding: 3, weights["init_conv"])
         time1 = Linear(inputs: dim, outputs: timeWidth, weights["time_mlp"][1])
         time2 = Linear(inputs: timeWidth, outputs: timeWidth, weights["time_mlp"][3])
-        classEmbedding = configuration.numClassEmbeds.map {
-            Embedding(count: $0, width: timeWidth, weights["class_embedding"])
-        }
+        classes = ClassTable(
+            count: configuration.numClassEmbeds, width: timeWidth, weights["class_embedding"])
         let levels = widths.count - 1
         down = (0..<levels).map { index in
             let (scope, outputs) = (weights["downs"][index], widths[index + 1])
@@ -92,19 +91,12 @@ public struct AnnotatedUNet: Sendable {
     ///   - x: `[batch, channels, height, width]`, in the element type of the weights.
     ///   - time: `[batch]`, or `[1]` for all alike.
     ///   - labels: `[batch]` as `int64`, where the configuration has classes, and only there.
-    ///   - dropout: not read: this network has none.
     /// - Returns: `[batch, outDim, height, width]`
-    public func callAsFunction(
-        _ x: Tensor, time: Tensor, labels: Tensor? = nil, dropout: RandomGenerator? = nil
-    ) -> Tensor {
-        precondition(
-            (labels != nil) == (classEmbedding != nil),
-            "labels go with a class embedding, and with nothing else")
-        let frequencies = sinusoidalEmbedding(time, width: configuration.dim, shift: 1).to(x.elementType)
-        var embedded = time2(time1(frequencies).gelu())
-        if let classEmbedding, let labels { embedded = embedded + classEmbedding(labels) }
+    public func callAsFunction(_ x: Tensor, time: Tensor, labels: Tensor?) -> Tensor {
+        let waves = sinusoidalEmbedding(time, width: configuration.dim, shift: 1).to(x.elementType)
+        let embedded = time2(time1(waves).gelu())
         // Every block begins with the same non-linearity of the same vector.
-        let condition = embedded.gelu()
+        let condition = classes.adding(labels, to: embedded).gelu()
         var hidden = inputConvolution(x)
         var skips: [Tensor] = []
         for level in down {

@@ -1,11 +1,13 @@
+import Checkpoints
 import Layers
+import Storage
 import Tensors
 
 /// A network that can be trained to denoise, kept in a folder, and sampled: what pipelines, recipes and inspection need
 /// of a family of networks stands in its conformance, and nowhere else.
 ///
 /// A new network is a type with this conformance and a row in `KnownNetworks.denoising`.
-public protocol DenoisingNetwork: ConfiguredNetwork, NoiseNetwork, Sendable
+public protocol DenoisingNetwork: ConfiguredNetwork, NoiseNetwork
 where Configuration: NetworkSettings, Configuration.Network == Self {
     /// What the network is, in a few words for a list of them.
     static var summary: String { get }
@@ -42,6 +44,27 @@ public protocol NetworkSettings: Codable, Equatable, Sendable {
     /// Checks that the values describe a network that can be built.
     /// - Throws: `NetworkError` that names the first key whose value will not do.
     func validate() throws
+}
+
+// A configuration whose type is not known where it is used opens itself here.
+extension NetworkSettings {
+    var type: any DenoisingNetwork.Type { Network.self }
+    var traits: NetworkTraits { Network.traits(self) }
+    func network(_ weights: Weights) throws -> any DenoisingNetwork { try Network(self, weights) }
+    func json() throws -> JSONObject { try Network.json(self) }
+    func write(_ parameters: [(String, Tensor)], to folder: ModelFolder) throws {
+        try Network.write(self, parameters, to: folder)
+    }
+    func fitted(to demands: NetworkDemands) throws -> any NetworkSettings {
+        let fitted = Network.fitted(self, to: demands)
+        try fitted.validate()
+        return fitted
+    }
+}
+
+extension DenoisingNetwork {
+    static var defaults: any NetworkSettings { Configuration() }
+    static func settings(_ object: JSONObject) throws -> any NetworkSettings { try configuration(object) }
 }
 
 /// What data, conditioning and loss ask of a network that is trained on them.

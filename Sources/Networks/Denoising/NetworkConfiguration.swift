@@ -13,57 +13,33 @@ public struct NetworkConfiguration: Sendable, Equatable {
     public init(_ settings: some NetworkSettings) { self.settings = settings }
 
     /// The defaults of a network.
-    public init(defaultsOf network: any DenoisingNetwork.Type) {
-        func defaults<Network: DenoisingNetwork>(_ type: Network.Type) -> any NetworkSettings {
-            Network.Configuration()
-        }
-        settings = defaults(network)
-    }
+    public init(defaultsOf network: any DenoisingNetwork.Type) { settings = network.defaults }
 
     /// Reads a network's `config.json`.
     /// - Throws: `CheckpointError` where the family is not known or the file will not do; `NetworkError` where a value
     ///   will not do.
     public init(_ object: JSONObject) throws {
-        func read<Network: DenoisingNetwork>(_ type: Network.Type) throws -> any NetworkSettings {
-            try type.configuration(object)
-        }
         let name = try object.required("_class_name", as: String.self)
         guard let network = KnownNetworks.denoising(named: name) else {
-            let names = KnownNetworks.denoising.map { $0.className }.joined(separator: ", ")
-            throw CheckpointError(
-                object.place, "the network class \(quoted(name)) is not known here: there are \(names)")
+            throw KnownNetworks.unknown(
+                "network class", name, in: object, known: KnownNetworks.denoising.map { $0.className })
         }
-        settings = try read(network)
+        settings = try network.settings(object)
     }
 
     /// Whether two networks are of one type and alike in every key.
-    public static func == (first: Self, second: Self) -> Bool {
-        func isSame<Settings: NetworkSettings>(_ settings: Settings) -> Bool {
-            settings == second.settings as? Settings
-        }
-        return isSame(first.settings)
-    }
+    public static func == (first: Self, second: Self) -> Bool { first.settings.isEqual(to: second.settings) }
 
     // MARK: The network
 
     /// The network that it describes.
-    public var type: any DenoisingNetwork.Type {
-        func network<Settings: NetworkSettings>(_ settings: Settings) -> any DenoisingNetwork.Type {
-            Settings.Network.self
-        }
-        return network(settings)
-    }
+    public var type: any DenoisingNetwork.Type { settings.type }
 
     /// The name of the class, as `config.json` gives it in `_class_name`.
     public var className: String { type.className }
 
     /// What follows from the configuration for those who use the network.
-    public var traits: NetworkTraits {
-        func traits<Settings: NetworkSettings>(_ settings: Settings) -> NetworkTraits {
-            Settings.Network.traits(settings)
-        }
-        return traits(settings)
-    }
+    public var traits: NetworkTraits { settings.traits }
 
     /// A trait.
     public subscript<Value>(dynamicMember trait: KeyPath<NetworkTraits, Value>) -> Value {
@@ -71,40 +47,22 @@ public struct NetworkConfiguration: Sendable, Equatable {
     }
 
     /// The network, its parameters from a scope.
-    public func network(_ weights: Weights) throws -> any DenoisingNetwork {
-        func network<Settings: NetworkSettings>(_ settings: Settings) throws -> any DenoisingNetwork {
-            try Settings.Network(settings, weights)
-        }
-        return try network(settings)
-    }
+    public func network(_ weights: Weights) throws -> any DenoisingNetwork { try settings.network(weights) }
 
     /// The configuration brought to what data and conditioning ask for.
     /// - Throws: `NetworkError` where the result describes no network.
     public func fitted(to demands: NetworkDemands) throws -> NetworkConfiguration {
-        func fitted<Settings: NetworkSettings>(_ settings: Settings) throws -> NetworkConfiguration {
-            let fitted = Settings.Network.fitted(settings, to: demands)
-            try fitted.validate()
-            return NetworkConfiguration(fitted)
-        }
-        return try fitted(settings)
+        NetworkConfiguration(try settings.fitted(to: demands))
     }
 
     // MARK: Folders
 
     /// The form in which `config.json` holds it.
-    public func json() throws -> JSONObject {
-        func json<Settings: NetworkSettings>(_ settings: Settings) throws -> JSONObject {
-            try Settings.Network.json(settings)
-        }
-        return try json(settings)
-    }
+    public func json() throws -> JSONObject { try settings.json() }
 
     /// Writes it and the network's parameters, in their order, to a folder.
     package func write(_ parameters: [(String, Tensor)], to folder: ModelFolder) throws {
-        func write<Settings: NetworkSettings>(_ settings: Settings) throws {
-            try Settings.Network.write(settings, parameters, to: folder)
-        }
-        try write(settings)
+        try settings.write(parameters, to: folder)
     }
 
     /// The weights of a folder under the network's own names; names of older files are translated.

@@ -5,17 +5,7 @@ extension MLP: ConfiguredNetwork {
     public static var className: String { "MLP" }
 }
 
-extension MLP: NoiseNetwork {
-    /// The network's output for a batch; it reads the labels.
-    public func callAsFunction(
-        _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
-    ) -> Tensor {
-        conditions.checkRead([Conditions.Key.labels.name], by: Self.className)
-        return self(x, time: time, labels: conditions[.labels])
-    }
-}
-
-extension MLP: DenoisingNetwork {
+extension MLP: ClassConditionedNetwork {
     /// The kind of network.
     public static var summary: String { "a multilayer perceptron on points" }
 
@@ -32,9 +22,7 @@ extension MLP: DenoisingNetwork {
             activationCount: { _ in 3 * width })
         traits.library = "langevin"
         traits.sample = .point
-        if let count = configuration.numClassEmbeds {
-            traits.labels = .init(count: count, nullClass: nil, isRequired: true)
-        }
+        traits.labels = .init(classes: configuration.numClassEmbeds)
         return traits
     }
 

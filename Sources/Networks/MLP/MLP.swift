@@ -31,7 +31,7 @@ public struct MLP: Sendable {
 
     let input: Linear
     let timeEmbedding: TimestepEmbedding
-    let classEmbedding: Embedding?
+    let classes: ClassTable
     let layers: [Layer]
     let output: Linear
 
@@ -43,9 +43,8 @@ public struct MLP: Sendable {
         let width = configuration.width
         input = Linear(inputs: configuration.dimension, outputs: width, weights["input"])
         timeEmbedding = TimestepEmbedding(inputs: width, outputs: width, weights["time_embedding"])
-        classEmbedding = configuration.numClassEmbeds.map {
-            Embedding(count: $0, width: width, weights["class_embedding"])
-        }
+        classes = ClassTable(
+            count: configuration.numClassEmbeds, width: width, weights["class_embedding"])
         layers = (0..<configuration.layers).map { Layer(width: width, weights["layers"][$0]) }
         output = Linear(
             inputs: width, outputs: configuration.outputDimension ?? configuration.dimension,
@@ -59,13 +58,9 @@ public struct MLP: Sendable {
     ///   - time: `[batch]`, or `[1]` for all alike.
     ///   - labels: `[batch]` as `int64`, where the configuration has classes, and only there.
     /// - Returns: `[batch, outputDimension]`; a learned variance follows the first half.
-    public func callAsFunction(_ x: Tensor, time: Tensor, labels: Tensor? = nil) -> Tensor {
-        precondition(
-            (labels != nil) == (classEmbedding != nil),
-            "labels go with a class embedding, and with nothing else")
-        var embedded = timeEmbedding(sinusoidalEmbedding(time, width: configuration.width).to(x.elementType))
-        if let classEmbedding, let labels { embedded = embedded + classEmbedding(labels) }
-        let condition = embedded.silu()
+    public func callAsFunction(_ x: Tensor, time: Tensor, labels: Tensor?) -> Tensor {
+        let waves = sinusoidalEmbedding(time, width: configuration.width).to(x.elementType)
+        let condition = classes.adding(labels, to: timeEmbedding(waves)).silu()
         var hidden = input(x)
         for layer in layers {
             hidden = recomputable([hidden, condition], dropout: nil) { layer($0[0], time: $0[1]) }

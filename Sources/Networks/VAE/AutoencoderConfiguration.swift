@@ -1,4 +1,3 @@
-import Checkpoints
 import Storage
 
 /// The configuration of an autoencoder of any family. It has the traits of its network as properties.
@@ -14,41 +13,22 @@ public struct AutoencoderConfiguration: Sendable, Equatable {
     /// - Throws: `CheckpointError` where the class is not known or the file will not do; `NetworkError` where a value
     ///   will not do.
     public init(_ object: JSONObject) throws {
-        func read<Network: LatentAutoencoder>(_ type: Network.Type) throws -> any AutoencoderSettings {
-            try type.configuration(object)
-        }
         let name = try object.required("_class_name", as: String.self)
         guard let network = KnownNetworks.autoencoders.first(where: { $0.className == name }) else {
-            let names = KnownNetworks.autoencoders.map { $0.className }.joined(separator: ", ")
-            throw CheckpointError(
-                object.place, "the autoencoder class \(quoted(name)) is not known here: there are \(names)")
+            throw KnownNetworks.unknown(
+                "autoencoder class", name, in: object, known: KnownNetworks.autoencoders.map { $0.className })
         }
-        settings = try read(network)
+        settings = try network.settings(object)
     }
 
     /// Whether two networks are of one type and alike in every key.
-    public static func == (first: Self, second: Self) -> Bool {
-        func isSame<Settings: AutoencoderSettings>(_ settings: Settings) -> Bool {
-            settings == second.settings as? Settings
-        }
-        return isSame(first.settings)
-    }
+    public static func == (first: Self, second: Self) -> Bool { first.settings.isEqual(to: second.settings) }
 
     /// The network that it describes.
-    public var type: any LatentAutoencoder.Type {
-        func network<Settings: AutoencoderSettings>(_ settings: Settings) -> any LatentAutoencoder.Type {
-            Settings.Network.self
-        }
-        return network(settings)
-    }
+    public var type: any LatentAutoencoder.Type { settings.type }
 
     /// What follows from the configuration for those who use the network.
-    public var traits: AutoencoderTraits {
-        func traits<Settings: AutoencoderSettings>(_ settings: Settings) -> AutoencoderTraits {
-            Settings.Network.traits(settings)
-        }
-        return traits(settings)
-    }
+    public var traits: AutoencoderTraits { settings.traits }
 
     /// A trait.
     public subscript<Value>(dynamicMember trait: KeyPath<AutoencoderTraits, Value>) -> Value {

@@ -1,11 +1,12 @@
 import Layers
+import Storage
 import Tensors
 
 /// An autoencoder that is kept in a folder: what pipelines need of each family of them stands in its conformance, and
 /// nowhere else.
 ///
 /// A new autoencoder is a type with this conformance and a row in `KnownNetworks.autoencoders`.
-public protocol LatentAutoencoder: ConfiguredNetwork, PictureAutoencoder, Sendable
+public protocol LatentAutoencoder: ConfiguredNetwork, PictureAutoencoder
 where Configuration: AutoencoderSettings, Configuration.Network == Self {
     /// What follows from a valid configuration for those who use the autoencoder.
     static func traits(_ configuration: Configuration) -> AutoencoderTraits
@@ -23,6 +24,16 @@ extension LatentAutoencoder {
 public protocol AutoencoderSettings: Codable, Equatable, Sendable {
     /// The network that it describes.
     associatedtype Network: LatentAutoencoder where Network.Configuration == Self
+}
+
+// A configuration whose type is not known where it is used opens itself here.
+extension AutoencoderSettings {
+    var type: any LatentAutoencoder.Type { Network.self }
+    var traits: AutoencoderTraits { Network.traits(self) }
+}
+
+extension LatentAutoencoder {
+    static func settings(_ object: JSONObject) throws -> any AutoencoderSettings { try configuration(object) }
 }
 
 /// What an autoencoder takes and gives, as far as those who use it must know.

@@ -2,7 +2,7 @@ import Tensors
 
 /// A network that turns pictures into small latents and back, for diffusion to work among the latents.
 /// Source: Rombach et al. 2022 (arXiv:2112.10752), section 3.1.
-public protocol PictureAutoencoder {
+public protocol PictureAutoencoder: Sendable {
     /// Channels of latents.
     var latentChannels: Int { get }
     /// Pixels along each side of the square that one latent stands for.

@@ -114,20 +114,15 @@ extension Inspection.Model {
 
     private static func family(_ index: JSONObject, _ layout: ModelLayout) throws -> String {
         let pipeline = try index.required("_class_name", as: String.self)
-        switch PipelineKind(className: pipeline) {
-        case .pixels: return try layout.networkConfiguration().family
-        case let kind?: return kind.family
-        case nil:
-            guard
-                let family = ["StableDiffusionUpscalePipeline": "sd", "LDMTextToImagePipeline": "ldm"][
-                    pipeline]
-            else {
-                let names = PipelineKind.allCases.flatMap(\.classNames).joined(separator: ", ")
-                throw PipelineError(
-                    "\(index.place): the pipeline \(quoted(pipeline)) is not known here: there are \(names)")
-            }
-            return family
+        if PixelAssembly.classNames.contains(pipeline) {
+            return try layout.networkConfiguration().family
         }
+        guard let family = Assemblies.named(pipeline)?.family ?? Assemblies.onlyInspected[pipeline] else {
+            throw PipelineError(
+                "\(index.place): the pipeline \(quoted(pipeline)) is not known here: there are \(Assemblies.classNames.joined(separator: ", "))"
+            )
+        }
+        return family
     }
 }
 
@@ -208,23 +203,16 @@ extension Inspection.Model {
             components[component.rawValue] = found
         }
         self.init(
-            family: family.kind.family, components,
+            family: Self.family(of: family), components,
             file: File(
                 layout: family, setAside: whole.setAside.map { SetAside(name: $0.name, reason: $0.reason) },
                 strays: whole.strangers + whole.strays, caveats: whole.caveats(), nonFinite: nonFinite))
     }
 }
 
-extension PipelineKind {
-    /// The family of its models, in a word.
-    fileprivate var family: String {
-        switch self {
-        case .pixels: "ddpm"
-        case .stableDiffusion: "sd"
-        case .stableDiffusionXL: "sdxl"
-        case .stableDiffusion3: "sd3"
-        case .latentDiffusion: "ldm"
-        case .diffusionTransformer: "dit"
-        }
+extension Inspection.Model {
+    /// The word for the family of the pipeline that a single file belongs to.
+    private static func family(of file: CheckpointFamily) -> String {
+        Assemblies.named(file.pipeline)?.family ?? Assemblies.onlyInspected[file.pipeline] ?? file.rawValue
     }
 }

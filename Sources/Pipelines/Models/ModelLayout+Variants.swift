@@ -20,7 +20,7 @@ extension ModelLayout {
     static func check(_ variant: String, of folders: [ModelFolder], in path: String) throws {
         guard folders.contains(where: { $0.hasAny(variant: variant) }) else {
             throw PipelineError(
-                "\(path): no weights of the variant '\(variant)' are there: leave out --variant, or give another"
+                "\(path): no weights of the variant '\(variant)' are there: leave out \(.variant), or give another"
             )
         }
     }

@@ -65,8 +65,8 @@ public struct ModelLayout: Sendable {
     public func networkConfiguration() throws -> NetworkConfiguration {
         let index = try self.index()
         let pipeline = try index.required("_class_name", as: String.self)
-        guard PipelineKind.pixels.classNames.contains(pipeline) else {
-            let names = PipelineKind.pixels.classNames.joined(separator: " and ")
+        guard PixelAssembly.classNames.contains(pipeline) else {
+            let names = PixelAssembly.classNames.joined(separator: " and ")
             throw PipelineError(
                 "\(index.place): the pipeline \(quoted(pipeline)) is not one of a network on pixels: \(names) are"
             )

@@ -52,7 +52,7 @@ extension JSONObject {
         let named = try object.schedule()
         guard prediction == nil || named.kind.readsPrediction else {
             throw PipelineError(
-                "\(place): networks of a \(written.kind.name) predict one thing: leave out --prediction")
+                "\(place): networks of a \(written.kind.name) predict one thing: leave out \(.prediction)")
         }
         return .scheduler(named)
     }

@@ -22,8 +22,8 @@ public struct ModelSource: Sendable {
     public let path: String
     /// A short name for messages and receipts.
     public let name: String
-    /// What the model makes pictures from and with.
-    public let kind: PipelineKind
+    /// The family that the model belongs to.
+    package let assembly: any StoredAssembly.Type
     private let place: Place
     /// `model_index.json`; empty for a file without a folder of configurations.
     private let index: JSONObject
@@ -55,7 +55,7 @@ public struct ModelSource: Sendable {
         guard Files.isFolder(model) || !Files.exists(model) else {
             path = model
             guard variant == nil else {
-                throw PipelineError("\(model) is one file, which has no variants: leave out --variant")
+                throw PipelineError("\(model) is one file, which has no variants: leave out \(.variant)")
             }
             plainParts = []
             var file = try Self.open(model, usesAverage: usesAverage, headWidth: described?.headWidth())
@@ -65,22 +65,26 @@ public struct ModelSource: Sendable {
             place = .file(file, configurations: described)
             name = model.split(separator: "/").last.map { String($0.prefix { $0 != "." }) } ?? model
             index = try described?.index() ?? JSONObject(place: model)
-            kind = file.family.kind
+            guard let known = Assemblies.named(file.family.pipeline) else {
+                throw PipelineError(
+                    "\(model): models of the layout '\(file.family.rawValue)' are not sampled here")
+            }
+            assembly = known
             return
         }
         let layout = try ModelLayout(model: model)
         guard described == nil else {
-            throw PipelineError("\(model) is a folder and describes itself: leave out --config")
+            throw PipelineError("\(model) is a folder and describes itself: leave out \(.configurations)")
         }
         (path, name, place, index) = (layout.path, layout.name, .folder, try layout.index())
         plainParts = try variant.map { try layout.parts(without: $0) } ?? []
         let pipeline = try index.required("_class_name", as: String.self)
-        guard let known = PipelineKind(className: pipeline) else {
-            let names = PipelineKind.allCases.flatMap(\.classNames).joined(separator: ", ")
+        guard let known = Assemblies.named(pipeline) else {
+            let names = Assemblies.classNames.joined(separator: ", ")
             throw PipelineError(
                 "\(index.place): the pipeline \(quoted(pipeline)) is not known here: there are \(names)")
         }
-        kind = known
+        assembly = known
     }
 
     private static func open(_ path: String, usesAverage: Bool, headWidth: Int?) throws
@@ -99,7 +103,8 @@ public struct ModelSource: Sendable {
 
     static func predictionIsOpen(_ path: String, _ file: SingleFileCheckpoint) -> PipelineError {
         PipelineError(
-            "\(path): \(file.caveats().joined(separator: "; ")): give --prediction noise or --prediction v")
+            "\(path): \(file.caveats().joined(separator: "; ")): give \(.prediction) noise or \(.prediction) v"
+        )
     }
 
     /// What is worth knowing of how the model was opened, in sentences.
@@ -223,7 +228,7 @@ public struct ModelSource: Sendable {
         }
     }
 
-    /// Whether it is SDXL's refiner, whose network is told a picture's beauty in place of the size that is wanted.
+    /// Whether it is SDXL's refiner, whose network is conditioned on an aesthetic score in place of the target size.
     public var isRefiner: Bool {
         get throws {
             // A file of its own says it by its family.
@@ -295,18 +300,5 @@ extension CheckpointFamily {
     func padding(of component: ModelComponent) -> CLIPTokenizer.Padding {
         let isVersion2 = [.stableDiffusion2, .stableDiffusion2Inpainting, .upscaler4].contains(self)
         return component == .textEncoder2 || isVersion2 ? .exclamationMark : .end
-    }
-
-    /// What models of this family make pictures from and with.
-    var kind: PipelineKind {
-        switch self {
-        case .stableDiffusion1, .stableDiffusion1Inpainting, .stableDiffusion2, .stableDiffusion2Inpainting,
-            .upscaler4:
-            .stableDiffusion
-        case .stableDiffusionXL, .stableDiffusionXLRefiner: .stableDiffusionXL
-        case .stableDiffusion3Medium, .stableDiffusion35Medium, .stableDiffusion35Large: .stableDiffusion3
-        case .latentDiffusionVQ4, .latentDiffusionVQ8: .latentDiffusion
-        case .diffusionTransformer: .diffusionTransformer
-        }
     }
 }

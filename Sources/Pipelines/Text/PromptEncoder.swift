@@ -7,7 +7,7 @@ import Tokenizers
 
 /// A text encoder with its tokenizer: from prompts to what a network is conditioned on. It may be trained along with the
 /// network.
-public struct PromptEncoder {
+public struct PromptEncoder: Sendable {
     /// The tokenizer.
     public let tokenizer: CLIPTokenizer
     /// The encoder.

@@ -5,11 +5,21 @@ import Tensors
 import Tokenizers
 
 /// What the text encoders of a model make of a prompt.
-struct TextEmbedding {
-    /// What the network attends to, `[1, tokens, width]`.
+package struct TextEmbedding {
+    /// What the network attends to, `[rows, tokens, width]`.
     var context: Tensor
-    /// The text as a whole, `[1, width]`, where the network wants it.
+    /// The text as a whole, `[rows, width]`, where the network wants it.
     var pooled: Tensor?
+
+    init(context: Tensor, pooled: Tensor? = nil) { (self.context, self.pooled) = (context, pooled) }
+
+    /// Those of several texts, a row each.
+    init(rows: [TextEmbedding]) {
+        self = rows[0]
+        guard rows.count > 1 else { return }
+        context = concatenated(rows.map(\.context))
+        pooled = pooled.map { _ in concatenated(rows.compactMap(\.pooled)) }
+    }
 
     /// The same without any text in it.
     var zeros: TextEmbedding {
@@ -17,8 +27,8 @@ struct TextEmbedding {
     }
 }
 
-/// From prompts to what a network is told. Each encoder is opened, asked once, and let go of before the next.
-struct TextEncoding {
+/// From prompts to what a network is conditioned on. Each encoder is opened, run once, and let go of before the next.
+package struct TextEncoding {
     /// Where tokenizers and encoders are.
     let source: ModelSource
     /// The element type of the encoders' arithmetic.
@@ -31,82 +41,23 @@ struct TextEncoding {
     let clipSkip: Int
     /// Whether `(word:1.2)` in prompts is a weight.
     let weighsWords: Bool
-    /// Hears what was cut off.
-    var say: (String) -> Void
+    /// Whether textual inversions in prompts are read.
+    let readsInversions: Bool
+    /// Gets what was cut off.
+    var say: (Sentence) -> Void
 
     /// A prompt, and how it is read.
-    struct Prompt {
+    package struct Prompt: Equatable {
         var text: String
         var isNegative = false
     }
-
-    /// The embeddings of prompts, in their order.
-    /// - Throws: an error about the files; `PipelineError` where an embedding is not finite.
-    func embeddings(of prompts: [Prompt]) throws -> [TextEmbedding] {
-        switch source.kind {
-        case .stableDiffusionXL: try forXL(prompts)
-        case .stableDiffusion3: try forStableDiffusion3(prompts)
-        default: try clip(prompts, .textEncoder, isProjected: false, leaving: 0)
-        }
-    }
-
-    // MARK: Families
-
-    /// The last states but one of both encoders side by side, and the second one's projected text. The refiner
-    /// has the second only.
-    private func forXL(_ prompts: [Prompt]) throws -> [TextEmbedding] {
-        let first = try source.has(.textEncoder) ? clip(prompts, .textEncoder, isProjected: false) : nil
-        let second = try clip(prompts, .textEncoder2, isProjected: true)
-        return try prompts.indices.map { index in
-            let parts = [first?[index].context, second[index].context].compactMap(\.self)
-            guard Set(parts.map { $0.shape[1] }).count == 1 else {
-                throw PipelineError(
-                    "\(source.path): the tokenizers make texts of \(parts.map { $0.shape[1] }) tokens, which must be equal"
-                )
-            }
-            return TextEmbedding(context: concatenated(parts, along: -1), pooled: second[index].pooled)
-        }
-    }
-
-    /// CLIP's states side by side, zeros to T5's width, and T5's states after them. An encoder that is absent
-    /// gives zeros.
-    /// Source: Esser et al. 2024 (arXiv:2403.03206), section 4 and figure 2.
-    private func forStableDiffusion3(_ prompts: [Prompt]) throws -> [TextEmbedding] {
-        let traits = try NetworkConfiguration(source.configuration(of: .transformer)).traits
-        guard let joint = traits.context?.width, let width = traits.pooled?.width else {
-            throw PipelineError("\(source.path): the transformer is not one of Stable Diffusion 3")
-        }
-        func present(_ component: ModelComponent) throws -> [TextEmbedding]? {
-            try source.has(component) ? clip(prompts, component, isProjected: true) : nil
-        }
-        let found = try [present(.textEncoder), present(.textEncoder2)]
-        let known = found.compactMap { $0?.first?.pooled?.shape[1] }
-        let length = found.compactMap { $0?.first?.context.shape[1] }.first ?? 77
-        // What the absent one would have given: CLIP's states are as wide as its projection.
-        let missing = max(0, width - known.reduce(0, +)) / max(1, 2 - known.count)
-        let sequence = try source.has(.textEncoder3) ? t5(prompts) : nil
-        return prompts.indices.map { index in
-            let clips = found.map { embeddings in
-                embeddings?[index]
-                    ?? TextEmbedding(context: zeros([1, length, missing]), pooled: zeros([1, missing]))
-            }
-            let states = concatenated(clips.map(\.context), along: -1)
-            let later = sequence?[index] ?? zeros([1, Self.t5Length, joint])
-            return TextEmbedding(
-                context: concatenated(
-                    [states.padded([0, later.shape[2] - states.shape[2]]), later], along: 1),
-                pooled: concatenated(clips.map { $0.pooled! }, along: -1))
-        }
-    }
-
-    private static let t5Length = 256
 
     // MARK: Encoders
 
     /// The states of one of the last layers and, where it is projected, the text as a whole.
     /// - Parameter least: 1 for the last layer but one, as SDXL and 3 read it; 0 for the last one, normed, as
     ///   Stable Diffusion 1 and 2 do, whose configuration can also ask for a mask.
-    private func clip(
+    func clip(
         _ prompts: [Prompt], _ component: ModelComponent, isProjected: Bool, leaving least: Int = 1
     ) throws -> [TextEmbedding] {
         try finite(component) {
@@ -121,9 +72,8 @@ struct TextEncoding {
         let encoder = try projected?.text ?? build(CLIPText.self, component)
         let tokenizer = try clipTokenizer(component, encoder.configuration)
         return try prompts.map { prompt in
-            // diffusers' pipelines of Stable Diffusion 3 read no textual inversions.
             let tokens = tokenized(prompt.text, tokenizer, length: nil) {
-                source.kind == .stableDiffusion3 ? $0 : tokenizer.widened($0)
+                readsInversions ? tokenizer.widened($0) : $0
             }
             let ids = try ids(tokens, of: component, knowing: encoder.configuration.vocabSize)
             let masked = least == 0 && encoder.configuration.useAttentionMask
@@ -136,17 +86,20 @@ struct TextEncoding {
     }
 
     /// T5's states; `nil` for a file that comes without its tokenizer.
-    private func t5(_ prompts: [Prompt]) throws -> [Tensor]? {
-        guard let folder = tokenizerFolder(.textEncoder3) else {
-            say("note: T5 is left out, because its tokenizer is not in the file: give --config FOLDER for it")
+    /// - Parameter length: tokens of a prompt.
+    func t5(_ prompts: [Prompt], _ component: ModelComponent, length: Int) throws -> [Tensor]? {
+        guard let folder = tokenizerFolder(component) else {
+            say(
+                "note: T5 is left out, because its tokenizer is not in the file: give a folder of configurations with it"
+            )
             return nil
         }
-        return try finite(.textEncoder3) { encoding in
-            let encoder = try encoding.build(T5Encoder.self, .textEncoder3)
+        return try finite(component) { encoding in
+            let encoder = try encoding.build(T5Encoder.self, component)
             let tokenizer = try T5Tokenizer(folder: folder)
             return try prompts.map { prompt in
-                let tokens = encoding.tokenized(prompt.text, tokenizer, length: Self.t5Length)
-                let ids = try ids(tokens, of: .textEncoder3, knowing: encoder.configuration.vocabSize)
+                let tokens = encoding.tokenized(prompt.text, tokenizer, length: length)
+                let ids = try ids(tokens, of: component, knowing: encoder.configuration.vocabSize)
                 return TextEmbedding(context: weighted(encoder(ids).last, by: tokens))
             }
         }.map(\.context)
@@ -163,7 +116,7 @@ struct TextEncoding {
         guard !prompt.isNegative, clipSkip > 0 else { return 0 }
         let most = output.states.count - 1 - least
         guard clipSkip <= most else {
-            throw PipelineError("--clip-skip is \(clipSkip): this text encoder allows 0 to \(most)")
+            throw PipelineError("\(.clipSkip) is \(clipSkip): this text encoder allows 0 to \(most)")
         }
         return clipSkip
     }
@@ -224,7 +177,7 @@ struct TextEncoding {
         return weighted * (states.mean() / weighted.mean())
     }
 
-    private func zeros(_ shape: Shape) -> Tensor { .zeros(shape, elementType, on: device) }
+    func zeros(_ shape: Shape) -> Tensor { .zeros(shape, elementType, on: device) }
 
     /// The embeddings of an encoder; where float16 overflows in it, it runs again in float32.
     private func finite(
@@ -241,7 +194,7 @@ struct TextEncoding {
             if try embeddings.allSatisfy({ try $0.isFinite }) { return embeddings }
         }
         throw PipelineError(
-            "\(component.rawValue) gave numbers that are not finite for the prompt: try --dtype float32, or other weights"
+            "\(component.rawValue) gave numbers that are not finite for the prompt: try \(.elementType) float32, or other weights"
         )
     }
 }

@@ -51,19 +51,19 @@ struct TrainedModel: TrainingOutput {
 
     /// The model of networks that are built. One whose layers pack their weights is another one once training has changed
     /// them.
-    func model(_ network: any NoiseNetwork, _ encoder: CLIPText?) -> PictureModel {
-        var model = PictureModel(
+    func model(_ network: any NoiseNetwork, _ encoder: CLIPText?) -> Model {
+        var model = PixelAssembly(
             name: "the model", configuration: configuration, process: process, card: card,
             network: network, device: device)
         if let text, let encoder {
             model.text = PromptEncoder(
                 text.tokenizer, encoder, length: text.length, for: configuration.traits)
         }
-        return model
+        return Model(model)
     }
 
     /// The model with given weights.
-    private func opened(_ parameters: TensorDictionary) throws -> PictureModel {
+    private func opened(_ parameters: TensorDictionary) throws -> Model {
         func source(_ isWanted: (String) -> Bool) -> TensorDictionary {
             TensorDictionary(parameters.tensors.filter { isWanted($0.key) })
         }
@@ -81,8 +81,8 @@ struct TrainedModel: TrainingOutput {
     }
 
     /// The samples of a sheet: every class, or the first captions, in turn.
-    func request() -> SamplingRequest {
-        var request = SamplingRequest()
+    func request() -> Request {
+        var request = Request()
         request.count = recipe.evaluation.count
         request.seed = UInt64(truncatingIfNeeded: recipe.seed)
         request.grid = recipe.evaluation.grid
@@ -96,9 +96,8 @@ struct TrainedModel: TrainingOutput {
     }
 
     func sheet(_ parameters: TensorDictionary) throws -> Picture? {
-        let plan = try SamplingPlan(opened(parameters), request())
-        let samples = try plan.run()
-        guard samples.rank == 4 else { return try PointSheet(samples).picture() }
-        return try Picture.sheet(of: plan.pictures(of: samples))
+        let run = try opened(parameters).run(request())
+        guard run.settings[0].pictureShape != nil else { return try PointSheet(run.samples()).picture() }
+        return try Picture.sheet(of: run.pictures())
     }
 }

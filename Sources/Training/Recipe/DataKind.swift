@@ -18,11 +18,13 @@ public struct DataKind: RecipeRow {
     let hasCaptionFile: Bool
     /// Whether examples come with the noise that they were made from.
     var hasPairedNoise = false
+    /// With what the name of a file begins by which a folder of this kind is recognized; `nil` where none is.
+    var fileMark: String?
     /// Opens one part, pictures in their own size.
     fileprivate let open: @Sendable (_ section: Recipe.DataSection, _ path: String) throws -> any Dataset
 
     /// Every kind.
-    public static let choices = [digits, idx, folder, points, pairs]
+    public static let choices = [digits, idx, cifar, folder, points, pairs]
 
     /// The hub's word for a folder.
     public static let synonyms = ["imagefolder": folder]
@@ -41,12 +43,20 @@ public struct DataKind: RecipeRow {
     /// Pictures and labels in idx files, plain or gzip, as MNIST and Fashion-MNIST have them.
     public static let idx = DataKind(
         word: "idx", documentation: "a folder of idx files, plain or gzip, as MNIST and Fashion-MNIST come",
-        hasPictures: true, needsPath: true, hasCaptionFile: false
+        hasPictures: true, needsPath: true, hasCaptionFile: false, fileMark: "train-images-idx3-ubyte"
     ) { section, path in
         // MNIST calls what is held back its test.
         try IdxDataset(
             folder: URL(file: path),
             part: section.split == .evaluation ? .test : .init(rawValue: section.split.word)!)
+    }
+
+    /// CIFAR-10 in its binary form.
+    public static let cifar = DataKind(
+        word: "cifar", documentation: "a folder of CIFAR-10's binary files",
+        hasPictures: true, needsPath: true, hasCaptionFile: false, fileMark: "data_batch_1.bin"
+    ) { section, path in
+        try CifarDataset(folder: URL(file: path), part: .init(rawValue: section.split.word)!)
     }
 
     /// A folder of pictures with one folder a class, or with labels in `metadata.jsonl`.
@@ -103,8 +113,8 @@ extension Recipe.DataSection {
         return captions == .classNames ? try ClassCaptions(shaped) : shaped
     }
 
-    /// Data that a command names in a word: `digits`, a folder of idx files, or a folder of class folders,
-    /// brought to the shape of a model's pictures.
+    /// Data that a command names in a word: `digits`, or a folder, whose files say of which kind it is, brought to the
+    /// shape of a model's pictures.
     /// - Parameter shape: `[channels, height, width]`
     public init(named name: String, shape: Shape) throws {
         self.init()
@@ -117,7 +127,10 @@ extension Recipe.DataSection {
         guard name != "digits" else { return }
         path = name
         let names = (try? FileManager.default.contentsOfDirectory(atPath: name)) ?? []
-        kind = names.contains { $0.hasPrefix("train-images-idx3-ubyte") } ? .idx : .folder
+        kind =
+            DataKind.choices.first { kind in
+                kind.fileMark.map { mark in names.contains { $0.hasPrefix(mark) } } ?? false
+            } ?? .folder
     }
 
     /// Opens one part of the data set.

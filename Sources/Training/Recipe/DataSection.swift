@@ -54,7 +54,7 @@ extension Recipe.DataSection {
             "The file or folder, which every kind but digits needs."),
         RecipeKey(
             "data.split", \.data.split, .choice,
-            "Which part is learnt from: of digits and idx files the parts that they come in; of a folder every tenth picture of a class is held back for evaluation, of points and pairs every tenth example."
+            "Which part is learnt from: of data that come in two parts, such as digits and idx files, those parts; of a folder every tenth picture of a class is held back for evaluation, of points and pairs every tenth example."
         ),
         RecipeKey(
             "data.size", \.data.size, .optional(.whole(1...8192)),

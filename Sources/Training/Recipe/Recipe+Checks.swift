@@ -17,16 +17,15 @@ extension Recipe {
 
     /// Takes the first step of a sheet, which shows whether the whole could be drawn as `evaluation` says.
     /// - Throws: `RecipeError` with the reason why not.
-    func checkSheets(of model: PictureModel, _ output: TrainedModel) throws {
-        struct FirstStepTaken: Error {}
+    func checkSheets(of model: Model, _ output: TrainedModel) throws {
         var request = output.request()
         request.batchSize = 1
         do {
             // The network may be the one that is trained: nothing of this trial is for its gradients.
             try withoutGradients {
-                _ = try SamplingPlan(model, request).run { _, _ in throw FirstStepTaken() }
+                let run = try model.run(request)
+                if run.next() == nil { _ = try run.samples() }
             }
-        } catch is FirstStepTaken {
         } catch {
             throw RecipeError("evaluation: no sheet of samples could be drawn: \(error)")
         }

@@ -8,17 +8,17 @@ import Tensors
 extension BenchMaterials {
     func tinySampling() throws -> BenchWork.Repetition {
         let (network, _): (UNet2D, _) = try network(.tiny)
-        let model = try PictureModel(
+        let model = try PixelAssembly(
             name: "tiny", configuration: NetworkConfiguration(network.configuration),
             process: ProcessDescription("betas", prediction: "noise").trained(sampledBy: .ddpm),
             card: ModelCard(),
             network: network.replayed(on: device), elementType: elementType, device: device
         )
-        var request = SamplingRequest()
+        var request = Request()
         request.count = 16
         request.steps = 1000
-        let plan = try SamplingPlan(model, request)
-        return { try plan.run() }
+        let wanted = request
+        return { try Model(model).run(wanted, decodes: false).samples() }
     }
 
     func steps(of solver: Method) throws -> BenchWork.Repetition {

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct LossWeightingTests {
     private let weightings: [(name: String, weighting: LossWeighting)] = [
-        ("edm", .edm(sigmaData: 0.7)), ("min-SNR", .minSNR(gamma: 5)), ("truncated", .truncatedSNR),
+        ("edm", .edm(sigmaData: 0.7)), ("min-SNR", .minSNR(gamma: 5)),
         ("uniform v", .uniformVelocity), ("uniform noise", .uniformNoise), ("uniform data", .uniformData),
         ("p2", .p2(gamma: 0.8, k: 1.3)),
         ("sigmoid", .sigmoid(bias: 2)),
@@ -60,7 +60,6 @@ import Testing
             expect(.minSNR(gamma: 5), .noise, min(ratio, 5) / ratio)
             expect(.minSNR(gamma: 5), .velocity, min(ratio, 5) / (ratio + 1))
             expect(.p2(gamma: 0.5, k: 1), .noise, pow(1 + ratio, -0.5))
-            expect(.truncatedSNR, .data, max(ratio, 1))
             expect(.uniformVelocity, .data, ratio + 1)
             expect(.uniformVelocity, .velocity, 1)
             expect(.uniformNoise, .noise, 1)

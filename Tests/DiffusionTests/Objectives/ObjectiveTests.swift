@@ -96,7 +96,7 @@ import Testing
     @Test func weightsMultiplyEachExample() throws {
         let (data, noise) = plane.batch(6, seed: 6)
         let times = [0.05, 0.1, 0.4, 0.6, 0.9, 0.99]
-        let weighting = LossWeighting.truncatedSNR
+        let weighting = LossWeighting.minSNR(gamma: 2)
         func loss(_ weighting: LossWeighting) throws -> [Double] {
             try DenoisingObjective(
                 process(TrigonometricSchedule(), Prediction.velocity), weighting: weighting

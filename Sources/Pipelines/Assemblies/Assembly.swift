@@ -1,0 +1,53 @@
+/// A family of models that draw samples: everything that sets it apart from the others stands in the file of its type.
+package protocol Assembly: Sendable {
+    /// A short name of the model, for messages and receipts.
+    var name: String { get }
+    /// The number of classes that a request can name; `nil` where there are none.
+    var classCount: Int? { get }
+    /// Whether it is conditioned on texts.
+    var takesPrompt: Bool { get }
+
+    /// What makes the samples of a request, in the order of a run.
+    /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
+    func stages(_ request: Request) throws -> [any Stage]
+}
+
+/// A family that is kept in folders of the diffusers layout or in single files.
+package protocol StoredAssembly: Assembly {
+    /// diffusers' classes of this family. What is done with a model (image to image, inpainting) is the request's matter,
+    /// so they are all one.
+    static var classNames: [String] { get }
+    /// The word for the family in what `inspect` prints.
+    static var family: String { get }
+
+    /// Opens a model.
+    /// - Throws: an error that names the file and the key, one sentence.
+    init(_ source: ModelSource, _ options: ModelOptions) throws
+}
+
+/// The families that are known; a new one is a file with its type, and a row here.
+package enum Assemblies {
+    /// The rows.
+    package static let all: [any StoredAssembly.Type] = [
+        PixelAssembly.self, StableDiffusion.self, StableDiffusionXL.self, StableDiffusion3.self,
+        LatentDiffusion.self, DiffusionTransformer.self,
+    ]
+
+    /// Pipelines whose folders can be inspected and converted, and not sampled.
+    static let onlyInspected = ["StableDiffusionUpscalePipeline": "sd", "LDMTextToImagePipeline": "ldm"]
+
+    /// Every class that can be sampled.
+    static var classNames: [String] { all.flatMap { $0.classNames } }
+
+    /// The family of a class of diffusers, `nil` where it is not known.
+    static func named(_ className: String) -> (any StoredAssembly.Type)? {
+        all.first { $0.classNames.contains(className) }
+    }
+}
+
+extension StoredAssembly {
+    /// diffusers' classes of one family: from a text, from a picture, and for inpainting.
+    static func tasks(_ name: String) -> [String] {
+        ["", "Img2Img", "Inpaint"].map { "\(name)\($0)Pipeline" }
+    }
+}

@@ -1,0 +1,33 @@
+import Checkpoints
+import Diffusers
+import Diffusion
+import Networks
+import Tensors
+
+/// Latents with a class, by a transformer (DiT).
+/// Source: Peebles & Xie 2023 (arXiv:2212.09748).
+package struct DiffusionTransformer: LatentAssembly {
+    package static let classNames = ["DiTPipeline"]
+    package static let family = "dit"
+    package static let networkComponent = ModelComponent.transformer
+    package static func network(readsClassTable: Bool) -> any DenoisingNetwork.Type { DiT.self }
+
+    package let model: LatentModel
+    package init(_ model: LatentModel) { self.model = model }
+
+    package func usualGuidance(_ task: LatentTask) -> Double { 4 }
+
+    // diffusers' pipeline hands over no η, and so leaves it to the scheduler.
+    package func usualEta(_ scheduler: SchedulerConfiguration) -> Double? { nil }
+
+    // diffusers' pipeline leaves out the scheduler's scale.
+    package func start(_ unit: Tensor, _ sampler: Sampler) -> Tensor { unit }
+
+    package func conditions(of stage: LatentStage, _ say: @escaping (Sentence) -> Void)
+        -> BranchConditions
+    {
+        BranchConditions(
+            wanted: Conditions(labels: stage.settings.labels.map(stage.labelTensor)),
+            unwanted: stage.isGuided ? stage.nullLabels.map { Conditions(labels: $0) } : nil)
+    }
+}

@@ -1,0 +1,42 @@
+import Checkpoints
+import Diffusers
+import Diffusion
+import Networks
+import Tensors
+
+/// Latents of a quantised autoencoder, with a class or without.
+/// Source: Rombach et al. 2022 (arXiv:2112.10752), appendix D.
+package struct LatentDiffusion: LatentAssembly {
+    package static let classNames = ["LDMPipeline"]
+    package static let family = "ldm"
+    package static let autoencoderComponent = ModelComponent.vqvae
+    package static let readsClassTable = true
+    package static func network(readsClassTable: Bool) -> any DenoisingNetwork.Type {
+        readsClassTable ? UNet2DCondition.self : UNet2D.self
+    }
+
+    package let model: LatentModel
+    package init(_ model: LatentModel) { self.model = model }
+
+    package func conditionParts() -> [ModelComponent] { model.classes == nil ? [] : [.classEmbedder] }
+
+    package func checkConditions(of stage: LatentStage) throws {
+        if model.classes != nil { try model.source.check(ClassEmbedder.self, .classEmbedder) }
+    }
+
+    package func conditions(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws
+        -> BranchConditions
+    {
+        guard let labels = stage.settings.labels, model.classes != nil else {
+            guard !stage.isGuided else {
+                throw PipelineError("\(name) knows no classes to guide to: leave out \(.guidance)")
+            }
+            return BranchConditions(wanted: Conditions())
+        }
+        let table = try model.source.build(
+            ClassEmbedder.self, .classEmbedder, elementType: model.elementType, on: model.device)
+        return BranchConditions(
+            wanted: Conditions(context: table(stage.labelTensor(labels))),
+            unwanted: stage.isGuided ? stage.nullLabels.map { Conditions(context: table($0)) } : nil)
+    }
+}

@@ -1,0 +1,109 @@
+import Checkpoints
+import Diffusion
+import Layers
+import Networks
+import Tensors
+
+/// Models that diffuse pixels or points: a network, the process it was trained on, a card, and a text encoder where it is
+/// conditioned on texts.
+///
+/// On disk it is a folder in the diffusers layout: `model_index.json`, `unet/`, `scheduler/`, and for texts
+/// `text_encoder/` and `tokenizer/`; the card is `langevin.json`.
+package struct PixelAssembly: StoredAssembly {
+    package static let classNames = [
+        "DDPMPipeline", "DDIMPipeline", "ConsistencyModelPipeline", "ScoreSdeVePipeline",
+    ]
+    package static let family = "ddpm"
+
+    /// Where it was opened, for messages.
+    package let name: String
+    /// The network's configuration.
+    package let configuration: NetworkConfiguration
+    /// The process that the network was trained on.
+    package let process: Process
+    /// What else is known of its use.
+    package let card: ModelCard
+    /// The network.
+    package let network: any NoiseNetwork
+    /// What encodes its prompts; `nil` where it is given none.
+    package var text: PromptEncoder?
+    /// Where the elements of its pictures lie, from black to white.
+    package let dataRange: ClosedRange<Double>
+    /// The element type of the network's arithmetic.
+    package let elementType: ElementType
+    /// Where the network runs.
+    package let device: Device
+    /// Its folder; `nil` for a model in memory.
+    let layout: ModelLayout?
+
+    /// A model of given parts.
+    package init(
+        name: String, configuration: NetworkConfiguration, process: Process, card: ModelCard,
+        network: any NoiseNetwork, dataRange: ClosedRange<Double> = -1...1,
+        elementType: ElementType = .float32, device: Device = .cpu, layout: ModelLayout? = nil
+    ) {
+        (self.name, self.configuration, self.process, self.card) = (name, configuration, process, card)
+        (self.network, self.dataRange) = (network, dataRange)
+        (self.elementType, self.device, self.layout) = (elementType, device, layout)
+    }
+
+    package init(_ source: ModelSource, _ options: ModelOptions) throws {
+        guard options.memory == MemoryOptions() else {
+            throw PipelineError(
+                "\(.memory) keeps models of latents small, and \(source.name) diffuses pixels: leave it out")
+        }
+        guard options.variant == nil else {
+            throw PipelineError(
+                "\(.variant) names weights of models of latents, and \(source.name) diffuses pixels: leave it out"
+            )
+        }
+        try self.init(ModelLayout(source.path), options)
+    }
+
+    /// Opens a model folder, strictly: every tensor of the file must have its place in the network, and
+    /// the other way round.
+    /// - Throws: `CheckpointError`, `LoadError`, `PipelineError`, `NetworkError`, each one sentence.
+    package init(_ folder: ModelLayout, _ options: ModelOptions = ModelOptions()) throws {
+        let configuration = try folder.networkConfiguration()
+        let weights = try configuration.weights(of: folder.network)
+        let (type, device) = (options.elementType, options.device)
+        let network = try options.parts.part(
+            "\(folder.path) \(type.name) \(device)", byteCount: weights.byteCount(as: type)
+        ) { () throws -> any NoiseNetwork in
+            let store = ParameterStore(.loaded(weights), elementType: type, on: device)
+            return try explaining(folder.network) { try store.build(configuration.network) }
+                .replayed(on: device)
+        }
+        try self.init(
+            name: folder.name, configuration: configuration,
+            process: folder.process(prediction: options.prediction), card: folder.card(), network: network,
+            dataRange: folder.dataRange(), elementType: type, device: device, layout: folder)
+        text = try folder.promptEncoder(for: configuration.traits, in: type, on: device)
+    }
+
+    package func stages(_ request: Request) throws -> [any Stage] { [try PixelStage(self, request)] }
+
+    package var takesPrompt: Bool { text != nil }
+
+    /// The number of classes that stand for something; `nil` where the model knows none.
+    package var classCount: Int? {
+        guard card.classNames != [], let count = configuration.classCount else { return nil }
+        return card.nullClass == count - 1 ? count - 1 : count
+    }
+
+    /// Height and width of its pictures.
+    package func pictureSize() throws -> (height: Int, width: Int) {
+        if let size = configuration.pictureSize { return size }
+        if let height = card.height, let width = card.width { return (height, width) }
+        throw PipelineError(
+            "\(name) does not say how large its pictures are: set 'sample_size' in its config.json, or give \(.width) and \(.height)"
+        )
+    }
+}
+
+extension TensorSource {
+    /// The bytes of all its tensors as another element type.
+    func byteCount(as type: ElementType) -> Int {
+        names.reduce(0) { $0 + (shape(of: $1)?.elementCount ?? 0) * type.byteCount }
+    }
+}

@@ -1,0 +1,99 @@
+import Diffusion
+import Layers
+import Networks
+import Storage
+import Tensors
+
+/// How a model is opened.
+public struct ModelOptions: Sendable {
+    /// The element type of all arithmetic.
+    public var elementType = ElementType.float32
+    /// Where it runs.
+    public var device = Device.cpu
+    /// How it is kept small.
+    public var memory = MemoryOptions()
+    /// For a file: a folder in the diffusers layout whose configurations and tokenizers describe it; the published ones
+    /// of its family where `nil`.
+    public var configurations: String?
+    /// The set of weights in a folder, such as `fp16`; parts that lack it have the plain one.
+    public var variant: String?
+    /// What the network predicts, whatever the model says itself.
+    public var prediction: Prediction?
+    /// For a file: whether tensors outside the model's parts are refused.
+    public var isStrict = false
+    /// Where opened parts are kept; they are let go of after use where it keeps none.
+    public var parts = PartStore()
+
+    /// A model as it describes itself, in float32 on the processor.
+    public init() {}
+}
+
+/// How a model is kept in memory. Pictures stay the same to rounding, except where said.
+public struct MemoryOptions: Sendable, Equatable {
+    /// How the matrices of text encoders are kept; 8 bits change the picture a little.
+    public var textEncoders = MatrixFormat.full
+    /// How those of the denoising network are kept; 8 bits change the picture a little, and make steps slower.
+    /// `bfloat16x3` changes it by far less, and makes them faster.
+    public var network = MatrixFormat.full
+    /// How many heads of attention the U-Net computes at once.
+    public var attentionSlicing = AttentionSlicing.whole
+    /// Whether large pictures pass through the autoencoder piece by piece, which changes them a little.
+    public var tilesAutoencoder = false
+
+    /// Everything whole.
+    public init() {}
+}
+
+/// A model that draws samples: opened and checked, its weights taken when a part is needed.
+///
+/// ```swift
+/// let run = try Model("sd15").run(Request("a cat", seed: 7))
+/// for step in run { show(try step.preview()) }
+/// let pictures = try run.pictures()
+/// ```
+public struct Model: Sendable {
+    /// What its samples are made by.
+    package let assembly: any Assembly
+
+    /// A short name for messages and receipts.
+    public var name: String { assembly.name }
+
+    /// Opens a model.
+    /// - Parameter model: a run folder, a folder in the diffusers layout, a `.safetensors` file in an original layout, or
+    ///   `analytic:FILE.json`.
+    /// - Throws: an error that names the file and the key, one sentence.
+    public init(_ model: String, _ options: ModelOptions = ModelOptions()) throws {
+        if let path = AnalyticModel.path(of: model) {
+            self.init(try ExactAssembly(AnalyticModel(contentsOf: path), options))
+        } else {
+            try self.init(
+                ModelSource(
+                    model, configurations: options.configurations, variant: options.variant,
+                    prediction: options.prediction, isStrict: options.isStrict), options)
+        }
+    }
+
+    /// A model of the parts in a folder or a file.
+    /// - Throws: an error that names the file and the key, one sentence.
+    public init(_ source: ModelSource, _ options: ModelOptions = ModelOptions()) throws {
+        self.init(try source.assembly.init(source, options))
+    }
+
+    package init(_ assembly: any Assembly) { self.assembly = assembly }
+
+    /// The number of classes that a request can name; `nil` where there are none.
+    public var classCount: Int? { assembly.classCount }
+
+    /// Whether it is conditioned on texts.
+    public var takesPrompt: Bool { assembly.takesPrompt }
+
+    /// Whether its samples are latents that a decoder makes pictures of.
+    public var diffusesLatents: Bool { assembly is any LatentAssembly }
+
+    /// A run that makes what a request wants.
+    /// - Parameter decodes: whether pictures will be made of the samples.
+    /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change; errors about files.
+    public func run(_ request: Request, decodes: Bool = true) throws -> Run {
+        try Run(assembly.stages(request), decodes: decodes)
+    }
+}

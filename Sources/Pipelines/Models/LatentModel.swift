@@ -1,0 +1,157 @@
+import Checkpoints
+import Diffusers
+import Diffusion
+import Layers
+import Networks
+import Tensors
+
+/// The parts of a model that diffuses latents: its configurations are read and checked, its weights are taken when a
+/// part is needed.
+package struct LatentModel: Sendable {
+    /// Where its parts are.
+    package let source: ModelSource
+    /// The process that the network was trained on, as the folder has it.
+    package let process: Process
+    /// The denoising network's configuration.
+    package let network: NetworkConfiguration
+    /// The autoencoder's configuration.
+    package let autoencoder: AutoencoderConfiguration
+    /// The table of classes, where a U-Net attends to one.
+    package let classes: ClassEmbedderConfiguration?
+    /// How it was opened.
+    package let options: ModelOptions
+
+    private let networkComponent: ModelComponent
+    private let autoencoderComponent: ModelComponent
+
+    /// The element type of all arithmetic.
+    package var elementType: ElementType { options.elementType }
+    /// Where the parts run.
+    package var device: Device { options.device }
+    /// How it is kept small.
+    package var memory: MemoryOptions { options.memory }
+
+    /// Reads a model's configurations.
+    /// - Throws: an error that names the file and the key, one sentence.
+    init(_ source: ModelSource, _ options: ModelOptions, of family: any LatentAssembly.Type) throws {
+        self.source = source
+        (networkComponent, autoencoderComponent) = (family.networkComponent, family.autoencoderComponent)
+        process = try source.process()
+        network = try source.explaining(family.networkComponent) {
+            try NetworkConfiguration(source.configuration(of: family.networkComponent))
+        }
+        autoencoder = try source.explaining(family.autoencoderComponent) {
+            try AutoencoderConfiguration(source.configuration(of: family.autoencoderComponent))
+        }
+        classes =
+            try family.readsClassTable && source.has(.classEmbedder)
+            ? ClassEmbedder.configuration(source.configuration(of: .classEmbedder)) : nil
+        self.options = options
+        try checkNetwork(of: family)
+        try checkParts(of: family)
+    }
+
+    /// Throws where the denoising network is not one of this family.
+    private func checkNetwork(of family: any LatentAssembly.Type) throws {
+        guard family.network(readsClassTable: classes != nil) == network.type else {
+            let table = family.readsClassTable ? " and a table of classes or none" : ""
+            throw PipelineError(
+                "\(source.path): a \(network.className)\(table) is not what this pipeline samples: look at model_index.json"
+            )
+        }
+    }
+
+    /// Throws where parts of different models stand together, or the network needs a condition that nothing here gives.
+    private func checkParts(of family: any LatentAssembly.Type) throws {
+        let latents = autoencoder.latentChannels
+        let (traits, takesSizes) = (network.traits, family.takesSizes)
+        let problems: [(Bool, String)] = [
+            (
+                !family.takesPrompt && network.channels != latents,
+                "the network takes \(network.channels) channels, and the autoencoder's latents have \(latents)"
+            ),
+            (
+                network.outputChannels != latents && network.outputChannels != 2 * latents,
+                "the network gives \(network.outputChannels) channels, and the autoencoder's latents have \(latents)"
+            ),
+            (
+                traits.labels?.isRequired ?? false,
+                "the U-Net has a table of classes of its own (num_class_embeds, class_embed_type), which this pipeline does not fill"
+            ),
+            (
+                (traits.numbers != nil) != takesSizes,
+                takesSizes
+                    ? "the U-Net reads no sizes (addition_embed_type), which makes it none of SDXL's"
+                    : "the U-Net reads sizes (addition_embed_type 'text_time'), as SDXL's does"
+            ),
+            (
+                traits.context == nil && (family.takesPrompt || classes != nil),
+                "the U-Net attends to no context, and this pipeline gives it one: look at its block types"
+            ),
+            (
+                classes != nil && classes?.width != traits.context?.width ?? classes?.width,
+                "the table of classes has \(classes?.width ?? 0) features, and the U-Net attends to \(traits.context?.width ?? 0)"
+            ),
+        ]
+        if let problem = problems.first(where: \.0)?.1 {
+            throw PipelineError("\(source.path): \(problem)")
+        }
+    }
+
+    /// Pixels along each side of the square that one latent stands for.
+    var pixelsPerLatent: Int { autoencoder.pixelsPerLatent }
+
+    /// The number of classes that a request can name, `nil` where there are none.
+    var labelCount: Int? { classes?.classes ?? network.labels?.namedCount }
+
+    /// The class that stands for none.
+    var nullLabel: Int? {
+        if let classes { return classes.classes - 1 }
+        // diffusers' pipeline knows only the 1,000 classes of ImageNet.
+        return network.labels?.nullClass.map { min(1000, $0) }
+    }
+
+    /// What the autoencoder computes in.
+    var autoencoderType: ElementType {
+        elementType == .float16 && autoencoder.overflowsInHalf ? .float32 : elementType
+    }
+
+    // MARK: Parts with their weights
+
+    /// All that a part depends on, as the name under which a `PartStore` keeps it.
+    private func key(_ component: ModelComponent, _ type: ElementType, _ rest: String) -> String {
+        let options = self.options
+        return [
+            source.path, component.rawValue, type.name, "\(device)", options.variant ?? "",
+            options.configurations ?? "", rest,
+        ].joined(separator: "\u{0}")
+    }
+
+    /// The network.
+    func buildNetwork() throws -> any NoiseNetwork {
+        func built<Network: DenoisingNetwork>(_ type: Network.Type) throws -> any NoiseNetwork {
+            let network = try source.build(
+                type, networkComponent, elementType: elementType, on: device, matrices: memory.network)
+            return network.slicingAttention(memory.attentionSlicing)
+        }
+        return try options.parts.part(
+            key(networkComponent, elementType, "\(memory.network) \(memory.attentionSlicing)"),
+            byteCount: source.weights(of: networkComponent).byteCount(as: elementType)
+        ) {
+            try built(network.type).replayed(on: device)
+        }
+    }
+
+    /// The autoencoder.
+    func buildAutoencoder(_ elementType: ElementType? = nil) throws -> any PictureAutoencoder {
+        let type = elementType ?? self.elementType
+        return try options.parts.part(
+            key(autoencoderComponent, type, "\(memory.tilesAutoencoder)"),
+            byteCount: source.weights(of: autoencoderComponent).byteCount(as: type)
+        ) {
+            try source.buildAutoencoder(
+                autoencoder, autoencoderComponent, elementType: type, on: device,
+                isTiled: memory.tilesAutoencoder)
+        }
+    }
+}

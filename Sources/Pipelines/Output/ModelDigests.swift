@@ -1,0 +1,157 @@
+import Checkpoints
+import Dispatch
+import Storage
+import Synchronization
+
+/// A file that a request began from: its name without the folders above it, and the sha256 of its bytes.
+public struct InputFile: Codable, Sendable, Equatable {
+    /// The name.
+    public var name: String
+    /// The sha256.
+    public var sha256: String
+
+    /// Reads a file for its digest.
+    /// - Throws: `FileError` where it cannot be read.
+    public init(_ path: String) throws {
+        name = Files.name(of: path)
+        sha256 = try DigestCache(folder: nil).sha256(ofFile: path)
+    }
+}
+
+/// What a receipt says of a model: its name and the digests of its files.
+public struct ModelRecord: Sendable, Equatable {
+    /// A file of weights.
+    public struct File: Codable, Sendable, Equatable {
+        /// The name of the model that it belongs to.
+        public var model: String
+        /// The part whose weights are in it, such as `unet`; absent for a file with the whole model.
+        public var part: String?
+        /// Its name in the part's folder.
+        public var file: String
+        /// The sha256 of its bytes.
+        public var sha256: String
+    }
+
+    /// The model's name.
+    public var name: String
+    /// The sha256 of the file that the denoising network is in; of the digests of all its shards where there are
+    /// several, each on a line of its own.
+    public var hash: String
+    /// Every file of weights that was loaded, the denoising network's first.
+    public var weights: [File]
+    /// One sha256 for the configurations and tokenizers of a folder; absent where the program's own describe a file.
+    public var configurationHash: String?
+
+    /// A model without files of weights.
+    /// - Parameter hash: the sha256 of the file that describes it; empty for a model in memory.
+    init(name: String, hash: String = "") {
+        (self.name, self.hash, weights) = (name, hash, [])
+    }
+}
+
+/// The digests of the weights that a run loads, worked out on another thread while it goes on: large models take
+/// seconds. They are remembered in the user's cache.
+public final class ModelDigests {
+    private let known: ModelRecord
+    private let work: DispatchWorkItem
+    private let answer = Answer()
+
+    /// The digests of a model without files of weights.
+    init(_ known: ModelRecord) {
+        self.known = known
+        work = DispatchWorkItem {}
+        answer.value.withLock { $0 = .success([]) }
+        work.perform()
+    }
+
+    /// Begins with the digests of a model on pixels.
+    /// - Throws: an error about files that cannot be opened.
+    public convenience init(_ layout: ModelLayout) throws {
+        let weights = try layout.networkConfiguration().weights(of: layout.network)
+        try self.init(
+            layout.name, [(ModelComponent.unet.rawValue, weights.files)], describedBy: layout)
+    }
+
+    /// Begins with the digests of parts of a model.
+    /// - Parameter components: the parts whose weights are loaded, the denoising network first.
+    /// - Throws: an error about files that cannot be opened.
+    convenience init(_ source: ModelSource, _ components: [ModelComponent]) throws {
+        let parts = try components.map { component in
+            (source.file == nil ? component.rawValue : nil, try source.weights(of: component).files)
+        }
+        // A file has all parts in it.
+        try self.init(
+            source.name, source.file == nil ? parts : [(nil, [source.path])],
+            describedBy: source.configurations)
+    }
+
+    /// - Parameter parts: the parts with their files, the denoising network first.
+    private init(
+        _ name: String, _ parts: [(part: String?, files: [String])], describedBy layout: ModelLayout?
+    )
+        throws
+    {
+        var known = ModelRecord(name: name)
+        known.configurationHash = try layout?.configurationDigest()
+        self.known = known
+        // Opened now: whatever has the names when the run is done, these are the files that were loaded.
+        let files = try parts.flatMap { part in
+            try part.files.map { path in
+                (part: part.part, name: Files.name(of: path), file: try OpenedFile(path))
+            }
+        }
+        let (answer, cache) = (answer, DigestCache.user())
+        work = DispatchWorkItem {
+            let records = Result {
+                try files.map { entry in
+                    ModelRecord.File(
+                        model: name, part: entry.part, file: entry.name,
+                        sha256: try cache.sha256(of: entry.file))
+                }
+            }
+            answer.value.withLock { $0 = records }
+        }
+        DispatchQueue.global(qos: .utility).async(execute: work)
+    }
+
+    /// Waits for the digests.
+    /// - Throws: `FileError` where a file could not be read.
+    public func record() throws -> ModelRecord {
+        work.wait()
+        let weights = try answer.value.withLock { $0! }.get()
+        guard let first = weights.first else { return known }
+        let own = weights.filter { $0.part == first.part }.map(\.sha256)
+        var record = known
+        (record.hash, record.weights) = (own.count == 1 ? own[0] : digest(of: own), weights)
+        return record
+    }
+
+    /// What the other thread leaves for this one.
+    private final class Answer: Sendable {
+        let value = Mutex<Result<[ModelRecord.File], any Error>?>(nil)
+    }
+}
+
+extension ModelLayout {
+    /// One sha256 for all that is read of the folder beside weights: `model_index.json`, the card, and the
+    /// configurations and tokenizers of its parts.
+    fileprivate func configurationDigest() throws -> String {
+        let tokenizers = ["tokenizer", "tokenizer_2", "tokenizer_3"]
+        let folders = (ModelComponent.allCases.map(\.rawValue) + tokenizers).sorted()
+        let inner = try folders.flatMap { folder in
+            try Files.names(in: "\(path)/\(folder)").filter { name in
+                !name.contains(".safetensors") && [".json", ".txt", ".model"].contains { name.hasSuffix($0) }
+            }.map { "\(folder)/\($0)" }
+        }
+        let names = ["model_index.json", ModelCard.fileName].filter { Files.exists("\(path)/\($0)") } + inner
+        let cache = DigestCache(folder: nil)
+        return digest(of: try names.map { "\($0) \(try cache.sha256(ofFile: "\(path)/\($0)"))" })
+    }
+}
+
+/// The sha256 of lines.
+private func digest(of lines: [String]) -> String {
+    let digest = SHA256()
+    Array(lines.map { $0 + "\n" }.joined().utf8).withUnsafeBytes { digest.update($0) }
+    return digest.hexadecimal()
+}

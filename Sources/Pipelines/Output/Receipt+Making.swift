@@ -1,0 +1,46 @@
+import Diffusion
+import Layers
+import Tensors
+
+extension Receipt {
+    /// The receipt of a run.
+    /// - Parameters:
+    ///   - stages: one, or two where another model goes on with the latents of the first.
+    ///   - models: what is known of the files of each.
+    ///   - decodes: whether samples became pictures.
+    /// - Throws: an error that names the key of `model_index.json` that will not do.
+    package init(_ stages: [any Stage], of models: [ModelRecord], decodes: Bool) throws {
+        try self.init(stages[0], of: models[0], decodes: decodes)
+        for (stage, model) in zip(stages, models).dropFirst() {
+            let own = try Receipt(stage, of: model, decodes: decodes)
+            weights += model.weights
+            refiner = Refiner(
+                model: own.model, modelHash: own.modelHash, configurationHash: own.configurationHash,
+                solver: own.solver, grid: own.grid, eta: own.eta, guidance: own.guidance,
+                start: stage.settings.request.denoisingStart)
+            // The last stage's autoencoder makes the pictures, and a refiner alone is conditioned on a score.
+            (vaeDtype, aestheticScore) = (own.vaeDtype ?? vaeDtype, own.aestheticScore)
+        }
+    }
+
+    /// What stages of all kinds have in common, completed by the stage.
+    private init(_ stage: any Stage, of model: ModelRecord, decodes: Bool) throws {
+        let settings = stage.settings
+        let (request, words) = (settings.request, settings.words)
+        (self.model, modelHash, weights) = (model.name, model.hash, model.weights)
+        configurationHash = model.configurationHash
+        (seed, count, steps) = (request.seed, request.count, settings.steps)
+        (guidance, classes) = (settings.guidance, settings.labels)
+        // Points are rows of as many numbers as they are wide.
+        (width, height) =
+            settings.pictureShape.map { ($0[2], $0[1]) } ?? (settings.sampleShape[0], 1)
+        (solver, scheduler, grid) = (words.method ?? words.process, words.process, words.grid)
+        prediction = settings.process.parameterization.output.word
+        eta = settings.sampler.solver.noiseShare ?? 0
+        deepFeatureInterval = request.deepFeatureInterval == 1 ? nil : request.deepFeatureInterval
+        (batchSize, initial) = (request.batchSize, request.files["initial"])
+        (dtype, device) = (settings.elementType.name, settings.device.description)
+        threads = Machine.threadCount
+        try stage.complete(&self, decodes: decodes)
+    }
+}

@@ -1,0 +1,175 @@
+import Diffusion
+import Layers
+import Tensors
+
+/// Everything that a picture was made with, written into it.
+public struct Receipt: Codable, Sendable, Equatable {
+    /// The version of this program.
+    public static let version = "0.1.0"
+
+    /// The program that made the picture.
+    public var program = "langevin \(Receipt.version)"
+    /// The model's name.
+    public var model: String
+    /// The sha256 of the file that the denoising network is in; of the digests of all its shards where there are
+    /// several, each on a line of its own.
+    public var modelHash: String
+    /// Every file of weights that was loaded, those of the refiner after the model's own.
+    public var weights: [ModelRecord.File]
+    /// One sha256 for the configurations and tokenizers that describe the model; absent where the program's own do.
+    public var configurationHash: String?
+    /// The folder of configurations that was given for a file.
+    public var config: String?
+    /// The seed of this picture, or of the first one of a sheet.
+    public var seed: UInt64
+    /// The number of pictures.
+    public var count: Int
+    /// The solver.
+    public var solver: String
+    /// The number of steps that the solver was set to; a start in the middle or an early end takes fewer.
+    public var steps: Int
+    /// The class of diffusers or the kind of process that took the steps.
+    public var scheduler: String
+    /// The process as an exact model's file has it; absent for networks.
+    public var schedule: String?
+    /// What the network predicted.
+    public var prediction: String
+    /// How times were chosen.
+    public var grid: String
+    /// The solver's η; 0 where it has none.
+    public var eta: Double
+    /// Classifier-free guidance.
+    public var guidance: Double
+    /// The class of each picture.
+    public var classes: [Int]?
+    /// Pixels.
+    public var width: Int
+    /// Pixels.
+    public var height: Int
+    /// The element type of the network's arithmetic.
+    public var dtype: String
+    /// Where the network ran.
+    public var device: String
+    /// Threads of one operation, on which the last bits depend.
+    public var threads: Int
+    /// The most pictures at once, where the request gave it; the last bits depend on it.
+    public var batchSize: Int?
+    /// Unit noise that was given.
+    public var initial: InputFile?
+    /// What the pictures began from.
+    public var image: InputFile?
+    /// Which part of it was made anew.
+    public var mask: InputFile?
+    /// What their transparent parts were laid on, `#rrggbb`.
+    public var background: String?
+    /// What the pictures were to show.
+    public var prompt: String?
+    /// What they were not to show, where guidance led away from it.
+    public var negativePrompt: String?
+    /// Whether `(word:1.2)` in prompts was a weight.
+    public var promptWeights: Bool?
+    /// How far guidance was brought back to the spread of the conditional branch.
+    public var guidanceRescale: Double?
+    /// Layers of CLIP that were left out.
+    public var clipSkip: Int?
+    /// The deep layers of the U-Net ran in every so many calls.
+    public var deepFeatureInterval: Int?
+    /// The share of the steps that were taken from a reference on.
+    public var strength: Double?
+
+    /// The share of the process at which the pictures began.
+    public var denoisingStart: Double?
+    /// The share of the process at which the model stopped.
+    public var denoisingEnd: Double?
+    /// Whether these shares fell between steps where a step has two calls of the network.
+    public var wholeSteps: Bool?
+    /// The model that went on from there.
+    public var refiner: Refiner?
+    /// The original size that SDXL was conditioned on, where it was not the picture's own.
+    public var originalSize: Request.Size?
+    /// The target size that SDXL was conditioned on, where it was not the picture's own.
+    public var targetSize: Request.Size?
+    /// The corner of the crop that SDXL was conditioned on, where it was not the picture's own.
+    public var crop: Crop?
+    /// The aesthetic score that SDXL's refiner was conditioned on.
+    public var aestheticScore: Double?
+    /// How the matrices of text encoders were kept, where that changes pictures.
+    public var textEncoderMatrices: MatrixFormat?
+    /// How those of the denoising network were kept, where that changes pictures.
+    public var networkMatrices: MatrixFormat?
+    /// How many heads of attention were computed at once, where not all were; the last bits depend on it.
+    public var attentionSlicing: String?
+    /// The element type of the autoencoder's arithmetic, where it ran.
+    public var vaeDtype: String?
+    /// Whether large pictures passed through the autoencoder piece by piece.
+    public var vaeTiling: Bool?
+
+    /// The second model of a hand-over.
+    public struct Refiner: Codable, Sendable, Equatable {
+        /// Its name.
+        public var model: String
+        /// The sha256 of its denoising network, as that of the first model.
+        public var modelHash: String
+        /// One sha256 for its configurations and tokenizers.
+        public var configurationHash: String?
+        /// Its solver.
+        public var solver: String
+        /// How its times were chosen.
+        public var grid: String
+        /// Its solver's η.
+        public var eta: Double
+        /// Its guidance.
+        public var guidance: Double
+        /// The share of the process at which it began.
+        public var start: Double?
+
+        enum CodingKeys: String, CodingKey {
+            case model, solver, grid, eta, guidance, start
+            case modelHash = "model_hash"
+            case configurationHash = "configuration_hash"
+        }
+    }
+
+    /// A place in a picture, in pixels.
+    public struct Crop: Codable, Sendable, Equatable {
+        /// From the left.
+        public var left: Int
+        /// From the top.
+        public var top: Int
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
+        case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
+            strength
+        case refiner, crop, background
+        case modelHash = "model_hash"
+        case configurationHash = "configuration_hash"
+        case batchSize = "batch_size"
+        case negativePrompt = "negative_prompt"
+        case promptWeights = "prompt_weights"
+        case guidanceRescale = "guidance_rescale"
+        case clipSkip = "clip_skip"
+        case deepFeatureInterval = "deep_feature_interval"
+        case denoisingStart = "denoising_start"
+        case denoisingEnd = "denoising_end"
+        case wholeSteps = "whole_steps"
+        case originalSize = "original_size"
+        case targetSize = "target_size"
+        case aestheticScore = "aesthetic_score"
+        case textEncoderMatrices = "text_encoder_matrices"
+        case networkMatrices = "network_matrices"
+        case attentionSlicing = "attention_slicing"
+        case vaeDtype = "vae_dtype"
+        case vaeTiling = "vae_tiling"
+    }
+
+    /// The receipt of one picture of several.
+    public func picture(_ index: Int) -> Receipt {
+        var receipt = self
+        receipt.seed = seed &+ UInt64(index)
+        receipt.count = 1
+        receipt.classes = classes.map { [$0[index]] }
+        return receipt
+    }
+}

@@ -1,0 +1,76 @@
+/// A field of a request or of a model's options. Messages name fields; a program spells them as its own options.
+public struct RequestField: Sendable, Hashable {
+    /// The name of the property.
+    public let name: String
+
+    init(_ name: String) { self.name = name }
+
+    package static let prompts = Self("prompts")
+    package static let negativePrompt = Self("negativePrompt")
+    package static let classes = Self("classes")
+    package static let count = Self("count")
+    package static let height = Self("height")
+    package static let width = Self("width")
+    package static let steps = Self("steps")
+    package static let solver = Self("solver")
+    package static let grid = Self("grid")
+    package static let eta = Self("eta")
+    package static let guidance = Self("guidance")
+    package static let guidanceRescale = Self("guidanceRescale")
+    package static let clipSkip = Self("clipSkip")
+    package static let weighsWords = Self("weighsWords")
+    package static let deepFeatureInterval = Self("deepFeatureInterval")
+    package static let batchSize = Self("batchSize")
+    package static let initial = Self("initial")
+    package static let reference = Self("reference")
+    package static let mask = Self("mask")
+    package static let background = Self("background")
+    package static let strength = Self("strength")
+    package static let denoisingStart = Self("denoisingStart")
+    package static let denoisingEnd = Self("denoisingEnd")
+    package static let takesWholeSteps = Self("takesWholeSteps")
+    package static let refiner = Self("refiner")
+    package static let originalSize = Self("originalSize")
+    package static let targetSize = Self("targetSize")
+    package static let crop = Self("crop")
+    package static let aestheticScores = Self("aestheticScores")
+    package static let previewModel = Self("previewModel")
+
+    // MARK: Options of a model
+
+    package static let elementType = Self("elementType")
+    package static let variant = Self("variant")
+    package static let configurations = Self("configurations")
+    package static let prediction = Self("prediction")
+    package static let isStrict = Self("isStrict")
+    package static let memory = Self("memory")
+}
+
+extension Request {
+    /// The fields that say something else than the model's own, but for those that every model reads.
+    var given: Set<RequestField> {
+        let fields: [(RequestField, Bool)] = [
+            (.prompts, prompts != nil), (.negativePrompt, negativePrompt != nil), (.classes, classes != nil),
+            (.height, height != nil), (.width, width != nil), (.guidance, guidance != nil),
+            (.guidanceRescale, guidanceRescale != 0), (.clipSkip, clipSkip != 0),
+            (.weighsWords, weighsWords), (.deepFeatureInterval, deepFeatureInterval != 1),
+            (.reference, reference != nil), (.mask, mask != nil), (.background, background != nil),
+            (.strength, strength != nil), (.denoisingStart, denoisingStart != nil),
+            (.denoisingEnd, denoisingEnd != nil), (.takesWholeSteps, takesWholeSteps),
+            (.refiner, refiner != nil), (.originalSize, originalSize != nil),
+            (.targetSize, targetSize != nil), (.crop, crop != (0, 0)),
+            (.aestheticScores, aestheticScores != Request().aestheticScores),
+            (.previewModel, previewModel != nil),
+        ]
+        return Set(fields.filter(\.1).map(\.0))
+    }
+
+    /// Throws where a field is given that a kind of model does not read.
+    /// - Parameters:
+    ///   - fields: those that it reads, beside those that every model does.
+    ///   - reason: why it does not read others, to follow the name of the field.
+    func check(reads fields: Set<RequestField>, _ reason: String) throws {
+        guard let field = given.subtracting(fields).min(by: { $0.name < $1.name }) else { return }
+        throw PipelineError("\(field) \(reason): leave it out")
+    }
+}

@@ -1,0 +1,172 @@
+import Networks
+import Pictures
+import Tensors
+
+extension LatentStage {
+    static func task(_ assembly: some LatentAssembly, _ request: Request) throws -> LatentTask {
+        let (model, takesPrompt) = (assembly.model, type(of: assembly).takesPrompt)
+        guard request.mask != nil else { return request.reference == nil ? .text : .imageToImage }
+        guard request.reference != nil else {
+            throw PipelineError("\(.mask) says which part of a picture is made anew: add \(.reference)")
+        }
+        guard takesPrompt else {
+            throw PipelineError("\(assembly.name) paints no part of a picture anew: leave out \(.mask)")
+        }
+        let (inputs, latents) = (model.network.channels, model.autoencoder.latentChannels)
+        switch inputs {
+        case latents: return .restoredInpainting
+        case 2 * latents + 1: return .shownInpainting
+        default:
+            throw PipelineError(
+                "\(assembly.name): the network takes \(inputs) channels, and inpainting needs \(latents) or \(2 * latents + 1)"
+            )
+        }
+    }
+
+    static func checkPrompt(_ assembly: some LatentAssembly, _ request: Request) throws {
+        let (name, model, takesPrompt) = (assembly.name, assembly.model, type(of: assembly).takesPrompt)
+        guard takesPrompt == (request.prompts != nil) else {
+            throw PipelineError(
+                takesPrompt
+                    ? "\(name) is conditioned on a text: give \(.prompts)"
+                    : "\(name) is conditioned on a class or nothing, not on a text: leave out \(.prompts)")
+        }
+        if !takesPrompt, request.negativePrompt != nil || request.reference != nil {
+            throw PipelineError("\(name) takes neither \(.negativePrompt) nor \(.reference): leave them out")
+        }
+        guard (0...1).contains(request.guidanceRescale) else {
+            throw PipelineError(
+                "\(.guidanceRescale) is \(request.guidanceRescale): it must lie between 0 and 1")
+        }
+        guard (0...1000).contains(request.clipSkip) else {
+            throw PipelineError("\(.clipSkip) is \(request.clipSkip): it must not be below 0")
+        }
+        let latents = model.autoencoder.latentChannels
+        if request.mask == nil, takesPrompt, model.network.channels != latents {
+            throw PipelineError(
+                "\(name) paints parts of pictures anew (its network takes \(model.network.channels) channels, its latents have \(latents)): give \(.reference) and \(.mask)"
+            )
+        }
+    }
+
+    static func strength(_ request: Request, _ task: LatentTask) throws -> Double? {
+        guard task != .text else {
+            guard request.strength == nil, request.denoisingStart == nil else {
+                throw PipelineError(
+                    "\(.strength) and \(.denoisingStart) go with \(.reference): add it or leave them out")
+            }
+            return nil
+        }
+        guard request.denoisingStart == nil || request.strength == nil else {
+            throw PipelineError("\(.strength) and \(.denoisingStart) exclude each other: keep one of them")
+        }
+        if request.denoisingStart != nil { return nil }
+        let strength = request.strength ?? (task.inpaints ? 1 : 0.8)
+        guard strength > 0, strength <= 1 else {
+            throw PipelineError("\(.strength) is \(strength): it must be above 0 and at most 1")
+        }
+        return strength
+    }
+
+    // MARK: Sizes
+
+    static func size(_ assembly: some LatentAssembly, _ request: Request, _ task: LatentTask) throws
+        -> Request.Size
+    {
+        let model = assembly.model
+        let factor = model.pixelsPerLatent
+        if let given = latentSize(request, task) {
+            let size = Request.Size(height: given.height * factor, width: given.width * factor)
+            guard
+                (request.height ?? size.height, request.width ?? size.width)
+                    == (size.height, size.width)
+            else {
+                throw PipelineError(
+                    "the latents that are given are those of \(size.width)×\(size.height) pixels: leave out \(.width) and \(.height)"
+                )
+            }
+            try checkPlaces(model, size)
+            return size
+        }
+        guard let own = model.network.pictureSize else {
+            throw PipelineError(
+                "\(model.source.name) does not say how large its pictures are: give \(.width) and \(.height)")
+        }
+        var size = Request.Size(height: own.height * factor, width: own.width * factor)
+        if task == .imageToImage, assembly.keepsReferenceSize,
+            case .picture(let picture) = request.reference
+        {
+            guard min(picture.height, picture.width) >= factor else {
+                throw PipelineError(
+                    "\(.reference) has \(picture.width)×\(picture.height) pixels, and \(model.source.name) needs \(factor) a side at least: enlarge it"
+                )
+            }
+            size = .init(height: picture.height / factor * factor, width: picture.width / factor * factor)
+        }
+        let isPictures =
+            request.height == nil && request.width == nil && task == .imageToImage
+        size.height = request.height ?? size.height
+        size.width = request.width ?? size.width
+        try request.check(
+            height: size.height, width: size.width,
+            from: isPictures ? "\(.reference)" : "\(model.source.name)",
+            multiple: isPictures ? factor : assembly.sizeMultiple, of: "model")
+        try checkPlaces(model, size)
+        return size
+    }
+
+    /// The size of latents that a request brings along.
+    private static func latentSize(_ request: Request, _ task: LatentTask) -> (height: Int, width: Int)? {
+        if case .latents(let latents) = request.reference, latents.rank == 4 {
+            return (latents.shape[2], latents.shape[3])
+        }
+        guard let initial = request.initial, initial.rank == 4, task == .text else { return nil }
+        return (initial.shape[2], initial.shape[3])
+    }
+
+    /// A transformer with a table of places knows no larger pictures.
+    private static func checkPlaces(_ model: LatentModel, _ size: Request.Size) throws {
+        guard let most = model.network.largestSide else { return }
+        let limit = most * model.pixelsPerLatent
+        guard max(size.height, size.width) <= limit else {
+            throw PipelineError(
+                "\(size.width)×\(size.height) pixels are more than \(model.source.name) has places for: at most \(limit) a side"
+            )
+        }
+    }
+
+    func checkReference(_ latents: Tensor) throws {
+        guard task == .imageToImage, latents.rank == 4,
+            [1, request.count].contains(latents.shape[0]),
+            Shape(Array(latents.shape.extents.dropFirst())) == settings.sampleShape
+        else {
+            throw PipelineError(
+                "\(.reference) holds latents of shape \(latents.shape): \(settings.sampleShape) for each picture, and no \(.mask), are needed"
+            )
+        }
+    }
+
+    func checkInitial(_ initial: Tensor) throws {
+        try Request.check(initial: initial)
+        guard task == .text else {
+            throw PipelineError(
+                "\(.initial) stands in for the noise of a start without \(.reference): leave out one of them")
+        }
+        let needed = Shape([request.count] + settings.sampleShape.extents)
+        guard initial.shape == needed else {
+            throw PipelineError("\(.initial) holds latents of shape \(initial.shape): \(needed) is needed")
+        }
+    }
+
+    // MARK: Classes
+
+    static func labels(_ model: LatentModel, _ request: Request) throws -> [Int]? {
+        guard let count = model.labelCount else {
+            guard request.classes == nil else {
+                throw PipelineError("\(model.source.name) knows no classes: leave out \(.classes)")
+            }
+            return nil
+        }
+        return try request.labels(of: count, model: model.source.name)
+    }
+}

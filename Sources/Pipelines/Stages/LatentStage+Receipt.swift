@@ -1,0 +1,58 @@
+import Layers
+import Networks
+import Tensors
+
+extension LatentStage {
+    package func complete(_ receipt: inout Receipt, decodes: Bool) throws {
+        let (source, request) = (model.source, self.request)
+        receipt.config = source.file == nil ? nil : source.configurations?.name
+        (receipt.image, receipt.mask) = (request.files["image"], request.files["mask"])
+        receipt.background = request.background?.description
+        receipt.prompt = request.prompt
+        receipt.promptWeights = request.weighsWords ? true : nil
+        receipt.clipSkip = request.clipSkip == 0 ? nil : request.clipSkip
+        if isGuided {
+            receipt.negativePrompt = request.negativePrompt
+            receipt.guidanceRescale = request.guidanceRescale == 0 ? nil : request.guidanceRescale
+        }
+        receipt.strength = strength
+        (receipt.denoisingStart, receipt.denoisingEnd) = (request.denoisingStart, request.denoisingEnd)
+        receipt.wholeSteps = request.takesWholeSteps ? true : nil
+        let readsScore = try readsAestheticScore
+        if type(of: assembly).takesSizes {
+            receipt.originalSize = request.originalSize
+            receipt.targetSize = readsScore ? nil : request.targetSize
+            receipt.crop =
+                request.crop == (0, 0) ? nil : .init(left: request.crop.left, top: request.crop.top)
+        }
+        receipt.aestheticScore = readsScore ? request.aestheticScores.wanted : nil
+        completeMemory(&receipt, decodes: decodes)
+    }
+
+    /// Whether the U-Net is conditioned on an aesthetic score.
+    package var readsAestheticScore: Bool {
+        get throws { try (assembly as? StableDiffusionXL)?.readsAestheticScore(task) ?? false }
+    }
+
+    private func completeMemory(_ receipt: inout Receipt, decodes: Bool) {
+        let memory = model.memory
+        receipt.textEncoderMatrices = memory.textEncoders == .full ? nil : memory.textEncoders
+        let isAsInFull = memory.network == .bfloat16x3 && !Kernels.multipliesSplit
+        receipt.networkMatrices = memory.network == .full || isAsInFull ? nil : memory.network
+        receipt.attentionSlicing = memory.attentionSlicing.word
+        guard usesAutoencoder(decodes: decodes) else { return }
+        receipt.vaeDtype = model.autoencoderType.name
+        receipt.vaeTiling = memory.tilesAutoencoder ? true : nil
+    }
+}
+
+extension AttentionSlicing {
+    /// The word or number of the option; `nil` where all heads are computed at once.
+    fileprivate var word: String? {
+        switch self {
+        case .whole: nil
+        case .halves: "auto"
+        case .heads(let count): String(count)
+        }
+    }
+}

@@ -1,0 +1,230 @@
+import Diffusers
+import Diffusion
+import Layers
+import Networks
+import Pictures
+import Tensors
+
+extension LatentStage {
+    package func load(_ say: @escaping (Sentence) -> Void) throws -> SamplingLoop.Begin {
+        if try model.source.className(of: "safety_checker") != nil {
+            say("note: the model's safety_checker is not run; look at pictures before you show them")
+        }
+        try checkMemory()
+        let conditions = try assembly.conditions(of: self, say)
+        let reference = try self.reference(say)
+        let network = try model.buildNetwork()
+        return { pictures, noise, own in
+            let start = try self.start(pictures, noise, reference, own)
+            let denoiser = denoiser(network, conditions, for: pictures, beside: start.beside)
+            return .init(
+                sample: start.sample, denoiser: denoiser, known: start.known, noise: start.noise)
+        }
+    }
+
+    // MARK: Denoising
+
+    /// The guided network.
+    /// - Parameter beside: channels that are laid beside the sample, `[1 or pictures, …]`.
+    private func denoiser(
+        _ network: any NoiseNetwork, _ branches: BranchConditions, for pictures: Range<Int>, beside: Tensor?
+    ) -> Denoiser {
+        let type = model.elementType
+        func rows(_ conditions: Conditions) -> Conditions {
+            conditions.rows(of: pictures, among: request.count).to(type)
+        }
+        // The unwanted branch comes first.
+        var conditions = network.preparing(
+            branches.unwanted.map { rows($0).followed(by: rows(branches.wanted)) } ?? rows(branches.wanted))
+        conditions[.deepFeatures] = request.deepFeatures
+        let plain = Denoiser(settings.sampler.parameterization(of: settings.process)) { x, time in
+            let input =
+                beside.map { concatenated([x, $0.repeated(x.shape[0] / $0.shape[0])], along: 1) } ?? x
+            let output = network(input.to(type), time: time, conditions, dropout: nil).to(x.elementType)
+            // A learned variance is left aside, as diffusers' pipelines leave it.
+            return output.shape[1] == 2 * x.shape[1] ? output.chunked(2, of: 1)[0] : output
+        }
+        guard branches.unwanted != nil else { return plain }
+        let free = ClassifierFreeGuidance(scale: settings.guidance)
+        guard request.guidanceRescale > 0,
+            let prediction = settings.process.parameterization.output as? Prediction
+        else { return free.denoiser(batched: plain) }
+        return free.rescaled(request.guidanceRescale, of: prediction).denoiser(batched: plain)
+    }
+
+    // MARK: Starting
+
+    /// What a reference gives to every batch.
+    private struct Encoded {
+        /// The latents of a picture, drawn with a batch's noise; the draw is the autoencoder's.
+        var latents: ((Shape) -> Tensor) throws -> Tensor
+        /// The same of the picture with what is painted anew left grey.
+        var masked: (((Shape) -> Tensor) throws -> Tensor)?
+        /// 1 where the picture is painted anew, `[1, 1, height, width]` of latents.
+        var mask: Tensor?
+    }
+
+    private struct Start {
+        var sample: Tensor
+        var beside: Tensor?
+        var known: KnownRegion?
+        var noise: Tensor?
+    }
+
+    private func reference(_ say: @escaping (Sentence) -> Void) throws -> Encoded? {
+        switch request.reference {
+        case nil: return nil
+        case .latents(let latents):
+            try Request.check(initial: latents)
+            return Encoded(latents: { _ in latents.to(model.device) })
+        case .picture(let picture):
+            let pixels = resized(opaque(picture, .reference, say), .lanczos, .reference, say)
+                .converted(toChannels: 3).tensor().unsqueezed(0)
+            let mask = request.mask.map {
+                binary(resized(opaque($0, .mask, say), .nearest, .mask, say), say)
+            }
+            let autoencoder = try RecoveringAutoencoder(model, say: say)
+            return Encoded(
+                latents: encoder(autoencoder, of: pixels, "the picture"),
+                masked: mask.map { encoder(autoencoder, of: pixels * (1 - $0), "the masked picture") },
+                mask: mask?.resizedNearest(height: settings.sampleShape[1], width: settings.sampleShape[2])
+                    .to(model.device))
+        }
+    }
+
+    private func encoder(
+        _ autoencoder: RecoveringAutoencoder, of pixels: Tensor, _ subject: String
+    ) -> ((Shape) -> Tensor) throws -> Tensor {
+        { draw in
+            // Where the autoencoder runs again, it draws what it drew.
+            var drawn: Tensor?
+            let latents = try autoencoder.finite("the latents of \(subject)") { network, type in
+                network.latents(of: pixels.to(type).to(model.device)) { shape in
+                    let noise = drawn ?? draw(Shape(Array(shape.extents.dropFirst())))
+                    drawn = noise
+                    return noise.to(type)
+                }
+            }
+            return assembly.scaled(latents, autoencoder.network.latentScaling, task)
+        }
+    }
+
+    /// A picture without its alpha channel.
+    private func opaque(_ picture: Picture, _ name: RequestField, _ say: (Sentence) -> Void) -> Picture {
+        guard picture.channels == 4 else { return picture }
+        if let background = request.background {
+            return picture.converted(toChannels: 3, alpha: .over(background))
+        }
+        if picture.isTransparent {
+            say(
+                "note: \(name) has transparent parts; the colours stored under them count, unless \(.background) says what they are laid on"
+            )
+        }
+        return picture.converted(toChannels: 3)
+    }
+
+    private func resized(
+        _ picture: Picture, _ filter: ResizeFilter, _ name: RequestField, _ say: (Sentence) -> Void
+    )
+        -> Picture
+    {
+        guard (picture.width, picture.height) != (size.width, size.height) else { return picture }
+        say(
+            "warning: \(name) is \(picture.width)×\(picture.height) and was resized to \(size.width)×\(size.height)"
+        )
+        return picture.resized(width: size.width, height: size.height, filter: filter)
+    }
+
+    /// `[1, 1, height, width]` of 0 and 1, cut at one half.
+    private func binary(_ mask: Picture, _ say: (Sentence) -> Void) -> Tensor {
+        let grey = mask.converted(toChannels: 1)
+        if grey.pixels.contains(where: { $0 != 0 && $0 != 255 }) {
+            say("warning: \(.mask) has greys, which were cut at one half")
+        }
+        return Tensor(grey.pixels.map { $0 >= 128 ? Float(1) : 0 }, shape: [1, 1, mask.height, mask.width])
+    }
+
+    /// How much noise is laid on a reference. diffusers' class of stochastic Adams takes it from the table, wherever
+    /// its grid begins.
+    private var startLevel: NoiseLevel {
+        let level = settings.sampler.grid.steps[0].from
+        guard let used = scheduler?.configured(for: request.solver, grid: request.grid),
+            used.kind == .stochasticAdams, let time = level.time
+        else { return level }
+        return used.schedule.level(at: time)
+    }
+
+    /// Where a batch begins. The order of draws is that of diffusers' pipelines.
+    private func start(
+        _ pictures: Range<Int>, _ noise: NoiseSource, _ reference: Encoded?,
+        _ own: (Tensor) -> Tensor
+    ) throws -> Start {
+        let sampler = settings.sampler
+        guard let reference else {
+            let unit =
+                request.initial.map { own($0.slice(pictures, of: 0)) } ?? noise.draw(settings.sampleShape)
+            return Start(sample: assembly.start(unit, sampler), noise: unit)
+        }
+        let isWhole = task.inpaints && strength == 1
+        let level = startLevel
+        var data: Tensor?
+        if !isWhole || task == .restoredInpainting { data = try own(reference.latents(noise.draw)) }
+        if request.denoisingStart != nil, let data, !task.inpaints {
+            return Start(sample: data.rows(of: pictures, among: request.count))
+        }
+        let unit = noise.draw(settings.sampleShape)
+        data = data?.rows(of: pictures, among: request.count)
+        let sample =
+            isWhole
+            ? sampler.scaled(unit) : data.map { ($0 * level.alpha).adding(unit, scale: level.sigma) } ?? unit
+        let masked = try reference.masked.map { try own($0(noise.draw)) }
+        guard let mask = reference.mask.map(own), let masked else { return Start(sample: sample) }
+        guard task == .shownInpainting else {
+            return Start(sample: sample, known: data.map { KnownRegion(data: $0, noise: unit, mask: mask) })
+        }
+        let beside = concatenated(
+            [mask.expanded(to: [masked.shape[0], 1, mask.shape[2], mask.shape[3]]), masked], along: 1)
+        return Start(sample: sample, beside: beside)
+    }
+}
+
+extension LatentStage {
+    // MARK: Decoding
+
+    /// Pictures are decoded one by one. Where float16 overflows, the autoencoder runs again in float32.
+    /// - Throws: `PipelineError` where a picture is not finite even so.
+    package func pictures(of latents: Tensor, _ say: @escaping (Sentence) -> Void) throws -> Tensor {
+        try inference {
+            let autoencoder = try RecoveringAutoencoder(model, say: say)
+            return concatenated(
+                try (0..<latents.shape[0]).map { index in
+                    try autoencoder.finite("picture \(index)") { network, type in
+                        let own = assembly.unscaled(
+                            latents.slice(index..<index + 1, of: 0), network.latentScaling, task)
+                        return network.decode(own.to(type)).to(.float32)
+                    }
+                })
+        }
+    }
+}
+
+extension Conditions {
+    /// The rows of some pictures: a part has one row for all, or one for each of `count`.
+    fileprivate func rows(of pictures: Range<Int>, among count: Int) -> Conditions {
+        map { $0.rows(of: pictures, among: count) }
+    }
+}
+
+extension Tensor {
+    /// The rows of some pictures, of one row for all, one for each of `count`, or one for each of these.
+    fileprivate func rows(of pictures: Range<Int>, among count: Int) -> Tensor {
+        if shape[0] == pictures.count { return self }
+        if shape[0] == count { return slice(pictures, of: 0) }
+        return expanded(to: Shape([pictures.count] + shape.extents.dropFirst()))
+    }
+
+    /// The tensor so many times over.
+    fileprivate func repeated(_ count: Int) -> Tensor {
+        count == 1 ? self : concatenated(Array(repeating: self, count: count))
+    }
+}

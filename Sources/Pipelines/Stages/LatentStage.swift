@@ -1,0 +1,104 @@
+import Checkpoints
+import Diffusers
+import Diffusion
+import Networks
+import Pictures
+import Tensors
+
+/// A request to a model that diffuses latents, checked and resolved: nothing is left to default.
+///
+/// One stage serves all tasks: text to image, image to image, inpainting, classes. It composes a start, conditions,
+/// guidance and a sampler; the loop is that of every model.
+package struct LatentStage: Stage {
+    let assembly: any LatentAssembly
+    package private(set) var settings: StageSettings
+    let task: LatentTask
+    /// The class of diffusers that the process is, which decides what its pipelines do beside sampling; `nil` for a process
+    /// by its kind.
+    let scheduler: SchedulerConfiguration?
+    /// Height and width of the pictures.
+    let size: Request.Size
+    /// The share of the steps that are taken from a reference on.
+    let strength: Double?
+    /// What makes previews.
+    private let previewer: Preview?
+
+    var model: LatentModel { assembly.model }
+    var request: Request { settings.request }
+
+    /// Checks a request.
+    /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
+    init(_ assembly: some LatentAssembly, _ request: Request) throws {
+        let model = assembly.model
+        try request.checkRanges()
+        try request.checkDeepFeatures(of: model.network)
+        let task = try Self.task(assembly, request)
+        try Self.checkPrompt(assembly, request)
+        let labels = try Self.labels(model, request)
+        let strength = try Self.strength(request, task)
+        let size = try Self.size(assembly, request, task)
+        let scheduler = Self.scheduler(of: assembly, task, request)
+        let process = scheduler?.process ?? model.process
+        guard request.guidanceRescale == 0 || process.parameterization.output is Prediction else {
+            throw PipelineError(
+                "\(.guidanceRescale) acts on a network's prediction, and networks of a \(process.sampling.name) are preconditioned: leave it out"
+            )
+        }
+        let guidance = try request.guidance ?? assembly.usualGuidance(task)
+        try Request.check(guidance: guidance)
+        let steps = try request.steps ?? assembly.usualSteps(task)
+        let grid = LatentGrid(
+            assembly: assembly, request: request, process: process, scheduler: scheduler, steps: steps,
+            size: size)
+        let factor = model.pixelsPerLatent
+        (self.assembly, self.task, self.scheduler) = (assembly, task, scheduler)
+        (self.size, self.strength) = (size, strength)
+        settings = StageSettings(
+            model: model.source.name, request: request, sampler: try grid.sampler(strength: strength),
+            steps: steps, words: process.sampling.words(for: request.solver, grid: request.grid),
+            process: process, guidance: guidance,
+            // No guidance is mixed in a network that is conditioned on its scale.
+            isGuided: model.network.guidanceWidth == nil && guidance > 1, labels: labels,
+            prompts: try type(of: assembly).takesPrompt ? request.promptOfEach() : nil,
+            sampleShape: [model.autoencoder.latentChannels, size.height / factor, size.width / factor],
+            pictureShape: [3, size.height, size.width], batchSize: request.batchSize ?? 4,
+            elementType: model.elementType, device: model.device)
+        previewer = try request.previewModel.map { try Preview(folder: $0, for: model) }
+        if case .latents(let latents) = request.reference { try checkReference(latents) }
+        if let initial = request.initial { try checkInitial(initial) }
+    }
+
+    /// The same stage with the latents that another left, in place of those that it was made with.
+    /// - Throws: `PipelineError` where they are of another shape.
+    package func starting(from latents: Tensor) throws -> any Stage {
+        try checkReference(latents)
+        var stage = self
+        stage.settings.request.reference = .latents(latents)
+        return stage
+    }
+
+    /// The class of diffusers that a model's process is, as the family's pipelines use it.
+    private static func scheduler(
+        of assembly: some LatentAssembly, _ task: LatentTask, _ request: Request
+    ) -> SchedulerConfiguration? {
+        guard case .scheduler(let configuration)? = assembly.model.process.stored else { return nil }
+        return assembly.scheduler(
+            configuration.computed(in: assembly.model.elementType), task,
+            isConverted: request.solver != nil)
+    }
+
+    var isGuided: Bool { settings.isGuided }
+
+    package func preview(of progress: SamplingProgress) throws -> Picture? {
+        try previewer?.picture(of: progress)
+    }
+
+    // MARK: Classes
+
+    func labelTensor(_ labels: [Int]) -> Tensor { Tensor(labels.map { Int64($0) }).to(model.device) }
+
+    /// The class that stands for none, for every picture.
+    var nullLabels: Tensor? {
+        model.nullLabel.map { labelTensor(Array(repeating: $0, count: settings.count)) }
+    }
+}

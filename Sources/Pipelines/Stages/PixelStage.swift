@@ -1,0 +1,189 @@
+import Diffusers
+import Diffusion
+import Networks
+import Pictures
+import Tensors
+
+/// A request to a model on pixels or points, checked and resolved: nothing is left to default.
+package struct PixelStage: Stage {
+    let model: PixelAssembly
+    package let settings: StageSettings
+
+    private var request: Request { settings.request }
+
+    /// Checks a request.
+    /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
+    init(_ model: PixelAssembly, _ request: Request) throws {
+        try request.check(
+            reads: Self.fields, "is for models that diffuse latents, and \(model.name) diffuses pixels")
+        try request.checkRanges()
+        try request.checkDeepFeatures(of: model.configuration)
+        try Self.checkConditions(model)
+        let process = model.process.computed(in: model.elementType)
+        let solver = request.solver ?? model.card.solver
+        let steps = request.steps ?? model.card.steps ?? process.sampling.usualSteps(solver)
+        try Request.check(steps: steps)
+        var options = SamplerOptions()
+        options.eta = request.eta
+        let sampler = try process.sampling.sampler(
+            solver, steps: steps, grid: request.grid, options: options)
+        try sampler.check(process.parameterization.output)
+        let shape = try Self.shape(model, request)
+        let prompts = try Self.prompts(model, request)
+        let isConditional = request.classes != nil || request.prompts != nil
+        let guidance = request.guidance ?? (isConditional ? model.card.guidance ?? 1 : 1)
+        try Request.check(guidance: guidance)
+        let labels = try Self.labels(model, request, guidance: guidance)
+        try Self.checkVariance(model, sampler)
+        self.model = model
+        settings = StageSettings(
+            model: model.name, request: request, sampler: sampler, steps: steps,
+            words: process.sampling.words(for: solver, grid: request.grid), process: process,
+            guidance: guidance, isGuided: guidance > 1, labels: labels, prompts: prompts, sampleShape: shape,
+            pictureShape: shape.rank == 3 ? shape : nil, batchSize: request.batchSize ?? 64,
+            elementType: model.elementType, device: model.device)
+    }
+
+    /// The fields of a request that such models read.
+    private static let fields: Set<RequestField> = [
+        .prompts, .negativePrompt, .classes, .height, .width, .guidance, .deepFeatureInterval,
+    ]
+
+    package func check(decodes: Bool) throws {
+        let together = settings.sampler.solver.couplesExamples ? 1 : min(settings.batchSize, request.count)
+        let needs = MemoryNeed.sampling(
+            model.configuration, batch: settings.guidance > 1 ? 2 * together : together,
+            count: request.count, sample: settings.sampleShape, computing: model.elementType)
+        for need in needs { try need.check(on: model.device) }
+    }
+
+    package func digests(decodes: Bool) throws -> ModelDigests {
+        guard let layout = model.layout else { return ModelDigests(ModelRecord(name: model.name)) }
+        return try ModelDigests(layout)
+    }
+
+    package func complete(_ receipt: inout Receipt, decodes: Bool) {
+        if settings.prompts != nil {
+            (receipt.prompt, receipt.negativePrompt) = (request.prompt ?? "", request.negativePrompt)
+        }
+    }
+}
+
+// MARK: Checks
+
+extension PixelStage {
+    /// A network has as many output channels as pictures have, or twice as many: the others are a variance.
+    private static func checkVariance(_ model: PixelAssembly, _ sampler: Sampler) throws {
+        let (given, channels) = (model.configuration.outputChannels, model.configuration.channels)
+        guard given == channels || given == 2 * channels else {
+            throw PipelineError(
+                "\(model.name) gives \(given) channels for pictures of \(channels): it needs as many, or twice as many for a learned variance"
+            )
+        }
+        if given == channels, let variance = sampler.learnedVariance {
+            throw PipelineError(
+                "variance_type is '\(variance.rawValue)', and \(model.name) gives no channels for a variance: use 'fixed_small' or another solver"
+            )
+        }
+    }
+
+    /// Throws where a network needs conditions that such a request has not.
+    private static func checkConditions(_ model: PixelAssembly) throws {
+        let traits = model.configuration.traits
+        let isText = traits.context != nil || traits.pooled != nil || traits.numbers != nil
+        let isServed = model.text != nil && traits.numbers == nil
+        guard isText && !isServed || (traits.labels.map { $0.isRequired && $0.count == nil } ?? false) else {
+            return
+        }
+        throw PipelineError(
+            "\(model.name): its \(model.configuration.className) is conditioned on \(isText ? "a text" : "labels that are no classes"), and models on pixels are given classes only: look at its config.json"
+        )
+    }
+
+    private static func shape(_ model: PixelAssembly, _ request: Request) throws -> Shape {
+        let channels = model.configuration.channels
+        if model.configuration.sample == .point { return try pointShape(model, request) }
+        if let initial = request.initial {
+            try Request.check(initial: initial)
+            guard initial.rank == 4, initial.shape[0] == request.count, initial.shape[1] == channels else {
+                throw PipelineError(
+                    "\(.initial) holds latents of shape \(initial.shape): [\(request.count), \(channels), height, width] is needed"
+                )
+            }
+        }
+        let given = request.initial.map { (height: $0.shape[2], width: $0.shape[3]) }
+        let isGiven = given != nil || (request.height != nil && request.width != nil)
+        let own = isGiven ? given : try model.pictureSize()
+        let height = request.height ?? own?.height ?? 0
+        let width = request.width ?? own?.width ?? 0
+        try request.check(
+            height: height, width: width, from: given == nil ? "\(model.name)" : "\(.initial)",
+            multiple: model.configuration.sizeMultiple, of: "network")
+        if let given, given != (height, width) {
+            throw PipelineError(
+                "\(.initial) is \(given.height)×\(given.width) and \(.height), \(.width) say \(height)×\(width)"
+            )
+        }
+        return [channels, height, width]
+    }
+
+    /// The prompt of each picture; `nil` where the model is given no texts.
+    private static func prompts(_ model: PixelAssembly, _ request: Request) throws -> [String]? {
+        guard model.text != nil else {
+            guard request.prompts == nil, request.negativePrompt == nil else {
+                throw PipelineError("\(model.name) is not conditioned on a text: leave out \(.prompts)")
+            }
+            return nil
+        }
+        return try request.promptOfEach()
+    }
+
+    /// The shape of points; they have neither height nor width.
+    private static func pointShape(_ model: PixelAssembly, _ request: Request) throws -> Shape {
+        let dimension = model.configuration.channels
+        guard request.height == nil, request.width == nil else {
+            throw PipelineError(
+                "\(model.name) makes points, not pictures: leave out \(.height) and \(.width)")
+        }
+        if let initial = request.initial {
+            try Request.check(initial: initial)
+            guard initial.shape == [request.count, dimension] else {
+                throw PipelineError(
+                    "\(.initial) holds points of shape \(initial.shape): [\(request.count), \(dimension)] is needed"
+                )
+            }
+        }
+        return [dimension]
+    }
+
+    private static func labels(_ model: PixelAssembly, _ request: Request, guidance: Double) throws
+        -> [Int]?
+    {
+        guard let classes = model.classCount else {
+            guard request.classes == nil else {
+                throw PipelineError("\(model.name) knows no classes: leave out \(.classes)")
+            }
+            guard guidance <= 1 || request.prompts != nil else {
+                throw PipelineError(
+                    model.text == nil
+                        ? "\(model.name) knows no classes to guide to: leave out \(.guidance)"
+                        : "\(.guidance) needs a prompt to guide to: give \(.prompts)")
+            }
+            return nil
+        }
+        if guidance > 1 && model.card.nullClass == nil {
+            throw PipelineError(
+                "\(model.name) has no unconditional branch to guide away from: use \(.guidance) 1")
+        }
+        if request.classes != nil {
+            return try request.labels(of: classes, model: model.name)
+        }
+        guard let null = model.card.nullClass else {
+            return try request.labels(of: classes, model: model.name)
+        }
+        guard guidance <= 1 else {
+            throw PipelineError("\(.guidance) needs a class to guide to: add \(.classes)")
+        }
+        return Array(repeating: null, count: request.count)
+    }
+}

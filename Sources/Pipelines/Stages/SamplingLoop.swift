@@ -1,0 +1,108 @@
+import Diffusion
+import Layers
+import Tensors
+
+/// The one loop of all models: from where each batch begins to samples, every picture by its own stream of noise. Its
+/// steps are taken one by one, so that progress, previews and cancelling are the caller's `for` loop.
+package struct SamplingLoop {
+    /// What a batch begins with.
+    package struct Beginning {
+        /// The samples at the level of the grid's first step.
+        var sample: Tensor
+        /// The guided network.
+        var denoiser: Denoiser
+        /// The part that is known and put back after every step.
+        var known: KnownRegion?
+        /// The unit noise that the samples were made of.
+        var noise: Tensor?
+    }
+
+    /// Makes the beginning of a batch of pictures; noise is drawn from their streams.
+    package typealias Begin = (_ pictures: Range<Int>, NoiseSource, _ own: (Tensor) -> Tensor) throws ->
+        Beginning
+
+    /// A batch on its way.
+    private struct Batch {
+        let pictures: Range<Int>
+        let denoiser: Denoiser
+        let sampler: Sampler
+        var sample: Tensor
+        let steps: AnyIterator<SamplingProgress>
+    }
+
+    private let settings: StageSettings
+    private let begin: Begin
+    private var batch: Batch?
+    private var begun = 0
+    private var finished: [Tensor] = []
+    /// The unit noise of the batches so far, where it is kept.
+    private(set) var noise: [Tensor] = []
+    private let keepsNoise: Bool
+
+    init(_ settings: StageSettings, keepsNoise: Bool = false, begin: @escaping Begin) {
+        (self.settings, self.begin, self.keepsNoise) = (settings, begin, keepsNoise)
+    }
+
+    /// Samples stay in float32 where the network computes in half precision.
+    private var elementType: ElementType { settings.elementType == .float64 ? .float64 : .float32 }
+
+    /// Takes the next step; `nil` when all samples are done.
+    /// - Returns: the pictures that were done before this batch, and where the batch is.
+    /// - Throws: `PipelineError` that names step and layer where a sample is not finite.
+    mutating func next() throws -> (picturesDone: Int, progress: SamplingProgress)? {
+        try inference {
+            while true {
+                if batch == nil {
+                    guard begun < settings.count else { return nil }
+                    batch = try nextBatch()
+                }
+                if let progress = batch!.steps.next() {
+                    try checkFinite(progress)
+                    batch!.sample = progress.sample
+                    return (batch!.pictures.lowerBound, progress)
+                }
+                finished.append(batch!.sample)
+                batch = nil
+            }
+        }
+    }
+
+    /// All samples `[count, …]`, when all are done.
+    var samples: Tensor {
+        inference { finished.count == 1 ? finished[0] : concatenated(finished) }
+    }
+
+    private mutating func nextBatch() throws -> Batch {
+        // A method that couples the examples of a batch would let a picture depend on its companions.
+        let size = settings.sampler.solver.couplesExamples ? 1 : settings.batchSize
+        let pictures = begun..<min(begun + size, settings.count)
+        begun = pictures.upperBound
+        let (type, device) = (elementType, settings.device)
+        let noise = NoiseSource(
+            seed: settings.request.seed &+ UInt64(pictures.lowerBound), count: pictures.count,
+            elementType: type, on: device)
+        let beginning = try begin(pictures, noise) { $0.to(type).to(device) }
+        if keepsNoise, let unit = beginning.noise { self.noise.append(unit) }
+        let sampler = beginning.known.map(settings.sampler.restoring) ?? settings.sampler
+        let denoiser = sampler.ranged(beginning.denoiser)
+        let steps = sampler.solver.sampling(
+            beginning.sample, through: sampler.grid, denoiser: denoiser, noise: noise)
+        return Batch(
+            pictures: pictures, denoiser: denoiser, sampler: sampler, sample: beginning.sample,
+            steps: steps.makeIterator())
+    }
+
+    /// Throws where a sample is not finite; the step is run again under a watch that finds the layer.
+    private func checkFinite(_ progress: SamplingProgress) throws {
+        guard try !progress.sample.isFinite().all().item(Bool.self), let batch else { return }
+        let step = batch.sampler.grid.steps[progress.stepsDone - 1]
+        let layer = try LayerWatch.firstNonFiniteLayer {
+            try batch.denoiser(batch.sample, step.from).data.rethrow()
+        }
+        let place = layer.map { "; the first came out of the layer '\($0)'" } ?? ""
+        let noun = settings.pictureShape == nil ? "samples" : "pictures"
+        throw PipelineError(
+            "\(noun) \(batch.pictures.lowerBound) to \(batch.pictures.upperBound - 1) hold numbers that are not finite after step \(progress.stepsDone) of \(progress.stepCount)\(place): \(settings.remedy)"
+        )
+    }
+}

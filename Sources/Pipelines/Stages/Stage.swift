@@ -1,0 +1,82 @@
+import Diffusion
+import Pictures
+import Tensors
+
+/// One model's share of a run: a request that was checked against it and resolved. A run is a list of stages; each goes
+/// on with the samples of the one before it.
+package protocol Stage: Sendable {
+    /// What the samples are drawn with.
+    var settings: StageSettings { get }
+
+    /// Looks at everything that the run will need, before any of it is done: configurations, the names and shapes of
+    /// weights, tokenizers, memory. No weights are read.
+    /// - Parameter decodes: whether pictures will be made of the samples.
+    /// - Throws: an error that names the file; `PipelineError` where parts do not fit each other or the machine.
+    func check(decodes: Bool) throws
+
+    /// Begins with the digests of the files that are loaded.
+    func digests(decodes: Bool) throws -> ModelDigests
+
+    /// Loads what the samples are made with.
+    /// - Parameter say: gets what a person should know: cut prompts, resized pictures.
+    /// - Returns: what makes the beginning of a batch, its noise drawn from the streams of its pictures.
+    func load(_ say: @escaping (Sentence) -> Void) throws -> SamplingLoop.Begin
+
+    /// Pictures `[count, channels, height, width]` in −1 … 1 of samples.
+    func pictures(of samples: Tensor, _ say: @escaping (Sentence) -> Void) throws -> Tensor
+
+    /// What the samples of a step are about to become; `nil` where that cannot be shown.
+    func preview(of progress: SamplingProgress) throws -> Picture?
+
+    /// The same stage with the samples that the one before it left.
+    func starting(from samples: Tensor) throws -> any Stage
+
+    /// Adds what this kind of model has to a receipt.
+    func complete(_ receipt: inout Receipt, decodes: Bool) throws
+}
+
+extension Stage {
+    /// Only models of latents go on with the samples of another.
+    package func starting(from samples: Tensor) throws -> any Stage {
+        throw PipelineError("\(settings.model) goes on with no other model's samples: leave it out")
+    }
+}
+
+/// What a stage draws its samples with, nothing left to default.
+public struct StageSettings: Sendable {
+    /// The model's name.
+    public var model: String
+    /// The request.
+    public var request: Request
+    /// The steps, and the method that takes them.
+    public var sampler: Sampler
+    /// The number of steps that the method was set to, those that are left out included.
+    public var steps: Int
+    /// The words for process, method and grid.
+    public var words: SamplingWords
+    /// The process that the network was trained on, as it is sampled.
+    public var process: Process
+    /// Classifier-free guidance; 1 or less is the conditional branch alone.
+    public var guidance: Double
+    /// Whether there are two branches.
+    public var isGuided: Bool
+    /// The class of each picture, where the model is conditioned on one.
+    public var labels: [Int]?
+    /// The prompt of each picture, where the model is conditioned on texts.
+    public var prompts: [String]?
+    /// The shape of one sample: `[channels, height, width]`, or `[dimension]` of a point.
+    public var sampleShape: Shape
+    /// The shape of the picture that it becomes; `nil` for points.
+    public var pictureShape: Shape?
+    /// The most samples at once; they do not depend on it.
+    public var batchSize: Int
+    /// The element type of the network's arithmetic.
+    public var elementType: ElementType
+    /// Where the network runs.
+    public var device: Device
+    /// What may help where samples are not finite.
+    var remedy: Sentence = "try \(.elementType) float32, or other weights"
+
+    /// The number of samples.
+    public var count: Int { request.count }
+}

@@ -1,0 +1,123 @@
+import Checkpoints
+import Foundation
+import Pictures
+import Pipelines
+import Storage
+import Tensors
+
+/// A run as a person sees it: messages, progress, files, a summary.
+struct SamplingRun {
+    let run: Run
+    let output: SampleOutput
+    /// Where a picture of every step is shown.
+    var preview: String?
+    /// Where the way of the first samples goes.
+    var trajectory: String?
+    /// Where the noise and the data go.
+    var pairs: String?
+    /// What a person should know of the model, said when all is known to be right: a refusal is one sentence.
+    let notes: [String]
+    /// When the command began.
+    let start: ContinuousClock.Instant
+
+    /// Looks at the names of further files before anything is computed.
+    static func check(trajectory: String?, pairs: String?, apartFrom names: OutputNames) throws {
+        if let trajectory {
+            try SampleOutput.checkPicture(trajectory)
+            try checkApart("--trajectory", trajectory, from: names)
+        }
+        guard let pairs else { return }
+        guard pairs.hasSuffix(".safetensors") else {
+            throw PipelineError("\(pairs): pairs are written to a .safetensors file")
+        }
+        try Files.checkPlace(ofFile: pairs)
+        try checkApart("--pairs", pairs, from: names)
+    }
+
+    /// Takes all steps, and writes what came of them.
+    func execute(printing json: Bool) throws {
+        let clock = ContinuousClock()
+        let settings = run.settings[0]
+        try output.check(settings)
+        if preview != nil, run.work[0] is LatentStage, settings.request.previewModel == nil {
+            throw PipelineError("--preview needs a tiny autoencoder: add --preview-model FOLDER")
+        }
+        var way = try trajectory.map { _ in try Trajectory(settings) }
+        for note in notes { say("note: \(note)") }
+        run.onMessage = say
+        run.keepsNoise = pairs != nil
+        try run.load()
+        let loaded = clock.now
+        let previewFailure = try takeSteps { try way?.add($0) }
+        let samples = try run.samples()
+        let sampled = clock.now
+        let results = output.isTensor || settings.pictureShape == nil ? samples : try run.pictures()
+        let decoded = clock.now
+        let receipt = try run.receipt()
+        var files = try output.write(results, receipt: receipt)
+        if let trajectory, let way {
+            try after { try way.picture().write(to: URL(file: trajectory)) }
+            files.append(trajectory)
+        }
+        if let pairs {
+            try after { try writePairs(samples, to: pairs) }
+            files.append(pairs)
+        }
+        if json {
+            try printJSON(
+                RunSummary(
+                    files: files, seed: receipt.seed, settings: receipt,
+                    phases: ["load", "sample", "decode", "write"],
+                    moments: [start, loaded, sampled, decoded, clock.now]))
+        }
+        if let previewFailure {
+            throw ResultError(description: "the preview was not written: \(previewFailure)")
+        }
+    }
+
+    /// - Returns: why there were no more previews from some step on; the pictures do not depend on it.
+    private func takeSteps(_ onStep: (RunStep) throws -> Void) throws -> (any Error)? {
+        var failure: (any Error)?
+        let settings = run.settings[0]
+        var (bar, stage) = (ProgressBar(total: settings.sampler.grid.steps.count * settings.count), 0)
+        defer { bar.finish() }
+        bar.show(step: 0)
+        for step in run {
+            if step.stage != stage {
+                bar.finish()
+                (bar, stage) = (ProgressBar(total: step.total), step.stage)
+            }
+            bar.show(step: step.done)
+            try onStep(step)
+            guard let preview, failure == nil, let picture = try step.preview() else { continue }
+            do {
+                try picture.write(to: URL(file: preview))
+            } catch {
+                failure = error
+                say("warning: there are no more previews: \(error)")
+            }
+        }
+        return failure
+    }
+
+    /// Writes what comes after the samples.
+    private func after(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch {
+            throw ResultError(description: "the samples are written, what was to follow is not: \(error)")
+        }
+    }
+
+    /// Noise and data as float32, and the classes where there are any.
+    private func writePairs(_ data: Tensor, to path: String) throws {
+        guard let noise = try run.noise() else {
+            throw PipelineError("the samples started from no noise of their own, so there are no pairs")
+        }
+        var tensors = [("noise", noise.to(.float32)), ("data", data.to(.float32))]
+        if let labels = run.settings[0].labels {
+            tensors.append(("labels", Tensor(labels.map(Int64.init))))
+        }
+        try SafetensorsWriter(tensors).write(to: path)
+    }
+}
