@@ -34,13 +34,15 @@ let package = Package(
     name: "langevin",
     platforms: [.macOS(.v14)],
     products: [
-        .executable(name: "langevin", targets: ["langevin"]),
+        .executable(name: "langevin", targets: ["LangevinCommand"]),
+        // `import Langevin` brings the names that most programs need; every room can be imported beside it.
         .library(
             name: "Langevin",
             targets: [
-                "Tensors", "Layers", "Checkpoints", "Diffusion", "Diffusers", "MonteCarlo", "Networks",
+                "Langevin", "Tensors", "Layers", "Checkpoints", "Diffusion", "Diffusers", "Networks",
                 "Tokenizers", "Pictures", "Datasets", "Training", "Evaluation", "Pipelines",
             ]),
+        .library(name: "MonteCarlo", targets: ["MonteCarlo"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -86,14 +88,22 @@ let package = Package(
                 "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Diffusers", "Networks",
                 "Tokenizers", "Pictures",
             ]),
+        .target(
+            name: "Langevin",
+            dependencies: [
+                "Checkpoints", "Datasets", "Diffusion", "Evaluation", "Layers", "Networks", "Pictures",
+                "Pipelines", "Tensors", "Training",
+            ],
+            path: "Sources/Umbrella", swiftSettings: settings),
+        // Not called `langevin`, which is one name with `Langevin` where file systems do not tell cases apart.
         .executableTarget(
-            name: "langevin",
+            name: "LangevinCommand",
             dependencies: [
                 "Storage", "Diffusion", "Tokenizers", "Pictures", "Pipelines", "Training",
                 "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: settings),
+            path: "Sources/langevin", swiftSettings: settings),
 
         .target(
             name: "TestSupport", dependencies: ["Tensors", "Layers", "Checkpoints", "Networks"],
@@ -120,7 +130,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "langevin", "TestSupport", "Storage", "Layers", "Checkpoints", "Networks", "Pictures",
+                "LangevinCommand", "TestSupport", "Storage", "Layers", "Checkpoints", "Networks", "Pictures",
                 "Training",
             ],
             swiftSettings: settings),

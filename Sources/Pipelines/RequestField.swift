@@ -43,6 +43,8 @@ public struct RequestField: Sendable, Hashable {
     package static let configurations = Self("configurations")
     package static let prediction = Self("prediction")
     package static let isStrict = Self("isStrict")
+    package static let usesAverage = Self("usesAverage")
+    package static let entry = Self("entry")
     package static let memory = Self("memory")
 }
 

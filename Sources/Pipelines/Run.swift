@@ -137,6 +137,20 @@ public final class Run: Sequence, IteratorProtocol {
         return noises.isEmpty ? nil : concatenated(noises)
     }
 
+    /// Writes the pictures, or raw samples where the name ends with `.safetensors`, each with its receipt; takes the steps
+    /// that are left.
+    /// - Parameter path: `.png`, `.jpg`, `.webp` (a sheet where there are several and no `%d`), `.safetensors`, or a folder.
+    /// - Returns: the files.
+    /// - Throws: what ended the run; an error that names the file.
+    @discardableResult
+    public func write(to path: String) throws -> [String] {
+        let settings = stages[stages.count - 1].settings
+        let output = try SampleOutput(path, count: settings.count)
+        try output.check(settings)
+        let isTensor = output.isTensor || settings.pictureShape == nil
+        return try output.write(isTensor ? samples() : pictures(), receipt: receipt())
+    }
+
     /// Everything that the pictures are made with. It waits for the digests of the weights.
     /// - Throws: what ended the run; `FileError` where a file of weights could not be read.
     public func receipt() throws -> Receipt {

@@ -7,7 +7,7 @@ struct Convert: ParsableCommand {
         abstract: "Write a model as a folder in the diffusers layout, or a file's tensors as safetensors.",
         discussion: """
             A model in one file is recognised by its tensors' names and shapes. Every tensor must have its place in \
-            its network, and the other way round. Pickles (.ckpt, .pt, .bin) are told by their bytes and read \
+            its network, and the other way round. Pickles (.ckpt, .pt, .bin) are recognised by their bytes and read \
             without running them; this is the only command that takes them.
             """)
 

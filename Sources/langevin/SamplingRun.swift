@@ -56,7 +56,7 @@ struct SamplingRun {
         let receipt = try run.receipt()
         var files = try output.write(results, receipt: receipt)
         if let trajectory, let way {
-            try after { try way.picture().write(to: URL(file: trajectory)) }
+            try after { try way.picture().write(to: trajectory) }
             files.append(trajectory)
         }
         if let pairs {
@@ -91,7 +91,7 @@ struct SamplingRun {
             try onStep(step)
             guard let preview, failure == nil, let picture = try step.preview() else { continue }
             do {
-                try picture.write(to: URL(file: preview))
+                try picture.write(to: preview)
             } catch {
                 failure = error
                 say("warning: there are no more previews: \(error)")

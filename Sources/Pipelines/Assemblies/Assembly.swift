@@ -1,3 +1,5 @@
+import Checkpoints
+
 /// A family of models that draw samples: everything that sets it apart from the others stands in the file of its type.
 package protocol Assembly: Sendable {
     /// A short name of the model, for messages and receipts.
@@ -19,6 +21,8 @@ package protocol StoredAssembly: Assembly {
     static var classNames: [String] { get }
     /// The word for the family in what `inspect` prints.
     static var family: String { get }
+    /// The part that denoises.
+    static var networkComponent: ModelComponent { get }
 
     /// Opens a model.
     /// - Throws: an error that names the file and the key, one sentence.
@@ -46,6 +50,8 @@ package enum Assemblies {
 }
 
 extension StoredAssembly {
+    package static var networkComponent: ModelComponent { .unet }
+
     /// diffusers' classes of one family: from a text, from a picture, and for inpainting.
     static func tasks(_ name: String) -> [String] {
         ["", "Img2Img", "Inpaint"].map { "\(name)\($0)Pipeline" }

@@ -9,8 +9,6 @@ import Tensors
 package protocol LatentAssembly: StoredAssembly {
     // MARK: Parts
 
-    /// The part that denoises.
-    static var networkComponent: ModelComponent { get }
     /// The part between pictures and latents.
     static var autoencoderComponent: ModelComponent { get }
     /// The type of the network that denoises.
@@ -91,7 +89,6 @@ package struct BranchConditions {
 }
 
 extension LatentAssembly {
-    package static var networkComponent: ModelComponent { .unet }
     package static var autoencoderComponent: ModelComponent { .vae }
     package static var takesPrompt: Bool { false }
     package static var takesSizes: Bool { false }

@@ -50,7 +50,7 @@ extension Inspection {
             public let setAside: [SetAside]
             /// What belongs to nothing known.
             public let strays: [String]
-            /// What cannot be told from the tensors.
+            /// What the tensors leave open.
             public let caveats: [String]
             /// The number of values that are infinite or not a number; absent where they were not looked at.
             public let nonFinite: Int?

@@ -15,7 +15,7 @@ public enum Inspection: Encodable, Sendable {
     /// A picture with what was written into it.
     case picture(PictureFacts)
 
-    /// Which parts of networks are told apart, and how they are called.
+    /// How finely the parts of networks are listed, and how they are called.
     public struct Parts: Sendable {
         /// Whose names parts have.
         public enum Names: String, Sendable, CaseIterable {
@@ -78,7 +78,7 @@ public enum Inspection: Encodable, Sendable {
 
     /// Looks at a path.
     /// - Parameter readsValues: whether the values of a safetensors file are read, to count those that are infinite or
-    ///   not a number; all else is told by its header.
+    ///   not a number; all else stands in its header.
     /// - Throws: an error of the room that the path belongs to, one sentence.
     public init(_ path: String, parts: Parts = Parts(), readsValues: Bool = false) throws {
         if let file = AnalyticModel.path(of: path) {

@@ -66,9 +66,9 @@ extension BenchMaterials {
         }
     }
 
-    private func unsuitable(_ told: String) -> PipelineError {
+    private func unsuitable(_ condition: String) -> PipelineError {
         PipelineError(
-            "--weights \(weights?.path ?? ""): this work tells the network \(told), which is not what it needs"
+            "--weights \(weights?.path ?? ""): this work conditions the network on \(condition), which is not what it needs"
         )
     }
 }
