@@ -11,13 +11,13 @@ import Tensors
 struct GuidanceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The method of guidance; --guidance is then the scale of its formula as written: \(Self.methods)."
+            "The method of guidance; --guidance is then the scale of its formula as written; plain classifier-free guidance where not given: \(Self.methods)."
         ))
     var guidanceMethod: GuidanceMethod?
 
     @Option(
         help:
-            "Where guidance acts, A:B: noise levels σ above A, up to B, for data of scale 1 (σ/α). 'interval' needs it.",
+            "Where guidance acts, A:B: noise levels σ above A, up to B, for data of scale 1 (σ/α); everywhere where not given. 'interval' needs it.",
         transform: NumberRange.init(argument:))
     var guidanceInterval: NumberRange?
 
@@ -54,23 +54,23 @@ struct GuidanceOptions: ParsableArguments {
 struct NoiseOptions: ParsableArguments {
     @Option(
         help:
-            "Noise that euler, heun, dpm2 and edm put back before their steps: S_churn of Karras et al., over all steps."
+            "Noise that euler, heun, dpm2 and edm put back before their steps: S_churn of Karras et al., over all steps; none where not given."
     )
     var churn: Double?
 
     @Option(
-        help: "Where --churn acts, A:B: noise levels σ from A to B, for data of scale 1.",
+        help: "Where --churn acts, A:B: noise levels σ from A to B, for data of scale 1; everywhere where not given.",
         transform: NumberRange.init(argument:))
     var churnRange: NumberRange?
 
-    @Option(help: "What the noise of --churn is multiplied with; 1.")
+    @Option(help: "What the noise of --churn is multiplied with; by default 1.")
     var churnNoise: Double?
 
     @Option(
-        help: "Langevin steps at each noise level, of predictor-corrector (1) and annealed-langevin (100).")
+        help: "Langevin steps at each noise level, of predictor-corrector (by default 1) and annealed-langevin (by default 100).")
     var langevinSteps: Int?
 
-    @Option(help: "The signal-to-noise ratio of the Langevin steps of predictor-corrector; 0.16.")
+    @Option(help: "The signal-to-noise ratio of the Langevin steps of predictor-corrector; by default 0.16.")
     var signalToNoise: Double?
 
     @Flag(
