@@ -34,13 +34,15 @@ let package = Package(
     name: "langevin",
     platforms: [.macOS(.v14)],
     products: [
-        .executable(name: "langevin", targets: ["langevin"]),
+        .executable(name: "langevin", targets: ["LangevinCommand"]),
+        // `import Langevin` brings the names that most programs need; every room can be imported beside it.
         .library(
             name: "Langevin",
             targets: [
-                "Tensors", "Layers", "Checkpoints", "Diffusion", "Diffusers", "MonteCarlo", "Networks",
+                "Langevin", "Tensors", "Layers", "Checkpoints", "Diffusion", "Diffusers", "Networks",
                 "Tokenizers", "Pictures", "Datasets", "Training", "Evaluation", "Pipelines",
             ]),
+        .library(name: "MonteCarlo", targets: ["MonteCarlo"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -51,6 +53,7 @@ let package = Package(
         system("CPNG", "libpng", debian: "libpng-dev", brew: "libpng"),
         system("CTurboJPEG", "libturbojpeg", debian: "libturbojpeg0-dev", brew: "jpeg-turbo"),
         system("CWebP", "libwebp", debian: "libwebp-dev", brew: "webp"),
+        system("CCairo", "cairo", debian: "libcairo2-dev", brew: "cairo"),
         system("CZlib", "zlib", debian: "zlib1g-dev", brew: "zlib"),
         system("CLibCrypto", "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
 
@@ -68,7 +71,7 @@ let package = Package(
         // The vocabulary of CLIP, put into the program by the compiler.
         .target(name: "CCLIPVocabulary", exclude: ["LICENSE", "merges.txt.gz"]),
         room("Tokenizers", ["Storage", "CCLIPVocabulary"]),
-        room("Pictures", ["Storage", "Tensors", "CPNG", "CTurboJPEG", "CWebP"]),
+        room("Pictures", ["Storage", "Tensors", "CCairo", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Datasets", ["Storage", "Tensors", "Checkpoints", "Pictures"]),
         room(
             "Training",
@@ -86,15 +89,23 @@ let package = Package(
                 "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Diffusers", "Networks",
                 "Tokenizers", "Pictures",
             ]),
+        .target(
+            name: "Langevin",
+            dependencies: [
+                "Checkpoints", "Datasets", "Diffusion", "Evaluation", "Layers", "Networks", "Pictures",
+                "Pipelines", "Tensors", "Training",
+            ],
+            path: "Sources/Umbrella", swiftSettings: settings),
+        // Not called `langevin`, which is one name with `Langevin` where file systems do not tell cases apart.
         .executableTarget(
-            name: "langevin",
+            name: "LangevinCommand",
             dependencies: [
                 "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Tokenizers",
                 "Pictures",
                 "Datasets", "Pipelines", "Training", "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: settings),
+            path: "Sources/langevin", swiftSettings: settings),
 
         .target(
             name: "TestSupport", dependencies: ["Tensors", "Layers", "Checkpoints", "Networks"],
@@ -121,7 +132,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "langevin", "TestSupport", "Storage", "Layers", "Checkpoints", "Networks", "Pictures",
+                "LangevinCommand", "TestSupport", "Storage", "Layers", "Checkpoints", "Networks", "Pictures",
                 "Training",
             ],
             swiftSettings: settings),

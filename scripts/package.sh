@@ -23,3 +23,20 @@ if [ "$(uname -s)" = Linux ]; then
     [[ $shown == *"GOMP_SPINCOUNT = '1000'"* ]] || fail "threads of its program that wait spin too long"
 fi
 echo "package: the package that 'langevin new' lays out builds and runs" >&2
+
+# The programs that README.md shows, in that package.
+cd ../../..
+"$program" train recipes/unet-text.yaml --out "$fresh/words" --set training.steps=2 \
+    --set training.warmup_steps=0 --set evaluation.steps=3 > "$fresh/log" 2>&1 || { cat "$fresh/log" >&2; exit 1; }
+awk '/^```swift$/ { inside = 1; next } /^```$/ { inside = 0 } inside && !(/^import / && seen[$0]++)' README.md \
+    > "$package/Sources/shapes/main.swift"
+cd "$package"
+swift build -c release
+program=$(swift build -c release --show-bin-path)/shapes
+cd "$fresh"
+shown=$("$program" 2>&1) || fail "README's program ended with $?"
+for picture in seven preview; do
+    [ "$(head -c 4 "$picture.png" | tail -c 3)" = PNG ] || fail "README's program left no $picture.png"
+done
+[ -s circle/checkpoints/step-200/model.safetensors ] || fail "README's training left no checkpoint"
+echo "package: the programs of README.md build and run" >&2

@@ -15,7 +15,7 @@ fail() { say "$*"; exit 2; }
 
 # --- system packages -------------------------------------------------------------------------
 command -v swift >/dev/null || fail "no Swift here: install Swift 6.1 or later from swift.org/install and put it on PATH"
-libraries=(libpng:libpng-dev:libpng libturbojpeg:libturbojpeg0-dev:jpeg-turbo libwebp:libwebp-dev:webp zlib:zlib1g-dev:zlib libcrypto:libssl-dev:openssl@3)
+libraries=(libpng:libpng-dev:libpng libturbojpeg:libturbojpeg0-dev:jpeg-turbo libwebp:libwebp-dev:webp cairo:libcairo2-dev:cairo zlib:zlib1g-dev:zlib libcrypto:libssl-dev:openssl@3)
 if [ "$system" = Darwin ]; then
     command -v brew >/dev/null && PKG_CONFIG_PATH="$(brew --prefix)/opt/openssl@3/lib/pkgconfig:${PKG_CONFIG_PATH:-}"
     export PKG_CONFIG_PATH

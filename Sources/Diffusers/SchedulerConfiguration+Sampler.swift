@@ -5,7 +5,9 @@ extension SchedulerConfiguration {
     /// The sampler of a run of `steps` steps, as diffusers' class of that name makes it.
     /// - Throws: `DiffusionError` where the process has no such steps, or a combination of flags has no meaning.
     public func sampler(steps: Int, options: SamplerOptions = SamplerOptions()) throws -> Sampler {
-        guard steps >= 1 else { throw DiffusionError(field: "steps", "is \(steps): give at least 1") }
+        guard (1...StepGrid.maximalCount).contains(steps) else {
+            throw DiffusionError(field: "steps", "is \(steps): give 1 to \(StepGrid.maximalCount)")
+        }
         try options.check(readBy: kind.name, kind.reads)
         var sampler = try kind.makeSampler(self, steps, options)
         // PNDM starts anew wherever it starts.
@@ -22,14 +24,16 @@ extension SchedulerConfiguration {
 
     /// The discrete process.
     public var schedule: DiscreteSchedule {
-        let betas = trainedBetas ?? betaSchedule.betas(count: trainSteps, from: betaStart, to: betaEnd)
-        let single = trainedBetas.map { Tensor($0).to(.float32) }
         let schedule =
-            hasSingleTables
-            ? DiscreteSchedule(
-                single: single
-                    ?? betaSchedule.singleBetas(count: trainSteps, from: betaStart, to: betaEnd))
-            : DiscreteSchedule(betas: betas)
+            if hasSingleTables {
+                DiscreteSchedule(
+                    single: trainedBetas.map { Tensor($0).to(.float32) }
+                        ?? betaSchedule.singleBetas(count: trainSteps, from: betaStart, to: betaEnd))
+            } else {
+                DiscreteSchedule(
+                    betas: trainedBetas
+                        ?? betaSchedule.betas(count: trainSteps, from: betaStart, to: betaEnd))
+            }
         return zeroTerminalSNR ? schedule.rescaledToZeroTerminalSNR() : schedule
     }
 

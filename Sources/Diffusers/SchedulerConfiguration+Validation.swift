@@ -5,8 +5,9 @@ extension SchedulerConfiguration {
     /// Throws what makes this configuration meaningless.
     /// - Throws: `DiffusionError`, one sentence that names the flag.
     public func validate() throws {
-        guard (1...1_000_000).contains(trainSteps) else {
-            throw DiffusionError("num_train_timesteps is \(trainSteps): it must be between 1 and 1000000")
+        let most = DiscreteSchedule.maximalCount
+        guard (1...most).contains(trainSteps) else {
+            throw DiffusionError("num_train_timesteps is \(trainSteps): it must be between 1 and \(most)")
         }
         try validateBetas()
         guard clipRange > 0, thresholdMaximum > 0, (0...1).contains(thresholdQuantile) else {

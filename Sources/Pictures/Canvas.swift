@@ -1,3 +1,5 @@
+import CCairo
+
 /// A place on a drawing in pixels, from the top left corner.
 package struct Point: Hashable, Sendable {
     package var x: Double
@@ -10,7 +12,7 @@ package struct Point: Hashable, Sendable {
 }
 
 /// A rectangle of a drawing in pixels.
-struct Frame: Hashable, Sendable {
+package struct Frame: Hashable, Sendable {
     var left: Double
     var top: Double
     var right: Double
@@ -19,121 +21,121 @@ struct Frame: Hashable, Sendable {
     var height: Double { bottom - top }
 }
 
-/// A colour picture to draw antialiased lines and texts on.
-package struct Canvas {
-    package private(set) var picture: Picture
+/// A colour picture on which cairo draws antialiased lines, discs and texts.
+package final class Canvas {
+    private let surface: OpaquePointer
+    let context: OpaquePointer
+    /// The name of the typeface.
+    let typeface: String
 
-    package init(width: Int, height: Int, colour: Plot.Colour = .white) {
-        picture = Picture(width: width, height: height, colour: colour.values)
+    /// A canvas of one colour.
+    /// - Parameter typeface: a name that fontconfig (on macOS, Core Text) knows.
+    /// - Precondition: both sides are at least 1 and at most 32,767, as cairo's surfaces are.
+    package init(width: Int, height: Int, colour: Plot.Colour = .white, typeface: String = "sans-serif") {
+        let sides = 1...32_767
+        precondition(sides.contains(width) && sides.contains(height), "a canvas of \(width)×\(height)")
+        surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(width), Int32(height))
+        context = cairo_create(surface)
+        self.typeface = Canvas.canWrite(in: typeface) ? typeface : Canvas.builtInTypeface
+        // Colours at the edges of letters, which some screens want, have no place in a file.
+        let options = cairo_font_options_create()
+        cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY)
+        cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE)
+        cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF)
+        cairo_set_font_options(context, options)
+        cairo_font_options_destroy(options)
+        cairo_set_line_cap(context, CAIRO_LINE_CAP_ROUND)
+        cairo_set_line_join(context, CAIRO_LINE_JOIN_ROUND)
+        use(colour)
+        cairo_paint(context)
     }
 
-    /// The whole drawing.
-    var frame: Frame {
-        Frame(left: 0, top: 0, right: Double(picture.width), bottom: Double(picture.height))
+    deinit {
+        cairo_destroy(context)
+        cairo_surface_destroy(surface)
+    }
+
+    /// What has been drawn so far, in three channels.
+    package var picture: Picture {
+        cairo_surface_flush(surface)
+        let status = cairo_status(context)
+        guard status == CAIRO_STATUS_SUCCESS, let data = cairo_image_surface_get_data(surface) else {
+            preconditionFailure("cairo cannot draw: \(String(cString: cairo_status_to_string(status)))")
+        }
+        let stride = Int(cairo_image_surface_get_stride(surface))
+        let width = Int(cairo_image_surface_get_width(surface))
+        let height = Int(cairo_image_surface_get_height(surface))
+        var pixels: [UInt8] = []
+        pixels.reserveCapacity(width * height * 3)
+        for y in 0..<height {
+            let row = UnsafeRawPointer(data + y * stride)
+            for x in 0..<width {
+                // A pixel is 0x00RRGGBB in the order of the machine's bytes.
+                let pixel = row.load(fromByteOffset: 4 * x, as: UInt32.self)
+                pixels.append(UInt8(truncatingIfNeeded: pixel >> 16))
+                pixels.append(UInt8(truncatingIfNeeded: pixel >> 8))
+                pixels.append(UInt8(truncatingIfNeeded: pixel))
+            }
+        }
+        return Picture(width: width, height: height, channels: 3, pixels: pixels)
     }
 
     /// Draws lines through points with round ends. Where the lines of one call cross, nothing adds up.
-    mutating func stroke(
+    package func stroke(
         _ lines: [[Point]], width: Double, colour: Plot.Colour, opacity: Double = 1, within clip: Frame? = nil
     ) {
-        // Lines thinner than a pixel are drawn a pixel wide and paler.
-        let radius = max(width, 1) / 2
-        var mask = Mask(covering: lines.joined(), reach: radius + 1, within: clip ?? frame, of: picture)
-        for line in lines {
-            if let only = line.first, line.count == 1 { mask.add(from: only, to: only, radius: radius) }
-            for (start, end) in zip(line, line.dropFirst()) {
-                mask.add(from: start, to: end, radius: radius)
-            }
-        }
-        paint(mask, colour, opacity * min(width, 1))
-    }
-
-    /// Draws discs around points.
-    mutating func dots(
-        _ points: [Point], radius: Double, colour: Plot.Colour, opacity: Double = 1, within clip: Frame? = nil
-    ) {
-        var mask = Mask(covering: points, reach: radius + 1, within: clip ?? frame, of: picture)
-        for point in points { mask.add(from: point, to: point, radius: radius) }
-        paint(mask, colour, opacity)
-    }
-
-    /// Fills a rectangle, whole pixels only.
-    mutating func fill(_ area: Frame, colour: Plot.Colour, opacity: Double = 1) {
-        let (left, right) = (Int(max(0, area.left)), Int(min(frame.right, area.right)))
-        let (top, bottom) = (Int(max(0, area.top)), Int(min(frame.bottom, area.bottom)))
-        for y in top..<max(top, bottom) {
-            for x in left..<max(left, right) { blend(x, y, colour, opacity) }
-        }
-    }
-
-    private mutating func paint(_ mask: Mask, _ colour: Plot.Colour, _ opacity: Double) {
-        for row in 0..<mask.height {
-            for column in 0..<mask.width {
-                let coverage = mask.values[row * mask.width + column]
-                if coverage > 0 {
-                    blend(mask.left + column, mask.top + row, colour, Double(coverage) * opacity)
+        painting(colour, opacity, within: clip) {
+            for line in lines {
+                guard let start = line.first else { continue }
+                cairo_move_to(context, start.x, start.y)
+                for point in line.count == 1 ? line[...] : line.dropFirst() {
+                    cairo_line_to(context, point.x, point.y)
                 }
             }
+            cairo_set_line_width(context, width)
+            cairo_stroke(context)
         }
     }
 
-    private mutating func blend(_ x: Int, _ y: Int, _ colour: Plot.Colour, _ opacity: Double) {
-        for (channel, value) in colour.values.enumerated() {
-            let old = Double(picture[x, y, channel])
-            picture[x, y, channel] = UInt8((old + (Double(value) - old) * opacity).rounded())
-        }
-    }
-}
-
-/// How much of each pixel of a part of the drawing a shape covers.
-private struct Mask {
-    let left: Int
-    let top: Int
-    let width: Int
-    let height: Int
-    private(set) var values: [Float]
-
-    /// An empty mask for shapes within `reach` of some points, cut at a frame and at the picture's borders.
-    init(covering points: some Sequence<Point>, reach: Double, within clip: Frame, of picture: Picture) {
-        var (low, high) = (Point(x: .infinity, y: .infinity), Point(x: -.infinity, y: -.infinity))
-        for point in points {
-            low = Point(x: min(low.x, point.x), y: min(low.y, point.y))
-            high = Point(x: max(high.x, point.x), y: max(high.y, point.y))
-        }
-        func pixel(_ value: Double, _ size: Int) -> Int { Int(max(0, min(Double(size), value))) }
-        left = pixel(max(low.x - reach, clip.left), picture.width)
-        top = pixel(max(low.y - reach, clip.top), picture.height)
-        width = max(0, pixel(min(high.x + reach, clip.right).rounded(.up), picture.width) - left)
-        height = max(0, pixel(min(high.y + reach, clip.bottom).rounded(.up), picture.height) - top)
-        values = [Float](repeating: 0, count: width * height)
-    }
-
-    /// Adds all that lies within `radius` of a straight line: a pixel's coverage falls from 1 to 0 over the
-    /// one pixel around that distance.
-    mutating func add(from start: Point, to end: Point, radius: Double) {
-        let reach = radius + 1
-        func clamp(_ value: Double, _ size: Int) -> Int { Int(max(0, min(Double(size), value))) }
-        let columns =
-            clamp(
-                min(start.x, end.x) - reach - Double(left), width)..<clamp(
-                max(start.x, end.x) + reach + 1 - Double(left), width)
-        let rows =
-            clamp(
-                min(start.y, end.y) - reach - Double(top), height)..<clamp(
-                max(start.y, end.y) + reach + 1 - Double(top), height)
-        let (dx, dy) = (end.x - start.x, end.y - start.y)
-        let lengthSquared = dx * dx + dy * dy
-        for row in rows {
-            for column in columns {
-                // From the start of the line to the middle of the pixel.
-                let px = Double(left + column) + 0.5 - start.x
-                let py = Double(top + row) + 0.5 - start.y
-                let along = lengthSquared == 0 ? 0 : max(0, min(1, (px * dx + py * dy) / lengthSquared))
-                let (ex, ey) = (px - along * dx, py - along * dy)
-                let coverage = Float(min(1, radius + 0.5 - (ex * ex + ey * ey).squareRoot()))
-                let index = row * width + column
-                if coverage > values[index] { values[index] = coverage }
+    /// Draws discs around points. Where the discs of one call overlap, nothing adds up.
+    package func dots(
+        _ points: [Point], radius: Double, colour: Plot.Colour, opacity: Double = 1, within clip: Frame? = nil
+    ) {
+        painting(colour, 1, within: clip) {
+            // A path of all discs would take time that grows with their square.
+            cairo_push_group(context)
+            for point in points {
+                cairo_arc(context, point.x, point.y, radius, 0, 2 * .pi)
+                cairo_fill(context)
             }
+            cairo_pop_group_to_source(context)
+            cairo_paint_with_alpha(context, opacity)
         }
+    }
+
+    /// Fills a rectangle.
+    func fill(_ area: Frame, colour: Plot.Colour, opacity: Double = 1) {
+        painting(colour, opacity) {
+            cairo_rectangle(context, area.left, area.top, area.width, area.height)
+            cairo_fill(context)
+        }
+    }
+
+    private func painting(
+        _ colour: Plot.Colour, _ opacity: Double, within clip: Frame? = nil, _ draw: () -> Void
+    ) {
+        cairo_save(context)
+        if let clip {
+            cairo_rectangle(context, clip.left, clip.top, clip.width, clip.height)
+            cairo_clip(context)
+        }
+        use(colour, opacity)
+        draw()
+        cairo_restore(context)
+    }
+
+    func use(_ colour: Plot.Colour, _ opacity: Double = 1) {
+        let parts = colour.values.map { Double($0) / 255 }
+        cairo_set_source_rgba(context, parts[0], parts[1], parts[2], opacity)
     }
 }

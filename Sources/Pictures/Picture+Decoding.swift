@@ -49,8 +49,10 @@ extension Picture {
 
     /// Reads and decodes a PNG, JPEG or WebP file; the content decides which, never the name.
     ///
-    /// Sizes are checked before anything is decoded. 16-bit values become 8-bit, palettes become colour, and
-    /// a picture with any transparency has four channels. A picture is turned upright as its Exif data say,
+    /// Sizes are checked before anything is decoded. 16-bit values become the nearest 8-bit ones (PNG
+    /// specification, 13.12); Pillow drops the low byte of colours, which is a level less for half of them, and
+    /// cuts grey off at 255, which leaves almost nothing of a picture. Palettes become colour, and a picture
+    /// with any transparency has four channels. A picture is turned upright as its Exif data say,
     /// or its XMP data where those are silent, as Pillow does. Of an animated PNG the still picture is read.
     /// Nothing else of a file's extra data is looked at.
     ///

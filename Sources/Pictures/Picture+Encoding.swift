@@ -39,4 +39,7 @@ extension Picture {
         }
         try Files.replace(url.path, with: data)
     }
+
+    /// The same by the file's name.
+    public func write(to path: String) throws { try write(to: URL(file: path)) }
 }

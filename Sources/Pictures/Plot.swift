@@ -115,7 +115,7 @@ public struct Plot: Sendable {
     ///   - height: Height in pixels, at least 150.
     public func picture(width: Int = 960, height: Int = 600) -> Picture {
         precondition(width >= 200 && height >= 150, "a plot of \(width)×\(height)")
-        var drawing = PlotDrawing(self, width: width, height: height)
+        let drawing = PlotDrawing(self, width: width, height: height)
         drawing.drawGridAndTicks()
         drawing.drawSeries()
         drawing.drawFrameAndTitles()

@@ -4,7 +4,7 @@ struct PlotDrawing {
     private static let labelSize = 10.5
     private static let titleSize = 13.0
 
-    private(set) var canvas: Canvas
+    let canvas: Canvas
     private let plot: Plot
     private let x: PlotAxis
     private let y: PlotAxis
@@ -23,8 +23,8 @@ struct PlotDrawing {
             bottom: Double(height) - (plot.xLabel.isEmpty ? 38 : 66))
         if plot.hasEqualSteps { PlotDrawing.equalise(&x, &y, width: area.width - 40, height: area.height) }
         yTicks = y.ticks(about: max(2, Int(area.height / 62)))
-        let font = StrokeFont.standard
-        let widest = yTicks.map { font.width(of: $0.label, size: PlotDrawing.tickSize) }.max() ?? 0
+        let widest =
+            yTicks.map { [canvas] in canvas.width(of: $0.label, size: PlotDrawing.tickSize) }.max() ?? 0
         area.left += (widest + (plot.yLabel.isEmpty ? 0 : 30)).rounded()
         if plot.hasLegendOutside { area.right -= PlotDrawing.legendWidth(plot) + 8 }
         xTicks = x.ticks(about: max(2, Int(area.width / 105)))
@@ -52,7 +52,7 @@ struct PlotDrawing {
     /// Grid lines lie in the middle of a pixel, so that they are sharp.
     private func sharp(_ value: Double) -> Double { value.rounded(.down) + 0.5 }
 
-    mutating func drawGridAndTicks() {
+    func drawGridAndTicks() {
         let size = PlotDrawing.tickSize
         for tick in xTicks {
             guard let position = across(tick.value) else { continue }
@@ -75,7 +75,7 @@ struct PlotDrawing {
         }
     }
 
-    mutating func drawSeries() {
+    func drawSeries() {
         for (series, colour) in zip(plot.series, colours) {
             let runs = runs(of: series)
             if series.style != .dots {
@@ -91,7 +91,7 @@ struct PlotDrawing {
         }
     }
 
-    mutating func drawFrameAndTitles() {
+    func drawFrameAndTitles() {
         let (left, right) = (sharp(area.left), sharp(area.right))
         let (top, bottom) = (sharp(area.top), sharp(area.bottom))
         let corners = [(left, top), (left, bottom), (right, bottom), (right, top), (left, top)]
@@ -109,7 +109,7 @@ struct PlotDrawing {
     }
 
     /// Names the series, in the corner where the fewest points lie; many of them beside the plot.
-    mutating func drawLegend() {
+    func drawLegend() {
         let rows = zip(plot.series, colours).filter { !$0.0.name.isEmpty }
         guard !rows.isEmpty else { return }
         let size = PlotDrawing.tickSize
@@ -136,7 +136,7 @@ struct PlotDrawing {
     }
 
     private static func legendWidth(_ plot: Plot) -> Double {
-        let names = plot.series.map { StrokeFont.standard.width(of: $0.name, size: tickSize) }
+        let names = plot.series.map { Canvas.width(of: $0.name, size: tickSize) }
         return (names.max() ?? 0) + 60
     }
 

@@ -39,21 +39,24 @@ public struct Sheet: Sendable {
             "a sheet of pictures of different sizes")
         let rows = (pictures.count + columns - 1) / columns
         let size = min(max(Double(height) / 3, 7), 16)
-        let longest = rowLabels.map { StrokeFont.standard.width(of: $0, size: size) }.max() ?? 0
+        let longest = rowLabels.map { Canvas.width(of: $0, size: size) }.max() ?? 0
         let margin = rowLabels.isEmpty ? 0 : Int(longest.rounded(.up)) + 12
         let channels = max(pictures.map(\.channels).max() ?? 1, rowLabels.isEmpty ? 1 : 3)
-        let paper = Plot.Colour(red: background, green: background, blue: background)
-        var canvas = Canvas(
+        var sheet = Picture(
             width: margin + columns * (width + padding) + padding,
             height: rows * (height + padding) + padding,
-            colour: paper)
+            colour: [background, background, background]
+        ).converted(toChannels: channels)
         for (row, label) in rowLabels.prefix(rows).enumerated() {
-            let middle = Double(padding + row * (height + padding)) + Double(height) / 2
+            let canvas = Canvas(
+                width: margin, height: height + padding,
+                colour: Plot.Colour(red: background, green: background, blue: background))
             canvas.write(
-                label, at: Point(x: Double(margin - 4), y: middle + size / 2), size: size,
+                label, at: Point(x: Double(margin - 4), y: Double(height) / 2 + size / 2), size: size,
                 colour: background >= 128 ? .ink : .white, anchor: .end)
+            sheet.place(
+                canvas.picture.converted(toChannels: channels), x: 0, y: padding + row * (height + padding))
         }
-        var sheet = canvas.picture.converted(toChannels: channels)
         for (index, picture) in pictures.enumerated() {
             sheet.place(
                 picture.converted(toChannels: channels).magnified(by: magnification),

@@ -19,6 +19,7 @@ extension Request {
         guard (batchSize ?? 1) > 0 else {
             throw PipelineError("\(.batchSize) is \(batchSize ?? 1): give a number above 0")
         }
+        try checkNoise()
         if let eta, !(0...1).contains(eta) {
             throw PipelineError(
                 "\(.eta) is \(eta): it must lie between 0 (deterministic) and 1 (ancestral)")
@@ -38,12 +39,13 @@ extension Request {
     }
 
     /// Throws where tensors that a request brings along cannot be samples.
-    static func check(initial: Tensor) throws {
+    /// - Parameter field: where they are from.
+    static func check(initial: Tensor, _ field: RequestField = .initial) throws {
         try initial.rethrow()
         let isFloating = initial.elementType.isFloatingPoint
         guard isFloating, try initial.isFinite().all().item(Bool.self) else {
             throw PipelineError(
-                "\(.initial) must hold finite floating-point numbers: it holds \(initial.elementType.name)\(isFloating ? " and some are not finite" : "")"
+                "\(field) must hold finite floating-point numbers: it holds \(initial.elementType.name)\(isFloating ? " and some are not finite" : "")"
             )
         }
     }

@@ -60,10 +60,29 @@ public struct Request: Sendable {
     public var grid: Grid?
     /// DDIM's η, and that of other methods that have one.
     public var eta: Double?
-    /// Classifier-free guidance; at 1 and below it is the conditional branch alone.
+    /// S_churn, the noise that is put back before steps, over all steps together.
+    public var churn: Double?
+    /// S_tmin … S_tmax, the σ (for data of α = 1) where noise is put back.
+    public var churnRange: ClosedRange<Double>?
+    /// S_noise, what the noise that is put back is multiplied with.
+    public var churnNoise: Double?
+    /// Langevin steps at each noise level.
+    public var langevinSteps: Int?
+    /// The signal-to-noise ratio of Langevin steps.
+    public var signalToNoise: Double?
+    /// The scale of guidance. Without a `guidanceMethod` it is classifier-free guidance, and at 1 and below the
+    /// conditional branch alone; a method takes its formula as written at every scale.
     public var guidance: Double?
+    /// The method of guidance.
+    public var guidanceMethod: GuidanceMethod?
+    /// Where guidance acts: σ (for data of α = 1) above the lower end, up to the upper one.
+    public var guidanceInterval: ClosedRange<Double>?
     /// φ, how far guidance is brought back to the spread of the conditional branch.
     public var guidanceRescale = 0.0
+    /// A worse version of the model, for `autoguidance`.
+    public var guide: Model?
+    /// A network or exact model that gives a number for each class of a noisy sample, for guidance by a `classifier`.
+    public var classifier: Model?
     /// Layers of CLIP that are left out.
     public var clipSkip = 0
     /// Whether `(word:1.2)` in prompts is a weight.
@@ -94,6 +113,10 @@ public struct Request: Sendable {
     /// Whether a method with two calls of the network a step begins and stops between steps there, where diffusers
     /// counts calls.
     public var takesWholeSteps = false
+    /// Whether the noise that leads to the reference is wanted in place of pictures.
+    public var inverts = false
+    /// Two seeds: the pictures begin with noise on the great circle between theirs, `count` of them evenly spaced.
+    public var interpolation: (first: UInt64, last: UInt64)?
     /// The model that goes on where `denoisingEnd` (0.8) stops, such as SDXL's refiner.
     public var refiner: Model?
 

@@ -15,7 +15,18 @@ public struct RequestField: Sendable, Hashable {
     package static let solver = Self("solver")
     package static let grid = Self("grid")
     package static let eta = Self("eta")
+    static let churn = Self("churn")
+    package static let churnRange = Self("churnRange")
+    package static let churnNoise = Self("churnNoise")
+    package static let langevinSteps = Self("langevinSteps")
+    package static let signalToNoise = Self("signalToNoise")
     package static let guidance = Self("guidance")
+    package static let guidanceMethod = Self("guidanceMethod")
+    package static let guidanceInterval = Self("guidanceInterval")
+    package static let guide = Self("guide")
+    package static let classifier = Self("classifier")
+    package static let inverts = Self("inverts")
+    package static let interpolation = Self("interpolation")
     package static let guidanceRescale = Self("guidanceRescale")
     package static let clipSkip = Self("clipSkip")
     package static let weighsWords = Self("weighsWords")
@@ -43,6 +54,8 @@ public struct RequestField: Sendable, Hashable {
     package static let configurations = Self("configurations")
     package static let prediction = Self("prediction")
     package static let isStrict = Self("isStrict")
+    package static let usesAverage = Self("usesAverage")
+    package static let entry = Self("entry")
     package static let memory = Self("memory")
 }
 
@@ -52,6 +65,8 @@ extension Request {
         let fields: [(RequestField, Bool)] = [
             (.prompts, prompts != nil), (.negativePrompt, negativePrompt != nil), (.classes, classes != nil),
             (.height, height != nil), (.width, width != nil), (.guidance, guidance != nil),
+            (.guidanceMethod, guidanceMethod != nil), (.guidanceInterval, guidanceInterval != nil),
+            (.guide, guide != nil), (.classifier, classifier != nil), (.inverts, inverts),
             (.guidanceRescale, guidanceRescale != 0), (.clipSkip, clipSkip != 0),
             (.weighsWords, weighsWords), (.deepFeatureInterval, deepFeatureInterval != 1),
             (.reference, reference != nil), (.mask, mask != nil), (.background, background != nil),

@@ -36,6 +36,8 @@ public final class Run: Sequence, IteratorProtocol {
     private var stages: [any Stage]
     private let decodes: Bool
     private var digests: [ModelDigests] = []
+    private var guideDigests: ModelDigests?
+    private var classifierDigests: ModelDigests?
     private var current = 0
     private var loop: SamplingLoop?
     private var finished: Tensor?
@@ -68,6 +70,9 @@ public final class Run: Sequence, IteratorProtocol {
             digests = try stages.enumerated().map {
                 try $1.digests(decodes: decodes && $0 == stages.count - 1)
             }
+            let guides = stages[0].settings.guides
+            guideDigests = try guides.guide?.digests(decodes: false)
+            classifierDigests = try guides.classifier?.digests()
         }
         let stage = stages[current]
         let begin = try inference { try stage.load(onMessage) }
@@ -127,6 +132,9 @@ public final class Run: Sequence, IteratorProtocol {
         guard last.settings.pictureShape != nil else {
             throw PipelineError("\(last.settings.model) makes points, not pictures: read the samples")
         }
+        guard !last.settings.request.inverts else {
+            throw PipelineError("the noise that leads to a picture is no picture: read the samples")
+        }
         let samples = try samples()
         return try stages[stages.count - 1].pictures(of: samples, onMessage)
     }
@@ -137,11 +145,27 @@ public final class Run: Sequence, IteratorProtocol {
         return noises.isEmpty ? nil : concatenated(noises)
     }
 
+    /// Writes the pictures, or raw samples where the name ends with `.safetensors`, each with its receipt; takes the steps
+    /// that are left.
+    /// - Parameter path: `.png`, `.jpg`, `.webp` (a sheet where there are several and no `%d`), `.safetensors`, or a folder.
+    /// - Returns: the files.
+    /// - Throws: what ended the run; an error that names the file.
+    @discardableResult
+    public func write(to path: String) throws -> [String] {
+        let settings = stages[stages.count - 1].settings
+        let output = try SampleOutput(path, count: settings.count)
+        try output.check(settings)
+        let isTensor = output.isTensor || settings.pictureShape == nil
+        return try output.write(isTensor ? samples() : pictures(), receipt: receipt())
+    }
+
     /// Everything that the pictures are made with. It waits for the digests of the weights.
     /// - Throws: what ended the run; `FileError` where a file of weights could not be read.
     public func receipt() throws -> Receipt {
         if let failure { throw failure }
         if digests.isEmpty { try load() }
-        return try Receipt(stages, of: digests.map { try $0.record() }, decodes: decodes)
+        return try Receipt(
+            stages, of: digests.map { try $0.record() }, guide: guideDigests?.record(),
+            classifier: classifierDigests?.record(), decodes: decodes)
     }
 }

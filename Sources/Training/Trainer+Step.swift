@@ -59,10 +59,7 @@ extension Trainer {
         state.order = loader.order
         let dropout = state.generator
         func losses() throws -> Losses {
-            let conditions = try parts.conditioner.conditions(of: batch, hiding: dropout, on: device)
-            let example = try parts.example(of: batch, dropout, on: device)
-            let network = parts.roles.student
-            let roles = Roles { x, times in network(x, time: times, conditions, dropout: dropout) }
+            let (example, roles) = try parts.bound(to: batch, dropout, isTraining: true, on: device)
             return try ActivationCheckpointing.enabled(where: training.checkpointActivations) {
                 try state.objective.losses(example, roles, dropout)
             }
@@ -130,8 +127,25 @@ struct NamedLoss {
 }
 
 extension TrainingParts {
-    /// A batch as objectives take it: encoded, on a device, in the recipe's order of memory.
-    func example(of batch: Batch, _ generator: RandomGenerator, on device: Device) throws -> Example {
+    /// A batch as objectives take it, and the networks with its conditions bound.
+    /// - Parameters:
+    ///   - generator: for what the codec draws and, in training, for hidden conditions and dropout.
+    ///   - isTraining: whether conditions are hidden and numbers dropped.
+    /// - Throws: the error that a tensor carries.
+    func bound(
+        to batch: Batch, _ generator: RandomGenerator, isTraining: Bool, on device: Device
+    ) throws -> (Example, Roles) {
+        let dropout = isTraining ? generator : nil
+        let conditions = try conditioner.conditions(of: batch, hiding: dropout, on: device)
+        let network = roles.student
+        return (
+            try example(of: batch, generator, on: device),
+            Roles { x, times in network(x, time: times, conditions, dropout: dropout) }
+        )
+    }
+
+    /// A batch encoded, on a device, in the recipe's order of memory.
+    private func example(of batch: Batch, _ generator: RandomGenerator, on device: Device) throws -> Example {
         func placed(_ tensor: Tensor) -> Tensor {
             let sent = tensor.sent(to: device)
             return sent.rank == 4 ? sent.contiguous(recipe.training.memoryFormat.format) : sent

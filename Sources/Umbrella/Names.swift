@@ -6,11 +6,12 @@ import Layers
 import Networks
 import Pictures
 import Pipelines
-import Tensors
+@_exported import Tensors
 import Training
 
-// The names that a program needs which opens models, samples and trains: `import Langevin` alone brings them. Everything
-// else is a module of its own (`Diffusion` for the mathematics, `Networks` for every network, `MonteCarlo` …).
+// The names that a program needs which opens models, samples and trains: `import Langevin` alone brings them, and tensors
+// whole, because operators come with their module only. Everything else is a module of its own (`Diffusion` for the
+// mathematics, `Networks` for every network, `MonteCarlo` …).
 
 // MARK: Sampling
 
@@ -64,18 +65,8 @@ public typealias Guidance = Diffusion.Guidance
 /// A mixture of Gaussians, whose denoiser is known exactly.
 public typealias GaussianMixture = Diffusion.GaussianMixture
 
-// MARK: Tensors and networks
+// MARK: Networks
 
-/// Numbers in a grid, on a device.
-public typealias Tensor = Tensors.Tensor
-/// The extents of a tensor.
-public typealias Shape = Tensors.Shape
-/// The type of a tensor's numbers.
-public typealias ElementType = Tensors.ElementType
-/// Where tensors are.
-public typealias Device = Tensors.Device
-/// Random numbers from a seed.
-public typealias RandomGenerator = Tensors.RandomGenerator
 /// A scope of a network's parameters.
 public typealias Weights = Layers.Weights
 /// All parameters of a network.

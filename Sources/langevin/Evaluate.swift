@@ -19,7 +19,8 @@ struct Evaluate: ParsableCommand {
     var model: String
 
     @Option(
-        help: "The data: 'digits', a folder of a data set's own files, or one with a folder for each class.",
+        help:
+            "The data: 'digits', a folder of a data set's own files, or one with a folder for each class (default: digits).",
         transform: pathArgument)
     var against = "digits"
 

@@ -6,7 +6,8 @@ enum FieldSpelling {
     private static let options = [
         "classes": "--class", "deepFeatureInterval": "--reuse-deep", "weighsWords": "--prompt-weights",
         "reference": "--image", "takesWholeSteps": "--whole-steps", "aestheticScores": "--aesthetic-score",
-        "elementType": "--dtype", "configurations": "--config", "isStrict": "--strict",
+        "inverts": "--inversion", "interpolation": "--interpolate", "elementType": "--dtype",
+        "configurations": "--config", "isStrict": "--strict", "usesAverage": "--ema",
         "prompts": "a prompt ('langevin generate' takes one, 'langevin sample' none)",
         "memory": "an option that keeps a model small (--text-encoder-int8 and others)",
     ]

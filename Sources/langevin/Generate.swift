@@ -38,9 +38,8 @@ struct Generate: ParsableCommand {
 
     @OptionGroup var pictures: PictureOptions
     @OptionGroup var sampling: SamplingOptions
-
-    @Option(help: "How far guidance is brought back to the spread of the conditional branch, 0 to 1.")
-    var guidanceRescale = 0.0
+    @OptionGroup var guiding: GuidanceOptions
+    @OptionGroup var noise: NoiseOptions
 
     @Option(help: "Layers of CLIP that are left out at its end.")
     var clipSkip = 0
@@ -98,7 +97,7 @@ struct Generate: ParsableCommand {
             model, configurations: config, variant: variant, prediction: options.prediction,
             isStrict: options.isStrict)
         var notes = try source.foreignKeys() + source.notes()
-        var request = try request()
+        var request = try request(options)
         try checkUnused(source)
         let opened = try Model(source, options)
         if let refiner = reference.refiner {
@@ -112,11 +111,12 @@ struct Generate: ParsableCommand {
             .execute(printing: json)
     }
 
-    private func request() throws -> Request {
+    private func request(_ options: ModelOptions) throws -> Request {
         var request = try pictures.request(sampling)
         (request.prompts, request.negativePrompt) = ([prompt], negativePrompt)
-        (request.guidanceRescale, request.clipSkip) = (guidanceRescale, clipSkip)
-        request.weighsWords = promptWeights
+        try guiding.set(&request, options)
+        try noise.set(&request, seed: sampling.seed != nil)
+        (request.clipSkip, request.weighsWords) = (clipSkip, promptWeights)
         request.previewModel = previewModel
         try reference.set(&request)
         sizes.set(&request)
@@ -161,12 +161,7 @@ struct ReferenceOptions: ParsableArguments {
     var refiner: String?
 
     func set(_ request: inout Request) throws {
-        if let image {
-            request.reference =
-                image.lowercased().hasSuffix(".safetensors")
-                ? .latents(try SafetensorsFile(path: image).tensor(named: "samples"))
-                : .picture(try picture(image))
-        }
+        request.reference = try image.map(Request.Reference.init(file:))
         request.mask = try mask.map(picture)
         request.files["image"] = try image.map(InputFile.init)
         request.files["mask"] = try mask.map(InputFile.init)

@@ -70,10 +70,7 @@ struct NewPackage {
     private var program: String {
         """
         // Draws pictures from a model that is known exactly, so that it needs no weights.
-        import Diffusion
-        import Foundation
-        import Pictures
-        import Tensors
+        import Langevin
 
         let size = 16
 
@@ -108,7 +105,7 @@ struct NewPackage {
         }
 
         let sheet = Sheet(columns: 8, magnification: 4).picture(of: try Picture.pictures(of: samples))
-        try sheet.write(to: URL(fileURLWithPath: "\(Self.picture)"))
+        try sheet.write(to: "\(Self.picture)")
         print("wrote \(Self.picture)")
 
         """

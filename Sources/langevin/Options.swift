@@ -59,8 +59,8 @@ func openedDevice(_ name: String) throws -> Device {
 
 /// How pictures are drawn: shared by every command that samples.
 struct SamplingOptions: ParsableArguments {
-    @Option(help: "Seed of the first picture; -1 draws one.", transform: Seed.init(argument:))
-    var seed = Seed(0)
+    @Option(help: "Seed of the first picture; -1 draws one. (default: 0)", transform: Seed.init(argument:))
+    var seed: Seed?
 
     @Option(help: "Solver steps; the model's own where none are given.")
     var steps: Int?
@@ -74,15 +74,20 @@ struct SamplingOptions: ParsableArguments {
     )
     var eta: Double?
 
-    @Option(help: "Classifier-free guidance; 1 and below is the conditional branch alone.")
+    @Option(
+        help:
+            "The scale of guidance; without --guidance-method it is classifier-free, and 1 and below is the conditional branch alone."
+    )
     var guidance: Double?
 
     /// A request for `count` pictures with the values of the options, that leaves the rest to the model.
     func request(count: Int) -> Request {
         var request = Request()
         request.count = count
-        request.seed = seed.value
-        if seed.isDrawn { say("seed \(seed.value)") }
+        if let seed {
+            request.seed = seed.value
+            if seed.isDrawn { say("seed \(seed.value)") }
+        }
         request.steps = steps
         request.solver = solver
         request.eta = eta

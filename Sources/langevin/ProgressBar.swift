@@ -56,15 +56,15 @@ package struct ProgressBar {
         let rate = seconds > 0 && step > first ? Double(step - first) / seconds : nil
         let progress = Progress(step: step, total: total, rate: rate, loss: loss)
         if isTerminal {
-            langevin.show("\r" + Self.line(progress, width: Self.terminalWidth, colour: colour) + "\u{1B}[K")
+            LangevinCommand.show("\r" + Self.line(progress, width: Self.terminalWidth, colour: colour) + "\u{1B}[K")
         } else {
-            langevin.show(Self.line(progress, width: nil, colour: false) + "\n")
+            LangevinCommand.show(Self.line(progress, width: nil, colour: false) + "\n")
         }
     }
 
     /// Ends the line, so that what is printed next starts a new one.
     package mutating func finish() {
-        if isTerminal && shown != nil { langevin.show("\n") }
+        if isTerminal && shown != nil { LangevinCommand.show("\n") }
         shown = nil
     }
 

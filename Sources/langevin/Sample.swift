@@ -32,6 +32,15 @@ struct Sample: ParsableCommand {
 
     @OptionGroup var pictures: PictureOptions
     @OptionGroup var sampling: SamplingOptions
+    @OptionGroup var guiding: GuidanceOptions
+    @OptionGroup var noise: NoiseOptions
+
+    @Option(
+        help:
+            "With --inversion: a picture, or .safetensors with the 'samples' of another run, whose noise is wanted.",
+        transform: pathArgument)
+    var image: String?
+
     @OptionGroup var reading: ReadingOptions
 
     @Option(
@@ -69,6 +78,10 @@ struct Sample: ParsableCommand {
         }
         var request = try pictures.request(sampling)
         request.classes = classChoice?.classes
+        try guiding.set(&request, options)
+        try noise.set(&request, seed: sampling.seed != nil)
+        request.reference = try image.map(Request.Reference.init(file:))
+        request.files["image"] = try image.map(InputFile.init)
         let run = try opened.run(request, decodes: !output.isTensor)
         try SamplingRun(
             run: run, output: output, trajectory: trajectory, pairs: pairs, notes: notes, start: start

@@ -39,6 +39,10 @@ struct SamplingRun {
         let clock = ContinuousClock()
         let settings = run.settings[0]
         try output.check(settings)
+        if pairs != nil, settings.request.inverts {
+            throw PipelineError(
+                "--pairs are noise and what became of it, and --inversion draws none: leave it out")
+        }
         if preview != nil, run.work[0] is LatentStage, settings.request.previewModel == nil {
             throw PipelineError("--preview needs a tiny autoencoder: add --preview-model FOLDER")
         }
@@ -56,7 +60,7 @@ struct SamplingRun {
         let receipt = try run.receipt()
         var files = try output.write(results, receipt: receipt)
         if let trajectory, let way {
-            try after { try way.picture().write(to: URL(file: trajectory)) }
+            try after { try way.picture().write(to: trajectory) }
             files.append(trajectory)
         }
         if let pairs {
@@ -91,7 +95,7 @@ struct SamplingRun {
             try onStep(step)
             guard let preview, failure == nil, let picture = try step.preview() else { continue }
             do {
-                try picture.write(to: URL(file: preview))
+                try picture.write(to: preview)
             } catch {
                 failure = error
                 say("warning: there are no more previews: \(error)")

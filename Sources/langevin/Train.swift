@@ -20,7 +20,7 @@ struct Train: ParsableCommand {
         name: .customLong("set"), help: "Another value for a key of the recipe: --set training.steps=100.")
     var changes: [String] = []
 
-    @Option(help: "The run folder.", transform: pathArgument)
+    @Option(help: "The run folder (default: run).", transform: pathArgument)
     var out = "run"
 
     @Flag(help: "Go on with the run in the folder; start one where there is none.")

@@ -51,8 +51,8 @@ extension Generate {
         let readsScore = try (run.work.last as? LatentStage)?.readsAestheticScore ?? false
         try Self.refuse([
             (
-                guidanceRescale > 0 && !settings.isGuided,
-                "--guidance-rescale changes what two branches give, and there is one (--guidance is \(settings.guidance))"
+                guiding.guidanceRescale > 0 && !settings.isGuided,
+                "--guidance-rescale changes what two branches give, and there is one (--guidance is \(settings.guidance.scale))"
             ),
             (
                 sizes.aestheticScore != nil && !readsScore,
@@ -62,7 +62,7 @@ extension Generate {
         let notes = [
             (
                 negativePrompt != nil && !settings.isGuided,
-                "--negative-prompt has no part in the pictures, because there is no guidance (--guidance is \(settings.guidance))"
+                "--negative-prompt has no part in the pictures, because there is no guidance (--guidance is \(settings.guidance.scale))"
             ),
             (
                 memory.networkBf16x3 && !Kernels.multipliesSplit,

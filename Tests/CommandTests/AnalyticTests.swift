@@ -140,7 +140,8 @@ private struct AnalyticFile {
         let cases: [([String], String)] = [
             (["--count", "0"], "--count"), (["--steps", "0"], "--steps"),
             (["--steps", "1001"], "--steps is 1001"),
-            (["--eta", "2"], "--eta"), (["--class", "1"], "--class"), (["--guidance", "2"], "--guidance"),
+            (["--eta", "2"], "--eta"), (["--class", "2"], "--class is 2"),
+            (["--guidance", "2"], "--guidance needs a class"),
             (["--width", "8"], "--width"), (["--dtype", "float16"], "float16"),
             (["--grid", "shifted"], "shifted"),
             (["--initial", file.folder("start.safetensors")], "[2, 3]"),

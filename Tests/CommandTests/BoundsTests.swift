@@ -47,6 +47,39 @@ import Testing
         }
     }
 
+    /// A number of a few digits that asks for tables of as many entries.
+    @Test func tablesAndGridsOfAMillionSteps() throws {
+        func model(_ schedule: String) throws -> String {
+            let name = "\(UUID().uuidString).json"
+            return try "analytic:"
+                + folder.write(
+                    name,
+                    #"{"kind": "gaussian-mixture", "weights": [1], "means": [[0, 0]], "prediction": "noise", "#
+                        + #""covariances": [[[1, 0], [0, 1]]], "schedule": \#(schedule)}"#)
+        }
+        let out = ["-o", folder("never.safetensors")]
+        let flag = #""num_train_timesteps": 1000000"#
+        for kind in ["DDIM", "LMSDiscrete", "EulerDiscrete", "DPMSolverMultistep", "FlowMatchEulerDiscrete"] {
+            let text = #"{"_class_name": "\#(kind)Scheduler", \#(flag)}"#
+            try Program.expectRefused(["sample", try model(text)] + out, "between 1 and 100000")
+        }
+        try Program.expectRefused(
+            ["sample", try model(#"{"kind": "betas", "train_steps": 1000000}"#)] + out, "from 2 to 100000")
+        // What is known only when tables and grids are there.
+        let flags =
+            #"{"_class_name": "LMSDiscreteScheduler", "num_train_timesteps": 100000, "use_beta_sigmas": true}"#
+        try Program.expectRefused(
+            ["sample", try model(flags)] + out + ["--solver", "dpm2-a"], "are not finite")
+        for schedule in [
+            #"{"kind": "ve", "sigma_max": 1e300}"#,
+            #"{"_class_name": "EDMEulerScheduler", "sigma_max": 1e300}"#,
+        ] {
+            let call = ["sample", try model(schedule)] + out + ["--steps"]
+            try Program.expectRefused(call + ["1000000"], "--steps is 1000000: give 1 to 100000")
+            try Program.expectRefused(call + ["100000"], "are not finite")
+        }
+    }
+
     // MARK: Pickles
 
     /// A file of PyTorch's older form around the pickle of a value without storages.

@@ -31,7 +31,11 @@ import Testing
         "network-int8": ["network_matrices"], "network-bf16x3": ["network_matrices"],
         "vae-tiling": ["vae_tiling"], "attention-slicing": ["attention_slicing"], "config": ["config"],
         "variant": ["weights"], "prediction": ["prediction"], "background": ["background"],
-        "whole-steps": ["whole_steps"],
+        "whole-steps": ["whole_steps"], "guidance-method": ["guidance_method"],
+        "guidance-interval": ["guidance_interval"], "guide": ["guide", "weights"],
+        "classifier": ["classifier", "weights"], "churn": ["churn"], "churn-range": ["churn_range"],
+        "churn-noise": ["churn_noise"], "langevin-steps": ["langevin_steps"],
+        "signal-to-noise": ["signal_to_noise"], "inversion": ["inversion"], "interpolate": ["interpolation"],
     ]
 
     /// Options that no picture depends on.
@@ -109,6 +113,9 @@ import Testing
         try expect(
             ["sample", pixels.run, "--initial", files.initial, "--steps", "2"],
             ["initial": named("initial.safetensors"), "solver": "ddim", "steps": 2])
+        try expectGuidance(of: pixels, expect)
+        // Noise is no picture, and has a test of its own.
+        given.insert("inversion")
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small
         try expect(
             prompt + [
@@ -171,6 +178,43 @@ import Testing
             ])
         // The next test is about variants.
         #expect(given.union(["variant"]).isSuperset(of: Self.recorded.keys))
+    }
+
+    private func expectGuidance(
+        of pixels: TinyModel, _ expect: ([String], JSONObject, Int) throws -> JSONObject
+    ) throws {
+        let call = ["sample", pixels.run, "--class", "3", "--steps", "3"]
+        _ = try expect(
+            call + [
+                "--guidance-method", "interval", "--guidance", "2", "--guidance-interval", "0.1:5",
+                "--guidance-rescale", "0.5",
+            ],
+            [
+                "guidance_method": "interval", "guidance_interval": "0.1:5.0", "guidance": 2,
+                "guidance_rescale": 0.5,
+            ], #line)
+        let other = try TinyModel(classes: true, schedule: "scaled_linear")
+        let digest = JSONValue.string(fileDigest(other.model + "/unet/diffusion_pytorch_model.safetensors"))
+        let guided = try expect(
+            call + ["--guidance-method", "autoguidance", "--guide", other.run],
+            ["guidance_method": "autoguidance", "guidance": 2], #line)
+        #expect(try guided.required("guide", as: JSONObject.self)["model_hash"] == digest)
+        #expect(try guided.required("weights", as: [JSONObject].self).map { $0["sha256"] }.contains(digest))
+        try TinyClassifier.write(like: pixels, to: folder("classifier"))
+        let classified = try expect(
+            call + ["--guidance-method", "classifier", "--classifier", folder("classifier")],
+            ["guidance_method": "classifier", "guidance": 1, "classes": [3]], #line)
+        #expect(try classified.required("classifier", as: JSONObject.self)["model"] == "classifier")
+        _ = try expect(
+            call + ["--solver", "heun", "--churn", "5", "--churn-range", "0.1:9", "--churn-noise", "1.01"],
+            ["churn": 5, "churn_range": "0.1:9.0", "churn_noise": 1.01], #line)
+        _ = try expect(
+            call + [
+                "--solver", "predictor-corrector", "--langevin-steps", "2", "--signal-to-noise", "0.1",
+            ], ["langevin_steps": 2, "signal_to_noise": 0.1], #line)
+        _ = try expect(
+            call + ["--interpolate", "1:9", "--count", "3"],
+            ["interpolation": ["first": 1, "last": 9, "weights": [0, 0.5, 1]], "seed": 1, "count": 3], #line)
     }
 
     private func expectBothModels(_ receipt: JSONObject, _ base: FixtureModel, _ refiner: FixtureModel) throws

@@ -125,18 +125,4 @@ struct PlotTests {
         }
         #expect(Double(blues(broken)) < 0.6 * Double(blues(whole)))
     }
-
-    @Test func everyCharacterHasItsOwnGlyph() {
-        let characters =
-            (33...126).map { String(UnicodeScalar(UInt8($0))) } + [
-                "α", "β", "σ", "η", "ε", "é", "ü", "ᾱ", "²", "₂",
-            ]
-        var seen: Set<[UInt8]> = []
-        for character in characters {
-            var canvas = Canvas(width: 60, height: 60)
-            canvas.write(character, at: Point(x: 12, y: 44), size: 30, colour: .ink)
-            #expect(canvas.picture.pixels.contains { $0 < 100 }, "\(character)")
-            #expect(seen.insert(canvas.picture.pixels).inserted, "\(character)")
-        }
-    }
 }

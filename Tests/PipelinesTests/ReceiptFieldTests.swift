@@ -44,6 +44,20 @@ import Testing
         "steps": { $0.steps = 7 },
         "solver": { $0.solver = .euler }, "grid": { $0.grid = .trailing },
         "eta": { $0.eta = 0.5 }, "guidance": { $0.guidance = 3 }, "classes": nil,
+        "churn": { ($0.solver, $0.churn) = (.euler, 5) },
+        "churnRange": { ($0.solver, $0.churn, $0.churnRange) = (.euler, 5, 0.1...9) },
+        "churnNoise": { ($0.solver, $0.churn, $0.churnNoise) = (.euler, 5, 1.1) },
+        "langevinSteps": { ($0.solver, $0.langevinSteps) = (.predictorCorrector, 2) },
+        "signalToNoise": { ($0.solver, $0.signalToNoise) = (.predictorCorrector, 0.1) },
+        "guidanceMethod": { ($0.guidanceMethod, $0.negativePrompt) = (.perpendicularNegative, "a dog") },
+        "guidanceInterval": { ($0.guidanceMethod, $0.guidanceInterval) = (.limited, 0.1...9) },
+        "inverts": {
+            ($0.solver, $0.inverts, $0.reference) = (.ddim, true, .picture(picture))
+            $0.files["image"] = try file.get()
+        },
+        "interpolation": { ($0.count, $0.interpolation) = (2, (1, 2)) },
+        // Commands test other models that guide.
+        "guide": nil, "classifier": nil,
         // A refiner has a test of its own, and previews leave the pictures as they are.
         "refiner": nil, "previewModel": nil,
         "initial": {
@@ -73,12 +87,15 @@ import Testing
             guard let change else { continue }
             #expect(try receipt(change) != plain, "\(name)")
         }
-        // Without guidance its prompt and its rescaling have no part.
+        // Without guidance its prompt has no part, and to rescale nothing is refused.
         let bare = try receipt { $0.guidance = 1 }
         let spoken = try receipt {
-            ($0.guidance, $0.negativePrompt, $0.guidanceRescale) = (1, "a dog", 0.7)
+            ($0.guidance, $0.negativePrompt) = (1, "a dog")
         }
         #expect(bare == spoken)
+        #expect { _ = try receipt { ($0.guidance, $0.guidanceRescale) = (1, 0.7) } } throws: {
+            ($0 as? DiffusionError)?.field == "guidance_rescale"
+        }
     }
 
     @Test func everyMemoryOptionThatChangesPicturesIsThere() throws {

@@ -136,7 +136,7 @@ import Training
             "\($0)".contains("training.batch_size") && "\($0)".contains("8") && "\($0)".contains("16")
         }
         #expect { try Trainer(recipe: recipe(), folder: path, resume: false) } throws: {
-            "\($0)".contains("--resume")
+            "\($0)".contains("resume it")
         }
     }
 

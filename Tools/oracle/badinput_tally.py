@@ -6,6 +6,7 @@ import re
 import shlex
 
 from badinput_cases import Case
+from badinput_verdicts import is_late
 
 PROMISED = {"processor": 1, "mebibytes": 64}    # beyond what --version needs, where an input is refused
 WORST = ("processor", "mebibytes")              # columns that are the most of any case, not sums
@@ -48,7 +49,7 @@ class Tally:
         row["accepted" if run.code == 0 else "refused" if run.code == 2 else "other"] += 1
         row["failures"] += bool(judged.problems)
         row["seconds"] += run.seconds
-        if run.code == 2:
+        if run.code == 2 and not is_late(judged.errors):
             cost = {key: max(0.0, getattr(run, key) - getattr(idle, key)) for key in WORST}
             cost["mebibytes"] = max(0.0, cost["mebibytes"] - judged.case.held)
             row.update({key: max(row[key], cost[key]) for key in WORST})

@@ -13,8 +13,8 @@ RAW = re.compile(
     r"bad_alloc|Unsafe\w*Pointer|Cannot initialize|of the type [A-Z]|out of range\b.*Index|\bnil\b|The operation|libc\+\+|"
     r"Runtime Error|__\w+__\(")
 COMMANDS_WITH_JSON = (b"inspect", b"sample", b"generate", b"train", b"evaluate", b"order")
-# What only the work itself can show.
-KNOWN_LATE = re.compile(r"not finite|no longer finite")
+# What only the work itself can show, whose memory and time are then those of the work.
+KNOWN_LATE = re.compile(r"numbers that are not finite|no longer finite|gradient was not finite")
 IN_PLACE = "a file that was written in place"
 UNFINISHED = re.compile(r"\.tmp\b|tmp-|\.incomplete|\.partial")
 
@@ -59,6 +59,12 @@ def text_problems(name, content):
             yield "a long message", f"{len(longest)} letters: {longest[:300]}"
     if name == "standard error" and (found := RAW.search(text)):
         yield "raw text of a library", f"{found.group()!r} in {text.strip()[:400]}"
+
+
+def is_late(errors):
+    """Whether a refusal is one that only the work itself can show."""
+    lines = (errors or b"").decode(errors="replace").strip().split("\n")
+    return bool(KNOWN_LATE.search(lines[-1]))
 
 
 def asks_for_json(words):
@@ -123,7 +129,7 @@ def problems(case, run, said, limits, idle):
         yield from text_problems(name, content) if content else ()
     yield from message_problems(case, run, said)
     yield from file_problems(case, run, said)
-    if run.code == 2 or case.measured:
+    if (run.code == 2 and not is_late(said.errors)) or case.measured:
         processor, memory = run.processor - idle.processor, run.mebibytes - idle.mebibytes - case.held
         word = "refused" if run.code == 2 else "served"
         if processor > limits.processor:

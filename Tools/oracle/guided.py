@@ -15,12 +15,15 @@ import sys
 import tempfile
 
 import torch
-from diffusers import DDIMInverseScheduler, DDIMPipeline, DDIMScheduler, UNet2DModel
+from diffusers import DDIMInverseScheduler, DDIMPipeline, DDIMScheduler, StableDiffusionPipeline, UNet2DModel
 from safetensors.torch import load_file, save_file
 
+import pipeline_models
+import pipeline_stable
 import unet
 from common import Draw, use_float64_tables
 from mixture import Mixture, Noise, drawn_mixture
+from pipeline_cases import Place
 
 WORDS = {"epsilon": "noise", "sample": "data", "v_prediction": "v"}
 PAIRED = ("cfg", "cfg++", "interval")
@@ -332,7 +335,51 @@ def network_guidance(program, draw, room, method):
     program.compare(
         f"network {method} {guided.scale}",
         ["sample", path, "--class", label, "--steps", steps, "--seed", seed, "--count", count, "--dtype", "float64",
-         *words, "-o", os.path.join(room, "out.safetensors")], x, limit=2e-3)
+         *words, "-o", os.path.join(room, "out.safetensors")], x, limit=2e-5)
+    return True
+
+
+def latent_guidance(program, draw, room, method):
+    """Stable Diffusion with random weights: prompts, and a branch of its own for the negative one under perp-neg."""
+    settings = {**draw_table(draw), "num_train_timesteps": 1000, "steps_offset": 1, "timestep_spacing": "leading",
+                "set_alpha_to_one": False, "prediction_type": "epsilon"}
+    flags = {key: value for key, value in settings.items() if not key.startswith("_")}
+    vocabularies = pipeline_models.Vocabularies(os.path.join(os.path.dirname(__file__), "../../Tests/Fixtures/tokenizers"))
+    made = pipeline_stable.stable(Place(draw, vocabularies, room), scheduling=("DDIMScheduler", flags))
+    pipe = StableDiffusionPipeline.from_pretrained(made.path, safety_checker=None).to(torch.float64)
+    guide_path = os.path.join(room, "guide")
+    worse = StableDiffusionPipeline.from_pretrained(made.path, safety_checker=None)
+    pipeline_models.draw_weights(worse.unet, draw.integer(0, 2**30))
+    worse.save_pretrained(guide_path)
+    worse = worse.to(torch.float64)
+    count, seed, steps = draw.integer(1, 2), draw.integer(0, 2**40), draw.integer(2, 5)
+    levels = table_steps(settings, steps)
+    guided, words = draw_guidance(draw, method, {}, "epsilon", guide_path, None, levels)
+    negative = draw.one("a dog", "rain, blue") if method == "perp-neg" or method != "autoguidance" and draw.chance(0.5) else None
+
+    def branch(text, opened=pipe):
+        with torch.no_grad():
+            states = opened.encode_prompt(text, "cpu", 1, False)[0].double()
+
+        def function(x, time, alpha, sigma):
+            with torch.no_grad():
+                output = opened.unet(x, time, encoder_hidden_states=states.expand(len(x), -1, -1)).sample
+            return guided.estimate(x, output, alpha, sigma)
+        return function
+    unconditional = "" if method == "perp-neg" else negative or ""
+    guided.branches.update(conditional=branch("a cat"), unconditional=branch(unconditional),
+                           negative=branch(negative or ""), guide=branch("a cat", worse))
+    shape = (count, 4, made.height // made.factor, made.width // made.factor)
+    x = ddim(guided, Noise(seed, count).draw(shape), levels)
+    if not torch.isfinite(x).all() or float(x.abs().max()) > 1e4:
+        return False
+    if negative is not None and (guided.scale != 1 or method in ("cfg++", "perp-neg")):
+        words += ["--negative-prompt", negative]
+    program.compare(
+        f"latents {method} {guided.scale}",
+        ["generate", "a cat", "--model", made.path, "--steps", steps, "--seed", seed, "--count", count, "--dtype",
+         "float64", "--width", made.width, "--height", made.height, *words, "-o", os.path.join(room, "out.safetensors")],
+        x, limit=2e-5)
     return True
 
 
@@ -465,6 +512,7 @@ def interpolation(program, draw, room, _):
 KINDS = {
     **{f"exact-{method}": (exact_guidance, method) for method in ALL},
     **{f"network-{method}": (network_guidance, method) for method in ALL},
+    **{f"latents-{method}": (latent_guidance, method) for method in (*PAIRED, "perp-neg", "autoguidance")},
     "churn": (churn, None), "langevin": (langevin, None), "inversion-ddim": (inversion, None),
     "inversion-heun": (inversion_flow, None), "interpolation": (interpolation, None),
 }

@@ -332,10 +332,9 @@ def losses(case, process, network, data, t, generator, noise, labels):
     def score(x):
         data = meaning.data(ask(x), x)
         return -(x - column(meaning.alpha, x) * data) / column(meaning.sigma, x) ** 2
-    # The score's error is alpha / sigma^2 times the data's.
-    weight = meaning.sigma**2
-    if case["weighting"]["word"] != "simple":
-        weight = data_weight(case, process, t) * meaning.sigma**4 / meaning.alpha**2
+    # The score's error is alpha / sigma^2 times the data's; simply weighted, the network's own errors count the same.
+    simple = case["weighting"]["word"] == "simple"
+    weight = (1 / meaning.out**2 if simple else data_weight(case, process, t)) * meaning.sigma**4 / meaning.alpha**2
     if case["form"] == "denoising":
         return 0.5 * weight * per_example((score(x) + noise / column(meaning.sigma, x)) ** 2), {}
     direction = normal()

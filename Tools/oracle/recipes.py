@@ -239,14 +239,11 @@ def data_factor(prediction, alpha, sigma, sigma_data=0.5):
 def weight(case, schedule, prediction, alpha, sigma, t, sigma_data):
     """The factor of the output's squared error: the weight of the data's error times out squared."""
     word, numbers = case["weighting"], case["numbers"]
-    if word == "simple" and case["kind"] != "score-matching":
+    if word == "simple":
         return 1.0
     ratio = (alpha / sigma) ** 2 if sigma > 0 else math.inf
     # x0 is meant at alpha = 1 for none of these: they are written for the signal-to-noise ratio alone.
-    if case["kind"] == "score-matching":
-        # The score's error times sigma squared, which is the error of the noise.
-        of_data = ratio
-    elif word == "min-snr":
+    if word == "min-snr":
         of_data = min(ratio, numbers["gamma"])
     elif word == "p2":
         of_data = ratio / (numbers["k"] + ratio) ** numbers["gamma"]
@@ -375,7 +372,7 @@ def step(case, schedule, call, x0, labels, text, generator, paired=None):
     column = lambda values: torch.tensor(values, dtype=torch.float64).reshape(-1, *[1] * (x0.dim() - 1))
     alpha, sigma = column([a for a, _ in own]), column([s for _, s in own])
     if case["kind"] == "flow-matching" and case["coupling"] == "optimal-transport":
-        noise = assigned(x0, noise, labels if case["conditioning"] == "class" else None, case)
+        noise = assigned(x0, noise, case)
     if case["kind"] == "flow-matching":
         return flow_step(case, schedule, call, x0, noise, times, own, factors, network_times, sigma_data, labels, text,
                          generator)
@@ -418,7 +415,7 @@ def flow_step(case, schedule, call, x0, noise, times, own, factors, network_time
     return ((found - velocity) ** 2).flatten(1).mean(1).mean()
 
 
-def assigned(x0, noise, classes, case):
+def assigned(x0, noise, case):
     from scipy.optimize import linear_sum_assignment
     result = noise.clone()
     groups = case["classes"]
@@ -570,7 +567,7 @@ def compare(program, draw, folder):
     x0, labels, count = examples(recipe)
     generator = torch.Generator().manual_seed(recipe["seed"] ^ 0x9E3779B97F4A7C15)
     conditioning = recipe["model"]["conditioning"]
-    case["classes"] = labels.tolist() if conditioning == "class" else None
+    case["classes"] = labels.tolist() if conditioning != "none" else None
     encoder, text, shown = None, None, None
     if conditioning != "none":
         hidden = torch.empty(len(x0)).bernoulli_(recipe["diffusion"]["condition_dropout"], generator=generator).bool()

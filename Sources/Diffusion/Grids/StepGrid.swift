@@ -2,6 +2,9 @@ import Foundation
 
 /// Where a solver stops on its way from noise to data.
 public struct StepGrid: Sendable, Equatable {
+    /// The most steps of a run, which bounds the memory that a request takes before it is known to be right.
+    public static let maximalCount = 100_000
+
     /// One step: from a level to the next.
     public struct Step: Sendable, Equatable {
         /// The level of the sample before the step, and the time for the network.

@@ -46,6 +46,12 @@ public struct LossWeighting: Sendable {
     /// Whether no loss is changed.
     public var isSimple: Bool { velocityWeight == nil }
 
+    /// The same weighting for errors of any output: L_simple of an output counts that output's own errors alike.
+    func stated(for output: any OutputMeaning) -> LossWeighting {
+        guard isSimple else { return self }
+        return LossWeighting { output.squaredError(ofUnitVelocityErrorAt: $0.level) }
+    }
+
     /// The weight of the squared error of an output at a level, in the output's own unit.
     public func weight(on output: any OutputMeaning, at level: NoiseLevel) -> Double {
         guard let velocityWeight else { return 1 }

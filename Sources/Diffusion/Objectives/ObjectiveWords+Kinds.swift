@@ -44,7 +44,7 @@ extension ScoreMatchingObjective {
         let form = try ObjectiveWords.forms(WordChoice(settings.form ?? "denoising"))
         let weighting = try settings.weighting(on: process.schedule)
         return ScoreMatchingObjective(
-            process, form: form, weighting: weighting.isSimple ? .uniformNoise : weighting,
+            process, form: form, weighting: weighting.stated(for: process.parameterization.output),
             times: try settings.times(on: process.schedule))
     }
 }

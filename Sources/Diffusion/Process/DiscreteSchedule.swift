@@ -6,6 +6,10 @@ import Tensors
 /// Times are the whole numbers 0 … T−1; time 0 already carries the noise of the first step.
 /// Source: Ho et al. 2020 (arXiv:2006.11239), equation 4.
 public struct DiscreteSchedule: NoiseSchedule, Equatable {
+    /// The most steps that a table of a file may have, which bounds what a configuration of a few bytes can take of
+    /// memory. Published ones have 4,000 at most.
+    public static let maximalCount = 100_000
+
     /// β_t
     public let betas: [Double]
     /// ᾱ_t

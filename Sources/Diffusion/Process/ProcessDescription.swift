@@ -206,8 +206,8 @@ extension ProcessDescription: SamplerSource {
     /// - Parameter grid: another grid than the process's own.
     /// - Throws: `DiffusionError` where the process has no such grid.
     public func grid(steps: Int, _ grid: Grid? = nil) throws -> StepGrid {
-        guard (1...1_000_000).contains(steps) else {
-            throw DiffusionError("\(steps) steps were requested: give 1 to 1000000")
+        guard (1...StepGrid.maximalCount).contains(steps) else {
+            throw DiffusionError(field: "steps", "is \(steps): give 1 to \(StepGrid.maximalCount)")
         }
         if let table = schedule as? DiscreteSchedule, steps > table.count {
             throw DiffusionError(field: "steps", "is \(steps): this process allows 1 to \(table.count)")

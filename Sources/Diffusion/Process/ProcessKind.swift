@@ -72,8 +72,9 @@ extension ProcessKind {
                 throw DiffusionError("schedule is \(quoted(values.word("schedule"))): use one of \(known)")
             }
             let count = values.number("train_steps")
-            guard Int(exactly: count) != nil, (2...1_000_000).contains(count) else {
-                throw DiffusionError("train_steps is \(count): it must be a whole number from 2 to 1000000")
+            let most = DiscreteSchedule.maximalCount
+            guard Int(exactly: count) != nil, (2...Double(most)).contains(count) else {
+                throw DiffusionError("train_steps is \(count): it must be a whole number from 2 to \(most)")
             }
             let (first, last) = (values.number("beta_start"), values.number("beta_end"))
             guard first > 0, first <= last, last < 1 else {

@@ -1,3 +1,7 @@
+import Checkpoints
+import Diffusion
+import Tensors
+
 /// A family of models that draw samples: everything that sets it apart from the others stands in the file of its type.
 package protocol Assembly: Sendable {
     /// A short name of the model, for messages and receipts.
@@ -10,6 +14,29 @@ package protocol Assembly: Sendable {
     /// What makes the samples of a request, in the order of a run.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     func stages(_ request: Request) throws -> [any Stage]
+
+    /// The number of classes that it tells apart as a classifier of noisy samples; `nil` where it is none.
+    var classifiedCount: Int? { get }
+
+    /// The model as a classifier of another's noisy samples.
+    /// - Parameters:
+    ///   - shape: the shape of a sample.
+    ///   - labels: the class of each picture.
+    ///   - sampler: the steps of the other model.
+    ///   - process: the process of the other model.
+    /// - Throws: `PipelineError` where it classifies no such samples.
+    func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
+        -> NoiseClassifier
+}
+
+extension Assembly {
+    package var classifiedCount: Int? { nil }
+
+    package func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
+        -> NoiseClassifier
+    {
+        throw PipelineError("\(.classifier): \(name) is no classifier of noisy samples")
+    }
 }
 
 /// A family that is kept in folders of the diffusers layout or in single files.
@@ -19,6 +46,8 @@ package protocol StoredAssembly: Assembly {
     static var classNames: [String] { get }
     /// The word for the family in what `inspect` prints.
     static var family: String { get }
+    /// The part that denoises.
+    static var networkComponent: ModelComponent { get }
 
     /// Opens a model.
     /// - Throws: an error that names the file and the key, one sentence.
@@ -46,6 +75,8 @@ package enum Assemblies {
 }
 
 extension StoredAssembly {
+    package static var networkComponent: ModelComponent { .unet }
+
     /// diffusers' classes of one family: from a text, from a picture, and for inpainting.
     static func tasks(_ name: String) -> [String] {
         ["", "Img2Img", "Inpaint"].map { "\(name)\($0)Pipeline" }

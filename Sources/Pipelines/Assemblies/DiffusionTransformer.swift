@@ -27,7 +27,7 @@ package struct DiffusionTransformer: LatentAssembly {
         -> BranchConditions
     {
         BranchConditions(
-            wanted: Conditions(labels: stage.settings.labels.map(stage.labelTensor)),
-            unwanted: stage.isGuided ? stage.nullLabels.map { Conditions(labels: $0) } : nil)
+            wanted: Conditions(labels: stage.networkLabels.map(stage.labelTensor)),
+            unwanted: stage.leavesUnconditional ? stage.nullLabels.map { Conditions(labels: $0) } : nil)
     }
 }

@@ -9,8 +9,6 @@ import Tensors
 package protocol LatentAssembly: StoredAssembly {
     // MARK: Parts
 
-    /// The part that denoises.
-    static var networkComponent: ModelComponent { get }
     /// The part between pictures and latents.
     static var autoencoderComponent: ModelComponent { get }
     /// The type of the network that denoises.
@@ -86,12 +84,22 @@ package enum LatentTask: Equatable, Sendable {
 /// What a network is conditioned on, with the prompt or class that is wanted and without; one row, or one a picture.
 package struct BranchConditions {
     var wanted: Conditions
-    /// `nil` without guidance.
+    /// `nil` where no branch leads away from it, and where nothing else than `wanted` is known.
     var unwanted: Conditions?
+    /// What a negative branch beside the unconditional one is conditioned on.
+    var negative: Conditions?
+
+    /// The conditions of a branch.
+    func conditions(_ branch: GuidanceBranch) -> Conditions {
+        switch branch {
+        case .conditional: wanted
+        case .unconditional: unwanted ?? wanted
+        case .negative: negative ?? unwanted ?? wanted
+        }
+    }
 }
 
 extension LatentAssembly {
-    package static var networkComponent: ModelComponent { .unet }
     package static var autoencoderComponent: ModelComponent { .vae }
     package static var takesPrompt: Bool { false }
     package static var takesSizes: Bool { false }
@@ -143,6 +151,11 @@ extension LatentAssembly {
     /// One stage, or two where another model goes on with the latents.
     package func stages(_ request: Request) throws -> [any Stage] {
         guard let refiner = request.refiner else { return [try LatentStage(self, request)] }
+        guard request.guide == nil, request.classifier == nil else {
+            throw PipelineError(
+                "\(request.guide == nil ? .classifier : .guide) belongs to one model, and \(.refiner) is a second one: leave out one of them"
+            )
+        }
         guard request.denoisingStart == nil else {
             throw PipelineError(
                 "\(.refiner) goes on where \(.denoisingEnd) stops: leave out \(.denoisingStart)")

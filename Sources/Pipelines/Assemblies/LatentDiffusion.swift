@@ -27,8 +27,8 @@ package struct LatentDiffusion: LatentAssembly {
     package func conditions(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws
         -> BranchConditions
     {
-        guard let labels = stage.settings.labels, model.classes != nil else {
-            guard !stage.isGuided else {
+        guard model.classes != nil else {
+            guard !stage.leavesUnconditional || stage.settings.guides.classifier != nil else {
                 throw PipelineError("\(name) knows no classes to guide to: leave out \(.guidance)")
             }
             return BranchConditions(wanted: Conditions())
@@ -36,7 +36,8 @@ package struct LatentDiffusion: LatentAssembly {
         let table = try model.source.build(
             ClassEmbedder.self, .classEmbedder, elementType: model.elementType, on: model.device)
         return BranchConditions(
-            wanted: Conditions(context: table(stage.labelTensor(labels))),
-            unwanted: stage.isGuided ? stage.nullLabels.map { Conditions(context: table($0)) } : nil)
+            wanted: Conditions(context: stage.networkLabels.map { table(stage.labelTensor($0)) }),
+            unwanted: stage.leavesUnconditional
+                ? stage.nullLabels.map { Conditions(context: table($0)) } : nil)
     }
 }

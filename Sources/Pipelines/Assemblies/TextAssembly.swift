@@ -62,29 +62,37 @@ extension TextAssembly {
     package func conditions(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws
         -> BranchConditions
     {
-        let request = stage.settings.request
-        // An explicit empty text is encoded; none at all can mean zeros.
-        let isZero = try request.negativePrompt == nil && zeroesUnwanted()
-        let encodesNegative = stage.isGuided && !isZero
         // Each text is encoded once, however many pictures have it.
         let wanted = (stage.settings.prompts ?? [""]).map { TextEncoding.Prompt(text: $0) }
         var texts: [TextEncoding.Prompt] = []
         for prompt in wanted where !texts.contains(prompt) { texts.append(prompt) }
-        let prompts =
-            texts
-            + (encodesNegative
-                ? [TextEncoding.Prompt(text: request.negativePrompt ?? "", isNegative: true)] : [])
-        let embeddings = try embeddings(of: prompts, encoding(stage, say))
+        let unwanted = try unwantedTexts(of: stage).map { TextEncoding.Prompt(text: $0, isNegative: true) }
+        let embeddings = try embeddings(of: texts + unwanted, encoding(stage, say))
         let own = TextEmbedding(
             rows: texts.count == 1
                 ? [embeddings[0]] : wanted.map { embeddings[texts.firstIndex(of: $0) ?? 0] })
-        let unwanted =
-            stage.isGuided ? (encodesNegative ? embeddings[texts.count] : embeddings[0].zeros) : nil
+        var others = embeddings.dropFirst(texts.count)
+        // The text of a negative branch comes last.
+        let negative = stage.settings.branches.contains(.negative) ? others.popLast() : nil
+        let unconditional = stage.leavesUnconditional ? others.first ?? embeddings[0].zeros : nil
         let conditions = try BranchConditions(
             wanted: conditions(of: stage, own, isUnwanted: false),
-            unwanted: unwanted.map { try self.conditions(of: stage, $0, isUnwanted: true) })
+            unwanted: unconditional.map { try self.conditions(of: stage, $0, isUnwanted: true) },
+            negative: negative.map { try self.conditions(of: stage, $0, isUnwanted: true) })
         try checkFit(stage, context: own.context.shape[2], pooled: own.pooled?.shape[1] ?? 0)
         return conditions
+    }
+
+    /// The texts of the branches that are led away from: the unconditional one's where it is no zeros, and the negative
+    /// one's where it has a branch of its own.
+    private func unwantedTexts(of stage: LatentStage) throws -> [String] {
+        let negative = stage.settings.request.negativePrompt
+        guard stage.leavesUnconditional else { return [] }
+        // An explicit empty text is encoded; none at all can mean zeros.
+        if stage.settings.branches.contains(.negative) {
+            return try (zeroesUnwanted() ? [] : [""]) + [negative ?? ""]
+        }
+        return try negative == nil && zeroesUnwanted() ? [] : [negative ?? ""]
     }
 
     private func conditions(of stage: LatentStage, _ embedding: TextEmbedding, isUnwanted: Bool) throws
@@ -94,7 +102,7 @@ extension TextAssembly {
         if let width = model.network.guidanceWidth {
             // Source: Luo et al. 2023 (arXiv:2310.04378), section 4.2.
             conditions[.guidance] = sinusoidalEmbedding(
-                Tensor([Float((stage.settings.guidance - 1) * 1000)]).to(model.device), width: width,
+                Tensor([Float((stage.settings.guidance.scale - 1) * 1000)]).to(model.device), width: width,
                 shift: 1)
         }
         if let numbers = try numbers(of: stage, isUnwanted: isUnwanted) {

@@ -53,13 +53,13 @@ public struct Conversion: Sendable {
         }
         guard configurations == nil, !usesAverage, entry == nil else {
             throw PipelineError(
-                "'\(input)' is a folder and describes itself: leave out --config, --ema and --entry")
+                "'\(input)' is a folder and describes itself: leave out \(.configurations), \(.usesAverage) and \(.entry)")
         }
         if Files.exists(input + "/config.json"), !Files.exists(input + "/model_index.json") {
             let object = try ModelFolder(input).configuration()
             guard prediction == nil else {
                 throw PipelineError(
-                    "'\(input)' is one network, whose prediction the model's scheduler says: leave out --prediction"
+                    "'\(input)' is one network, whose prediction the model's scheduler says: leave out \(.prediction)"
                 )
             }
             if let variant { try ModelLayout.check(variant, of: [ModelFolder(input)], in: input) }
@@ -83,7 +83,7 @@ public struct Conversion: Sendable {
     private func tensors(of path: String) throws -> (source: any TensorSource, leftOut: [String]) {
         guard try CheckpointFormat(of: path).isPickled else {
             guard entry == nil else {
-                throw PipelineError("\(path) is a safetensors file and has no entries: leave out --entry")
+                throw PipelineError("\(path) is a safetensors file and has no entries: leave out \(.entry)")
             }
             return (ScaledSource.over(try SafetensorsFile(path: path)), [])
         }
@@ -94,7 +94,7 @@ public struct Conversion: Sendable {
     private func write(_ source: any TensorSource, to output: String, _ lines: [String]) throws -> [String] {
         guard configurations == nil, !usesAverage, !isStrict, prediction == nil, variant == nil else {
             throw PipelineError(
-                "--config, --ema, --strict, --prediction and --variant go with a folder as OUT: leave them out"
+                "\(.configurations), \(.usesAverage), \(.isStrict), \(.prediction) and \(.variant) go with a folder as OUT: leave them out"
             )
         }
         let tensors = try source.names.map { try DeferredTensor($0, in: source, as: elementType) }
@@ -107,7 +107,7 @@ public struct Conversion: Sendable {
     ) throws -> [String] {
         let described = try configurations.map { try ModelLayout(model: $0) }
         guard variant == nil else {
-            throw PipelineError("\(path) is one file, which has no variants: leave out --variant")
+            throw PipelineError("\(path) is one file, which has no variants: leave out \(.variant)")
         }
         let file = try locating(path) {
             var file = try SingleFileCheckpoint(
@@ -145,7 +145,7 @@ public struct Conversion: Sendable {
         }
         guard configurations[.textEncoder3] == nil || described != nil else {
             throw PipelineError(
-                "\(path) holds T5, whose tokenizer does not come with this program: give --config FOLDER with its tokenizer_3"
+                "\(path) holds T5, whose tokenizer does not come with this program: give \(.configurations) FOLDER with its tokenizer_3"
             )
         }
         var lines: [String] = []
@@ -250,7 +250,7 @@ public struct Conversion: Sendable {
         let name: String = try scheduler.required("_class_name")
         guard let prediction, name.hasPrefix("FlowMatch"), prediction != .flow else { return }
         throw PipelineError(
-            "\(scheduler.place): a \(name) is for networks that predict flow, and its file can say nothing else: leave out --prediction"
+            "\(scheduler.place): a \(name) is for networks that predict flow, and its file can say nothing else: leave out \(.prediction)"
         )
     }
 
@@ -293,7 +293,7 @@ public struct Conversion: Sendable {
         let report = store.report(on: source)
         guard report.isComplete else {
             let isOwn = !report.wrongShapes.isEmpty && object.place.isEmpty
-            let advice = isOwn ? "; its sizes are not the published ones: give --config FOLDER" : ""
+            let advice: Sentence = isOwn ? "; its sizes are not the published ones: give \(.configurations) FOLDER" : ""
             throw PipelineError(
                 "\(place): the checkpoint does not fit \(type.className): \(report.problems)\(advice)")
         }

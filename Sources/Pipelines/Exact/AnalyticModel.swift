@@ -9,7 +9,8 @@ import Tensors
 /// whatever a solver gets wrong is a number.
 ///
 /// On disk a JSON object: `kind` (`gaussian-mixture`), `weights` `[K]`, `means` `[K][D]`, `covariances`
-/// `[K][D][D]`, `schedule` (a `StoredProcess`) and `prediction` (`noise`, `data`, `v`, `flow`).
+/// `[K][D][D]`, `schedule` (a `StoredProcess`) and `prediction` (`noise`, `data`, `v`, `flow`). Its Gaussians are the
+/// classes that a request can name.
 public struct AnalyticModel: Sendable {
     /// The name of its file, for messages and receipts.
     public let name: String
@@ -75,13 +76,30 @@ public struct AnalyticModel: Sendable {
     }
 
     /// The perfect denoiser. It computes in float64 whatever the samples are.
-    func denoiser() -> Denoiser {
-        let exact = mixture.denoiser(prediction)
+    /// - Parameter labels: for each example the Gaussian that its data are of; all of them where `nil`.
+    func denoiser(of labels: [Int]? = nil) -> Denoiser {
+        let exact = labels.map(conditional) ?? mixture.denoiser(prediction)
         return Denoiser { x, level in
             let estimate = exact(x.to(.cpu).to(.float64), level)
             return Estimate(
                 data: estimate.data.to(x.elementType).to(x.device),
                 noise: estimate.noise.to(x.elementType).to(x.device))
+        }
+    }
+
+    /// The denoiser of examples that are each of one Gaussian; those of the same one pass together.
+    private func conditional(on labels: [Int]) -> Denoiser {
+        let groups = Dictionary(grouping: labels.indices) { labels[$0] }.sorted { $0.key < $1.key }
+        let parts = groups.map { (rows: $0.value, denoiser: mixture.part($0.key).denoiser(prediction)) }
+        // Where each example is when the groups stand one after the other.
+        let order = parts.flatMap(\.rows)
+        let place = order.indices.sorted { order[$0] < order[$1] }
+        func index(_ rows: [Int]) -> Tensor { Tensor(rows.map { Int64($0) }) }
+        return Denoiser { x, level in
+            let estimates = parts.map { $0.denoiser(x.gathered(index($0.rows)), level) }
+            return Estimate(
+                data: concatenated(estimates.map(\.data)).gathered(index(place)),
+                noise: concatenated(estimates.map(\.noise)).gathered(index(place)))
         }
     }
 }

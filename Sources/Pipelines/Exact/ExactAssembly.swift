@@ -7,7 +7,7 @@ package struct ExactAssembly: Assembly {
     let device: Device
 
     package var name: String { model.name }
-    package var classCount: Int? { nil }
+    package var classCount: Int? { model.partCount }
     package var takesPrompt: Bool { false }
 
     /// - Throws: `PipelineError` where an option has no meaning for an exact model.

@@ -15,7 +15,7 @@ public enum Inspection: Encodable, Sendable {
     /// A picture with what was written into it.
     case picture(PictureFacts)
 
-    /// Which parts of networks are told apart, and how they are called.
+    /// How finely the parts of networks are listed, and how they are called.
     public struct Parts: Sendable {
         /// Whose names parts have.
         public enum Names: String, Sendable, CaseIterable {

@@ -8,7 +8,7 @@ import Tensors
 import Tokenizers
 
 /// Where the parts of a model are: in a folder of the diffusers layout, or in one file of its original
-/// layout. Nothing is read before it is asked for, and weights are mapped, so that opening costs next to
+/// layout. Nothing is read before it is needed, and weights are mapped, so that opening costs next to
 /// nothing however large the model is.
 public struct ModelSource: Sendable {
     private enum Place: Sendable {

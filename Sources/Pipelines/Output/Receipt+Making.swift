@@ -7,10 +7,20 @@ extension Receipt {
     /// - Parameters:
     ///   - stages: one, or two where another model goes on with the latents of the first.
     ///   - models: what is known of the files of each.
+    ///   - guide: the same of the worse model that guidance led away from.
+    ///   - classifier: the same of the classifier that it followed.
     ///   - decodes: whether samples became pictures.
     /// - Throws: an error that names the key of `model_index.json` that will not do.
-    package init(_ stages: [any Stage], of models: [ModelRecord], decodes: Bool) throws {
+    package init(
+        _ stages: [any Stage], of models: [ModelRecord], guide: ModelRecord?, classifier: ModelRecord?,
+        decodes: Bool
+    ) throws {
         try self.init(stages[0], of: models[0], decodes: decodes)
+        for (record, place) in [(guide, \Receipt.guide), (classifier, \.classifier)] {
+            guard let record else { continue }
+            self[keyPath: place] = Guide(model: record.name, modelHash: record.hash)
+            weights += record.weights
+        }
         for (stage, model) in zip(stages, models).dropFirst() {
             let own = try Receipt(stage, of: model, decodes: decodes)
             weights += model.weights
@@ -30,7 +40,7 @@ extension Receipt {
         (self.model, modelHash, weights) = (model.name, model.hash, model.weights)
         configurationHash = model.configurationHash
         (seed, count, steps) = (request.seed, request.count, settings.steps)
-        (guidance, classes) = (settings.guidance, settings.labels)
+        (guidance, classes) = (settings.guidance.scale, settings.labels)
         // Points are rows of as many numbers as they are wide.
         (width, height) =
             settings.pictureShape.map { ($0[2], $0[1]) } ?? (settings.sampleShape[0], 1)
@@ -41,6 +51,26 @@ extension Receipt {
         (batchSize, initial) = (request.batchSize, request.files["initial"])
         (dtype, device) = (settings.elementType.name, settings.device.description)
         threads = Machine.threadCount
+        setGuidance(settings)
+        setNoise(request)
         try stage.complete(&self, decodes: decodes)
+    }
+
+    private mutating func setGuidance(_ settings: StageSettings) {
+        guidanceMethod = settings.guidance.method?.name
+        let given = settings.isGuided ? settings.guidance.given : []
+        guidanceInterval = given.first { $0.option == .interval }?.value
+        guidanceRescale = settings.isGuided && settings.guidance.rescale > 0 ? settings.guidance.rescale : nil
+    }
+
+    private mutating func setNoise(_ request: Request) {
+        let given = request.samplerOptions.given
+        (churn, churnNoise) = (request.churn, request.churnNoise)
+        churnRange = given.first { $0.option == .churnRange }?.value
+        (langevinSteps, signalToNoise) = (request.langevinSteps, request.signalToNoise)
+        inversion = request.inverts ? true : nil
+        guard let ends = request.interpolation else { return }
+        seed = ends.first
+        interpolation = Interpolation(first: ends.first, last: ends.last, weights: request.weights)
     }
 }

@@ -40,6 +40,28 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var eta: Double
     /// Classifier-free guidance.
     public var guidance: Double
+    /// The method of guidance, where the request named one.
+    public var guidanceMethod: String?
+    /// Where guidance acted, `σ_lo:σ_hi`.
+    public var guidanceInterval: String?
+    /// The worse model that guidance led away from.
+    public var guide: Guide?
+    /// The classifier that guidance followed.
+    public var classifier: Guide?
+    /// S_churn, the noise that was put back before steps, where the request gave it.
+    public var churn: Double?
+    /// Where it was put back, `σ_lo:σ_hi`.
+    public var churnRange: String?
+    /// What it was multiplied with.
+    public var churnNoise: Double?
+    /// Langevin steps at each noise level, where the request gave them.
+    public var langevinSteps: Int?
+    /// Their signal-to-noise ratio.
+    public var signalToNoise: Double?
+    /// The two seeds between whose noise the pictures lie.
+    public var interpolation: Interpolation?
+    /// Whether these are not pictures but the noise that leads to one.
+    public var inversion: Bool?
     /// The class of each picture.
     public var classes: [Int]?
     /// Pixels.
@@ -130,6 +152,29 @@ public struct Receipt: Codable, Sendable, Equatable {
         }
     }
 
+    /// Another model that had a part in guidance.
+    public struct Guide: Codable, Sendable, Equatable {
+        /// Its name.
+        public var model: String
+        /// The sha256 of its network, as that of the model, or of an exact model's file.
+        public var modelHash: String
+
+        enum CodingKeys: String, CodingKey {
+            case model
+            case modelHash = "model_hash"
+        }
+    }
+
+    /// Noise on the great circle between that of two seeds.
+    public struct Interpolation: Codable, Sendable, Equatable {
+        /// The seed at 0.
+        public var first: UInt64
+        /// The seed at 1.
+        public var last: UInt64
+        /// The place of each picture.
+        public var weights: [Double]
+    }
+
     /// A place in a picture, in pixels.
     public struct Crop: Codable, Sendable, Equatable {
         /// From the left.
@@ -142,7 +187,13 @@ public struct Receipt: Codable, Sendable, Equatable {
         case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
             strength
-        case refiner, crop, background
+        case refiner, crop, background, guide, classifier, churn, interpolation, inversion
+        case guidanceMethod = "guidance_method"
+        case guidanceInterval = "guidance_interval"
+        case churnRange = "churn_range"
+        case churnNoise = "churn_noise"
+        case langevinSteps = "langevin_steps"
+        case signalToNoise = "signal_to_noise"
         case modelHash = "model_hash"
         case configurationHash = "configuration_hash"
         case batchSize = "batch_size"
@@ -167,7 +218,11 @@ public struct Receipt: Codable, Sendable, Equatable {
     /// The receipt of one picture of several.
     public func picture(_ index: Int) -> Receipt {
         var receipt = self
-        receipt.seed = seed &+ UInt64(index)
+        if let interpolation {
+            receipt.interpolation?.weights = [interpolation.weights[index]]
+        } else {
+            receipt.seed = seed &+ UInt64(index)
+        }
         receipt.count = 1
         receipt.classes = classes.map { [$0[index]] }
         return receipt

@@ -30,6 +30,10 @@ public struct SampleOutput: Sendable {
     /// Checks that samples of a stage can be written so.
     /// - Throws: `PipelineError` where points are no pictures.
     public func check(_ settings: StageSettings) throws {
+        guard names.isTensor || !settings.request.inverts else {
+            throw PipelineError(
+                "\(names.path): the noise that leads to a picture is no picture: use .safetensors")
+        }
         guard settings.pictureShape == nil else { return }
         let dimension = settings.sampleShape[0]
         guard names.form != .folder else {
@@ -77,7 +81,9 @@ public struct SampleOutput: Sendable {
     }
 
     private func write(_ samples: Tensor, _ receipt: Receipt, to path: String) throws {
-        try SafetensorsWriter([("samples", samples.to(.cpu))], metadata: ["langevin": receipt.json()]).write(
+        // Noise has the name that a run reads it by.
+        let name = receipt.inversion == true ? "latents" : "samples"
+        try SafetensorsWriter([(name, samples.to(.cpu))], metadata: ["langevin": receipt.json()]).write(
             to: path)
     }
 

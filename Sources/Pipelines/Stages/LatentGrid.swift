@@ -19,7 +19,7 @@ struct LatentGrid {
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     func sampler(strength: Double?) throws -> Sampler {
         try Request.check(steps: steps)
-        var options = SamplerOptions()
+        var options = request.samplerOptions
         options.eta = request.eta ?? used.flatMap(assembly.usualEta)
         options.shiftExponent = scheduler.flatMap { assembly.shiftExponent($0, size) }
         func sampler() throws -> Sampler {

@@ -31,12 +31,8 @@ extension LatentStage {
                     ? "\(name) is conditioned on a text: give \(.prompts)"
                     : "\(name) is conditioned on a class or nothing, not on a text: leave out \(.prompts)")
         }
-        if !takesPrompt, request.negativePrompt != nil || request.reference != nil {
+        if !takesPrompt, request.negativePrompt != nil || request.reference != nil && !request.inverts {
             throw PipelineError("\(name) takes neither \(.negativePrompt) nor \(.reference): leave them out")
-        }
-        guard (0...1).contains(request.guidanceRescale) else {
-            throw PipelineError(
-                "\(.guidanceRescale) is \(request.guidanceRescale): it must lie between 0 and 1")
         }
         guard (0...1000).contains(request.clipSkip) else {
             throw PipelineError("\(.clipSkip) is \(request.clipSkip): it must not be below 0")
@@ -49,7 +45,23 @@ extension LatentStage {
         }
     }
 
+    /// Throws where a family cannot follow a method of guidance.
+    static func checkGuidance(_ assembly: some LatentAssembly, _ request: Request) throws {
+        guard let method = request.guidanceMethod else { return }
+        guard assembly.model.network.guidanceWidth == nil else {
+            throw PipelineError(
+                "\(.guidanceMethod): the network of \(assembly.name) is conditioned on its scale of guidance, so that no branches are mixed: leave it out"
+            )
+        }
+        guard !type(of: assembly).takesPrompt || method.neutralBranch == .conditional else {
+            throw PipelineError(
+                "\(.guidanceMethod) is \(method.name), which guides the unconditional branch, and \(assembly.name) is conditioned on a text: use another"
+            )
+        }
+    }
+
     static func strength(_ request: Request, _ task: LatentTask) throws -> Double? {
+        if request.inverts { return nil }
         guard task != .text else {
             guard request.strength == nil, request.denoisingStart == nil else {
                 throw PipelineError(
@@ -161,6 +173,14 @@ extension LatentStage {
     // MARK: Classes
 
     static func labels(_ model: LatentModel, _ request: Request) throws -> [Int]? {
+        if let labels = try StageSettings.classifierLabels(request) {
+            guard model.labelCount == nil || model.nullLabel != nil else {
+                throw PipelineError(
+                    "\(model.source.name) has no unconditional branch that a classifier could guide: use another \(.guidanceMethod)"
+                )
+            }
+            return labels
+        }
         guard let count = model.labelCount else {
             guard request.classes == nil else {
                 throw PipelineError("\(model.source.name) knows no classes: leave out \(.classes)")

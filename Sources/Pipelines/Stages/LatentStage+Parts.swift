@@ -8,6 +8,7 @@ extension LatentStage {
         // The run reads it only to say that it is not used.
         _ = try model.source.className(of: "safety_checker")
         if decodes { try checkDecoding() }
+        try settings.guides.guide?.check(decodes: false)
         try assembly.checkConditions(of: self)
         let family = type(of: assembly)
         try check(model.network.type, family.networkComponent)
@@ -44,7 +45,7 @@ extension LatentStage {
         let together = min(settings.batchSize, settings.count)
         let batch = settings.sampler.solver.couplesExamples ? 1 : together
         let needs = MemoryNeed.sampling(
-            model.network, batch: isGuided ? 2 * batch : batch, count: settings.count,
+            model.network, batch: settings.branches.count * batch, count: settings.count,
             sample: settings.sampleShape, computing: model.elementType)
         for need in needs { try need.check(on: model.device) }
     }

@@ -13,7 +13,6 @@ extension LatentStage {
         receipt.clipSkip = request.clipSkip == 0 ? nil : request.clipSkip
         if isGuided {
             receipt.negativePrompt = request.negativePrompt
-            receipt.guidanceRescale = request.guidanceRescale == 0 ? nil : request.guidanceRescale
         }
         receipt.strength = strength
         (receipt.denoisingStart, receipt.denoisingEnd) = (request.denoisingStart, request.denoisingEnd)

@@ -11,45 +11,41 @@ extension LatentStage {
             say("note: the model's safety_checker is not run; look at pictures before you show them")
         }
         try checkMemory()
-        let conditions = try assembly.conditions(of: self, say)
+        let denoiser = try guidedDenoisers(say)
         let reference = try self.reference(say)
-        let network = try model.buildNetwork()
         return { pictures, noise, own in
             let start = try self.start(pictures, noise, reference, own)
-            let denoiser = denoiser(network, conditions, for: pictures, beside: start.beside)
             return .init(
-                sample: start.sample, denoiser: denoiser, known: start.known, noise: start.noise)
+                sample: start.sample, denoiser: denoiser(pictures, start.beside), known: start.known,
+                noise: start.noise)
         }
     }
 
     // MARK: Denoising
 
-    /// The guided network.
+    package func denoisers(_ say: @escaping (Sentence) -> Void) throws -> BranchDenoisers {
+        let conditions = try assembly.conditions(of: self, say)
+        let network = try model.buildNetwork()
+        return { denoiser(network, conditions, for: $0, $1, beside: $2) }
+    }
+
+    /// The network under some branches.
     /// - Parameter beside: channels that are laid beside the sample, `[1 or pictures, …]`.
     private func denoiser(
-        _ network: any NoiseNetwork, _ branches: BranchConditions, for pictures: Range<Int>, beside: Tensor?
+        _ network: any NoiseNetwork, _ all: BranchConditions, for pictures: Range<Int>,
+        _ branches: [GuidanceBranch], beside: Tensor?
     ) -> Denoiser {
         let type = model.elementType
-        func rows(_ conditions: Conditions) -> Conditions {
-            conditions.rows(of: pictures, among: request.count).to(type)
-        }
-        // The unwanted branch comes first.
-        var conditions = network.preparing(
-            branches.unwanted.map { rows($0).followed(by: rows(branches.wanted)) } ?? rows(branches.wanted))
+        let rows = branches.map { all.conditions($0).rows(of: pictures, among: request.count).to(type) }
+        var conditions = network.preparing(rows.dropFirst().reduce(rows[0]) { $0.followed(by: $1) })
         conditions[.deepFeatures] = request.deepFeatures
-        let plain = Denoiser(settings.sampler.parameterization(of: settings.process)) { x, time in
+        return Denoiser(settings.sampler.parameterization(of: settings.process)) { x, time in
             let input =
                 beside.map { concatenated([x, $0.repeated(x.shape[0] / $0.shape[0])], along: 1) } ?? x
             let output = network(input.to(type), time: time, conditions, dropout: nil).to(x.elementType)
             // A learned variance is left aside, as diffusers' pipelines leave it.
             return output.shape[1] == 2 * x.shape[1] ? output.chunked(2, of: 1)[0] : output
         }
-        guard branches.unwanted != nil else { return plain }
-        let free = ClassifierFreeGuidance(scale: settings.guidance)
-        guard request.guidanceRescale > 0,
-            let prediction = settings.process.parameterization.output as? Prediction
-        else { return free.denoiser(batched: plain) }
-        return free.rescaled(request.guidanceRescale, of: prediction).denoiser(batched: plain)
     }
 
     // MARK: Starting
@@ -78,10 +74,11 @@ extension LatentStage {
             try Request.check(initial: latents)
             return Encoded(latents: { _ in latents.to(model.device) })
         case .picture(let picture):
-            let pixels = resized(opaque(picture, .reference, say), .lanczos, .reference, say)
+            let pixels = request.opaque(picture, .reference, say)
+                .fitted(to: size, .lanczos, .reference, say)
                 .converted(toChannels: 3).tensor().unsqueezed(0)
             let mask = request.mask.map {
-                binary(resized(opaque($0, .mask, say), .nearest, .mask, say), say)
+                binary(request.opaque($0, .mask, say).fitted(to: size, .nearest, .mask, say), say)
             }
             let autoencoder = try RecoveringAutoencoder(model, say: say)
             return Encoded(
@@ -107,32 +104,6 @@ extension LatentStage {
             }
             return assembly.scaled(latents, autoencoder.network.latentScaling, task)
         }
-    }
-
-    /// A picture without its alpha channel.
-    private func opaque(_ picture: Picture, _ name: RequestField, _ say: (Sentence) -> Void) -> Picture {
-        guard picture.channels == 4 else { return picture }
-        if let background = request.background {
-            return picture.converted(toChannels: 3, alpha: .over(background))
-        }
-        if picture.isTransparent {
-            say(
-                "note: \(name) has transparent parts; the colours stored under them count, unless \(.background) says what they are laid on"
-            )
-        }
-        return picture.converted(toChannels: 3)
-    }
-
-    private func resized(
-        _ picture: Picture, _ filter: ResizeFilter, _ name: RequestField, _ say: (Sentence) -> Void
-    )
-        -> Picture
-    {
-        guard (picture.width, picture.height) != (size.width, size.height) else { return picture }
-        say(
-            "warning: \(name) is \(picture.width)×\(picture.height) and was resized to \(size.width)×\(size.height)"
-        )
-        return picture.resized(width: size.width, height: size.height, filter: filter)
     }
 
     /// `[1, 1, height, width]` of 0 and 1, cut at one half.
@@ -164,6 +135,11 @@ extension LatentStage {
             let unit =
                 request.initial.map { own($0.slice(pictures, of: 0)) } ?? noise.draw(settings.sampleShape)
             return Start(sample: assembly.start(unit, sampler), noise: unit)
+        }
+        if request.inverts {
+            // The mean of what the autoencoder gives: nothing of an inversion is drawn.
+            let data = try own(reference.latents { .zeros(Shape([1] + $0.extents)) })
+            return Start(sample: sampler.scaled(data.rows(of: pictures, among: request.count)))
         }
         let isWhole = task.inpaints && strength == 1
         let level = startLevel

@@ -11,7 +11,7 @@ import Tensors
 /// guidance and a sampler; the loop is that of every model.
 package struct LatentStage: Stage {
     let assembly: any LatentAssembly
-    package private(set) var settings: StageSettings
+    package var settings: StageSettings
     let task: LatentTask
     /// The class of diffusers that the process is, which decides what its pipelines do beside sampling; `nil` for a process
     /// by its kind.
@@ -39,13 +39,8 @@ package struct LatentStage: Stage {
         let size = try Self.size(assembly, request, task)
         let scheduler = Self.scheduler(of: assembly, task, request)
         let process = scheduler?.process ?? model.process
-        guard request.guidanceRescale == 0 || process.parameterization.output is Prediction else {
-            throw PipelineError(
-                "\(.guidanceRescale) acts on a network's prediction, and networks of a \(process.sampling.name) are preconditioned: leave it out"
-            )
-        }
-        let guidance = try request.guidance ?? assembly.usualGuidance(task)
-        try Request.check(guidance: guidance)
+        let guidance = request.guidanceSettings(usual: try assembly.usualGuidance(task))
+        try Self.checkGuidance(assembly, request)
         let steps = try request.steps ?? assembly.usualSteps(task)
         let grid = LatentGrid(
             assembly: assembly, request: request, process: process, scheduler: scheduler, steps: steps,
@@ -58,11 +53,18 @@ package struct LatentStage: Stage {
             steps: steps, words: process.sampling.words(for: request.solver, grid: request.grid),
             process: process, guidance: guidance,
             // No guidance is mixed in a network that is conditioned on its scale.
-            isGuided: model.network.guidanceWidth == nil && guidance > 1, labels: labels,
+            isGuided: model.network.guidanceWidth == nil && guidance.isGuided, labels: labels,
             prompts: try type(of: assembly).takesPrompt ? request.promptOfEach() : nil,
             sampleShape: [model.autoencoder.latentChannels, size.height / factor, size.width / factor],
             pictureShape: [3, size.height, size.width], batchSize: request.batchSize ?? 4,
             elementType: model.elementType, device: model.device)
+        try settings.addGuides()
+        if request.inverts {
+            let sampler = settings.sampler
+            try settings.invert(
+                sampler.parameterization(of: process),
+                scale: assembly.start(Tensor([1.0]), sampler).item(Double.self))
+        }
         previewer = try request.previewModel.map { try Preview(folder: $0, for: model) }
         if case .latents(let latents) = request.reference { try checkReference(latents) }
         if let initial = request.initial { try checkInitial(initial) }
@@ -93,7 +95,15 @@ package struct LatentStage: Stage {
         try previewer?.picture(of: progress)
     }
 
+    /// Whether the unconditional branch is evaluated.
+    var leavesUnconditional: Bool { settings.branches.contains(.unconditional) }
+
     // MARK: Classes
+
+    /// The class of each picture for the network; `nil` where it is conditioned on none, or a classifier alone reads it.
+    var networkLabels: [Int]? {
+        settings.guides.classifier == nil ? settings.labels : nil
+    }
 
     func labelTensor(_ labels: [Int]) -> Tensor { Tensor(labels.map { Int64($0) }).to(model.device) }
 

@@ -4,42 +4,75 @@ import Pictures
 import Tensors
 
 extension PixelStage {
-    package func load(_ say: @escaping (Sentence) -> Void) -> SamplingLoop.Begin {
-        { pictures, noise, own in
-            let request = settings.request
+    package func load(_ say: @escaping (Sentence) -> Void) throws -> SamplingLoop.Begin {
+        let denoiser = try guidedDenoisers(say)
+        let data = settings.request.inverts ? try data(say) : nil
+        return { pictures, noise, own in
+            let (request, sampler) = (settings.request, settings.sampler)
+            if let data {
+                let sample = sampler.scaled(own(data.slice(pictures, of: 0)))
+                return .init(sample: sample, denoiser: denoiser(pictures, nil))
+            }
             let unit =
                 request.initial.map { own($0.slice(pictures, of: 0)) } ?? noise.draw(settings.sampleShape)
-            return .init(
-                sample: settings.sampler.scaled(unit), denoiser: denoiser(for: pictures), noise: unit)
+            return .init(sample: sampler.scaled(unit), denoiser: denoiser(pictures, nil), noise: unit)
         }
     }
 
-    /// The guided network for some of the pictures.
-    private func denoiser(for pictures: Range<Int>) -> Denoiser {
-        let isGuided = settings.guidance > 1
-        let own = settings.labels.map { $0[pictures].map { Int64($0) } }
-        let both: [Int64]? = own.map { own in
-            guard isGuided, let null = model.card.nullClass else { return own }
-            return Array(repeating: Int64(null), count: own.count) + own
+    package func denoisers(_ say: @escaping (Sentence) -> Void) -> BranchDenoisers {
+        { pictures, branches, _ in
+            let (network, elementType) = (model.network, model.elementType)
+            var conditions = textConditions(for: pictures, branches) ?? Conditions()
+            conditions[.labels] = labels(of: pictures, branches).map { Tensor($0).to(model.device) }
+            conditions[.deepFeatures] = settings.request.deepFeatures
+            return Denoiser(settings.sampler.parameterization(of: model.process)) { x, time in
+                network(x.to(elementType), time: time, conditions, dropout: nil)
+                    .to(x.elementType)
+            }
         }
-        let (network, elementType) = (model.network, model.elementType)
-        var conditions = textConditions(for: pictures) ?? Conditions()
-        conditions[.labels] = both.map { Tensor($0).to(model.device) }
-        conditions[.deepFeatures] = settings.request.deepFeatures
-        let plain = Denoiser(settings.sampler.parameterization(of: model.process)) { x, time in
-            network(x.to(elementType), time: time, conditions, dropout: nil)
-                .to(x.elementType)
-        }
-        return isGuided ? ClassifierFreeGuidance(scale: settings.guidance).denoiser(batched: plain) : plain
     }
 
-    /// The encoded prompts of pictures, behind those of the unconditional branch where there is guidance.
-    private func textConditions(for pictures: Range<Int>) -> Conditions? {
+    /// The classes of pictures under branches; `nil` where the network is conditioned on none.
+    private func labels(of pictures: Range<Int>, _ branches: [GuidanceBranch]) -> [Int64]? {
+        guard let labels = settings.labels, model.classCount != nil else { return nil }
+        return branches.flatMap { branch in
+            labels[pictures].map { Int64(branch == .conditional ? $0 : model.card.nullClass ?? $0) }
+        }
+    }
+
+    /// The encoded texts of pictures under branches; `nil` where the network is conditioned on none.
+    private func textConditions(for pictures: Range<Int>, _ branches: [GuidanceBranch]) -> Conditions? {
         guard let text = model.text, let prompts = settings.prompts else { return nil }
-        let own = Array(prompts[pictures])
-        let unwanted = Array(
-            repeating: settings.request.negativePrompt ?? "", count: settings.guidance > 1 ? own.count : 0)
-        return text.conditions(of: unwanted + own, on: model.device).to(model.elementType)
+        let negative = settings.request.negativePrompt ?? ""
+        // A negative text takes the place of the unconditional branch, unless it has one of its own.
+        let unconditional = settings.branches.contains(.negative) ? "" : negative
+        let texts = branches.flatMap { branch in
+            prompts[pictures].map { prompt in
+                switch branch {
+                case .conditional: prompt
+                case .unconditional: unconditional
+                case .negative: negative
+                }
+            }
+        }
+        return text.conditions(of: texts, on: model.device).to(model.elementType)
+    }
+
+    /// The data whose noise is wanted, `[count, …]`, in the model's range.
+    private func data(_ say: @escaping (Sentence) -> Void) throws -> Tensor {
+        let request = settings.request
+        switch request.reference {
+        case .picture(let picture):
+            let shape = settings.sampleShape
+            let pixels = request.opaque(picture, .reference, say)
+                .fitted(to: .init(height: shape[1], width: shape[2]), .lanczos, .reference, say)
+                .converted(toChannels: shape[0]).tensor().unsqueezed(0)
+            let range = model.dataRange
+            let half = (range.upperBound - range.lowerBound) / 2
+            return range == -1...1 ? pixels : pixels * half + (range.lowerBound + half)
+        case .latents(let samples): return samples
+        case nil: preconditionFailure("an inversion begins with data")
+        }
     }
 
     /// Samples with the model's range of data stretched to −1 … 1.

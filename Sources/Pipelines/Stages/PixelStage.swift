@@ -7,7 +7,7 @@ import Tensors
 /// A request to a model on pixels or points, checked and resolved: nothing is left to default.
 package struct PixelStage: Stage {
     let model: PixelAssembly
-    package let settings: StageSettings
+    package var settings: StageSettings
 
     private var request: Request { settings.request }
 
@@ -15,7 +15,8 @@ package struct PixelStage: Stage {
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     init(_ model: PixelAssembly, _ request: Request) throws {
         try request.check(
-            reads: Self.fields, "is for models that diffuse latents, and \(model.name) diffuses pixels")
+            reads: Self.fields(of: request),
+            "is for models that diffuse latents, and \(model.name) diffuses pixels")
         try request.checkRanges()
         try request.checkDeepFeatures(of: model.configuration)
         try Self.checkConditions(model)
@@ -23,38 +24,43 @@ package struct PixelStage: Stage {
         let solver = request.solver ?? model.card.solver
         let steps = request.steps ?? model.card.steps ?? process.sampling.usualSteps(solver)
         try Request.check(steps: steps)
-        var options = SamplerOptions()
-        options.eta = request.eta
         let sampler = try process.sampling.sampler(
-            solver, steps: steps, grid: request.grid, options: options)
+            solver, steps: steps, grid: request.grid, options: request.samplerOptions)
         try sampler.check(process.parameterization.output)
         let shape = try Self.shape(model, request)
         let prompts = try Self.prompts(model, request)
         let isConditional = request.classes != nil || request.prompts != nil
-        let guidance = request.guidance ?? (isConditional ? model.card.guidance ?? 1 : 1)
-        try Request.check(guidance: guidance)
-        let labels = try Self.labels(model, request, guidance: guidance)
+        let guidance = request.guidanceSettings(usual: isConditional ? model.card.guidance ?? 1 : 1)
+        let labels = try Self.labels(model, request, guidance)
         try Self.checkVariance(model, sampler)
         self.model = model
         settings = StageSettings(
             model: model.name, request: request, sampler: sampler, steps: steps,
             words: process.sampling.words(for: solver, grid: request.grid), process: process,
-            guidance: guidance, isGuided: guidance > 1, labels: labels, prompts: prompts, sampleShape: shape,
+            guidance: guidance, isGuided: guidance.isGuided, labels: labels, prompts: prompts,
+            sampleShape: shape,
             pictureShape: shape.rank == 3 ? shape : nil, batchSize: request.batchSize ?? 64,
             elementType: model.elementType, device: model.device)
+        try settings.addGuides()
+        if request.inverts { try settings.invert(sampler.parameterization(of: model.process)) }
     }
 
     /// The fields of a request that such models read.
-    private static let fields: Set<RequestField> = [
-        .prompts, .negativePrompt, .classes, .height, .width, .guidance, .deepFeatureInterval,
-    ]
+    private static func fields(of request: Request) -> Set<RequestField> {
+        let fields: Set<RequestField> = [
+            .prompts, .negativePrompt, .classes, .height, .width, .guidance, .guidanceMethod,
+            .guidanceInterval, .guidanceRescale, .guide, .classifier, .deepFeatureInterval, .inverts,
+        ]
+        return request.inverts ? fields.union([.reference, .background]) : fields
+    }
 
     package func check(decodes: Bool) throws {
         let together = settings.sampler.solver.couplesExamples ? 1 : min(settings.batchSize, request.count)
         let needs = MemoryNeed.sampling(
-            model.configuration, batch: settings.guidance > 1 ? 2 * together : together,
+            model.configuration, batch: settings.branches.count * together,
             count: request.count, sample: settings.sampleShape, computing: model.elementType)
         for need in needs { try need.check(on: model.device) }
+        try settings.guides.guide?.check(decodes: false)
     }
 
     package func digests(decodes: Bool) throws -> ModelDigests {
@@ -63,8 +69,12 @@ package struct PixelStage: Stage {
     }
 
     package func complete(_ receipt: inout Receipt, decodes: Bool) {
+        if request.inverts {
+            (receipt.image, receipt.background) = (request.files["image"], request.background?.description)
+        }
         if settings.prompts != nil {
-            (receipt.prompt, receipt.negativePrompt) = (request.prompt ?? "", request.negativePrompt)
+            receipt.prompt = request.prompt ?? ""
+            receipt.negativePrompt = settings.isGuided ? request.negativePrompt : nil
         }
     }
 }
@@ -103,26 +113,27 @@ extension PixelStage {
     private static func shape(_ model: PixelAssembly, _ request: Request) throws -> Shape {
         let channels = model.configuration.channels
         if model.configuration.sample == .point { return try pointShape(model, request) }
-        if let initial = request.initial {
-            try Request.check(initial: initial)
-            guard initial.rank == 4, initial.shape[0] == request.count, initial.shape[1] == channels else {
+        let (beginning, field) = request.beginning
+        if let beginning {
+            try Request.check(initial: beginning, field)
+            guard beginning.rank == 4, beginning.shape[0] == request.count, beginning.shape[1] == channels
+            else {
                 throw PipelineError(
-                    "\(.initial) holds latents of shape \(initial.shape): [\(request.count), \(channels), height, width] is needed"
+                    "\(field) holds latents of shape \(beginning.shape): [\(request.count), \(channels), height, width] is needed"
                 )
             }
         }
-        let given = request.initial.map { (height: $0.shape[2], width: $0.shape[3]) }
+        let given = beginning.map { (height: $0.shape[2], width: $0.shape[3]) }
         let isGiven = given != nil || (request.height != nil && request.width != nil)
         let own = isGiven ? given : try model.pictureSize()
         let height = request.height ?? own?.height ?? 0
         let width = request.width ?? own?.width ?? 0
         try request.check(
-            height: height, width: width, from: given == nil ? "\(model.name)" : "\(.initial)",
+            height: height, width: width, from: given == nil ? "\(model.name)" : "\(field)",
             multiple: model.configuration.sizeMultiple, of: "network")
         if let given, given != (height, width) {
             throw PipelineError(
-                "\(.initial) is \(given.height)×\(given.width) and \(.height), \(.width) say \(height)×\(width)"
-            )
+                "\(field) is \(given.height)×\(given.width) and \(.height), \(.width) say \(height)×\(width)")
         }
         return [channels, height, width]
     }
@@ -145,25 +156,41 @@ extension PixelStage {
             throw PipelineError(
                 "\(model.name) makes points, not pictures: leave out \(.height) and \(.width)")
         }
-        if let initial = request.initial {
-            try Request.check(initial: initial)
-            guard initial.shape == [request.count, dimension] else {
+        try request.checkPoints(of: model.name)
+        let (beginning, field) = request.beginning
+        if let beginning {
+            try Request.check(initial: beginning, field)
+            guard beginning.shape == [request.count, dimension] else {
                 throw PipelineError(
-                    "\(.initial) holds points of shape \(initial.shape): [\(request.count), \(dimension)] is needed"
+                    "\(field) holds points of shape \(beginning.shape): [\(request.count), \(dimension)] is needed"
                 )
             }
         }
         return [dimension]
     }
 
-    private static func labels(_ model: PixelAssembly, _ request: Request, guidance: Double) throws
-        -> [Int]?
+    private static func labels(_ model: PixelAssembly, _ request: Request, _ guidance: GuidanceSettings)
+        throws -> [Int]?
     {
+        if let labels = try StageSettings.classifierLabels(request) {
+            guard model.classCount == nil || model.card.nullClass != nil else {
+                throw PipelineError(
+                    "\(model.name) has no unconditional branch that a classifier could guide: use another \(.guidanceMethod)"
+                )
+            }
+            guard request.prompts == nil else {
+                throw PipelineError(
+                    "\(.classifier) guides the unconditional branch, which reads no text: leave out \(.prompts)"
+                )
+            }
+            return labels
+        }
+        let leavesUnconditional = guidance.branches.contains(.unconditional)
         guard let classes = model.classCount else {
             guard request.classes == nil else {
                 throw PipelineError("\(model.name) knows no classes: leave out \(.classes)")
             }
-            guard guidance <= 1 || request.prompts != nil else {
+            guard !leavesUnconditional || request.prompts != nil else {
                 throw PipelineError(
                     model.text == nil
                         ? "\(model.name) knows no classes to guide to: leave out \(.guidance)"
@@ -171,7 +198,7 @@ extension PixelStage {
             }
             return nil
         }
-        if guidance > 1 && model.card.nullClass == nil {
+        if leavesUnconditional && model.card.nullClass == nil {
             throw PipelineError(
                 "\(model.name) has no unconditional branch to guide away from: use \(.guidance) 1")
         }
@@ -181,7 +208,7 @@ extension PixelStage {
         guard let null = model.card.nullClass else {
             return try request.labels(of: classes, model: model.name)
         }
-        guard guidance <= 1 else {
+        guard !leavesUnconditional else {
             throw PipelineError("\(.guidance) needs a class to guide to: add \(.classes)")
         }
         return Array(repeating: null, count: request.count)

@@ -61,7 +61,8 @@ package struct SamplingLoop {
                     batch!.sample = progress.sample
                     return (batch!.pictures.lowerBound, progress)
                 }
-                finished.append(batch!.sample)
+                finished.append(
+                    settings.resultScale == 1 ? batch!.sample : batch!.sample / settings.resultScale)
                 batch = nil
             }
         }
@@ -78,9 +79,7 @@ package struct SamplingLoop {
         let pictures = begun..<min(begun + size, settings.count)
         begun = pictures.upperBound
         let (type, device) = (elementType, settings.device)
-        let noise = NoiseSource(
-            seed: settings.request.seed &+ UInt64(pictures.lowerBound), count: pictures.count,
-            elementType: type, on: device)
+        let noise = settings.request.noise(of: pictures, type, on: device)
         let beginning = try begin(pictures, noise) { $0.to(type).to(device) }
         if keepsNoise, let unit = beginning.noise { self.noise.append(unit) }
         let sampler = beginning.known.map(settings.sampler.restoring) ?? settings.sampler

@@ -6,7 +6,7 @@ import Tensors
 /// on with the samples of the one before it.
 package protocol Stage: Sendable {
     /// What the samples are drawn with.
-    var settings: StageSettings { get }
+    var settings: StageSettings { get set }
 
     /// Looks at everything that the run will need, before any of it is done: configurations, the names and shapes of
     /// weights, tokenizers, memory. No weights are read.
@@ -21,6 +21,9 @@ package protocol Stage: Sendable {
     /// - Parameter say: gets what a person should know: cut prompts, resized pictures.
     /// - Returns: what makes the beginning of a batch, its noise drawn from the streams of its pictures.
     func load(_ say: @escaping (Sentence) -> Void) throws -> SamplingLoop.Begin
+
+    /// Loads the model's own denoisers, for `load` and for stages that this one guides.
+    func denoisers(_ say: @escaping (Sentence) -> Void) throws -> BranchDenoisers
 
     /// Pictures `[count, channels, height, width]` in −1 … 1 of samples.
     func pictures(of samples: Tensor, _ say: @escaping (Sentence) -> Void) throws -> Tensor
@@ -56,9 +59,9 @@ public struct StageSettings: Sendable {
     public var words: SamplingWords
     /// The process that the network was trained on, as it is sampled.
     public var process: Process
-    /// Classifier-free guidance; 1 or less is the conditional branch alone.
-    public var guidance: Double
-    /// Whether there are two branches.
+    /// Guidance.
+    public var guidance: GuidanceSettings
+    /// Whether more than one estimate counts.
     public var isGuided: Bool
     /// The class of each picture, where the model is conditioned on one.
     public var labels: [Int]?
@@ -76,7 +79,23 @@ public struct StageSettings: Sendable {
     public var device: Device
     /// What may help where samples are not finite.
     var remedy: Sentence = "try \(.elementType) float32, or other weights"
+    /// What an exact model in a network's place predicts.
+    var exactPrediction: Prediction?
+    /// Other models that have a part in guidance.
+    var guides = GuidanceModels()
+    /// What samples are divided by at the end: for an inversion, what unit noise is multiplied with at the start.
+    var resultScale = 1.0
 
     /// The number of samples.
     public var count: Int { request.count }
+
+    /// What the output means where it is a prediction, which rescaled guidance acts on.
+    var prediction: Prediction? {
+        exactPrediction ?? process.parameterization.output as? Prediction
+    }
+
+    /// The branches of the model that are evaluated, in the order in which they pass through the network.
+    var branches: [GuidanceBranch] {
+        isGuided || guidance.method != nil ? guidance.branches : [.conditional]
+    }
 }

@@ -33,7 +33,7 @@ package struct InitialWeights {
             encoder = Scoped(file, isText: true)
         } else {
             let source = try ModelSource(path, prediction: prediction)
-            network = try type.native(source.weights(of: source.kind.networkComponent))
+            network = try type.native(source.weights(of: source.assembly.networkComponent))
             encoder =
                 try source.has(.textEncoder) ? CLIPText.native(source.weights(of: .textEncoder)) : nil
         }

@@ -34,6 +34,7 @@ extension Recipe {
         parts.heldOut = recipe.heldOut(warn: warn)
         parts.output = model
         parts.conditioner = recipe.conditioner(card, text, encoder)
+        if let caution = recipe.weightingCaution(objective) { warn(caution) }
         if recipe.model.conditioning == .none, evaluation.guidance != 1 {
             warn("evaluation.guidance changes nothing: the model is conditioned on nothing")
         }

@@ -24,10 +24,7 @@ struct Validation {
     /// The mean loss. No condition is hidden and nothing is dropped.
     func loss() throws -> Double {
         let generator = RandomGenerator(seed: 0)
-        let conditions = try parts.conditioner.conditions(of: batch, hiding: nil, on: device)
-        let example = try parts.example(of: batch, generator, on: device)
-        let network = parts.roles.student
-        let roles = Roles { x, times in network(x, time: times, conditions, dropout: nil) }
+        let (example, roles) = try parts.bound(to: batch, generator, isTraining: false, on: device)
         return try RunningObjective(parts.objective).heldOutLosses(example, roles, generator).detached()
             .mean()
             .item(Double.self)

@@ -31,6 +31,15 @@ extension Recipe {
         }
     }
 
+    /// A sentence where the weighting leaves next to nothing to most times; `nil` where it does not.
+    func weightingCaution(_ objective: any Objective) -> String? {
+        guard let share = (objective as? any WeightedObjective)?.weightOfLargestTenth, share > 0.75 else {
+            return nil
+        }
+        return
+            "objective.weighting \(self.objective.weighting ?? "") with diffusion.prediction \(diffusion.prediction ?? ""): a tenth of the times has \(Int(share * 100)) % of the weight, and little is learnt of the others; objective.weighting simple or diffusion.prediction v spread it"
+    }
+
     /// Checks that there is something to learn from.
     /// - Throws: `RecipeError`
     func checkNotEmpty(_ dataset: any Dataset) throws {

@@ -75,7 +75,7 @@ extension Recipe {
             """
             The recipe does not fit the run that is to be continued (there = the run, here = the recipe): \
             \(refused.map(\.description).joined(separator: "; ")). \
-            Set these back, or start a new run with another --out.
+            Set these back, or start a new run in another folder.
             """)
     }
 }

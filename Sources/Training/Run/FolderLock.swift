@@ -44,7 +44,7 @@ final class FolderLock: Sendable {
                 throw RunError(
                     """
                     The run folder \(folder) is in use by \(holder?.description ?? "another process"): \
-                    wait for it, stop it, or take another --out\(code == EWOULDBLOCK ? "" : "; if it is gone, delete \(path)").
+                    wait for it, stop it, or take another folder\(code == EWOULDBLOCK ? "" : "; if it is gone, delete \(path)").
                     """)
             }
             // The holder before may have deleted the file between our opening and our locking it.

@@ -35,7 +35,7 @@ public struct RunFolder: Sendable {
         isContinued = Files.exists("\(path)/recipe.yaml")
         if isContinued && !resume {
             throw RunError(
-                "The folder \(path) holds a run already: add --resume to continue it, or give another --out.")
+                "The folder \(path) holds a run already: resume it, or give another folder.")
         }
         do {
             if !isContinued { try Self.checkEmpty(path) }
@@ -57,7 +57,7 @@ public struct RunFolder: Sendable {
                 throw RunError(
                     """
                     The folder \(path) is not empty and holds no run (there is \(quoted(name)), but no recipe.yaml): \
-                    give another --out.
+                    give another folder.
                     """)
             }
         }

@@ -49,7 +49,7 @@ struct UnwrittenFiles {
         let missing = kinds.filter(contains)
         guard let first = missing.first, let reason = reasons[first] else { return }
         let remedy =
-            missing.contains { $0.isReplaced } ? " Make room and go on with --resume, which writes it." : ""
+            missing.contains { $0.isReplaced } ? " Make room and resume the run, which writes it." : ""
         throw IncompleteRunError(
             "The run in \(run) was trained to step \(step), but not all of it was written: \(missing.map(\.noun).joined(separator: ", ")). \(reason)\(remedy)"
         )

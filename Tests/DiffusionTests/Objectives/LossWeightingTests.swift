@@ -136,4 +136,21 @@ import Testing
             #expect(abs(velocity.weight(on: Prediction.velocity, at: turn) / (.pi / 2) - 1) < 1e-12)
         }
     }
+
+    /// On the variance-exploding process the shares are even in ln σ: of weights σ² on the noise's error, or σ⁻² on the
+    /// data's, the tenth that counts most has 1 − (σ_min/σ_max)^{1/5} over 1 − (σ_min/σ_max)², and all the same 0.1.
+    @Test func theWeightOfTheLargestTenthIsKnown() {
+        let schedule = VarianceExplodingSchedule(sigmaMinimum: 0.02, sigmaMaximum: 20)
+        func share(_ weighting: LossWeighting, _ output: any OutputMeaning) -> Double {
+            let own = process(schedule, output, scaling: .varianceExploding)
+            return DenoisingObjective(own, weighting: weighting).weightOfLargestTenth
+        }
+        let ratio = 0.02 / 20
+        let expected = (1 - pow(ratio, 0.2)) / (1 - pow(ratio, 2))
+        #expect(abs(share(.uniformData, Prediction.noise) - expected) < 1e-4)
+        #expect(abs(share(.uniformNoise, Prediction.data) - expected) < 1e-4)
+        #expect(abs(share(.simple, Prediction.data) - 0.1) < 1e-12)
+        #expect(abs(share(.edm(), EDMPreconditioning()) - 0.1) < 1e-9)
+        #expect(share(.edm(), Prediction.data) > 0.7 && share(.minSNR(), Prediction.velocity) < 0.5)
+    }
 }

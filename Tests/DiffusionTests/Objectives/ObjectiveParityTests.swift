@@ -104,7 +104,9 @@ private struct DrawnObjective {
                     betaMinimum: try numbers.required("beta_min"),
                     betaMaximum: try numbers.required("beta_max"))
             },
-            "flow": { StraightSchedule() }, "cosine": { TrigonometricSchedule() },
+            "flow": { StraightSchedule() },
+            // The whole quarter of the circle, with a rest of data at its end.
+            "cosine": { CosineSchedule(limit: 200) },
         ]
         let word: String = try words.required("process")
         let prediction: String = try words.required("prediction")

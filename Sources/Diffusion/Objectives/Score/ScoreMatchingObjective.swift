@@ -3,7 +3,9 @@ import Tensors
 /// Score matching at the levels of a process: the score ∇ ln q of the noisy samples' density, from whatever the
 /// network predicts, by a loss that does not need that density.
 ///
-/// The score's error counts σ² times, so that all levels matter alike, or by a weighting.
+/// The score's error counts σ² times, so that all levels matter alike, or by a weighting; recipes count the errors of the
+/// network's own output alike, which is the same where it predicts noise or σ times the score. Where it predicts data, σ²
+/// times the score's error would be the error of the data over σ², and nothing but the least noise would be learnt.
 /// Source: Vincent 2011, section 4; Song and Ermon 2019 (arXiv:1907.05600), equations 5 and 6; Song et al. 2019
 /// (arXiv:1905.07088), section 3.
 public struct ScoreMatchingObjective: TimedObjective {

@@ -7,9 +7,9 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The README's example, run; and the README shows what runs here.
-@Suite struct ReadmeTests {
-    @Test func theExampleRuns() throws {
+/// A network, a process and a sampler, put together by hand.
+@Suite struct CompositionTests {
+    @Test func aNetworkIsSampled() throws {
         let folder = ModelFolder(try TemporaryFolder()("model"))
         var small = UNet2DConfiguration()
         small.sampleSize = .square(32)
@@ -36,22 +36,5 @@ import Testing
         }
 
         #expect(lines == (1...20).map { "\($0) 20" })
-    }
-
-    @Test func theReadmeShowsThatExample() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        func lines(_ file: String) throws -> [String] {
-            try String(contentsOf: root.appendingPathComponent(file), encoding: .utf8)
-                .split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-        }
-        let readme = try lines("README.md")
-        let start = try #require(readme.firstIndex(of: "```swift"))
-        let end = try #require(readme[(start + 1)...].firstIndex(of: "```"))
-        let here = Set(try lines("Tests/PipelinesTests/ReadmeTests.swift"))
-        // The folder has another name here.
-        let shown = readme[(start + 1)..<end].filter { !$0.contains("ddpm-cifar10-32") }
-        #expect(shown.count > 10)
-        for line in shown { #expect(here.contains(line), "\(line)") }
     }
 }

@@ -1,0 +1,81 @@
+import Diffusers
+import Diffusion
+import Networks
+import Tensors
+
+/// What says of noisy samples which class they are of, for guidance up its gradient.
+package struct NoiseClassifier: Sendable {
+    /// The class that each picture is guided to.
+    let labels: [Int]
+    /// A number for each class, `[batch, classes]`, of samples `[batch, …]` at a level; differentiable in the samples.
+    /// Their softmax is the probability of the classes.
+    let logits: @Sendable (_ x: Tensor, _ level: NoiseLevel) -> Tensor
+    /// Begins with the digests of its files.
+    let digests: @Sendable () throws -> ModelDigests
+
+    /// ln p(y|x) of some of the pictures, `[batch]`.
+    func logProbability(of pictures: Range<Int>) -> @Sendable (_ x: Tensor, _ level: NoiseLevel) -> Tensor {
+        let own = labels[pictures].map { Int64($0) }
+        return { x, level in
+            logits(x, level).logSoftmax(1).taken(Tensor(own).to(x.device).unsqueezed(1), along: 1).squeezed(1)
+        }
+    }
+}
+
+extension PixelAssembly {
+    /// The channels of its output, where it needs no condition itself.
+    package var classifiedCount: Int? {
+        let traits = configuration.traits
+        let isConditional = traits.labels != nil || traits.context != nil || traits.pooled != nil
+        return isConditional || traits.outputChannels < 2 ? nil : traits.outputChannels
+    }
+
+    /// A network without conditions that gives a number for each class, or a map of them, which is averaged over its
+    /// places. Its process says how it takes samples and times.
+    package func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
+        -> NoiseClassifier
+    {
+        let traits = configuration.traits
+        guard traits.sample.rank == shape.count, traits.channels == shape[0] else {
+            throw PipelineError(
+                "\(.classifier): \(name) takes samples of \(traits.channels) channels or numbers, and here they are \(shape): give a classifier of these samples"
+            )
+        }
+        let own = self.process.computed(in: elementType)
+        let parameterization = sampler.forNetwork(of: own, on: process).parameterization(of: own)
+        let (network, type, layout, name) = (network, elementType, layout, name)
+        return NoiseClassifier(
+            labels: labels,
+            logits: { x, level in
+                let scale = parameterization.scaling.scale(of: level)
+                let factor = parameterization.input(level.divided(by: scale)) / scale
+                let time = Tensor.full(parameterization.time(level), [1], .float32, on: x.device)
+                let input = factor == 1 ? x : x * factor
+                let output = network(input.to(type), time: time, Conditions(), dropout: nil).to(x.elementType)
+                return output.rank > 2 ? output.flattened(from: 2).mean([2]) : output
+            },
+            digests: { try layout.map { try ModelDigests($0) } ?? ModelDigests(ModelRecord(name: name)) })
+    }
+}
+
+extension ExactAssembly {
+    package var classifiedCount: Int? { model.partCount }
+
+    /// The Gaussians of a mixture are its classes, and what they are in noise is known exactly.
+    package func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
+        -> NoiseClassifier
+    {
+        let (mixture, name) = (model.mixture, name)
+        guard shape == [mixture.dimension] else {
+            throw PipelineError(
+                "\(.classifier): \(name) is of points of \(mixture.dimension) numbers, and samples are \(shape): give a mixture of these"
+            )
+        }
+        let record = ModelRecord(name: name, hash: model.digest)
+        return NoiseClassifier(
+            labels: labels,
+            logits: { x, level in
+                mixture.partLogits(x.to(.cpu).to(.float64), at: level).to(x.elementType).to(x.device)
+            }, digests: { ModelDigests(record) })
+    }
+}

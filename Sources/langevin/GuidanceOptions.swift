@@ -1,0 +1,139 @@
+import ArgumentParser
+import Checkpoints
+import Diffusion
+import Foundation
+import Pictures
+import Pipelines
+import Storage
+import Tensors
+
+/// The method of guidance, and what it needs: shared by the commands that make pictures.
+struct GuidanceOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The method of guidance; --guidance is then the scale of its formula as written: \(Self.methods)."
+        ))
+    var guidanceMethod: GuidanceMethod?
+
+    @Option(
+        help:
+            "Where guidance acts, A:B: noise levels σ above A, up to B, for data of scale 1 (σ/α). 'interval' needs it.",
+        transform: NumberRange.init(argument:))
+    var guidanceInterval: NumberRange?
+
+    @Option(help: "How far guidance is brought back to the spread of the conditional branch, 0 to 1.")
+    var guidanceRescale = 0.0
+
+    @Option(
+        help: "A worse version of the model (smaller, or trained for less long), for 'autoguidance'.",
+        transform: pathArgument)
+    var guide: String?
+
+    @Option(
+        help:
+            "For 'classifier': a model of the same samples whose output is a number for each class, or analytic:FILE.json, whose Gaussians are the classes. --class says which one is wanted.",
+        transform: pathArgument)
+    var classifier: String?
+
+    private static let methods = GuidanceMethod.allCases.map { "\($0.name) (\($0.summary))" }
+        .joined(separator: ", ")
+
+    /// - Parameter options: how the model itself is opened.
+    func set(_ request: inout Request, _ options: ModelOptions) throws {
+        (request.guidanceMethod, request.guidanceRescale) = (guidanceMethod, guidanceRescale)
+        request.guidanceInterval = guidanceInterval?.range
+        request.guide = try guide.map { try Model($0, options) }
+        // Options that keep a model of latents small are not for a classifier.
+        var plain = ModelOptions()
+        (plain.elementType, plain.device) = (options.elementType, options.device)
+        request.classifier = try classifier.map { try Model($0, plain) }
+    }
+}
+
+/// Noise that is added on the way, and where the noise of the start is from: shared by the commands that make pictures.
+struct NoiseOptions: ParsableArguments {
+    @Option(
+        help:
+            "Noise that euler, heun, dpm2 and edm put back before their steps: S_churn of Karras et al., over all steps."
+    )
+    var churn: Double?
+
+    @Option(
+        help: "Where --churn acts, A:B: noise levels σ from A to B, for data of scale 1.",
+        transform: NumberRange.init(argument:))
+    var churnRange: NumberRange?
+
+    @Option(help: "What the noise of --churn is multiplied with; 1.")
+    var churnNoise: Double?
+
+    @Option(
+        help: "Langevin steps at each noise level, of predictor-corrector (1) and annealed-langevin (100).")
+    var langevinSteps: Int?
+
+    @Option(help: "The signal-to-noise ratio of the Langevin steps of predictor-corrector; 0.16.")
+    var signalToNoise: Double?
+
+    @Flag(
+        help:
+            "Write the noise that leads to --image, for --initial: -o noise.safetensors. By ddim, euler, flow-euler, heun, edm, flow-heun, dpm2 and rk45."
+    )
+    var inversion = false
+
+    @Option(
+        help:
+            "Two seeds A:B: --count pictures from noise on the great circle between theirs, evenly spaced, both included.",
+        transform: SeedPair.init(argument:))
+    var interpolate: SeedPair?
+
+    /// - Parameter seed: whether a seed was given.
+    func set(_ request: inout Request, seed isGiven: Bool) throws {
+        (request.churn, request.churnRange, request.churnNoise) = (churn, churnRange?.range, churnNoise)
+        (request.langevinSteps, request.signalToNoise) = (langevinSteps, signalToNoise)
+        request.inverts = inversion
+        request.interpolation = interpolate.map { ($0.first, $0.last) }
+        guard isGiven, inversion || interpolate != nil else { return }
+        throw PipelineError(
+            inversion
+                ? "--seed: --inversion draws no noise: leave it out"
+                : "--seed: --interpolate has two seeds of its own: leave it out")
+    }
+}
+
+/// `0.2:3`: two numbers, the smaller one first.
+struct NumberRange {
+    let range: ClosedRange<Double>
+
+    @Sendable init(argument: String) throws {
+        let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map { Double($0) }
+        guard parts.count == 2, let low = parts[0], let high = parts[1], low <= high else {
+            throw ValidationError("give two numbers, the smaller one first, such as 0.2:3")
+        }
+        range = low...high
+    }
+}
+
+/// `1:2`: two seeds.
+struct SeedPair {
+    let first: UInt64
+    let last: UInt64
+
+    @Sendable init(argument: String) throws {
+        let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map { UInt64($0) }
+        guard parts.count == 2, let first = parts[0], let last = parts[1] else {
+            throw ValidationError("give two whole numbers from 0 to \(UInt64.max), such as 1:2")
+        }
+        (self.first, self.last) = (first, last)
+    }
+}
+
+extension GuidanceMethod: ExpressibleByArgument {}
+
+extension Request.Reference {
+    /// A picture, or the tensor 'samples' of a .safetensors file.
+    init(file path: String) throws {
+        self =
+            path.lowercased().hasSuffix(".safetensors")
+            ? .latents(try SafetensorsFile(path: path).tensor(named: "samples"))
+            : .picture(try Picture(contentsOf: URL(file: path), limit: Picture.requestLimit))
+    }
+}
