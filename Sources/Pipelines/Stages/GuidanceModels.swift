@@ -13,7 +13,7 @@ package typealias BranchDenoisers = (
 struct GuidanceModels: Sendable {
     /// A worse version of the model, under the same conditions.
     var guide: (any Stage)?
-    /// What says of noisy samples which class they are of.
+    /// A classifier of noisy samples.
     var classifier: NoiseClassifier?
 }
 

@@ -3,7 +3,7 @@ import Diffusion
 import Networks
 import Tensors
 
-/// What says of noisy samples which class they are of, for guidance up its gradient.
+/// A classifier of noisy samples, for guidance up its gradient.
 package struct NoiseClassifier: Sendable {
     /// The class that each picture is guided to.
     let labels: [Int]
