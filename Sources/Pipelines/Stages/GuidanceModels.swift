@@ -13,7 +13,7 @@ package typealias BranchDenoisers = (
 struct GuidanceModels: Sendable {
     /// A worse version of the model, under the same conditions.
     var guide: (any Stage)?
-    /// The classifier of noisy samples.
+    /// A classifier of noisy samples.
     var classifier: NoiseClassifier?
 }
 
