@@ -201,7 +201,8 @@ struct SizeOptions: ParsableArguments {
     var targetSize: PixelSize?
 
     @Option(
-        help: "SDXL: the corner of the crop that it is conditioned on, X,Y from the left and the top; by default 0,0.",
+        help:
+            "SDXL: the corner of the crop that it is conditioned on, X,Y from the left and the top; by default 0,0.",
         transform: PixelOffset.init(argument:))
     var crop: PixelOffset?
 

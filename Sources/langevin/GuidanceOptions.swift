@@ -59,7 +59,8 @@ struct NoiseOptions: ParsableArguments {
     var churn: Double?
 
     @Option(
-        help: "Where --churn acts, A:B: noise levels σ from A to B, for data of scale 1; everywhere where not given.",
+        help:
+            "Where --churn acts, A:B: noise levels σ from A to B, for data of scale 1; everywhere where not given.",
         transform: NumberRange.init(argument:))
     var churnRange: NumberRange?
 
@@ -67,7 +68,9 @@ struct NoiseOptions: ParsableArguments {
     var churnNoise: Double?
 
     @Option(
-        help: "Langevin steps at each noise level, of predictor-corrector (by default 1) and annealed-langevin (by default 100).")
+        help:
+            "Langevin steps at each noise level, of predictor-corrector (by default 1) and annealed-langevin (by default 100)."
+    )
     var langevinSteps: Int?
 
     @Option(help: "The signal-to-noise ratio of the Langevin steps of predictor-corrector; by default 0.16.")

@@ -122,7 +122,9 @@ struct PictureOptions: ParsableArguments {
     @Option(help: "Height in pixels; the model's own where not given.")
     var height: Int?
 
-    @Option(help: "The most pictures that pass through the network at once; by default 64 of pixels, 4 of latents.")
+    @Option(
+        help:
+            "The most pictures that pass through the network at once; by default 64 of pixels, 4 of latents.")
     var batchSize: Int?
 
     @Option(

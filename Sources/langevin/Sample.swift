@@ -26,7 +26,9 @@ struct Sample: ParsableCommand {
     var output: String
 
     @Option(
-        name: .customLong("class"), help: "The class to draw, or 'all' for all of them in turn; where not given, no class where the model can do without.",
+        name: .customLong("class"),
+        help:
+            "The class to draw, or 'all' for all of them in turn; where not given, no class where the model can do without.",
         transform: ClassChoice.init(argument:))
     var classChoice: ClassChoice?
 
