@@ -11,13 +11,13 @@ import Tensors
 struct GuidanceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The method of guidance; --guidance is then the scale of its formula as written: \(Self.methods)."
+            "The method of guidance; --guidance is then the scale of its formula as written: \(Self.methods). Where not given, cfg for scales above 1."
         ))
     var guidanceMethod: GuidanceMethod?
 
     @Option(
         help:
-            "Where guidance acts, A:B: noise levels σ above A, up to B, for data of scale 1 (σ/α). 'interval' needs it.",
+            "Where guidance acts, A:B: noise levels σ above A, up to B, for data of scale 1 (σ/α). 'interval' needs it; everywhere where not given.",
         transform: NumberRange.init(argument:))
     var guidanceInterval: NumberRange?
 
@@ -25,13 +25,14 @@ struct GuidanceOptions: ParsableArguments {
     var guidanceRescale = 0.0
 
     @Option(
-        help: "A worse version of the model (smaller, or trained for less long), for 'autoguidance'.",
+        help:
+            "A worse version of the model (smaller, or trained for less long), for 'autoguidance'; none where not given.",
         transform: pathArgument)
     var guide: String?
 
     @Option(
         help:
-            "For 'classifier': a model of the same samples whose output is a number for each class, or analytic:FILE.json, whose Gaussians are the classes. --class says which one is wanted.",
+            "For 'classifier': a model of the same samples whose output is a number for each class, or analytic:FILE.json, whose Gaussians are the classes. --class says which one is wanted; none where not given.",
         transform: pathArgument)
     var classifier: String?
 
@@ -54,23 +55,27 @@ struct GuidanceOptions: ParsableArguments {
 struct NoiseOptions: ParsableArguments {
     @Option(
         help:
-            "Noise that euler, heun, dpm2 and edm put back before their steps: S_churn of Karras et al., over all steps."
+            "Noise that euler, heun, dpm2 and edm put back before their steps: S_churn of Karras et al., over all steps; none where not given."
     )
     var churn: Double?
 
     @Option(
-        help: "Where --churn acts, A:B: noise levels σ from A to B, for data of scale 1.",
+        help:
+            "Where --churn acts, A:B: noise levels σ from A to B, for data of scale 1; everywhere where not given.",
         transform: NumberRange.init(argument:))
     var churnRange: NumberRange?
 
-    @Option(help: "What the noise of --churn is multiplied with; 1.")
+    @Option(help: "What the noise of --churn is multiplied with; 1 where not given.")
     var churnNoise: Double?
 
     @Option(
-        help: "Langevin steps at each noise level, of predictor-corrector (1) and annealed-langevin (100).")
+        help:
+            "Langevin steps at each noise level, of predictor-corrector (by default 1) and annealed-langevin (by default 100)."
+    )
     var langevinSteps: Int?
 
-    @Option(help: "The signal-to-noise ratio of the Langevin steps of predictor-corrector; 0.16.")
+    @Option(
+        help: "The signal-to-noise ratio of the Langevin steps of predictor-corrector; 0.16 where not given.")
     var signalToNoise: Double?
 
     @Flag(
@@ -81,7 +86,7 @@ struct NoiseOptions: ParsableArguments {
 
     @Option(
         help:
-            "Two seeds A:B: --count pictures from noise on the great circle between theirs, evenly spaced, both included.",
+            "Two seeds A:B: --count pictures from noise on the great circle between theirs, evenly spaced, both included. Where not given, each picture has a seed of its own.",
         transform: SeedPair.init(argument:))
     var interpolate: SeedPair?
 
