@@ -11,7 +11,7 @@ import Tensors
 struct GuidanceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The method of guidance; --guidance is then the scale of its formula as written: \(Self.methods). Where not given, cfg for scales above 1."
+            "The method of guidance; --guidance is then the scale of its formula as written: \(Self.methods); where not given, cfg for scales above 1."
         ))
     var guidanceMethod: GuidanceMethod?
 
@@ -86,7 +86,7 @@ struct NoiseOptions: ParsableArguments {
 
     @Option(
         help:
-            "Two seeds A:B: --count pictures from noise on the great circle between theirs, evenly spaced, both included. Where not given, each picture has a seed of its own.",
+            "Two seeds A:B: --count pictures from noise on the great circle between theirs, evenly spaced, both included; where not given, each picture has a seed of its own.",
         transform: SeedPair.init(argument:))
     var interpolate: SeedPair?
 
