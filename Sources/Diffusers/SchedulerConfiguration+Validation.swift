@@ -15,6 +15,10 @@ extension SchedulerConfiguration {
                 "clip_sample_range and sample_max_value must be positive and dynamic_thresholding_ratio in 0 … 1"
             )
         }
+        for (name, bound) in [("clip_sample_range", clipRange), ("sample_max_value", thresholdMaximum)]
+        where bound.isFinite && !Float(bound).isFinite {
+            throw DiffusionError("\(name) is \(bound): it must be a number that single precision holds")
+        }
         guard (0..<trainSteps).contains(stepsOffset) else {
             throw DiffusionError(
                 "steps_offset is \(stepsOffset): it must be at least 0 and below num_train_timesteps")

@@ -27,8 +27,8 @@ extension Request {
     }
 
     static func check(steps: Int) throws {
-        guard (1...1_000_000).contains(steps) else {
-            throw PipelineError("\(.steps) is \(steps): give a number from 1 to 1000000")
+        guard (1...StepGrid.maximalCount).contains(steps) else {
+            throw PipelineError("\(.steps) is \(steps): give a number from 1 to \(StepGrid.maximalCount)")
         }
     }
 

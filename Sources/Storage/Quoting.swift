@@ -53,3 +53,19 @@ private func printable(_ scalar: Unicode.Scalar) -> String {
     default: String(scalar)
     }
 }
+
+/// A text without control characters but for its ends of lines.
+///
+/// Line by line: a million short ones, which a small file can hold, are never there as a million texts.
+/// - Parameter separator: what stands between lines.
+package func printableLines(_ text: String, separator: String = "\n") -> String {
+    var result = ""
+    result.reserveCapacity(text.utf8.count)
+    var rest = text.unicodeScalars[...]
+    while let end = rest.firstIndex(of: "\n") {
+        result += printable(String(rest[..<end]))
+        result += separator
+        rest = rest[rest.index(after: end)...]
+    }
+    return result + printable(String(rest))
+}

@@ -22,7 +22,7 @@ struct Generate: ParsableCommand {
 
     @Option(
         help:
-            "A folder in the diffusers layout, or a .safetensors file in the original layout of Stable Diffusion.",
+            "A folder in the diffusers layout, or a .safetensors file in the original layout of Stable Diffusion; by default the model that comes with the program, which this version has none of.",
         transform: pathArgument)
     var model: String?
 
@@ -96,7 +96,7 @@ struct Generate: ParsableCommand {
         let source = try ModelSource(
             model, configurations: config, variant: variant, prediction: options.prediction,
             isStrict: options.isStrict)
-        var notes = try source.foreignKeys() + source.notes()
+        var notes = try compute.notes + source.foreignKeys() + source.notes()
         var request = try request(options)
         try checkUnused(source)
         let opened = try Model(source, options)
@@ -131,7 +131,7 @@ struct ReferenceOptions: ParsableArguments {
         transform: pathArgument)
     var image: String?
 
-    @Option(help: "How much of the picture is made anew, above 0 to 1; 0.8, with a mask 1.")
+    @Option(help: "How much of the picture is made anew, above 0 to 1; by default 0.8, with a mask 1.")
     var strength: Double?
 
     @Option(help: "A picture whose white part is painted anew.", transform: pathArgument)
@@ -179,11 +179,8 @@ struct ReferenceOptions: ParsableArguments {
                 "--background is what transparent parts of a picture are laid on: give --image a picture, or leave it out"
             )
         }
-        if picture.isTransparent || request.mask?.isTransparent == true {
-            request.background = background
-        } else {
-            say("note: --background changes nothing: no given picture has transparent parts")
-        }
+        // Otherwise it would change nothing.
+        if picture.isTransparent || request.mask?.isTransparent == true { request.background = background }
     }
 
     private func picture(_ path: String) throws -> Picture {
@@ -204,11 +201,11 @@ struct SizeOptions: ParsableArguments {
     var targetSize: PixelSize?
 
     @Option(
-        help: "SDXL: the corner of the crop that it is conditioned on, X,Y from the left and the top; 0,0.",
+        help: "SDXL: the corner of the crop that it is conditioned on, X,Y from the left and the top; by default 0,0.",
         transform: PixelOffset.init(argument:))
     var crop: PixelOffset?
 
-    @Option(help: "SDXL's refiner: the aesthetic score that it is conditioned on; 6.")
+    @Option(help: "SDXL's refiner: the aesthetic score that it is conditioned on; by default 6.")
     var aestheticScore: Double?
 
     func set(_ request: inout Request) {

@@ -11,13 +11,13 @@ import Tensors
 struct GuidanceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The method of guidance; --guidance is then the scale of its formula as written: \(Self.methods); where not given, cfg for scales above 1."
+            "The method of guidance; --guidance is then the scale of its formula as written; plain classifier-free guidance where not given: \(Self.methods)."
         ))
     var guidanceMethod: GuidanceMethod?
 
     @Option(
         help:
-            "Where guidance acts, A:B: noise levels σ above A, up to B, for data of scale 1 (σ/α). 'interval' needs it; everywhere where not given.",
+            "Where guidance acts, A:B: noise levels σ above A, up to B, for data of scale 1 (σ/α); everywhere where not given. 'interval' needs it.",
         transform: NumberRange.init(argument:))
     var guidanceInterval: NumberRange?
 
@@ -25,14 +25,13 @@ struct GuidanceOptions: ParsableArguments {
     var guidanceRescale = 0.0
 
     @Option(
-        help:
-            "A worse version of the model (smaller, or trained for less long), for 'autoguidance'; none where not given.",
+        help: "A worse version of the model (smaller, or trained for less long), for 'autoguidance'.",
         transform: pathArgument)
     var guide: String?
 
     @Option(
         help:
-            "For 'classifier': a model of the same samples whose output is a number for each class, or analytic:FILE.json, whose Gaussians are the classes. --class says which one is wanted; none where not given.",
+            "For 'classifier': a model of the same samples whose output is a number for each class, or analytic:FILE.json, whose Gaussians are the classes. --class says which one is wanted.",
         transform: pathArgument)
     var classifier: String?
 
@@ -65,7 +64,7 @@ struct NoiseOptions: ParsableArguments {
         transform: NumberRange.init(argument:))
     var churnRange: NumberRange?
 
-    @Option(help: "What the noise of --churn is multiplied with; 1 where not given.")
+    @Option(help: "What the noise of --churn is multiplied with; by default 1.")
     var churnNoise: Double?
 
     @Option(
@@ -74,8 +73,7 @@ struct NoiseOptions: ParsableArguments {
     )
     var langevinSteps: Int?
 
-    @Option(
-        help: "The signal-to-noise ratio of the Langevin steps of predictor-corrector; 0.16 where not given.")
+    @Option(help: "The signal-to-noise ratio of the Langevin steps of predictor-corrector; by default 0.16.")
     var signalToNoise: Double?
 
     @Flag(
@@ -86,7 +84,7 @@ struct NoiseOptions: ParsableArguments {
 
     @Option(
         help:
-            "Two seeds A:B: --count pictures from noise on the great circle between theirs, evenly spaced, both included; where not given, each picture has a seed of its own.",
+            "Two seeds A:B: --count pictures from noise on the great circle between theirs, evenly spaced, both included.",
         transform: SeedPair.init(argument:))
     var interpolate: SeedPair?
 

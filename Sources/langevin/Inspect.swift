@@ -20,7 +20,8 @@ struct Inspect: ParsableCommand {
     )
     var names = Inspection.Parts.Names.native
 
-    @Option(help: "How many words of their names parts are listed by; by default 1, or 3 of the original names.")
+    @Option(
+        help: "How many words of their names parts are listed by; by default 1, or 3 of the original names.")
     var depth: Int?
 
     @Flag(help: "Read every value of a .safetensors file, and count those that are infinite or not a number.")

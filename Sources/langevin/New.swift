@@ -65,7 +65,9 @@ struct LangevinSources {
 
     /// The names of its modules and of those that it depends on, which no other module can have.
     func modules() throws -> [String] {
-        try Files.names(in: path + "/Sources") + ["Langevin", "LangevinCommand", "ArgumentParser", "SwiftProtobuf", "Yams"]
+        try Files.names(in: path + "/Sources") + [
+            "Langevin", "LangevinCommand", "ArgumentParser", "SwiftProtobuf", "Yams",
+        ]
     }
 
     private static func areIn(_ folder: String) -> Bool {

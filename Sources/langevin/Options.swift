@@ -26,6 +26,14 @@ struct ComputeOptions: ParsableArguments {
         if let threads { try setThreadCount(threads) }
         return try openedDevice(device)
     }
+
+    /// What is worth knowing of the options, said when all is known to be right.
+    var notes: [String] {
+        guard let threads, threads > Machine.processorCount else { return [] }
+        return [
+            "--threads is \(threads): there are \(Machine.processorCount) processors, and as many are used"
+        ]
+    }
 }
 
 /// Sets how many threads an operation may use, as `--threads` says: where there are fewer processors, as many as those,
@@ -37,7 +45,6 @@ func setThreadCount(_ count: Int) throws -> Int {
         throw PipelineError("--threads is \(count): give a number from 1 to 1024")
     }
     let used = min(count, Machine.processorCount)
-    if used < count { say("note: --threads is \(count): there are \(used) processors, and as many are used") }
     try Machine.setThreadCount(used)
     return used
 }
@@ -70,13 +77,13 @@ struct SamplingOptions: ParsableArguments {
 
     @Option(
         help:
-            "DDIM's η, 0 (deterministic) to 1 (ancestral), and that of other methods that have one; the others refuse it."
+            "DDIM's η, 0 (deterministic) to 1 (ancestral), and that of other methods that have one; the method's own where not given."
     )
     var eta: Double?
 
     @Option(
         help:
-            "The scale of guidance; without --guidance-method it is classifier-free, and 1 and below is the conditional branch alone."
+            "The scale of guidance; without --guidance-method it is classifier-free, and 1 and below is the conditional branch alone; the model's own where not given."
     )
     var guidance: Double?
 
@@ -109,13 +116,13 @@ struct PictureOptions: ParsableArguments {
         transform: pathArgument)
     var initial: String?
 
-    @Option(help: "Width in pixels.")
+    @Option(help: "Width in pixels; the model's own where not given.")
     var width: Int?
 
-    @Option(help: "Height in pixels.")
+    @Option(help: "Height in pixels; the model's own where not given.")
     var height: Int?
 
-    @Option(help: "The most pictures that pass through the network at once.")
+    @Option(help: "The most pictures that pass through the network at once; by default 64 of pixels, 4 of latents.")
     var batchSize: Int?
 
     @Option(
@@ -161,7 +168,7 @@ struct Precision: ExpressibleByArgument {
 struct ReadingOptions: ParsableArguments {
     @Option(
         help:
-            "What the network predicts, whatever the model says: noise, data, v, flow, or diffusers' names (epsilon, v_prediction …)."
+            "What the network predicts, whatever the model says: noise, data, v, flow, or diffusers' names (epsilon, v_prediction …); what the model says where not given."
     )
     var prediction: NetworkPrediction?
 

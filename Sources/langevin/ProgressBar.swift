@@ -56,7 +56,8 @@ package struct ProgressBar {
         let rate = seconds > 0 && step > first ? Double(step - first) / seconds : nil
         let progress = Progress(step: step, total: total, rate: rate, loss: loss)
         if isTerminal {
-            LangevinCommand.show("\r" + Self.line(progress, width: Self.terminalWidth, colour: colour) + "\u{1B}[K")
+            LangevinCommand.show(
+                "\r" + Self.line(progress, width: Self.terminalWidth, colour: colour) + "\u{1B}[K")
         } else {
             LangevinCommand.show(Self.line(progress, width: nil, colour: false) + "\n")
         }

@@ -26,7 +26,7 @@ struct Sample: ParsableCommand {
     var output: String
 
     @Option(
-        name: .customLong("class"), help: "The class to draw, or 'all' for all of them in turn.",
+        name: .customLong("class"), help: "The class to draw, or 'all' for all of them in turn; where not given, no class where the model can do without.",
         transform: ClassChoice.init(argument:))
     var classChoice: ClassChoice?
 
@@ -68,10 +68,10 @@ struct Sample: ParsableCommand {
         (options.elementType, options.device) = (compute.dtype, device)
         (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
         let opened: Model
-        var notes: [String] = []
+        var notes = compute.notes
         if AnalyticModel.path(of: model) == nil {
             let source = try ModelSource(model, prediction: options.prediction, isStrict: options.isStrict)
-            notes = try source.foreignKeys() + source.notes()
+            notes += try source.foreignKeys() + source.notes()
             opened = try Model(source, options)
         } else {
             opened = try Model(model, options)

@@ -77,8 +77,7 @@ struct ResultError: Error, CustomStringConvertible {
 /// Lines for a person on standard output, where results go.
 /// - Throws: `ResultError` where they cannot be written.
 func printResult(_ text: String) throws {
-    let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
-    try handOver(lines.map { printable(String($0)) }.joined(separator: "\n"))
+    try handOver(printableLines(text))
 }
 
 /// One JSON object on standard output.

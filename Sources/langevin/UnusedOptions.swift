@@ -61,6 +61,10 @@ extension Generate {
         ])
         let notes = [
             (
+                reference.background != nil && settings.request.background == nil,
+                "--background changes nothing: no given picture has transparent parts"
+            ),
+            (
                 negativePrompt != nil && !settings.isGuided,
                 "--negative-prompt has no part in the pictures, because there is no guidance (--guidance is \(settings.guidance.scale))"
             ),

@@ -1,5 +1,5 @@
-import Testing
 import LangevinCommand
+import Testing
 
 @Suite struct ProgressBarTests {
     private let half = Progress(step: 500, total: 1000, rate: 12.34, loss: 0.12345)

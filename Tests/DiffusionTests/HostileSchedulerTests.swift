@@ -24,6 +24,7 @@ import Testing
         // B4
         ("beta_end", "1e-9"), ("beta_end", "1.5"), ("beta_end", "-0.02"), ("beta_start", "\"NaN\""),
         ("beta_start", "NaN"), ("beta_end", "Infinity"), ("beta_end", "0"),
+        ("sample_max_value", "1e300"), ("clip_sample_range", "1e300"),
         // B8
         ("prediction_type", "\"hope\""), ("prediction_type", "3"), ("prediction_type", "null"),
         ("beta_schedule", "\"../linear\""), ("timestep_spacing", "\"\""), ("solver_type", "\"hope\""),

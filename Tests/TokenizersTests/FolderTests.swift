@@ -101,7 +101,7 @@ import Tokenizers
             "clip-sd1", "special_tokens_map.json", "\"pad_token\":\"<|endoftext|>\"", "\"pad_token\":7",
             "must be a string or an object"
         ),
-        ("clip-added", "added_tokens.json", "{*", #"{"x y":7}"#, "said to have the id 7"),
+        ("clip-added", "added_tokens.json", "{*", #"{"x y":7}"#, "listed with the id 7"),
         ("clip-added", "added_tokens.json", "{*", #"{"x y":"7"}"#, "must be an integer"),
         ("clip-json", "tokenizer.json", #""BPE""#, #""Cyclic""#, "its model is \"Cyclic\""),  // C7
         ("clip-json", "tokenizer.json", #""RobertaProcessing""#, #""BertProcessing""#, "\"post_processor\""),

@@ -58,7 +58,8 @@ package protocol StoredAssembly: Assembly {
 package enum Assemblies {
     /// The rows.
     package static let all: [any StoredAssembly.Type] = [
-        PixelAssembly.self, StableDiffusion.self, StableDiffusionXL.self, StableDiffusion3.self,
+        PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
+        StableDiffusion3.self,
         LatentDiffusion.self, DiffusionTransformer.self,
     ]
 

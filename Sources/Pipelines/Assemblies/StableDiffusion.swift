@@ -6,15 +6,14 @@ import Networks
 /// Latents under one text encoder: Stable Diffusion 1 and 2.
 /// Source: Rombach et al. 2022 (arXiv:2112.10752).
 package struct StableDiffusion: TextAssembly {
-    package static let classNames = tasks("StableDiffusion") + ["LatentConsistencyModelPipeline"]
+    package static let classNames = tasks("StableDiffusion")
     package static let family = "sd"
     package static func network(readsClassTable: Bool) -> any DenoisingNetwork.Type { UNet2DCondition.self }
 
     package let model: LatentModel
     package init(_ model: LatentModel) { self.model = model }
 
-    package func usualSteps(_ task: LatentTask) throws -> Int { try isLatentConsistency() ? 4 : 50 }
-    package func usualGuidance(_ task: LatentTask) throws -> Double { try isLatentConsistency() ? 8.5 : 7.5 }
+    package func usualGuidance(_ task: LatentTask) -> Double { 7.5 }
 
     package func scheduler(_ trained: SchedulerConfiguration, _ task: LatentTask, isConverted: Bool)
         -> SchedulerConfiguration

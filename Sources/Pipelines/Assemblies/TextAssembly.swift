@@ -27,11 +27,6 @@ extension TextAssembly {
     package func zeroesUnwanted() throws -> Bool { false }
     package func numbers(of stage: LatentStage, isUnwanted: Bool) throws -> [Double]? { nil }
 
-    /// Whether it is distilled to few steps, whose pipeline has defaults of its own.
-    func isLatentConsistency() throws -> Bool {
-        try model.source.setting("_class_name", as: String.self) == "LatentConsistencyModelPipeline"
-    }
-
     /// diffusers wants multiples of 8 of all U-Nets, whatever their autoencoders shrink by.
     package var sizeMultiple: Int {
         let least = model.pixelsPerLatent * model.network.sizeMultiple

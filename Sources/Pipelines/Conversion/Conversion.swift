@@ -53,7 +53,8 @@ public struct Conversion: Sendable {
         }
         guard configurations == nil, !usesAverage, entry == nil else {
             throw PipelineError(
-                "'\(input)' is a folder and describes itself: leave out \(.configurations), \(.usesAverage) and \(.entry)")
+                "'\(input)' is a folder and describes itself: leave out \(.configurations), \(.usesAverage) and \(.entry)"
+            )
         }
         if Files.exists(input + "/config.json"), !Files.exists(input + "/model_index.json") {
             let object = try ModelFolder(input).configuration()
@@ -293,7 +294,8 @@ public struct Conversion: Sendable {
         let report = store.report(on: source)
         guard report.isComplete else {
             let isOwn = !report.wrongShapes.isEmpty && object.place.isEmpty
-            let advice: Sentence = isOwn ? "; its sizes are not the published ones: give \(.configurations) FOLDER" : ""
+            let advice: Sentence =
+                isOwn ? "; its sizes are not the published ones: give \(.configurations) FOLDER" : ""
             throw PipelineError(
                 "\(place): the checkpoint does not fit \(type.className): \(report.problems)\(advice)")
         }

@@ -74,8 +74,7 @@ extension Inspection {
     /// program's own.
     private static func lines(_ texts: [String: String]) -> [String] {
         texts.sorted { $0.key < $1.key }.map { name, text in
-            let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
-            return printable(name) + ": " + lines.map { printable(String($0)) }.joined(separator: "\n  ")
+            printable(name) + ": " + printableLines(text, separator: "\n  ")
         }
     }
 
