@@ -16,11 +16,11 @@ import Testing
     @Test(arguments: ["LatentConsistencyModelPipeline", "LatentConsistencyModelImg2ImgPipeline"])
     func defaultsAreItsOwn(pipeline: String) throws {
         let settings = try run(pipeline).settings[0]
-        #expect(settings.steps == 4 && settings.guidance == 8.5)
+        #expect(settings.steps == 4 && settings.guidance.scale == 8.5)
         // The scheduler stays as the folder has it; Stable Diffusion's pipelines set an offset of 1.
         #expect(settings.sampler.grid.steps.map(\.from.time) == [750, 500, 250, 0])
         let plain = try run("StableDiffusionPipeline").settings[0]
-        #expect(plain.steps == 50 && plain.guidance == 7.5)
+        #expect(plain.steps == 50 && plain.guidance.scale == 7.5)
         #expect(plain.sampler.grid.steps.last?.from.time == 1)
     }
 }
