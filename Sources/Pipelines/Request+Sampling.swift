@@ -97,9 +97,12 @@ extension Request {
     }
 
     /// The request of a guide: the same conditions, and nothing of how samples are drawn.
-    /// - Parameter shape: the shape of a picture; `nil` for points.
-    func ofGuide(pictures shape: Shape?) -> Request {
+    /// - Parameters:
+    ///   - shape: the shape of a picture; `nil` for points.
+    ///   - steps: a number of steps that its process allows; it takes none of them.
+    func ofGuide(pictures shape: Shape?, steps: Int) -> Request {
         var request = Request()
+        request.steps = steps
         (request.prompts, request.classes) = (prompts, classes)
         (request.count, request.guidance) = (count, 1)
         (request.clipSkip, request.weighsWords) = (clipSkip, weighsWords)

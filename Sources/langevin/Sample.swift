@@ -39,7 +39,7 @@ struct Sample: ParsableCommand {
 
     @Option(
         help:
-            "With --inversion: a picture, or .safetensors with the 'samples' of another run, whose noise is wanted.",
+            "With --inversion: a picture, or .safetensors with the 'samples' of another run, whose noise is wanted; none where not given.",
         transform: pathArgument)
     var image: String?
 
@@ -85,6 +85,13 @@ struct Sample: ParsableCommand {
         request.reference = try image.map(Request.Reference.init(file:))
         request.files["image"] = try image.map(InputFile.init)
         let run = try opened.run(request, decodes: !output.isTensor)
+        let settings = run.settings[0]
+        try Generate.refuse([
+            (
+                guiding.guidanceRescale > 0 && !settings.isGuided,
+                "--guidance-rescale changes what two branches give, and there is one (--guidance is \(settings.guidance.scale))"
+            )
+        ])
         try SamplingRun(
             run: run, output: output, trajectory: trajectory, pairs: pairs, notes: notes, start: start
         ).execute(printing: json)

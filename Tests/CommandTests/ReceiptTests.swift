@@ -200,7 +200,7 @@ import Testing
             ["guidance_method": "autoguidance", "guidance": 2], #line)
         #expect(try guided.required("guide", as: JSONObject.self)["model_hash"] == digest)
         #expect(try guided.required("weights", as: [JSONObject].self).map { $0["sha256"] }.contains(digest))
-        try TinyClassifier.write(like: pixels, to: folder("classifier"))
+        try TinyClassifier.write(like: TinyModel(), to: folder("classifier"))
         let classified = try expect(
             call + ["--guidance-method", "classifier", "--classifier", folder("classifier")],
             ["guidance_method": "classifier", "guidance": 1, "classes": [3]], #line)

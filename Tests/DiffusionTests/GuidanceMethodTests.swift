@@ -185,7 +185,7 @@ import Testing
     }
 
     @Test func whatHasNoPartAtAScaleIsRefused() throws {
-        var plain = GuidanceSettings(scale: 1)
+        var plain = GuidanceSettings(scale: 1, method: .classifierFree)
         plain.rescale = 0.5
         var limited = GuidanceSettings(scale: 1, method: .limited)
         limited.interval = 0.1...1

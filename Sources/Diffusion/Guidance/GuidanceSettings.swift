@@ -67,8 +67,11 @@ extension GuidanceSettings {
                 field: option,
                 "is not given, and the guidance method \(name) needs it: give it, or another method")
         }
-        // A negative prompt without guidance is worth a note alone: the model's own scale decides about it.
-        if !isGuided, let (option, value) = given.first(where: { $0.option != .negativePrompt }) {
+        // Without a method the model's own scale decides whether there is guidance; what has no part then is for the
+        // caller to refuse. A negative prompt without guidance is worth a note alone.
+        if method != nil, !isGuided,
+            let (option, value) = given.first(where: { $0.option != .negativePrompt })
+        {
             throw DiffusionError(
                 field: option.rawValue,
                 "is \(value) and has no part where guidance is \(scale): leave it out, or give another guidance"

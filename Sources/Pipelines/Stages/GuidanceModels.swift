@@ -33,7 +33,7 @@ extension StageSettings {
                     "\(.guide): \(guide.name) makes points, and \(model) pictures: give a model of the same samples"
                 )
             }
-            let stages = try guide.assembly.stages(request.ofGuide(pictures: pictureShape))
+            let stages = try guide.assembly.stages(request.ofGuide(pictures: pictureShape, steps: steps))
             var stage = stages[0]
             guard stage.settings.sampleShape == sampleShape else {
                 throw PipelineError(

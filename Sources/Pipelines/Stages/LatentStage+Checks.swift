@@ -34,6 +34,10 @@ extension LatentStage {
         if !takesPrompt, request.negativePrompt != nil || request.reference != nil && !request.inverts {
             throw PipelineError("\(name) takes neither \(.negativePrompt) nor \(.reference): leave them out")
         }
+        guard (0...1).contains(request.guidanceRescale) else {
+            throw PipelineError(
+                "\(.guidanceRescale) is \(request.guidanceRescale): it must lie between 0 and 1")
+        }
         guard (0...1000).contains(request.clipSkip) else {
             throw PipelineError("\(.clipSkip) is \(request.clipSkip): it must not be below 0")
         }
