@@ -64,7 +64,7 @@ public struct Model: Sendable {
     /// - Throws: an error that names the file and the key, one sentence.
     public init(_ model: String, _ options: ModelOptions = ModelOptions()) throws {
         if let path = AnalyticModel.path(of: model) {
-            self.init(try ExactAssembly(AnalyticModel(contentsOf: path), options))
+            self.init(try ExactAssembly(contentsOf: path, options))
         } else {
             try self.init(
                 ModelSource(

@@ -28,7 +28,7 @@ extension Request {
 
     static func check(steps: Int) throws {
         guard (1...StepGrid.maximalCount).contains(steps) else {
-            throw PipelineError("\(.steps) is \(steps): give a number from 1 to \(StepGrid.maximalCount)")
+            throw PipelineError("\(.steps) is \(steps): give 1 to \(StepGrid.maximalCount)")
         }
     }
 

@@ -85,18 +85,22 @@ private struct AnalyticFile {
             "sample", file.model, "--count", "50", "--steps", "5", "-o", path, "--json")
         #expect(try outcome.json()["files"] as? [String] == [path])
         #expect(try Picture(contentsOf: URL(fileURLWithPath: path)).width == 720)
-        #expect(try Picture.textChunks(of: URL(fileURLWithPath: path)).map(\.keyword) == ["langevin"])
-        let line = try AnalyticFile([
-            "means": "[[1], [2]]", "covariances": "[[[1]], [[1]]]",
+        #expect(
+            try Picture.textChunks(of: URL(fileURLWithPath: path)).map(\.keyword) == [
+                "parameters", "langevin",
+            ])
+        let space = try AnalyticFile([
+            "means": "[[1, 0, 0], [2, 0, 0]]",
+            "covariances": "[[[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 0], [0, 0, 1]]]",
         ])
-        try Program.expectRefused(["sample", line.model, "-o", path], "no picture")
+        try Program.expectRefused(["sample", space.model, "-o", path], "no picture")
         let (ways, tensor) = (file.folder("ways.png"), file.folder("x.safetensors"))
         let drawn = try Program.run(
             "sample", file.model, "--count", "5", "--steps", "5", "--trajectory", ways, "-o", tensor, "--json"
         )
         #expect(try drawn.json()["files"] as? [String] == [tensor, ways])
         #expect(try Picture(contentsOf: URL(fileURLWithPath: ways)).width == 720)
-        try Program.expectRefused(["sample", line.model, "--trajectory", ways, "-o", tensor], "--trajectory")
+        try Program.expectRefused(["sample", space.model, "--trajectory", ways, "-o", tensor], "trajectory")
     }
 
     @Test(arguments: [

@@ -113,7 +113,7 @@ import Testing
         var strict = described()
         strict.isStrict = true
         let cases: [(Conversion, words: String, (inout [(String, Tensor)]) -> Void)] = [
-            (Conversion(), "give --config FOLDER", { _ in }),
+            (Conversion(), "give configurations FOLDER", { _ in }),
             (described(), stray, { $0.append((stray, .zeros([2]))) }),
             (strict, "1 tensors belong to no part", { $0.append(("odd", .zeros([2]))) }),
             (described(), "time_embedding.linear_1.bias", { $0.removeAll { $0.0 == missing } }),
@@ -204,7 +204,7 @@ import Testing
         expectRefused("becomes a folder") {
             try Conversion().run(folder("described"), to: folder("out.safetensors"))
         }
-        expectRefused("leave out --config") { try described().run(folder("described"), to: folder("out")) }
+        expectRefused("leave out configurations") { try described().run(folder("described"), to: folder("out")) }
         expectRefused("with a folder as OUT") { try described().run(one, to: folder("x.safetensors")) }
         expectRefused("there is no folder") { try described().run(one, to: folder("no/where")) }
         var entry = Conversion()

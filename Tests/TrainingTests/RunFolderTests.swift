@@ -28,7 +28,7 @@ import Training
         }
         #expect(
             message(path)
-                == "The folder \(path) holds a run already: add --resume to continue it, or give another --out."
+                == "The folder \(path) holds a run already: resume it, or give another folder."
         )
         let run = try RunFolder(path, resume: true)
         #expect(run.isContinued)

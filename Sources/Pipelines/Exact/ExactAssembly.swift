@@ -10,8 +10,9 @@ package struct ExactAssembly: Assembly {
     package var classCount: Int? { model.partCount }
     package var takesPrompt: Bool { false }
 
-    /// - Throws: `PipelineError` where an option has no meaning for an exact model.
-    package init(_ model: AnalyticModel, _ options: ModelOptions) throws {
+    /// Opens the file of a model.
+    /// - Throws: `PipelineError` where an option has no meaning for an exact model; errors about the file.
+    package init(contentsOf path: String, _ options: ModelOptions) throws {
         let given: [(RequestField, Bool)] = [
             (.prediction, options.prediction != nil), (.isStrict, options.isStrict),
             (.configurations, options.configurations != nil), (.variant, options.variant != nil),
@@ -19,7 +20,7 @@ package struct ExactAssembly: Assembly {
         ]
         if let field = given.first(where: \.1)?.0 {
             throw PipelineError(
-                "\(field): \(model.name) is an exact model, which says its prediction itself and is no checkpoint: leave it out"
+                "\(path) is an exact model, which says its prediction itself and is no checkpoint: leave out \(field)"
             )
         }
         guard options.elementType == .float32 || options.elementType == .float64 else {
@@ -27,7 +28,8 @@ package struct ExactAssembly: Assembly {
                 "\(.elementType) is \(options.elementType.name): analytic models compute in float32 or float64"
             )
         }
-        (self.model, elementType, device) = (model, options.elementType, options.device)
+        model = try AnalyticModel(contentsOf: path)
+        (elementType, device) = (options.elementType, options.device)
     }
 
     package func stages(_ request: Request) throws -> [any Stage] { [try ExactStage(self, request)] }
