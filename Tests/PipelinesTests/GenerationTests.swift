@@ -233,7 +233,7 @@ private func largestDifference(_ a: Tensor, _ b: Tensor) throws -> Double {
             ("height is 0", { $0.height = 0 }), ("steps is 0", { $0.steps = 0 }),
             ("give prompts", { $0.prompt = nil }), ("no classes", { $0.classes = .one(1) }),
             ("mask says", { $0.mask = Self.mask }), ("strength and", { $0.strength = 0.5 }),
-            ("clipSkip", { $0.clipSkip = -1 }), ("guidance_rescale", { $0.guidanceRescale = 2 }),
+            ("clipSkip", { $0.clipSkip = -1 }), ("guidanceRescale", { $0.guidanceRescale = 2 }),
             ("denoisingEnd", { $0.denoisingEnd = 1 }), ("guidance is", { $0.guidance = .nan }),
             (
                 "those of 16×16 pixels",
