@@ -204,7 +204,9 @@ import Testing
         expectRefused("becomes a folder") {
             try Conversion().run(folder("described"), to: folder("out.safetensors"))
         }
-        expectRefused("leave out configurations") { try described().run(folder("described"), to: folder("out")) }
+        expectRefused("leave out configurations") {
+            try described().run(folder("described"), to: folder("out"))
+        }
         expectRefused("with a folder as OUT") { try described().run(one, to: folder("x.safetensors")) }
         expectRefused("there is no folder") { try described().run(one, to: folder("no/where")) }
         var entry = Conversion()
