@@ -115,3 +115,27 @@ def use_float64_tables(scheduler):
         if hasattr(scheduler, name):
             setattr(scheduler, name, edge)
     return scheduler
+
+
+def passed(network, given, draw):
+    """The tensors of one pass of a network forward and back, and its number of parameters.
+
+    `given` has the sample, the timestep and, where there are any, the class_labels. The loss is the mean of the output
+    times a drawn cotangent; `output64` is the same forward in float64. The network is float64 afterwards.
+    """
+    leaf = given["sample"].clone().requires_grad_()
+    output = network(leaf, given["timestep"], given.get("class_labels"))
+    cotangent = draw.normal(*output.shape, dtype=torch.float32)
+    loss = (output * cotangent).mean()
+    loss.backward()
+    tensors = {"input." + name: value for name, value in given.items()}
+    tensors.update({"input.cotangent": cotangent, "output.sample": output, "output.loss": loss,
+                    "gradient.sample": leaf.grad})
+    for name, parameter in network.named_parameters():
+        tensors["weight." + name] = parameter
+        tensors["gradient." + name] = parameter.grad
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    with torch.no_grad():
+        network.double()
+        tensors["output64.sample"] = network(given["sample"].double(), given["timestep"], given.get("class_labels"))
+    return tensors, parameters

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.functional import silu
 
-from common import Draw, arguments, write
+from common import Draw, arguments, passed, write
 
 
 class Block(nn.Module):
@@ -83,21 +83,7 @@ def reference(draw, index):
              "timestep": torch.tensor([float(draw.integer(0, 999)) for _ in range(batch)])}
     if "num_class_embeds" in settings:
         given["class_labels"] = torch.tensor([draw.integer(0, settings["num_class_embeds"] - 1) for _ in range(batch)])
-    leaf = given["sample"].clone().requires_grad_()
-    output = network(leaf, given["timestep"], given.get("class_labels"))
-    cotangent = draw.normal(*output.shape, dtype=torch.float32)
-    loss = (output * cotangent).mean()
-    loss.backward()
-    tensors = {"input." + name: value for name, value in given.items()}
-    tensors.update({"input.cotangent": cotangent, "output.sample": output, "output.loss": loss,
-                    "gradient.sample": leaf.grad})
-    for name, parameter in network.named_parameters():
-        tensors["weight." + name] = parameter
-        tensors["gradient." + name] = parameter.grad
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    with torch.no_grad():
-        network.double()
-        tensors["output64.sample"] = network(given["sample"].double(), given["timestep"], given.get("class_labels"))
+    tensors, parameters = passed(network, given, draw)
     return tensors, {"configuration": settings, "parameters": parameters}
 
 
