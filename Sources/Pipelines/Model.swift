@@ -66,10 +66,7 @@ public struct Model: Sendable {
         if let path = AnalyticModel.path(of: model) {
             self.init(try ExactAssembly(contentsOf: path, options))
         } else {
-            try self.init(
-                ModelSource(
-                    model, configurations: options.configurations, variant: options.variant,
-                    prediction: options.prediction, isStrict: options.isStrict), options)
+            try self.init(ModelSource(model, options), options)
         }
     }
 

@@ -56,6 +56,7 @@ struct Evaluate: ParsableCommand {
         let evaluator = try Evaluator(training: training, heldOut: heldOut)
         let found = training.findings.sentences() + heldOut.findings.sentences(since: training.findings)
         for sentence in found + evaluator.cautions(samples: count) { say("warning: \(sentence)") }
+        for note in compute.notes { say("note: \(note)") }
         if opened.takesPrompt, let names = training.classNames {
             // A model that is conditioned on texts draws every class by its name.
             request.prompts = (0..<count).map { names[$0 * names.count / count] }

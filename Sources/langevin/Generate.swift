@@ -93,9 +93,7 @@ struct Generate: ParsableCommand {
         (options.elementType, options.device, options.memory) = (compute.dtype, device, memory.options)
         (options.configurations, options.variant) = (config, variant)
         (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
-        let source = try ModelSource(
-            model, configurations: config, variant: variant, prediction: options.prediction,
-            isStrict: options.isStrict)
+        let source = try ModelSource(model, options)
         var notes = try compute.notes + source.foreignKeys() + source.notes()
         var request = try request(options)
         try checkUnused(source)
@@ -281,8 +279,7 @@ struct PixelSize {
     let size: Request.Size
 
     @Sendable init(argument: String) throws {
-        let parts = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-        guard parts.count == 2, let width = parts[0], let height = parts[1],
+        guard let (width, height) = twoParts(of: argument, at: "x", { Int($0) }),
             (1...1_000_000).contains(width), (1...1_000_000).contains(height)
         else { throw ValidationError("give a width and a height from 1 to 1000000, such as 1024x768") }
         size = .init(height: height, width: width)
@@ -295,8 +292,7 @@ struct PixelOffset {
     let y: Int
 
     @Sendable init(argument: String) throws {
-        let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-        guard parts.count == 2, let x = parts[0], let y = parts[1], (0...1_000_000).contains(x),
+        guard let (x, y) = twoParts(of: argument, at: ",", { Int($0) }), (0...1_000_000).contains(x),
             (0...1_000_000).contains(y)
         else { throw ValidationError("give two numbers from 0 to 1000000, such as 16,0") }
         (self.x, self.y) = (x, y)

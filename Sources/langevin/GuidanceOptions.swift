@@ -38,6 +38,14 @@ struct GuidanceOptions: ParsableArguments {
     private static let methods = GuidanceMethod.allCases.map { "\($0.name) (\($0.summary))" }
         .joined(separator: ", ")
 
+    /// Whether one of these options has no part in any picture of a stage, and the sentence about it.
+    func unused(in settings: StageSettings) -> (isSo: Bool, sentence: String) {
+        (
+            guidanceRescale > 0 && !settings.isGuided,
+            "--guidance-rescale changes what two branches give, and there is one (--guidance is \(settings.guidance.scale))"
+        )
+    }
+
     /// - Parameter options: how the model itself is opened.
     func set(_ request: inout Request, _ options: ModelOptions) throws {
         (request.guidanceMethod, request.guidanceRescale) = (guidanceMethod, guidanceRescale)
@@ -107,8 +115,7 @@ struct NumberRange {
     let range: ClosedRange<Double>
 
     @Sendable init(argument: String) throws {
-        let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map { Double($0) }
-        guard parts.count == 2, let low = parts[0], let high = parts[1], low <= high else {
+        guard let (low, high) = twoParts(of: argument, at: ":", { Double($0) }), low <= high else {
             throw ValidationError("give two numbers, the smaller one first, such as 0.2:3")
         }
         range = low...high
@@ -121,8 +128,7 @@ struct SeedPair {
     let last: UInt64
 
     @Sendable init(argument: String) throws {
-        let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map { UInt64($0) }
-        guard parts.count == 2, let first = parts[0], let last = parts[1] else {
+        guard let (first, last) = twoParts(of: argument, at: ":", { UInt64($0) }) else {
             throw ValidationError("give two whole numbers from 0 to \(UInt64.max), such as 1:2")
         }
         (self.first, self.last) = (first, last)

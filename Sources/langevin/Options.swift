@@ -28,12 +28,13 @@ struct ComputeOptions: ParsableArguments {
     }
 
     /// What is worth knowing of the options, said when all is known to be right.
-    var notes: [String] {
-        guard let threads, threads > Machine.processorCount else { return [] }
-        return [
-            "--threads is \(threads): there are \(Machine.processorCount) processors, and as many are used"
-        ]
-    }
+    var notes: [String] { threads.map(threadNotes) ?? [] }
+}
+
+/// What is worth knowing where more threads are given than there are processors.
+func threadNotes(_ count: Int) -> [String] {
+    guard count > Machine.processorCount else { return [] }
+    return ["--threads is \(count): there are \(Machine.processorCount) processors, and as many are used"]
 }
 
 /// Sets how many threads an operation may use, as `--threads` says: where there are fewer processors, as many as those,
@@ -53,6 +54,15 @@ func setThreadCount(_ count: Int) throws -> Int {
 @Sendable func pathArgument(_ argument: String) throws -> String {
     guard !argument.isEmpty else { throw ValidationError("it is empty: give the name of a file or folder") }
     return argument
+}
+
+/// The two parts of an argument such as `1024x768`; `nil` where there are not two, or one cannot be read.
+func twoParts<Value>(of argument: String, at separator: Character, _ read: (Substring) -> Value?) -> (
+    Value, Value
+)? {
+    let parts = argument.split(separator: separator, omittingEmptySubsequences: false).map(read)
+    guard parts.count == 2, let first = parts[0], let second = parts[1] else { return nil }
+    return (first, second)
 }
 
 /// The device that `--device` names.

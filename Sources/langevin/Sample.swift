@@ -72,7 +72,7 @@ struct Sample: ParsableCommand {
         let opened: Model
         var notes = compute.notes
         if AnalyticModel.path(of: model) == nil {
-            let source = try ModelSource(model, prediction: options.prediction, isStrict: options.isStrict)
+            let source = try ModelSource(model, options)
             notes += try source.foreignKeys() + source.notes()
             opened = try Model(source, options)
         } else {
@@ -85,13 +85,7 @@ struct Sample: ParsableCommand {
         request.reference = try image.map(Request.Reference.init(file:))
         request.files["image"] = try image.map(InputFile.init)
         let run = try opened.run(request, decodes: !output.isTensor)
-        let settings = run.settings[0]
-        try Generate.refuse([
-            (
-                guiding.guidanceRescale > 0 && !settings.isGuided,
-                "--guidance-rescale changes what two branches give, and there is one (--guidance is \(settings.guidance.scale))"
-            )
-        ])
+        try Generate.refuse([guiding.unused(in: run.settings[0])])
         try SamplingRun(
             run: run, output: output, trajectory: trajectory, pairs: pairs, notes: notes, start: start
         ).execute(printing: json)

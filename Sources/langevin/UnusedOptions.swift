@@ -50,10 +50,7 @@ extension Generate {
         let settings = run.settings[0]
         let readsScore = try (run.work.last as? LatentStage)?.readsAestheticScore ?? false
         try Self.refuse([
-            (
-                guiding.guidanceRescale > 0 && !settings.isGuided,
-                "--guidance-rescale changes what two branches give, and there is one (--guidance is \(settings.guidance.scale))"
-            ),
+            guiding.unused(in: settings),
             (
                 sizes.aestheticScore != nil && !readsScore,
                 "--aesthetic-score is a condition of SDXL's refiner, which has no part in this"

@@ -13,13 +13,4 @@ package struct LatentConsistency: TextAssembly {
 
     package func usualSteps(_ task: LatentTask) -> Int { 4 }
     package func usualGuidance(_ task: LatentTask) -> Double { 8.5 }
-
-    package func clips() -> [(component: ModelComponent, isProjected: Bool)] { [(.textEncoder, false)] }
-
-    /// The last states, normed.
-    package func embeddings(of prompts: [TextEncoding.Prompt], _ encoding: TextEncoding) throws
-        -> [TextEmbedding]
-    {
-        try encoding.clip(prompts, .textEncoder, isProjected: false, leaving: 0)
-    }
 }

@@ -20,13 +20,4 @@ package struct StableDiffusion: TextAssembly {
     {
         trained.correctedForStableDiffusion(inpaints: task.inpaints, converted: isConverted)
     }
-
-    package func clips() -> [(component: ModelComponent, isProjected: Bool)] { [(.textEncoder, false)] }
-
-    /// The last states, normed.
-    package func embeddings(of prompts: [TextEncoding.Prompt], _ encoding: TextEncoding) throws
-        -> [TextEmbedding]
-    {
-        try encoding.clip(prompts, .textEncoder, isProjected: false, leaving: 0)
-    }
 }

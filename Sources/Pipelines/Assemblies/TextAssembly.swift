@@ -23,7 +23,18 @@ package protocol TextAssembly: LatentAssembly {
 
 extension TextAssembly {
     package static var takesPrompt: Bool { true }
+    package func clips() throws -> [(component: ModelComponent, isProjected: Bool)] {
+        [(.textEncoder, false)]
+    }
     package var readsInversions: Bool { true }
+
+    /// The last states of the one encoder, normed.
+    package func embeddings(of prompts: [TextEncoding.Prompt], _ encoding: TextEncoding) throws
+        -> [TextEmbedding]
+    {
+        try encoding.clip(prompts, .textEncoder, isProjected: false, leaving: 0)
+    }
+
     package func zeroesUnwanted() throws -> Bool { false }
     package func numbers(of stage: LatentStage, isUnwanted: Bool) throws -> [Double]? { nil }
 

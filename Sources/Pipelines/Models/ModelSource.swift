@@ -87,6 +87,14 @@ public struct ModelSource: Sendable {
         assembly = known
     }
 
+    /// Opens a model as options say.
+    /// - Throws: `PipelineError` or `CheckpointError` that says what is there instead.
+    public init(_ model: String, _ options: ModelOptions) throws {
+        try self.init(
+            model, configurations: options.configurations, variant: options.variant,
+            prediction: options.prediction, isStrict: options.isStrict)
+    }
+
     private static func open(_ path: String, usesAverage: Bool, headWidth: Int?) throws
         -> SingleFileCheckpoint
     {

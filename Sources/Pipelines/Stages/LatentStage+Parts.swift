@@ -41,7 +41,7 @@ extension LatentStage {
     // MARK: Memory
 
     /// Throws where the machine cannot hold what passes through the network.
-    func checkMemory() throws {
+    private func checkMemory() throws {
         let together = min(settings.batchSize, settings.count)
         let batch = settings.sampler.solver.couplesExamples ? 1 : together
         let needs = MemoryNeed.sampling(

@@ -10,7 +10,6 @@ extension LatentStage {
         if try model.source.className(of: "safety_checker") != nil {
             say("note: the model's safety_checker is not run; look at pictures before you show them")
         }
-        try checkMemory()
         let denoiser = try guidedDenoisers(say)
         let reference = try self.reference(say)
         return { pictures, noise, own in

@@ -72,6 +72,7 @@ struct Bench: ParsableCommand {
             throw PipelineError("--int8 and --bf16x3 exclude each other: give one of them")
         }
         let materials = try materials()
+        for note in threadNotes(threads) { say("note: \(note)") }
         let threads = try setThreadCount(threads)
         let work = try work.prepared(materials)
         // What was started on a device is part of the work.
