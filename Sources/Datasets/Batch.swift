@@ -54,10 +54,12 @@ extension Batch {
     /// - Parameter draws: a number for each, evenly distributed over all numbers.
     mutating func drawCaptions(_ draws: [UInt64]) {
         captions = captions.map { all in
-            zip(all, draws).map { own, draw in
-                guard !own.isEmpty else { return [] }
-                return [own[Int(draw.multipliedFullWidth(by: UInt64(own.count)).high)]]
-            }
+            zip(all, draws).map { own, draw in own.isEmpty ? [] : [own[draw.choice(of: own.count)]] }
         }
     }
+}
+
+extension UInt64 {
+    /// One of `count` numbers from 0, of a number that is evenly distributed over all numbers.
+    func choice(of count: Int) -> Int { Int(multipliedFullWidth(by: UInt64(count)).high) }
 }

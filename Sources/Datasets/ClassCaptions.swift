@@ -27,9 +27,15 @@ public struct ClassCaptions: Dataset {
     public var captions: [String] { names }
     /// As before.
     public var findings: DatasetFindings { base.findings }
+    /// As before.
+    public var encoding: LatentManifest? { base.encoding }
     /// The examples, their labels and the names of their classes.
-    public func batch(at indices: [Int]) throws -> Batch {
-        var batch = try base.batch(at: indices)
+    public func batch(at indices: [Int]) throws -> Batch { try captioned(base.batch(at: indices)) }
+    /// The same of the batch that an order drew.
+    public func batch(for draw: BatchOrder.Draw) throws -> Batch { try captioned(base.batch(for: draw)) }
+
+    private func captioned(_ batch: Batch) throws -> Batch {
+        var batch = batch
         batch.captions = try batch.labels?.array(of: Int.self).map { [names[$0]] }
         return batch
     }

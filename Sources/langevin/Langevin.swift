@@ -21,7 +21,7 @@ struct Langevin: ParsableCommand {
         version: "langevin \(Receipt.version) (libtorch \(Machine.torchVersion))",
         subcommands: [
             Train.self, Sample.self, Generate.self, Inspect.self, Convert.self, Evaluate.self, Order.self,
-            Bench.self, New.self,
+            Encode.self, Bench.self, New.self,
         ])
 }
 

@@ -32,6 +32,10 @@ import Testing
         ("convert", [], "SampleTests", "aConvertedModelGivesTheSamePictures"),
         ("convert", [".safetensors"], "CheckpointMarkTests", "marksOfVelocityWinOverTheConfiguration"),
         ("convert", ["pickled.pt"], "Float8CommandTests", "aPickleIsItsExpansion"),
+        ("encode", ["--json"], "EncodeTests", "aRecipesDataAreEncoded"),
+        (
+            "encode", ["--captions", "--split", "--flip"], "EncodeTests", "captionsOfAFolderAreEncoded"
+        ),
         ("evaluate", [], "EvaluateTests", "fewSamplesAreJudgedWithACaution"),
         ("evaluate", ["--against"], "EvaluateTests", "unseenPicturesWereNotSeen"),
         ("order", ["-o", "--solver", "--schedule", "--prediction"], "AnalyticTests", "theTableAndThePlot"),

@@ -1,5 +1,7 @@
 import Checkpoints
 import Diffusion
+import Networks
+import Storage
 import Tensors
 
 /// A family of models that draw samples: everything that sets it apart from the others stands in the file of its type.
@@ -60,8 +62,21 @@ package enum Assemblies {
     package static let all: [any StoredAssembly.Type] = [
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
         StableDiffusion3.self,
-        LatentDiffusion.self, DiffusionTransformer.self,
+        LatentDiffusion.self, DiffusionTransformer.self, TextTransformer.self,
     ]
+
+    /// The family that a network becomes a model of when it is trained on latents, and what its index says beside its
+    /// parts; `nil` where there is none.
+    package static func trained(
+        _ network: any DenoisingNetwork.Type, _ card: ModelCard, isText: Bool
+    ) -> (
+        family: any LatentAssembly.Type, index: JSONObject
+    )? {
+        for case let family as any LatentAssembly.Type in all {
+            if let index = family.trainedIndex(network, card, isText: isText) { return (family, index) }
+        }
+        return nil
+    }
 
     /// Pipelines whose folders can be inspected and converted, and not sampled.
     static let onlyInspected = ["StableDiffusionUpscalePipeline": "sd", "LDMTextToImagePipeline": "ldm"]

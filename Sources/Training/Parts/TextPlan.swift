@@ -58,7 +58,10 @@ struct TextPlan {
 
     /// An encoder from a folder: a model's, whose `text_encoder/` and `tokenizer/` are read, or one with its tokenizer
     /// in it or beside it.
-    private init(folder path: String, tokens: Int?) throws {
+    init(folder given: String, tokens: Int?) throws {
+        // A run's model is below it.
+        let path =
+            Files.exists(given + "/model") && !Files.exists(given + "/config.json") ? given + "/model" : given
         let isModel = Files.exists(path + "/text_encoder/config.json")
         let folder = ModelFolder(isModel ? path + "/text_encoder" : path)
         guard Files.exists(folder.path + "/config.json") else {
@@ -90,6 +93,15 @@ struct TextPlan {
         let store = ParameterStore(.loaded(try CLIPText.weights(of: folder)), on: device)
         return try store.build { try CLIPText(configuration, $0) }
     }
+
+    /// The weights of an encoder that stays as it is, under its own names.
+    func weights() throws -> any TensorSource {
+        guard let folder else { return TensorDictionary([:]) }
+        return try CLIPText.weights(of: folder)
+    }
+
+    /// The sha256 of the weights of an encoder that stays as it is, by name and value; empty for one that is trained along.
+    func digest() throws -> String { isTrained ? "" : try weights().valueDigest() }
 
     /// Writes the tokenizer's folder: as it was learnt, or a copy.
     func writeTokenizer(to path: String) throws {

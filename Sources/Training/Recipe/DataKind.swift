@@ -15,16 +15,20 @@ public struct DataKind: RecipeRow {
     /// Whether they are at `data.path`.
     let needsPath: Bool
     /// Whether pictures may have captions in a file of their own.
-    let hasCaptionFile: Bool
+    public let hasCaptionFile: Bool
     /// Whether examples come with the noise that they were made from.
     var hasPairedNoise = false
     /// With what the name of a file begins by which a folder of this kind is recognized; `nil` where none is.
     var fileMark: String?
+    /// Whether pictures are brought to a size that must be given.
+    var needsSize = false
+    /// Whether examples that are no pictures have mirror images all the same.
+    var hasMirrorImages = false
     /// Opens one part, pictures in their own size.
     fileprivate let open: @Sendable (_ section: Recipe.DataSection, _ path: String) throws -> any Dataset
 
     /// Every kind.
-    public static let choices = [digits, idx, cifar, folder, points, pairs]
+    public static let choices = [digits, idx, cifar, folder, latents, points, pairs]
 
     /// The hub's word for a folder.
     public static let synonyms = ["imagefolder": folder]
@@ -62,7 +66,7 @@ public struct DataKind: RecipeRow {
     /// A folder of pictures with one folder a class, or with labels in `metadata.jsonl`.
     public static let folder = DataKind(
         word: "folder", documentation: "a folder of pictures, one folder a class or labels in metadata.jsonl",
-        hasPictures: true, needsPath: true, hasCaptionFile: true
+        hasPictures: true, needsPath: true, hasCaptionFile: true, needsSize: true
     ) { section, path in
         guard let size = section.size else {
             throw RecipeError("data.size: a folder of pictures needs one; give the side in pixels.")
@@ -71,6 +75,24 @@ public struct DataKind: RecipeRow {
             folder: URL(file: path), width: size, height: size, channels: section.channels ?? 3,
             background: section.background.flatMap(Colour.init(css:)),
             part: .init(rawValue: section.split.word)!, readsCaptions: section.captions == .file)
+    }
+
+    /// What `langevin encode` wrote.
+    public static let latents = DataKind(
+        word: "latents",
+        documentation:
+            "a folder that langevin encode wrote: the latents of pictures, their classes, encoded captions",
+        hasPictures: false, needsPath: true, hasCaptionFile: true, hasMirrorImages: true
+    ) { section, path in
+        let dataset = try LatentDataset(
+            folder: path, part: .init(rawValue: section.split.word)!, readsCaptions: section.captions == .file
+        )
+        guard !section.flip || dataset.manifest.hasMirrored else {
+            throw RecipeError(
+                "data.flip is true: \(path) was encoded without mirror images; encode it with them, or write false."
+            )
+        }
+        return dataset
     }
 
     /// Points in a `.npz` or `.safetensors` file.
@@ -117,13 +139,18 @@ extension Recipe.DataSection {
     /// shape of a model's pictures.
     /// - Parameter shape: `[channels, height, width]`
     public init(named name: String, shape: Shape) throws {
-        self.init()
+        self.init(named: name)
         size = shape[1]
         channels = shape[0]
         guard shape[1] == shape[2] else {
             throw RecipeError(
                 "The model's pictures are \(shape[1])×\(shape[2]): data are compared at square sizes only.")
         }
+    }
+
+    /// Data that a command names in a word: `digits`, or a folder, whose kind its files show.
+    public init(named name: String) {
+        self.init()
         guard name != "digits" else { return }
         path = name
         let names = (try? FileManager.default.contentsOfDirectory(atPath: name)) ?? []

@@ -5,8 +5,19 @@ import Tensors
 
 extension Recipe {
     /// What a step of training holds at the least: parameters with their gradients, the optimizer's two moments and
-    /// the average, and for each picture of a batch what the backward pass reads.
-    func memoryNeed(of network: NetworkConfiguration, pictures: Shape) throws -> MemoryNeed {
+    /// the average, and for each picture of a batch what the backward pass reads; and an autoencoder that runs in every
+    /// step.
+    /// - Parameter data: the shape of an example of the data.
+    func memoryNeed(_ plan: DenoiserPlan, data: Shape) throws -> MemoryNeed {
+        var need = try memoryNeed(of: model.network.configuration, pictures: plan.sample)
+        guard let latents = plan.latents, latents.encoding == nil else { return need }
+        let encoding = latents.autoencoder.memoryNeed(batch: training.batchSize, pictures: data)
+        need.subject += " and its autoencoder"
+        need.bytes += encoding.bytes
+        return need
+    }
+
+    private func memoryNeed(of network: NetworkConfiguration, pictures: Shape) throws -> MemoryNeed {
         let store = ParameterStore(.shapesOnly)
         _ = try store.build(network.network)
         let copies = 4.0 + (training.emaDecay > 0 ? 1 : 0)
