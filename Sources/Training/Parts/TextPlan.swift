@@ -77,7 +77,7 @@ struct TextPlan {
             )
         }
         configuration = try CLIPText.configuration(of: folder)
-        tokenizer = try CLIPTokenizer(folder: found)
+        let tokenizer = try CLIPTokenizer(folder: found)
         let most = min(tokenizer.length, configuration.maxPositionEmbeddings)
         guard tokens ?? most <= most else {
             throw RecipeError(
@@ -85,6 +85,7 @@ struct TextPlan {
             )
         }
         (length, vocabulary, self.folder, tokenizerPath) = (tokens ?? most, nil, folder, found)
+        self.tokenizer = tokenizer.limited(to: length)
     }
 
     /// The encoder from its folder, on a device; nothing of it is trained.
@@ -103,7 +104,7 @@ struct TextPlan {
     /// The sha256 of the weights of an encoder that stays as it is, by name and value; empty for one that is trained along.
     func digest() throws -> String { isTrained ? "" : try weights().valueDigest() }
 
-    /// Writes the tokenizer's folder: as it was learnt, or a copy.
+    /// Writes the tokenizer's folder: as it was learnt, or a copy with the tokens of a text that this run has.
     func writeTokenizer(to path: String) throws {
         if let vocabulary { return try vocabulary.write(to: path, length: length) }
         guard let tokenizerPath else { return }
@@ -111,6 +112,11 @@ struct TextPlan {
         for name in try Files.names(in: tokenizerPath) where Self.files.contains(name) {
             try Files.write(Files.read("\(tokenizerPath)/\(name)"), to: "\(path)/\(name)")
         }
+        guard try CLIPTokenizer(folder: path).length != length else { return }
+        let (folder, name) = (ModelFolder(path), "tokenizer_config.json")
+        var configuration = try Files.exists("\(path)/\(name)") ? folder.configuration(name) : JSONObject()
+        configuration["model_max_length"] = .integer(length)
+        try folder.write(configuration, to: name)
     }
 
     /// The files of a tokenizer.
