@@ -26,6 +26,8 @@ public struct ClassCaptions: Dataset {
     /// The name of each class.
     public var captions: [String] { names }
     /// As before.
+    public var shapeGroups: [Int]? { base.shapeGroups }
+    /// As before.
     public var findings: DatasetFindings { base.findings }
     /// The examples, their labels and the names of their classes.
     public func batch(at indices: [Int]) throws -> Batch {
