@@ -139,7 +139,8 @@ public struct BatchOrder: Sendable {
             let place = walk()
             let group = groups[place.index]
             waiting[group, default: []].append(place)
-            if waiting[group]?.count == configuration.batchSize, let full = waiting.removeValue(forKey: group) {
+            if waiting[group]?.count == configuration.batchSize, let full = waiting.removeValue(forKey: group)
+            {
                 return draw(full)
             }
         }

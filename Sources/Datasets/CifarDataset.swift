@@ -41,7 +41,8 @@ public struct CifarDataset: Dataset {
         var recordLength: Int { labelLength + CifarDataset.shape.elementCount }
 
         static let ten = Layout(
-            batches: (1...5).map { "data_batch_\($0).bin" }, test: "test_batch.bin", names: "batches.meta.txt",
+            batches: (1...5).map { "data_batch_\($0).bin" }, test: "test_batch.bin",
+            names: "batches.meta.txt",
             classCount: 10, labelLength: 1)
         static let hundred = Layout(
             batches: ["train.bin"], test: "test.bin", names: "fine_label_names.txt", classCount: 100,

@@ -32,7 +32,9 @@ struct FolderMetadata {
         name = url.lastPathComponent
         let isTable = name.hasSuffix("csv")
         var reader = try LineReader(url.path, joinsQuoted: isTable, limit: Self.mostBytes)
-        let rows = try isTable ? MetadataRow.rows(ofTable: &reader, columns, url.path)
+        let rows =
+            try isTable
+            ? MetadataRow.rows(ofTable: &reader, columns, url.path)
             : MetadataRow.rows(ofObjects: &reader, columns, url.path)
         hasTexts = rows.contains(where: \.hasText)
         var texts: [String: [String: [String]]] = [:]

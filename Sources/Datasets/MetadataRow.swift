@@ -40,14 +40,16 @@ struct MetadataRow {
     }
 
     private init(object text: ArraySlice<UInt8>, _ columns: [String], number: Int, _ path: String) throws {
-        let object = (try? JSONValue(parsing: text, place: path)).flatMap(JSONObject.init(json:)) ?? JSONObject()
+        let object =
+            (try? JSONValue(parsing: text, place: path)).flatMap(JSONObject.init(json:)) ?? JSONObject()
         let given = object["label"] ?? .null
         let label = Self.label(given)
         guard let name: String = try? object.required("file_name"), given == .null || label != nil else {
             throw DatasetError(
                 path, "line \(number) is no JSON object of a file_name and, where there is one, a label",
                 remedy:
-                    "write such as {\"file_name\": \"a.png\", \"label\": 0}, labels as texts or whole numbers")
+                    "write such as {\"file_name\": \"a.png\", \"label\": 0}, labels as texts or whole numbers"
+            )
         }
         (self.path, line, self.label) = (Self.normalized(name), number, label)
         hasText = object["text"] ?? .null != .null
@@ -103,7 +105,8 @@ struct MetadataRow {
             let values = try fields(line)
             guard values.count == names.count else {
                 throw DatasetError(
-                    path, "line \(reader.number) has \(values.count) values and the first line \(names.count)",
+                    path,
+                    "line \(reader.number) has \(values.count) values and the first line \(names.count)",
                     remedy: "write as many, the ones that hold commas between quotation marks")
             }
             let named = Dictionary(uniqueKeysWithValues: zip(names, values)).filter { !$0.value.isEmpty }

@@ -30,7 +30,8 @@ public struct NumPyPictures: Dataset {
                 path, "the pictures have shape \(shape) and elements of type \(pictures.elementType)",
                 remedy: "save bytes, [count, height, width, channels] with 1 or 3 channels")
         }
-        guard labels.map({ $0.rank == 1 && !$0.elementType.isFloatingPoint && $0.shape[0] == shape[0] }) ?? true
+        guard
+            labels.map({ $0.rank == 1 && !$0.elementType.isFloatingPoint && $0.shape[0] == shape[0] }) ?? true
         else {
             throw DatasetError(
                 path, "the labels do not fit \(shape[0]) pictures",

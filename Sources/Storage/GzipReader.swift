@@ -50,7 +50,8 @@ package final class GzipReader {
         made += count
         guard made <= file.byteCount.multipliedReportingOverflow(by: 100).partialValue + (1 << 20) else {
             throw ContentError(
-                file.path, "the gzip file of \(file.byteCount) bytes unpacks to more than a hundred times as much")
+                file.path,
+                "the gzip file of \(file.byteCount) bytes unpacks to more than a hundred times as much")
         }
         return count
     }

@@ -48,7 +48,8 @@ extension DatasetFindings {
         if hasUnreadTexts { sentences.append("the texts of \(metadata) in \(folder) are not read") }
         if !unreadFiles.isEmpty {
             sentences.append(
-                "nothing reads \(listed(unreadFiles)) in \(folder), but metadata.jsonl or metadata.csv in the folder itself")
+                "nothing reads \(listed(unreadFiles)) in \(folder), but metadata.jsonl or metadata.csv in the folder itself"
+            )
         }
         return sentences
     }

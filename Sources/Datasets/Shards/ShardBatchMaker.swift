@@ -55,7 +55,9 @@ struct ShardBatchMaker: Sendable {
             let texts = objects.compactMap { $0[name].flatMap(String.init(json:)) }
             if texts.count == samples.count { batch.texts[name] = texts }
         }
-        if let labels, batch.texts["human_label"] == nil { batch.texts["human_label"] = labels.map(String.init) }
+        if let labels, batch.texts["human_label"] == nil {
+            batch.texts["human_label"] = labels.map(String.init)
+        }
         return batch
     }
 

@@ -78,7 +78,8 @@ final class ShardBytes {
             piece = try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
                 let bytes = UnsafeMutableRawBufferPointer(buffer)
                 if let packed {
-                    initialized = try packed.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]))
+                    initialized = try packed.read(
+                        into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]))
                 } else {
                     try file.read(
                         into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]), at: offset)

@@ -70,11 +70,7 @@ public struct ShardDataset: Dataset {
         if readsCaptions { findings.withoutCaption = index.shards.reduce(0) { $0 + $1.withoutCaption } }
         let log = FindingsLog(findings)
         for error in damaged { try log.add(error) }
-        if readsCaptions, findings.withoutCaption == index.starts.last! {
-            throw DatasetError(
-                findings.folder, "no sample has a caption",
-                remedy: "pack key.txt beside key.jpg, or name columns of key.json")
-        }
+        if let columns { try index.checkCaptions(columns, of: findings.folder) }
         let classCount = try index.classCount()
         classNames = classCount.map { (0..<$0).map(String.init) }
         exampleShape = [channels, height, width]

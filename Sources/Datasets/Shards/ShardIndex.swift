@@ -39,6 +39,8 @@ struct ShardIndex: Sendable {
         /// A key without a class.
         var withoutLabel: String?
         var withoutCaption = 0
+        /// The columns of captions that any sample has.
+        var columns: Set<String> = []
         var withoutPicture: [String] = []
         var noPictures: [PictureError] = []
     }
@@ -57,7 +59,8 @@ struct ShardIndex: Sendable {
     init(_ paths: [String], part: Part, captions columns: [CaptionColumn]?) throws {
         var extensions: Set = ["cls", "json"]
         if let columns {
-            extensions.formUnion(columns.isEmpty ? CaptionReader.extensions : columns.map { $0.name.lowercased() })
+            extensions.formUnion(
+                columns.isEmpty ? CaptionReader.extensions : columns.map { $0.name.lowercased() })
         }
         let texts = extensions
         shards = try concurrentMap(paths) { try Self.shard($0, texts, columns) }
@@ -81,7 +84,13 @@ struct ShardIndex: Sendable {
             } else {
                 shard.withoutLabel = shard.withoutLabel ?? sample.key
             }
-            if let columns, try sample.captions(columns).texts.isEmpty { shard.withoutCaption += 1 }
+            // Names are read from it later, so that damage is to be known now.
+            _ = try sample.json()
+            guard let columns else { continue }
+            if try sample.captions(columns).texts.isEmpty { shard.withoutCaption += 1 }
+            for column in columns where !shard.columns.contains(column.name) {
+                if try !sample.captions([column]).texts.isEmpty { shard.columns.insert(column.name) }
+            }
         }
         (shard.withoutPicture, shard.noPictures) = (reader.withoutPicture, reader.noPictures)
         guard shard.count > 0 else {
@@ -125,6 +134,16 @@ struct ShardIndex: Sendable {
                 remedy: "give all samples a class or none")
         }
         return (shards.map(\.mostLabel).max() ?? 0) + 1
+    }
+
+    /// Checks that there are captions, of every column that is wanted.
+    /// - Throws: ``DatasetError`` where there are none.
+    func checkCaptions(_ columns: [CaptionColumn], of data: String) throws {
+        let missing = columns.first { column in !shards.contains { $0.columns.contains(column.name) } }
+        guard missing != nil || shards.allSatisfy({ $0.withoutCaption == $0.count }) else { return }
+        throw DatasetError(
+            data, "no sample has a caption\(missing.map { " of the column \(quoted($0.name))" } ?? "")",
+            remedy: "pack key.txt beside key.jpg, or name keys of key.json")
     }
 
     /// What is wrong with the samples that cannot be used.

@@ -33,7 +33,9 @@ public enum ShardPaths {
     }
 
     /// Whether a file's name is that of a shard.
-    public static func isShard(_ name: String) -> Bool { endings.contains { name.lowercased().hasSuffix($0) } }
+    public static func isShard(_ name: String) -> Bool {
+        endings.contains { name.lowercased().hasSuffix($0) }
+    }
 
     /// The text with each `{first..last}` replaced by its numbers, which have as many digits as the first one.
     private static func expanded(_ text: String) throws -> [String] {

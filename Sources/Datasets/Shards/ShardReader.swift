@@ -77,7 +77,8 @@ struct ShardReader {
             sample.pictureExtension = ending
             guard member.size <= Self.mostPictureBytes else {
                 throw refusal(
-                    "\(quoted(member.name)) has \(member.size) bytes, where \(Self.mostPictureBytes) is the most")
+                    "\(quoted(member.name)) has \(member.size) bytes, where \(Self.mostPictureBytes) is the most"
+                )
             }
             switch load {
             case .nothing: break

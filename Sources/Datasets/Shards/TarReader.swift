@@ -26,7 +26,8 @@ struct TarReader {
     init(_ bytes: ShardBytes) { self.bytes = bytes }
 
     private func refusal(_ error: TarError) -> DatasetError {
-        DatasetError(bytes.path, "this is no sound tar archive: \(error.problem)", remedy: "fetch or pack it again")
+        DatasetError(
+            bytes.path, "this is no sound tar archive: \(error.problem)", remedy: "fetch or pack it again")
     }
 
     /// The next regular file; nil at the end of the archive.
