@@ -1,5 +1,4 @@
 import Dispatch
-import Foundation
 import Synchronization
 
 /// The batches of a data set in an order, some of them prepared on other threads ahead of time.
@@ -20,8 +19,9 @@ public final class BatchLoader {
     private var begun: [Preparation] = []
     /// One decision after the other.
     private let planning = DispatchQueue(label: "langevin.batches.order")
-    /// As many batches at a time as there are workers.
-    private let making = OperationQueue()
+    /// One for each worker, in turn. Queues of their own have threads of their own, however busy the shared ones are.
+    private let making: [DispatchQueue]
+    private var turn = 0
 
     /// A loader that begins nothing before the first call of ``next()``.
     ///
@@ -42,7 +42,7 @@ public final class BatchLoader {
         try planner.begin(at: position)
         (self.planner, self.position, self.onStall) = (planner, position, onStall)
         self.ahead = ahead == 0 ? 0 : max(ahead, workers)
-        making.maxConcurrentOperationCount = workers
+        making = (0..<workers).map { DispatchQueue(label: "langevin.batches.\($0)") }
     }
 
     deinit { stop() }
@@ -68,11 +68,13 @@ public final class BatchLoader {
     /// Has the batch after those that were begun prepared.
     private func begin() {
         let preparation = Preparation()
-        planning.async { [planner, making] in
+        let worker = making[turn]
+        turn = (turn + 1) % making.count
+        planning.async { [planner] in
             guard preparation.isWanted else { return }
             do {
                 let (make, position) = try planner.next()
-                making.addOperation { preparation.finish(position) { try make() } }
+                worker.async { preparation.finish(position, make) }
             } catch {
                 preparation.finish(nil) { throw error }
             }
@@ -85,7 +87,7 @@ public final class BatchLoader {
     public func stop() {
         for preparation in begun { preparation.giveUp() }
         planning.sync {}
-        making.waitUntilAllOperationsAreFinished()
+        for worker in making { worker.sync {} }
         guard !begun.isEmpty else { return }
         begun = []
         planner.goBack(to: position)

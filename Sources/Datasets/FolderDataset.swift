@@ -120,13 +120,13 @@ public struct FolderDataset: Dataset {
     /// - Precondition: With buckets, all pictures are of one.
     /// - Throws: ``DatasetError`` where more than 5 % of the pictures have turned out to be unreadable.
     public func batch(at indices: [Int]) throws -> Batch {
-        var (pictures, places): ([PlacedPicture], [Int]) = ([], [])
-        for index in indices {
+        @Sendable func read(_ index: Int) throws -> (picture: PlacedPicture, place: Int) {
             precondition(index >= 0 && index < count, "picture \(index) of \(count)")
-            let (picture, place) = try stored.map { ($0[index], index) } ?? readable(from: index)
-            pictures.append(picture)
-            places.append(place)
+            return try stored.map { ($0[index], index) } ?? readable(from: index)
         }
+        // A batch of training has one of several threads to itself; who takes a whole data set at once waits for it.
+        let found = try indices.count > 1024 ? concurrentMap(indices, read) : indices.map(read)
+        let (pictures, places) = (found.map(\.picture), found.map(\.place))
         let own = places.map { files[$0] }
         var batch = reader.batch(pictures, labels: classNames.map { _ in own.map(\.label) })
         if hasCaptions {

@@ -140,7 +140,7 @@ struct AspectBucketTests {
         let remainder: BatchOrder.Remainder = seed % 4 == 3 ? .drop : .wrap
         guard
             remainder == .wrap
-                || Dictionary(grouping: groups) { $0 }.values.contains(where: { $0.count >= size })
+                || Dictionary(grouping: groups, by: { $0 }).values.contains(where: { $0.count >= size })
         else { return }
         var whole = try order(groups, size, seed: seed, remainder)
         var met = [Int](repeating: 0, count: count)

@@ -107,7 +107,7 @@ struct CaptionTests {
             #expect(data.classNames == ["0", "1"])
             #expect(data.captions == ["two\nlines", "a \"big\", cat"])
             #expect(data.findings.withoutCaption == 1)
-            let names = rows.replacing(",1\r", with: ",dog\r")
+            let names = rows.replacing(",1\r\n", with: ",dog\r\n")
             _ = try folder.write(Data(names.utf8), as: "metadata.csv")
             #expect(try dataset(folder).classNames == ["0", "1", "dog"])
             for (text, words) in [

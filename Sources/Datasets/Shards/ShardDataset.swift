@@ -65,7 +65,7 @@ public struct ShardDataset: Dataset {
         var findings = DatasetFindings()
         findings.folder = paths.count == 1 ? paths[0] : "\(paths[0]) and \(paths.count - 1) more shards"
         let damaged = part == .evaluation ? [] : index.damaged
-        findings.total = index.count + damaged.count
+        findings.total = index.count + (part == .evaluation ? 0 : index.withoutPicture)
         findings.heldBack = part == .train ? index.starts.last! - index.count : 0
         if readsCaptions { findings.withoutCaption = index.shards.reduce(0) { $0 + $1.withoutCaption } }
         let log = FindingsLog(findings)

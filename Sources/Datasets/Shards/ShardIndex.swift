@@ -146,6 +146,9 @@ struct ShardIndex: Sendable {
             remedy: "pack key.txt beside key.jpg, or name keys of key.json")
     }
 
+    /// The number of keys without a picture.
+    var withoutPicture: Int { shards.reduce(0) { $0 + $1.withoutPicture.count } }
+
     /// What is wrong with the samples that cannot be used.
     var damaged: [PictureError] {
         zip(paths, shards).flatMap { path, shard in

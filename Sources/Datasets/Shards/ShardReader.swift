@@ -98,7 +98,7 @@ struct ShardReader {
     /// Notes a picture that does not begin as one.
     private mutating func look(at member: TarReader.Member, named name: String) throws {
         let first = member.size == 0 ? [] : Array(try tar.bytes.peek(min(member.size, 12)))
-        guard first.isEmpty || first.count == 12, PictureFormat(content: first) == nil else { return }
+        guard first.count == min(member.size, 12), PictureFormat(content: first) == nil else { return }
         noPictures.append(
             PictureError(
                 .unsupported,
