@@ -111,7 +111,8 @@ public struct LatentDataset: Dataset {
         var texts: [Int] {
             let own = shard.captions[row]
             guard let draw = wanted.draw, !own.isEmpty else { return own }
-            return [own[draw.choice(of: own.count)]]
+            let place = ExampleCaptions.place(draw, of: own.count, weights: shard.captionWeights?[row])
+            return place.map { [own[$0]] } ?? []
         }
     }
 

@@ -6,7 +6,8 @@ import Tensors
 ///
 /// It holds `mean` and `deviation` `[count, channels, height, width]`, the same of mirrored pictures under `mirrored.`,
 /// `labels` `[count]`, and the captions: `caption.ends` `[count]`, up to which each example's captions go in
-/// `caption.texts`, which are numbers of texts; `text.bytes` in UTF-8, each text up to its place in `text.ends`; and their
+/// `caption.texts`, which are numbers of texts; `text.bytes` in UTF-8, each text up to its place in `text.ends`;
+/// `caption.weights` where captions are not drawn alike; and the texts'
 /// embeddings `text.context` `[texts, tokens, width]` and `text.pooled` `[texts, width]`. The first text is the empty one.
 struct LatentShard: Sendable {
     let path: String
@@ -15,6 +16,8 @@ struct LatentShard: Sendable {
     let texts: [String]
     /// The numbers of each example's captions among the texts.
     let captions: [[Int]]
+    /// How often each is drawn, in proportion to the others of its example; nil where all are drawn alike.
+    let captionWeights: [[Double]]?
     private let entries: [String: SafetensorsHeader.Entry]
     /// Where the tensors begin in the file.
     private let start: Int
@@ -36,7 +39,8 @@ struct LatentShard: Sendable {
             guard try DigestCache.user().sha256(ofFile: path) == file.sha256 else {
                 throw ContentError(path, "its bytes are not those that were written")
             }
-            (texts, captions) = try manifest.hasCaptions ? Self.captions(in: opened) : ([], [])
+            (texts, captions, captionWeights) =
+                try manifest.hasCaptions ? Self.captions(in: opened) : ([], [], nil)
             try Self.check(Self.embeddings(of: texts.count, manifest), among: entries, path)
             guard !manifest.hasCaptions || texts.first == "" else {
                 throw ContentError(path, "its first text is not the empty one")
@@ -96,18 +100,24 @@ struct LatentShard: Sendable {
 
     // MARK: Captions
 
-    private static func captions(in file: SafetensorsFile) throws -> ([String], [[Int]]) {
+    private static func captions(in file: SafetensorsFile) throws -> (
+        texts: [String], captions: [[Int]], weights: [[Double]]?
+    ) {
         func numbers(_ name: String) throws -> [Int] { try file.tensor(named: name).array(of: Int.self) }
         let bytes = try file.tensor(named: "text.bytes").array(of: UInt8.self)
         let texts = try pieces(of: bytes, upTo: numbers("text.ends"), file.path).map {
             String(decoding: $0, as: UTF8.self)
         }
-        let captions = try pieces(of: numbers("caption.texts"), upTo: numbers("caption.ends"), file.path)
-            .map(Array.init)
+        let ends = try numbers("caption.ends")
+        let captions = try pieces(of: numbers("caption.texts"), upTo: ends, file.path).map(Array.init)
+        let weights =
+            try file.names.contains("caption.weights")
+            ? pieces(of: file.tensor(named: "caption.weights").array(of: Double.self), upTo: ends, file.path)
+                .map(Array.init) : nil
         guard captions.joined().allSatisfy(texts.indices.contains) else {
             throw ContentError(file.path, "a caption is none of its texts")
         }
-        return (texts, captions)
+        return (texts, captions, weights)
     }
 
     private static func pieces<Element>(of all: [Element], upTo ends: [Int], _ path: String) throws

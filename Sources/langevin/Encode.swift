@@ -149,7 +149,7 @@ private struct EncodedSource {
         }
         if command.flip { data.flip = true }
         if let captions = command.captions { data.captions = try choice(captions, "--captions") }
-        if data.captions == .file, !data.kind.hasCaptionFile {
+        if data.captions == .file, !data.kind.holdsCaptions {
             throw PipelineError("--captions is file: data of kind \(data.kind.word) have no file of captions")
         }
         let places = [model + "/text_encoder/config.json", model + "/model/text_encoder/config.json"]

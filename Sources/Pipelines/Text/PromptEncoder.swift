@@ -19,7 +19,9 @@ public struct PromptEncoder: Sendable {
 
     /// An encoder for a network with given traits.
     public init(_ tokenizer: CLIPTokenizer, _ network: CLIPText, length: Int, for traits: NetworkTraits) {
-        self.init(tokenizer, network, length: length, givesPooled: traits.pooled != nil)
+        self.init(
+            tokenizer, network, length: length,
+            givesPooled: traits.pooled != nil || traits.numbers != nil)
     }
 
     /// An encoder.

@@ -110,7 +110,8 @@ extension Recipe {
         }
         if let text = plan.text, let encoder = networks.text {
             let prompts = PromptEncoder(text.tokenizer, encoder, length: text.length, for: traits)
-            return TextConditioner(prompts, dropout: dropout, isTrained: text.isTrained)
+            let texts = TextConditioner(prompts, dropout: dropout, isTrained: text.isTrained)
+            return traits.numbers == nil ? texts : SizeConditioner(texts)
         }
         guard let null = card.nullClass else { return Unconditioned() }
         let classes = ClassConditioner(nullClass: null, dropout: dropout)

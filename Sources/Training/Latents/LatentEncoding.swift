@@ -175,7 +175,7 @@ extension Recipe.DataSection {
         var fitted = self
         guard kind.hasPictures else { return fitted }
         if channels == nil, [1, 3].contains(autoencoder.channels) { fitted.channels = autoencoder.channels }
-        if size == nil, kind.needsSize, let own = autoencoder.pictureSize, own.height == own.width {
+        if size == nil, kind.hasPictureFiles, let own = autoencoder.pictureSize, own.height == own.width {
             fitted.size = own.height
         }
         return fitted

@@ -66,7 +66,10 @@ struct LatentFileWriter {
             if manifest.hasMirrored {
                 try rows.append(moments(of: pictures.flipped(3), start), to: "mirrored.")
             }
-            rows.append(labels: batch.labels, captions: manifest.hasCaptions ? batch.captions : nil)
+            rows.append(labels: batch.labels)
+            if manifest.hasCaptions, let captions = batch.captions {
+                rows.append(captions: captions, weights: batch.captionWeights)
+            }
             try report(end - start)
             start = end
         }
@@ -116,6 +119,8 @@ private struct LatentRows {
     private var labels: [Tensor] = []
     private var captionEnds: [Int64] = []
     private var captionTexts: [Int64] = []
+    private var captionWeights: [Double] = []
+    private var hasWeights = false
     /// Distinct texts; the first stands for no caption.
     private var texts = [""]
     private var numbers = ["": 0]
@@ -128,11 +133,16 @@ private struct LatentRows {
         }
     }
 
-    mutating func append(labels: Tensor?, captions: [[String]]?) {
+    mutating func append(labels: Tensor?) {
         if let labels { self.labels.append(labels) }
-        guard let captions else { return }
+    }
+
+    /// - Parameter weights: how often each caption is drawn; `nil` where all are drawn alike.
+    mutating func append(captions: [[String]], weights: [[Double]]?) {
         hasCaptions = true
-        for own in captions {
+        hasWeights = hasWeights || weights != nil
+        for (index, own) in captions.enumerated() {
+            captionWeights += weights?[index] ?? own.map { _ in 1 }
             for caption in own {
                 if numbers[caption] == nil {
                     numbers[caption] = texts.count
@@ -162,6 +172,9 @@ private struct LatentRows {
             tensors["text.ends"] = Tensor(ends, shape: [ends.count])
             tensors["caption.ends"] = Tensor(captionEnds, shape: [captionEnds.count])
             tensors["caption.texts"] = Tensor(captionTexts, shape: [captionTexts.count])
+            if hasWeights {
+                tensors["caption.weights"] = Tensor(captionWeights, shape: [captionWeights.count])
+            }
         }
         if hasCaptions, let embed {
             let found = try embed(texts)

@@ -20,6 +20,12 @@ struct LatentPlan {
             } catch let error as PipelineError {
                 throw RecipeError("\(error)")
             }
+            let factor = autoencoder.configuration.pixelsPerLatent
+            if let step = recipe.data.buckets, step % factor != 0 {
+                throw RecipeError(
+                    "data.buckets is \(step): the autoencoder makes one latent of \(factor)×\(factor) pixels; write a multiple of \(factor)."
+                )
+            }
             return
         }
         let channels = autoencoder.configuration.latentChannels
