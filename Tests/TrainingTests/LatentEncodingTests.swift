@@ -195,4 +195,32 @@ import Training
         #expect(throws: RecipeError.self) { try LatentEncoding(data, autoencoder: model("ldm")) }
         #expect(throws: PipelineError.self) { try LatentEncoding(digits, autoencoder: folder("nowhere")) }
     }
+
+    /// The shift of an autoencoder's latents can lie in its weights, where every pipeline finds it.
+    @Test func aShiftMovesIntoTheWeights() throws {
+        var configuration = AutoencoderKLConfiguration()
+        configuration.coder.blockOutChannels = [8, 8]
+        configuration.coder.downBlockTypes = [.plain, .plain]
+        configuration.coder.upBlockTypes = [.plain, .plain]
+        (configuration.coder.normNumGroups, configuration.shiftFactor) = (4, 0.7)
+        let generator = RandomGenerator(seed: 5)
+        let store = ParameterStore(.initialized(generator))
+        let network = try store.build { try AutoencoderKL(configuration, $0) }
+        try network.write(store, to: ModelFolder(folder("shifted")))
+        let shifted = try StoredAutoencoder(folder("shifted"))
+        let plain = try shifted.withoutShift()
+        #expect(try plain.scaling() == LatentScaling(factor: 0.18215))
+        let (one, other) = try (shifted.network(), plain.network())
+        let pictures = generator.normal([2, 3, 8, 8])
+        expectClose(
+            other.latentScaling.scaled(other.moments(of: pictures).mean),
+            one.latentScaling.scaled(one.moments(of: pictures).mean), absolute: 1e-6)
+        expectClose(
+            try #require(other.moments(of: pictures).deviation),
+            try #require(one.moments(of: pictures).deviation), absolute: 1e-6)
+        let latents = generator.normal([2, 4, 4, 4])
+        expectClose(
+            other.decode(other.latentScaling.unscaled(latents)),
+            one.decode(one.latentScaling.unscaled(latents)), ofLargest: 1e-5)
+    }
 }

@@ -117,10 +117,13 @@ import Training
         let recipe = try recipe(
             "unet2d-condition", conditioning: "class", autoencoder: "sd1", data: digits("none"))
         _ = try trained(recipe, "whole")
-        var steps = 0
-        let first = try Trainer(recipe: recipe, folder: folder("parts"), resume: false)
-        #expect(
-            try first.train(isInterrupted: { steps == 1 }, report: { _ in steps += 1 }) == .interrupted)
+        func interrupted() throws {
+            var steps = 0
+            let first = try Trainer(recipe: recipe, folder: folder("parts"), resume: false)
+            #expect(
+                try first.train(isInterrupted: { steps == 1 }, report: { _ in steps += 1 }) == .interrupted)
+        }
+        try interrupted()
         let second = try Trainer(recipe: recipe, folder: folder("parts"), resume: true)
         #expect(try second.train() == .complete)
         for name in ["model.safetensors", "ema.safetensors", "optimizer.safetensors"] {

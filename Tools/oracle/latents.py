@@ -125,7 +125,9 @@ def recipe(draw, kind, folder, names):
         "diffusion": process,
         "training": {"steps": 3, "batch_size": 4, "warmup_steps": 0, "log_every": 1, "checkpoint_every": 0, "sample_every": 0,
                      "ema_decay": draw.one(0, 0.9), "threads": 1, "learning_rate": 1e-3},
-        "evaluation": {"solver": "flow-euler" if kind == "mmdit" else draw.one("ddim", "ddpm", "euler"), "steps": 4,
+        # The pipelines of classes and of nothing give their scheduler no generator, so steps must not draw.
+        "evaluation": {"solver": "flow-euler" if kind == "mmdit" else draw.one(
+            "ddim", "euler", "dpmpp-2m", *(["ddpm"] if kind == "text" else [])), "steps": 4,
                        "guidance": draw.one(1.0, 2.0) if conditioning != "none" else 1.0, "count": len(names)},
     }
 

@@ -41,6 +41,14 @@ public struct StoredAutoencoder: Sendable {
         try check()
     }
 
+    /// An autoencoder of given parts.
+    init(
+        _ path: String, _ configuration: AutoencoderConfiguration, json: JSONObject,
+        _ weights: any TensorSource
+    ) {
+        (self.path, self.configuration, self.json, self.weights) = (path, configuration, json, weights)
+    }
+
     /// The folder with the configuration of an autoencoder alone; `nil` where there is a whole model, or none.
     private static func folder(_ path: String) throws -> ModelFolder? {
         let places = [path, path + "/model"]

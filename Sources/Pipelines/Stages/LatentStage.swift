@@ -72,12 +72,15 @@ package struct LatentStage: Stage {
         if let initial = request.initial { try checkInitial(initial) }
     }
 
-    /// A request with the solver that the model's card names, where the process is no class of diffusers, which names its
-    /// own.
+    /// A request with the solver that the model's card names, where diffusers has no class for it: the folder's own class
+    /// stands for all others.
     private static func usual(_ request: Request, _ model: LatentModel) -> Request {
-        guard request.solver == nil, case .described? = model.process.stored else { return request }
+        guard request.solver == nil, let solver = model.card.solver else { return request }
+        if case .scheduler? = model.process.stored, SchedulerConfiguration.hasClass(for: solver) {
+            return request
+        }
         var usual = request
-        usual.solver = model.card.solver
+        usual.solver = solver
         return usual
     }
 

@@ -53,11 +53,14 @@ struct TrainedLatents: TrainingOutput {
         guard
             let (family, index) = Assemblies.trained(configuration.type, card, isText: text != nil)
         else { preconditionFailure("a \(configuration.className) does not diffuse latents") }
-        var model = ModelParts(name: "the model", index: index, process: process, card: card)
+        var model = ModelParts(
+            name: "the model", index: index,
+            process: process.ofLatents(sampledBy: recipe.evaluation.solver), card: card)
         model.parts[family.networkComponent] = .init(
             configuration.type, json: try configuration.json(),
             Self.scope("", of: parameters, apartFrom: [TextPlan.scope, ClassTokenConditioner.scope]),
             library: configuration.library)
+        let autoencoder = try autoencoder.withoutShift()
         model.parts[family.autoencoderComponent] = .init(
             autoencoder.configuration.type, json: autoencoder.json, autoencoder.weights)
         if let text {
