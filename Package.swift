@@ -82,7 +82,7 @@ let package = Package(
             ]),
         room(
             "Evaluation",
-            ["Tensors", "Layers", "Diffusion", "Datasets"]),
+            ["Tensors", "Layers", "Diffusion", "Networks", "Datasets"]),
         room(
             "Pipelines",
             [
