@@ -30,7 +30,8 @@ public struct ReconstructionEvaluator {
     ) throws -> ReconstructionReport {
         let count = min(count, dataset.count)
         guard count > 0 else {
-            throw EvaluationError("no picture of the data is held back from training: there is none to judge by")
+            throw EvaluationError(
+                "no picture of the data is held back from training: there is none to judge by")
         }
         var (ratios, similarities): ([Double], [Double]) = ([], [])
         var (originals, again): ([Tensor], [Tensor]) = ([], [])
@@ -41,7 +42,8 @@ public struct ReconstructionEvaluator {
             let (reconstructed, used) = try reconstruct(pictures)
             // A picture has no numbers beyond black and white.
             let result = reconstructed.to(.cpu).to(.float32).clamped(to: -1...1)
-            ratios += try PeakSignalToNoise.decibels(pictures, result).clamped(upTo: 100).array(of: Double.self)
+            ratios += try PeakSignalToNoise.decibels(pictures, result).clamped(upTo: 100).array(
+                of: Double.self)
             similarities += try StructuralSimilarity.mean(pictures, result).array(of: Double.self)
             if let used { use = use.map { $0 + used } ?? used }
             guard let classifier else { continue }

@@ -87,7 +87,8 @@ import Testing
         try codebook.dead.revive(from: codebook.latents(latents), codebook.average, generator)
         #expect(try codebook.quantizer.codebook.isIdentical(to: vectors))
         expectClose(
-            try #require(codebook.store["dead.uses"]), Tensor([1.5, 1.5, 0.5, 0.5] as [Float]), absolute: 1e-6)
+            try #require(codebook.store["dead.uses"]), Tensor([1.5, 1.5, 0.5, 0.5] as [Float]), absolute: 1e-6
+        )
         let before = generator.state
         try codebook.dead.revive(from: codebook.latents(latents), codebook.average, generator)
         #expect(try !generator.state.isIdentical(to: before))

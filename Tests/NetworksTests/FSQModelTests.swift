@@ -69,7 +69,9 @@ import Testing
     }
 
     @Test func `wrong levels are named`() {
-        for (levels, key) in [([], "levels"), ([1], "levels[0]"), ([3, 70_000], "levels[1]"), ([4096, 4097], "levels")] {
+        for (levels, key) in [
+            ([], "levels"), ([1], "levels[0]"), ([3, 70_000], "levels[1]"), ([4096, 4097], "levels"),
+        ] {
             var configuration = FSQModelConfiguration()
             configuration.levels = levels
             #expect {

@@ -39,12 +39,14 @@ import Testing
             let patches = withoutGradients { network(.zeros([2, 3, least, least])) }
             #expect(patches.failure == nil && patches.shape == [2, 1, 1, 1], "\(layers)")
             #expect(
-                withoutGradients { network(.zeros([2, 3, least - 1, least - 1])) }.failure != nil, "\(layers)")
+                withoutGradients { network(.zeros([2, 3, least - 1, least - 1])) }.failure != nil, "\(layers)"
+            )
         }
         let store = ParameterStore(.shapesOnly)
         _ = try store.build { PatchDiscriminator(.init(channels: 3), $0) }
         // pix2pix's discriminator of 70×70 pixels, with norms: 2,764,737 and three channels of input.
-        #expect(store.parameterCount == 3 * 64 * 16 + 64 + 64 * 128 * 16 + 128 * 256 * 16 + 256 * 512 * 16
-            + 2 * (128 + 256 + 512) + 512 * 16 + 1)
+        #expect(
+            store.parameterCount == 3 * 64 * 16 + 64 + 64 * 128 * 16 + 128 * 256 * 16 + 256 * 512 * 16
+                + 2 * (128 + 256 + 512) + 512 * 16 + 1)
     }
 }

@@ -64,7 +64,8 @@ import Testing
         #expect {
             try PerceptualNetwork(path: other)
         } throws: {
-            "\($0)".contains(other) && "\($0)".contains("[64, 3, 3, 3] of VGG-16 or [64, 3, 11, 11] of AlexNet")
+            "\($0)".contains(other)
+                && "\($0)".contains("[64, 3, 3, 3] of VGG-16 or [64, 3, 11, 11] of AlexNet")
         }
         let partial = folder("partial.safetensors")
         try SafetensorsWriter([("net.slice1.0.weight", .zeros([64, 3, 11, 11]))]).write(to: partial)

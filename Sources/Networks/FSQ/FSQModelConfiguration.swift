@@ -17,7 +17,9 @@ public struct FSQModelConfiguration: Equatable, Sendable {
     public func validate() throws {
         try coder.validate()
         try checkRange("levels", levels.count, within: 1...64)
-        for (index, count) in levels.enumerated() { try checkRange("levels[\(index)]", count, within: 2...65_536) }
+        for (index, count) in levels.enumerated() {
+            try checkRange("levels[\(index)]", count, within: 2...65_536)
+        }
         let isCountable = levels.reduce(1.0) { $0 * Double($1) } <= 16_777_216
         guard isCountable else {
             throw NetworkError("levels", "has more than 16777216 vectors on its grid: give fewer levels")

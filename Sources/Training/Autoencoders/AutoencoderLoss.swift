@@ -10,13 +10,20 @@ import Tensors
 /// variance is w/2, in units of w and but for a constant.
 /// Source: Rombach et al. 2022 (arXiv:2112.10752), appendix G, equation 25; Kingma and Welling 2014 (arXiv:1312.6114),
 /// equation 10; van den Oord et al. 2017 (arXiv:1711.00937), equation 3.
-struct AutoencoderLoss: Sendable {
+package struct AutoencoderLoss: Sendable {
     /// The error of reconstruction.
-    var error = ReconstructionError.l1
+    package var error: ReconstructionError
     /// The weight of the perceptual distance.
-    var perceptualWeight = 0.0
+    package var perceptualWeight: Double
     /// The weights of the penalties that count.
-    var penaltyWeights: [String: Double] = [:]
+    package var penaltyWeights: [String: Double]
+
+    /// A loss; by default the error of reconstruction alone.
+    package init(
+        error: ReconstructionError = .l1, perceptualWeight: Double = 0, penaltyWeights: [String: Double] = [:]
+    ) {
+        (self.error, self.perceptualWeight, self.penaltyWeights) = (error, perceptualWeight, penaltyWeights)
+    }
 
     /// How near a reconstruction is to its pictures, `[batch]`, with the parts of that.
     /// - Parameter distance: the perceptual distance; it is not computed where its weight is 0.
@@ -24,7 +31,9 @@ struct AutoencoderLoss: Sendable {
         _ reconstruction: Reconstruction, of pictures: Tensor, _ distance: FeatureDistance?
     ) -> Losses {
         let error = error(reconstruction.pictures, of: pictures)
-        guard let distance, perceptualWeight > 0 else { return Losses(error, parts: [("reconstruction", error)]) }
+        guard let distance, perceptualWeight > 0 else {
+            return Losses(error, parts: [("reconstruction", error)])
+        }
         let perceptual = distance(reconstruction.pictures, pictures)
         return Losses(
             error + perceptual * perceptualWeight,

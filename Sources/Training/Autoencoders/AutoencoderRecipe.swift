@@ -204,7 +204,8 @@ struct AutoencoderRecipe<Network: RecipeAutoencoder> {
         return MemoryNeed(
             "training.batch_size \(training.batchSize) with a \(Network.className) of \(store.parameterCount) parameters",
             bytes: Double(store.parameterCount) * 4 * copies + kept * Double(training.batchSize),
-            remedy: "make training.batch_size smaller (training.gradient_accumulation makes up for it), or the network"
+            remedy:
+                "make training.batch_size smaller (training.gradient_accumulation makes up for it), or the network"
         )
     }
 }

@@ -10,7 +10,7 @@ import Tensors
 ///
 /// Of a batch are drawn: the noise on the pictures where it denoises, then that of the latents where they are drawn from
 /// a distribution; after both phases, a latent for each vector of a codebook that is watched.
-final class AutoencoderTask: TrainingTask {
+package final class AutoencoderTask: TrainingTask {
     /// The scopes of what the store holds beside the autoencoder.
     enum Scope: String, CaseIterable {
         case discriminator
@@ -24,9 +24,9 @@ final class AutoencoderTask: TrainingTask {
     }
 
     /// Whether a parameter is the autoencoder's own.
-    static func isOwn(_ parameter: String) -> Bool { !Scope.allCases.contains { $0.contains(parameter) } }
+    package static func isOwn(_ parameter: String) -> Bool { !Scope.allCases.contains { $0.contains(parameter) } }
 
-    let store: ParameterStore
+    package let store: ParameterStore
     private let network: any TrainableAutoencoder
     private let loss: AutoencoderLoss
     /// The deviation of the noise on the pictures that are encoded.
@@ -40,19 +40,22 @@ final class AutoencoderTask: TrainingTask {
     private let device: Device
 
     /// What an autoencoder learns by.
-    struct Settings: Sendable {
-        var loss = AutoencoderLoss()
+    package struct Settings: Sendable {
+        package var loss = AutoencoderLoss()
         /// The deviation of the noise on the pictures that are encoded; 0 puts none.
-        var noise = 0.0
+        package var noise = 0.0
         /// Whether latents are drawn from their distributions, and not the most likely ones.
-        var drawsLatents = false
+        package var drawsLatents = false
         /// The order in memory of pictures.
-        var memoryFormat = MemoryFormat.contiguous
+        package var memoryFormat = MemoryFormat.contiguous
+
+        /// The error of reconstruction alone.
+        package init() {}
     }
 
     /// - Parameters:
     ///   - lastLayer: the name of the weights of the decoder's last layer, at which an adversary's gradient is measured.
-    init(
+    package init(
         store: ParameterStore, network: any TrainableAutoencoder, _ settings: Settings,
         features: PerceptualFeatures? = nil, adversary: AdversarialLoss? = nil,
         lastLayer: String = "decoder.conv_out.weight", upkeep: CodebookUpkeep? = nil
@@ -63,17 +66,19 @@ final class AutoencoderTask: TrainingTask {
         )
         (self.features, self.adversary, self.upkeep) = (features, adversary, upkeep)
         self.lastLayer = store[lastLayer]
+        precondition(adversary == nil || self.lastLayer != nil, "there are no weights \(lastLayer)")
         device = store.parameters.first?.device ?? .cpu
     }
 
-    var phases: [TrainingPhase] {
+    package var phases: [TrainingPhase] {
         let own = TrainingPhase(moving: Self.isOwn)
         guard let adversary else { return [own] }
         let scope = Scope.discriminator
         return [own, TrainingPhase(scope.rawValue, firstStep: adversary.firstStep, moving: scope.contains)]
     }
 
-    func losses(_ batch: Batch, phase: Int, step: Int, _ generator: RandomGenerator) throws -> Losses {
+    package func losses(_ batch: Batch, phase: Int, step: Int, _ generator: RandomGenerator) throws -> Losses
+    {
         let pictures = batch.data.placed(on: device, memoryFormat)
         if phase == 0 { return try autoencoderLosses(pictures, step: step, generator) }
         guard let adversary else { preconditionFailure("a phase of a discriminator that is not there") }
@@ -82,7 +87,7 @@ final class AutoencoderTask: TrainingTask {
     }
 
     /// The fidelity and the penalties, without the discriminator's part.
-    func heldOutLoss(_ batch: Batch, _ generator: RandomGenerator) throws -> Double {
+    package func heldOutLoss(_ batch: Batch, _ generator: RandomGenerator) throws -> Double {
         try withoutGradients {
             let pictures = batch.data.placed(on: device, memoryFormat)
             let again = reconstruction(of: pictures, generator)
@@ -91,7 +96,7 @@ final class AutoencoderTask: TrainingTask {
         }
     }
 
-    func finish(step: Int, _ generator: RandomGenerator) throws { try upkeep?.finish(generator) }
+    package func finish(step: Int, _ generator: RandomGenerator) throws { try upkeep?.finish(generator) }
 
     // MARK: The autoencoder's own phase
 
@@ -105,7 +110,7 @@ final class AutoencoderTask: TrainingTask {
             losses.total = losses.total + penalty.weighted
             losses.parts.append((penalty.name, penalty.values))
         }
-        if let adversary, step >= adversary.firstStep, let lastLayer {
+        if let adversary, let lastLayer, step >= adversary.firstStep {
             let adversarial = adversary.ofAutoencoder(again.pictures)
             let factor = try adversary.factor(fidelity: fidelity, adversarial: adversarial, at: lastLayer)
             losses.total = losses.total + adversarial * factor
@@ -113,7 +118,8 @@ final class AutoencoderTask: TrainingTask {
         }
         if let use = again.use {
             losses.parts += [
-                ("perplexity", each(use.perplexity, fidelity)), ("codebook_use", each(use.usedShare, fidelity)),
+                ("perplexity", each(use.perplexity, fidelity)),
+                ("codebook_use", each(use.usedShare, fidelity)),
             ]
         }
         if let quantization = again.quantization { upkeep?.note(quantization) }
@@ -143,11 +149,11 @@ final class AutoencoderTask: TrainingTask {
         }
     }
 
-    func savedMemory() throws -> Data {
+    package func savedMemory() throws -> Data {
         try JSONEncoder().encode(Memory(hasPerceptualFeatures: features?.learned?.isTrained))
     }
 
-    func restoreMemory(_ saved: Data) throws {
+    package func restoreMemory(_ saved: Data) throws {
         let memory = try JSONDecoder().decode(Memory.self, from: saved)
         features?.learned?.isTrained = memory.hasPerceptualFeatures ?? false
     }

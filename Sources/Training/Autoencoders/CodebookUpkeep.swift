@@ -4,7 +4,7 @@ import Tensors
 
 /// What becomes of a codebook after each step beside what gradients do: it follows the latents, and vectors that nobody
 /// uses are replaced.
-final class CodebookUpkeep {
+package final class CodebookUpkeep {
     private let average: CodebookAverage?
     private let deadCodes: DeadCodes?
     private let count: Int
@@ -12,7 +12,7 @@ final class CodebookUpkeep {
     private var latents: QuantizedLatents?
 
     /// - Parameter weights: the scope that gets the constants.
-    init(_ codebook: VectorQuantizer, _ plan: AutoencoderPlan.Codebook, _ weights: Weights) {
+    package init(_ codebook: VectorQuantizer, _ plan: AutoencoderPlan.Codebook, _ weights: Weights) {
         average = plan.follows ? CodebookAverage(codebook, decay: plan.decay, weights) : nil
         deadCodes =
             plan.replacesBelow > 0

@@ -6,7 +6,7 @@ import Networks
 import Tensors
 
 /// Where the features of a perceptual distance come from.
-enum PerceptualFeatures {
+package enum PerceptualFeatures {
     /// The network of a file.
     case file(PerceptualNetwork)
     /// A small classifier that learns the classes of the data before the first step. Its parameters are constants of the
@@ -29,7 +29,7 @@ enum PerceptualFeatures {
 }
 
 /// The features of a classifier that is trained on the run's own data when they are first needed.
-final class LearnedFeatures {
+package final class LearnedFeatures {
     private let data: any Dataset
     private let seed: UInt64
     private let constants: [(name: String, tensor: Tensor)]
@@ -40,7 +40,7 @@ final class LearnedFeatures {
     }
 
     /// - Parameter weights: the scope that gets the constants.
-    init(_ data: any Dataset, seed: Int, _ weights: Weights) {
+    package init(_ data: any Dataset, seed: Int, _ weights: Weights) {
         self.data = data
         // Another one than that by which evaluation judges.
         self.seed = UInt64(truncatingIfNeeded: seed) ^ 0xD1B5_4A32_D192_ED03
@@ -62,7 +62,8 @@ final class LearnedFeatures {
 
     private func train() throws {
         func trained(_ data: some Dataset) throws -> PictureClassifier {
-            try PictureClassifier(training: data, seed: seed, epochs: PictureClassifier.epochs(for: data.count))
+            try PictureClassifier(
+                training: data, seed: seed, epochs: PictureClassifier.epochs(for: data.count))
         }
         let classifier = try withGradients { try trained(data) }
         for (name, constant) in constants { try constant.assign(classifier.parameters.tensor(named: name)) }

@@ -14,7 +14,9 @@ extension ModelKind {
                     .word(
                         "codebook", ["ema", "gradient"],
                         "How vectors follow the latents: by moving averages, or by the gradient of a loss."),
-                    .number("codebook_decay", 0.99, in: 0...0.999_999, "What a step keeps of moving averages of the codebook."),
+                    .number(
+                        "codebook_decay", 0.99, in: 0...0.999_999,
+                        "What a step keeps of moving averages of the codebook."),
                     .number(
                         "revive_below", 0.1, in: 0...0.9,
                         "Vectors that stand for fewer latents than this share of an even use become latents of the step; 0 replaces none."
