@@ -24,7 +24,9 @@ package final class AutoencoderTask: TrainingTask {
     }
 
     /// Whether a parameter is the autoencoder's own.
-    package static func isOwn(_ parameter: String) -> Bool { !Scope.allCases.contains { $0.contains(parameter) } }
+    package static func isOwn(_ parameter: String) -> Bool {
+        !Scope.allCases.contains { $0.contains(parameter) }
+    }
 
     package let store: ParameterStore
     private let network: any TrainableAutoencoder
