@@ -19,8 +19,8 @@ extension EvaluatedKind {
             )
         }
         let device = try command.compute.open()
-        let network = try configuration.network(
-            of: folder, elementType: command.compute.dtype, on: device)
+        let network = try loadedAutoencoder(
+            configuration, of: folder, elementType: command.compute.dtype, on: device)
         let shape: Shape = [traits.channels, size.height, size.width]
         let heldOut = try command.heldOut(shape: shape) { try $0.open($1) }
         let training = try Recipe.DataSection(named: command.against, shape: shape).open(.train)
@@ -42,14 +42,13 @@ extension EvaluatedKind {
     }
 }
 
-extension AutoencoderConfiguration {
-    /// The network with the weights of a folder.
-    fileprivate func network(
-        of folder: ModelFolder, elementType: ElementType, on device: Device
-    ) throws -> any PictureAutoencoder {
-        func loaded<Network: LatentAutoencoder>(_ type: Network.Type) throws -> any PictureAutoencoder {
-            try type.load(folder, elementType: elementType, on: device).network
-        }
-        return try loaded(type)
+/// The autoencoder of a configuration with the weights of a folder.
+private func loadedAutoencoder(
+    _ configuration: AutoencoderConfiguration, of folder: ModelFolder, elementType: ElementType,
+    on device: Device
+) throws -> any PictureAutoencoder {
+    func loaded<Network: LatentAutoencoder>(_ type: Network.Type) throws -> any PictureAutoencoder {
+        try type.load(folder, elementType: elementType, on: device).network
     }
+    return try loaded(configuration.type)
 }

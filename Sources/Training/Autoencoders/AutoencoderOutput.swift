@@ -44,7 +44,7 @@ struct AutoencoderOutput<Network: RecipeAutoencoder>: TrainingOutput {
         let own = parameters.tensors.filter { AutoencoderTask.isOwn($0.key) }
         let network = try opened(TensorDictionary(own))
         let originals = try pictures(count)
-        let again = try inference {
+        let again = inference {
             network.reconstruction(of: originals.to(device)) { .zeros($0, on: device) }.pictures
                 .to(.cpu).to(.float32)
         }

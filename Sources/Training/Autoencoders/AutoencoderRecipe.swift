@@ -84,8 +84,9 @@ struct AutoencoderRecipe<Network: RecipeAutoencoder> {
         let earlier = try initialWeights()
         try memoryNeed(discriminator).check(on: opening.device)
         let store = try ParameterStore(trainedBy: recipe)
-        let task = try store.build { weights in
-            task(store, weights, perceptual, discriminator, try Network(configuration, weights))
+        let task: AutoencoderTask = try store.build { weights in
+            let network = try Network(configuration, weights)
+            return self.task(store, weights, perceptual, discriminator, network)
         }
         if let earlier {
             for name in earlier.names { try store[name]?.assign(earlier.tensor(named: name)) }
