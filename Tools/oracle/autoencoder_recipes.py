@@ -37,11 +37,12 @@ class RoundedAutoencoder(nn.Module):
         return self.decoder(latents.permute(0, 3, 1, 2)), indices
 
 
-def network(kind, config):
-    own = {key: value for key, value in config.items() if not key.startswith("_")}
+def network(kind, folder):
+    """The network of a model's folder, as diffusers opens it where it has the class."""
     if kind == "fsq-model":
-        return RoundedAutoencoder(config).double()
-    return {"autoencoder-kl": AutoencoderKL, "vq-model": VQModel}[kind](**own).double()
+        with open(f"{folder}/config.json") as file:
+            return RoundedAutoencoder(json.load(file)).double()
+    return {"autoencoder-kl": AutoencoderKL, "vq-model": VQModel}[kind].from_pretrained(folder).double().train()
 
 
 # --- one pass -------------------------------------------------------------------------------------------------------
@@ -180,9 +181,7 @@ def pictures_of(recipe):
 def loaded(run, recipe):
     """The networks with the weights that the step began with."""
     saved = {key: value.double() for key, value in load_file(f"{run}/checkpoints/step-1/model.safetensors").items()}
-    with open(f"{run}/model/config.json") as file:
-        config = json.load(file)
-    module = network(recipe["model"]["kind"], config)
+    module = network(recipe["model"]["kind"], f"{run}/model")
     own = {key: value for key, value in saved.items() if key.split(".")[0] not in ("discriminator", "codebook_upkeep")}
     module.load_state_dict(own)
     discriminator = None
