@@ -50,8 +50,8 @@ public struct PictureClassifier: Sendable {
     /// Its parameters by name.
     public let parameters: TensorDictionary
 
-    /// Passes over so many pictures: twelve, or fewer where two thousand batches are enough.
-    public static func epochs(for count: Int) -> Int { max(1, min(12, 128_000 / max(count, 1))) }
+    /// Passes over so many pictures: twelve, or fewer where a thousand batches are enough.
+    public static func epochs(for count: Int) -> Int { max(1, min(12, 64_000 / max(count, 1))) }
 
     /// Trains a classifier on labelled pictures.
     /// - Parameters:

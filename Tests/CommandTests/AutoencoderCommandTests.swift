@@ -70,7 +70,7 @@ import Training
     func everyRecipeTakesStepsAndGoesOn(name: String) throws {
         let data = try name == "autoencoder-emoji" ? emoji() : clothes()
         var settings = Self.short + ["training.checkpoint_every=2", "data.path=\(data)"]
-        if name == "autoencoder-emoji" { settings.append("objective.adversarial_start=2") }
+        if name == "autoencoder-emoji" { settings += ["data.kind=folder", "objective.adversarial_start=2"] }
         let (run, recipe) = (folder(name), "recipes/\(name).yaml")
         let outcome = try Program.run(
             ["train", recipe, "--out", run] + settings.flatMap { ["--set", $0] })

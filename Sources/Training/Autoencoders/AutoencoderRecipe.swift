@@ -53,6 +53,10 @@ struct AutoencoderRecipe<Network: RecipeAutoencoder> {
                 "model.kind is \(recipe.model.kind.word), an autoencoder of pictures, and examples of data.kind \(recipe.data.kind.word) are of shape \(shape): use pictures."
             )
         }
+        if let step = recipe.data.buckets {
+            throw RecipeError(
+                "data.buckets is \(step): an autoencoder is trained on pictures of one size, so leave it out.")
+        }
         var resolved = recipe
         do {
             resolved.model.network = try recipe.model.network.fitted(to: NetworkDemands(sample: shape))
