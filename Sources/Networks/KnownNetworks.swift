@@ -11,7 +11,7 @@ public enum KnownNetworks {
 
     /// Those between pictures and latents.
     public static var autoencoders: [any LatentAutoencoder.Type] {
-        [AutoencoderKL.self, VQModel.self, AutoencoderTiny.self]
+        [AutoencoderKL.self, VQModel.self, FSQModel.self, AutoencoderTiny.self]
     }
 
     /// Those that encode texts, pictures and classes.

@@ -12,7 +12,7 @@ struct EvaluatedKind: Sendable {
     let measure: @Sendable (_ command: Evaluate, _ folder: ModelFolder) throws -> Void
 
     /// Every kind.
-    static let all: [EvaluatedKind] = []
+    static let all: [EvaluatedKind] = [autoencoder]
 
     /// The kind of the model at a path, with the folder that its `config.json` is in; `nil` where it is sampled.
     /// - Throws: `CheckpointError` where `config.json` is none.

@@ -34,6 +34,7 @@ import Testing
         ("convert", ["pickled.pt"], "Float8CommandTests", "aPickleIsItsExpansion"),
         ("evaluate", [], "EvaluateTests", "fewSamplesAreJudgedWithACaution"),
         ("evaluate", ["--against"], "EvaluateTests", "unseenPicturesWereNotSeen"),
+        ("evaluate", ["autoencoder-kl"], "AutoencoderCommandTests", "theyAreTrainedJudgedAndSeenThrough"),
         ("order", ["-o", "--solver", "--schedule", "--prediction"], "AnalyticTests", "theTableAndThePlot"),
         ("bench", ["--weights", "--inputs"], "BenchTests", "theTextUNetAnswersAsTheLibraryDoes"),
         ("new", [], "NewTests", "aPackageIsLaidOut"),

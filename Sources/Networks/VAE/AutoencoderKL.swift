@@ -73,10 +73,10 @@ extension AutoencoderKL: PictureAutoencoder {
     /// Between these latents and those of the diffusion model.
     public var latentScaling: LatentScaling { configuration.latentScaling }
 
-    /// Latents drawn from the distributions of pictures.
-    public func latents(of pictures: Tensor, noise: (Shape) -> Tensor) -> Tensor {
+    /// The distributions of the latents of pictures.
+    public func moments(of pictures: Tensor) -> LatentMoments {
         let distribution = encode(pictures)
-        return distribution.sample(noise(distribution.mean.shape))
+        return LatentMoments(mean: distribution.mean, deviation: distribution.deviation)
     }
 }
 
@@ -90,8 +90,10 @@ extension AutoencoderKL: ConfiguredNetwork {
 extension AutoencoderKL: LatentAutoencoder {
     /// What follows from a configuration.
     public static func traits(_ configuration: AutoencoderKLConfiguration) -> AutoencoderTraits {
-        configuration.coder.traits(
+        var traits = configuration.coder.traits(
             latentChannels: configuration.coder.latentChannels, overflowsInHalf: configuration.forceUpcast)
+        traits.hasDistribution = true
+        return traits
     }
 
     /// The autoencoder with the tiles that diffusers would use.

@@ -49,7 +49,7 @@ extension AutoencoderTiny: PictureAutoencoder {
     }
 
     /// The latents of pictures.
-    public func latents(of pictures: Tensor, noise: (Shape) -> Tensor) -> Tensor { encode(pictures) }
+    public func moments(of pictures: Tensor) -> LatentMoments { LatentMoments(mean: encode(pictures)) }
 }
 
 extension AutoencoderTiny: ConfiguredNetwork {
@@ -61,6 +61,7 @@ extension AutoencoderTiny: LatentAutoencoder {
     /// What follows from a configuration.
     public static func traits(_ configuration: AutoencoderTinyConfiguration) -> AutoencoderTraits {
         AutoencoderTraits(
+            channels: configuration.inChannels, outputChannels: configuration.outChannels,
             latentChannels: configuration.latentChannels,
             pixelsPerLatent: 1 << (configuration.encoderBlockOutChannels.count - 1), overflowsInHalf: false,
             channelsPerPixel: 2 * configuration.decoderBlockOutChannels[0])

@@ -37,9 +37,17 @@ extension LatentAutoencoder {
 }
 
 /// What an autoencoder takes and gives, as far as those who use it must know.
-public struct AutoencoderTraits: Sendable, Equatable {
+public struct AutoencoderTraits: Sendable {
+    /// Channels of pictures to encode.
+    public var channels: Int
+    /// Channels of decoded pictures.
+    public var outputChannels: Int
+    /// Height and width of the pictures that it was made for, where it says so.
+    public var pictureSize: (height: Int, width: Int)?
     /// Channels of latents.
     public var latentChannels: Int
+    /// Whether latents are drawn from a distribution.
+    public var hasDistribution = false
     /// Pixels along each side of the square that one latent stands for.
     public var pixelsPerLatent: Int
     /// Whether float16 is known to overflow in it.
@@ -48,12 +56,22 @@ public struct AutoencoderTraits: Sendable, Equatable {
     public var channelsPerPixel: Int
 
     /// The traits of an autoencoder.
-    public init(latentChannels: Int, pixelsPerLatent: Int, overflowsInHalf: Bool, channelsPerPixel: Int) {
+    public init(
+        channels: Int, outputChannels: Int, latentChannels: Int, pixelsPerLatent: Int, overflowsInHalf: Bool,
+        channelsPerPixel: Int
+    ) {
+        (self.channels, self.outputChannels) = (channels, outputChannels)
         (self.latentChannels, self.pixelsPerLatent) = (latentChannels, pixelsPerLatent)
         (self.overflowsInHalf, self.channelsPerPixel) = (overflowsInHalf, channelsPerPixel)
     }
 
-    /// The least number of values that live together at the end of decoding one picture.
+    /// The shape of the latents of pictures `[channels, height, width]`.
+    public func latentShape(of picture: Shape) -> Shape {
+        [latentChannels, picture[1] / pixelsPerLatent, picture[2] / pixelsPerLatent]
+    }
+
+    /// The least number of values that live together at the end of decoding one picture, or at the start of encoding
+    /// one.
     public func activationCount(height: Int, width: Int) -> Double {
         Double(height) * Double(width) * Double(channelsPerPixel)
     }
@@ -62,9 +80,11 @@ public struct AutoencoderTraits: Sendable, Equatable {
 extension CoderConfiguration {
     /// The traits of an autoencoder with these halves.
     func traits(latentChannels: Int, overflowsInHalf: Bool) -> AutoencoderTraits {
-        AutoencoderTraits(
-            latentChannels: latentChannels, pixelsPerLatent: pixelsPerLatent,
-            overflowsInHalf: overflowsInHalf,
+        var traits = AutoencoderTraits(
+            channels: inChannels, outputChannels: outChannels, latentChannels: latentChannels,
+            pixelsPerLatent: pixelsPerLatent, overflowsInHalf: overflowsInHalf,
             channelsPerPixel: blockOutChannels[min(1, blockOutChannels.count - 1)] + blockOutChannels[0])
+        traits.pictureSize = (sampleSize.height, sampleSize.width)
+        return traits
     }
 }

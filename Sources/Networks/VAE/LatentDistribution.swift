@@ -26,10 +26,12 @@ public struct LatentDistribution {
     public var mode: Tensor { mean }
     /// The variances.
     public var variance: Tensor { logVariance.exp() }
+    /// The standard deviations.
+    public var deviation: Tensor { (logVariance * 0.5).exp() }
 
     /// Values drawn by way of standard normal `noise` of the same shape, so that gradients reach the moments
     /// (equation 4 of the source).
-    public func sample(_ noise: Tensor) -> Tensor { mean + (logVariance * 0.5).exp() * noise }
+    public func sample(_ noise: Tensor) -> Tensor { mean + deviation * noise }
 
     /// The Kullback-Leibler divergence from the standard normal distribution, in nats, `[batch]`.
     public func divergence() -> Tensor {

@@ -10,6 +10,16 @@ public protocol PictureAutoencoder: Sendable {
     /// Between these latents and those of the diffusion model; neither function below applies it.
     var latentScaling: LatentScaling { get }
 
+    /// The moments of the latents of pictures.
+    /// - Parameter pictures: `[batch, channels, height, width]` in −1 … 1; sides are multiples of `pixelsPerLatent`.
+    /// - Returns: `[batch, latentChannels, height / pixelsPerLatent, width / pixelsPerLatent]` each.
+    func moments(of pictures: Tensor) -> LatentMoments
+
+    /// The pictures of latents `[batch, latentChannels, height, width]`, about −1 … 1.
+    func decode(_ latents: Tensor) -> Tensor
+}
+
+extension PictureAutoencoder {
     /// The latents of pictures.
     ///
     /// - Parameters:
@@ -17,8 +27,7 @@ public protocol PictureAutoencoder: Sendable {
     ///   - noise: standard normal numbers of a shape, asked for once where latents are drawn from a
     ///     distribution, and never where they follow from the picture.
     /// - Returns: `[batch, latentChannels, height / pixelsPerLatent, width / pixelsPerLatent]`
-    func latents(of pictures: Tensor, noise: (Shape) -> Tensor) -> Tensor
-
-    /// The pictures of latents `[batch, latentChannels, height, width]`, about −1 … 1.
-    func decode(_ latents: Tensor) -> Tensor
+    public func latents(of pictures: Tensor, noise: (Shape) -> Tensor) -> Tensor {
+        moments(of: pictures).sample(noise: noise)
+    }
 }

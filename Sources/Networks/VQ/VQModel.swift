@@ -72,7 +72,7 @@ extension VQModel: PictureAutoencoder {
     public var latentScaling: LatentScaling { LatentScaling(factor: configuration.coder.scalingFactor) }
 
     /// The latents of pictures before the codebook.
-    public func latents(of pictures: Tensor, noise: (Shape) -> Tensor) -> Tensor { encode(pictures) }
+    public func moments(of pictures: Tensor) -> LatentMoments { LatentMoments(mean: encode(pictures)) }
 }
 
 extension VQModel: ConfiguredNetwork {

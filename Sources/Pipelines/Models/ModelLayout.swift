@@ -35,6 +35,12 @@ public struct ModelLayout: Sendable {
             path = model
         } else if has("model/model_index.json") {
             path = model + "/model"
+        } else if has("model/config.json"), let object = try? ModelFolder(model + "/model").configuration(),
+            let name = try? KnownNetworks.name(in: object)
+        {
+            throw PipelineError(
+                "the run '\(model)' trained the network \(quoted(name)), which makes no pictures by itself: give the run of a model that does"
+            )
         } else if has("recipe.yaml") {
             throw PipelineError(
                 "the run '\(model)' has no model yet: it writes one with its first checkpoint")
