@@ -30,7 +30,7 @@ public struct Retrieval: Codable, Sendable, Equatable {
     /// - Throws: the error that a tensor carries.
     public init(scores: Tensor, isRight: Tensor) throws {
         precondition(scores.shape == isRight.shape, "\(scores.shape) scores of \(isRight.shape) candidates")
-        let best = scores.filled(with: -.infinity, where: .!isRight).max([1], keepingDimensions: true)
+        let best = scores.filled(with: -.infinity, where: (.!isRight)).max([1], keepingDimensions: true)
         let before = ((scores .>= best) .& (.!isRight)).to(.int64).sum([1])
         self.init(ranks: try before.array(of: Int.self).map { $0 + 1 })
     }

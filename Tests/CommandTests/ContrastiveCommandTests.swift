@@ -37,7 +37,7 @@ import Testing
         try folder.write(
             "recipe.yaml",
             """
-            data: {kind: folder, path: \(data), captions: \(captions)}
+            data: {kind: folder, path: \(data), size: 8, captions: \(captions)}
             model:
               kind: clip
               vision_hidden_size: 16

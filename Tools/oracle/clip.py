@@ -99,7 +99,8 @@ def drawn_clip(draw, data, size, channels):
         model["text_tokens"] = draw.integer(3, 9)
     return {
         "seed": draw.integer(0, 10 ** 6),
-        "data": {"kind": "folder", "path": data, "split": "all", "captions": "file", "channels": channels},
+        "data": {"kind": "folder", "path": data, "split": "all", "captions": "file", "size": size,
+                 "channels": channels},
         "model": model,
         "training": {"steps": 1, "batch_size": draw.integer(3, 8), "warmup_steps": 5, "gradient_clip": 0,
                      "ema_decay": 0, "threads": 1, "beta1": 0.5, "weight_decay": 0, "log_every": 1,

@@ -35,7 +35,7 @@ extension CLIP {
     public var scale: Tensor { logitScale.exp() }
 
     /// Brings the scale back to the largest that there may be, after a step of training.
-    package func clampScale(to largest: Double = largestScale) throws {
+    package func clampScale(to largest: Double = CLIP.largestScale) throws {
         try logitScale.assign(logitScale.detached().clamped(upTo: log(largest)))
     }
 }

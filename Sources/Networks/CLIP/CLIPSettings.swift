@@ -119,4 +119,12 @@ extension CLIPSettings {
         demands.set("patch_size", &fitted.patchSize, to: demands.size == nil ? nil : patch)
         return fitted
     }
+
+    /// The number of values, at the least, that live together while one picture passes: what a layer reads and writes.
+    public var activationCount: Double {
+        let side = imageSize / max(patchSize, 1)
+        return Double(side * side + 1) * Double(visionHiddenSize) * 2
+    }
 }
+
+extension CLIPSettings: TrainableSettings {}

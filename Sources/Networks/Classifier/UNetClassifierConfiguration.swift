@@ -108,3 +108,5 @@ extension UNetClassifierConfiguration {
             [encoder.inChannels, size.height, size.width])
     }
 }
+
+extension UNetClassifierConfiguration: TrainableSettings {}

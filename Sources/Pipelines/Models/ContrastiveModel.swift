@@ -19,16 +19,6 @@ public struct ContrastiveModel: Sendable {
     private let elementType: ElementType
     private let device: Device
 
-    /// The folder of a CLIP in a run folder, or the folder itself; `nil` where the path leads to another kind of model.
-    public static func folder(of path: String) -> ModelFolder? {
-        [path, path + "/model"].map { ModelFolder($0) }.first { folder in
-            guard Files.exists(folder.path + "/config.json"), let object = try? folder.configuration() else {
-                return false
-            }
-            return (try? KnownNetworks.name(in: object)) == CLIP.className
-        }
-    }
-
     /// Opens a folder, strictly.
     /// - Throws: `CheckpointError`, `PipelineError` or an error of the tokenizer, each one sentence that names a file.
     public init(

@@ -20,7 +20,9 @@ package struct NoiseClassifier: Sendable {
             logits(x, level).logSoftmax(1).taken(Tensor(own).to(x.device).unsqueezed(1), along: 1).squeezed(1)
         }
     }
+}
 
+extension NoiseClassifier {
     /// A network's, which takes samples and times as its own process says.
     /// - Parameters:
     ///   - own: the process that it was trained on.

@@ -93,6 +93,12 @@ extension Recipe {
         }
         let configuration = recipe.clipSettings.configuration(
             vocabularySize: learnt.vocabulary.count, length: learnt.length)
+        let shapes = ParameterStore(.shapesOnly)
+        _ = try shapes.build { try CLIP(configuration, $0) }
+        try recipe.memoryNeed(
+            of: shapes, CLIP.className, activations: recipe.clipSettings.activationCount,
+            pictures: opening.data.exampleShape
+        ).check(on: opening.device)
         let store = try ParameterStore(trainedBy: recipe)
         let network = try store.build { try CLIP(configuration, $0) }
         let task = ContrastiveTask(

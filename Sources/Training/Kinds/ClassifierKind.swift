@@ -21,8 +21,6 @@ extension ModelKind {
         parts: { try $0.classificationParts($1) })
 }
 
-extension UNetClassifierConfiguration: TrainableSettings {}
-
 extension Recipe {
     /// Checks what a classifier needs.
     fileprivate func checkClassification() throws {
@@ -83,6 +81,12 @@ extension Recipe {
         let recipe = try filled.resolvedClassifier(for: opening.data)
         let process = try recipe.process()
         let configuration = recipe.classifierSettings
+        let shapes = ParameterStore(.shapesOnly)
+        _ = try shapes.build { try UNetClassifier(configuration, $0) }
+        try recipe.memoryNeed(
+            of: shapes, UNetClassifier.className, activations: configuration.activationCount,
+            pictures: opening.data.exampleShape
+        ).check(on: opening.device)
         let store = try ParameterStore(trainedBy: recipe)
         let network = try store.build { try UNetClassifier(configuration, $0) }
         let task = ClassificationTask(

@@ -28,7 +28,8 @@ public final class ClassificationTask: TrainingTask {
 
     /// The cross-entropies, with the accuracy beside them.
     public func losses(_ batch: Batch, phase: Int, step: Int, _ generator: RandomGenerator) throws -> Losses {
-        try objective.losses(example(of: batch), roles(dropping: generator), generator)
+        let (example, roles) = (example(of: batch), roles(dropping: generator))
+        return try objective.losses(example, roles, generator)
     }
 
     /// The mean cross-entropy at eight fixed times, evenly spaced in the distribution that training draws from.
