@@ -23,16 +23,3 @@ extension EvaluatedKind {
         try command.printReport(report, report.text)
     }
 }
-
-extension Recipe.DataSection {
-    /// Opens a part with captions: those of its files, or else the names of its classes.
-    fileprivate func openCaptioned(_ split: Split) throws -> any Dataset {
-        var section = self
-        if kind.hasCaptionFile {
-            section.captions = .file
-            if let data = try? section.open(split), !data.captions.isEmpty { return data }
-        }
-        section.captions = .classNames
-        return try section.open(split)
-    }
-}

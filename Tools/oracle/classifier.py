@@ -99,7 +99,7 @@ def reference(draw, index):
 
 
 def main():
-    options = arguments(__doc__, cases=5)
+    options = arguments(__doc__, cases=4)
     for index in range(options.cases):
         tensors, case = reference(Draw(options.seed, f"classifier/{index}"), index)
         write(options.out, f"classifier-{options.seed}-{index}", tensors,
