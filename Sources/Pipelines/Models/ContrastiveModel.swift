@@ -116,6 +116,13 @@ extension ContrastiveModel {
                 "size": ["shortest_edge": size],
                 "do_center_crop": true, "crop_size": ["height": size, "width": size],
             ], to: preprocessor)
-        try CLIP.write(configuration, parameters, to: folder)
+        var object = try CLIP.json(configuration)
+        if var text: JSONObject = try object.optional("text_config") {
+            // What transformers assumes of these is beyond a vocabulary that was learnt: start and end are its last tokens.
+            text["bos_token_id"] = .integer(vocabulary.count - 2)
+            text["pad_token_id"] = .integer(vocabulary.count - 1)
+            object["text_config"] = .object(text)
+        }
+        try CLIP.write(object, parameters.map { try DeferredTensor($0, $1) }, to: folder)
     }
 }

@@ -33,22 +33,16 @@ extension ModelKind {
 extension Recipe {
     /// Checks what a contrastive loss needs of the data.
     fileprivate func checkContrastive() throws {
+        try checkPlainPictures()
         guard data.captions != .none else {
             throw RecipeError(
                 "data.captions is none, and model.kind clip learns from pairs of texts and pictures: write class-names or another source of captions."
             )
         }
-        guard data.kind.hasPictures else {
-            throw RecipeError(
-                "data.kind is \(data.kind.word), and model.kind clip learns from pictures: use another.")
-        }
         guard training.batchSize > 1 else {
             throw RecipeError(
                 "training.batch_size is 1: the other pairs of a batch are what a contrastive loss tells a pair from; write 2 at least."
             )
-        }
-        guard model.from == nil else {
-            throw RecipeError("model.from: model.kind clip begins from random weights; leave it out.")
         }
     }
 

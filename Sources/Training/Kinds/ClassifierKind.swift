@@ -24,13 +24,7 @@ extension ModelKind {
 extension Recipe {
     /// Checks what a classifier needs.
     fileprivate func checkClassification() throws {
-        guard data.kind.hasPictures else {
-            throw RecipeError(
-                "data.kind is \(data.kind.word), and model.kind classifier takes pictures: use another.")
-        }
-        guard model.from == nil else {
-            throw RecipeError("model.from: model.kind classifier begins from random weights; leave it out.")
-        }
+        try checkPlainPictures()
         _ = try classification(on: process())
     }
 

@@ -5,7 +5,7 @@ extension Recipe.DataSection {
     /// - Throws: `DatasetError` or `RecipeError`, one sentence; where the data have neither, too.
     public func openCaptioned(_ split: Split) throws -> any Dataset {
         var section = self
-        if kind.hasCaptionFile {
+        if kind.hasPictureFiles {
             section.captions = .file
             if let data = try? section.open(split), !data.captions.isEmpty { return data }
         }
