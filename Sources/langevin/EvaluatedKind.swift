@@ -3,7 +3,7 @@ import Networks
 import Pipelines
 import Storage
 
-/// What `evaluate` measures of models that draw no samples: a row for each kind, told by the class in `config.json`, or in
+/// What `evaluate` measures of models that draw no samples: a row for each kind, known by the class in `config.json`, or in
 /// `model_index.json` where the model has several parts.
 /// What has none is sampled, and the samples are compared with the data.
 struct EvaluatedKind: Sendable {

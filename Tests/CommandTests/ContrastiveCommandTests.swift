@@ -96,19 +96,31 @@ import Testing
         #expect(found["recall_at_1"] == 1 && found["median_rank"] == 1)
     }
 
-    /// The recipe of Fashion-MNIST takes its steps on the digits, whose classes have names, too.
-    @Test func theRecipeWithClassNamesTakesItsSteps() throws {
-        let short = [
-            "data.kind=digits", "data.path=null", "training.steps=3", "training.batch_size=8",
-            "training.threads=1", "training.checkpoint_every=2", "training.warmup_steps=1",
-        ]
-        let set = short.flatMap { ["--set", $0] }
+    /// The recipes take their steps and go on with them, on data that are here: the names of the digits' classes, and
+    /// pictures with captions.
+    @Test(arguments: ["clip-fashion", "clip-emoji"]) func theRecipesTakeTheirSteps(name: String) throws {
+        let isEmoji = name == "clip-emoji"
+        let data =
+            isEmoji
+            ? ["data.kind=folder", "data.path=\(try pictures(captions: true))", "data.size=8"]
+            : ["data.kind=digits", "data.path=null"]
+        let short =
+            data + [
+                "training.batch_size=8", "training.threads=1", "training.checkpoint_every=1",
+                "training.warmup_steps=1", "training.log_every=1",
+            ]
         let run = folder("run")
-        try folder.made(["train", "recipes/clip-fashion.yaml", "--out", run] + set)
+        for steps in 2...3 {
+            let set = (short + ["training.steps=\(steps)"]).flatMap { ["--set", $0] }
+            try folder.made(["train", "recipes/\(name).yaml", "--out", run, "--resume"] + set)
+        }
         let again = try Program.run("train", run + "/recipe.yaml", "--out", run, "--resume")
         #expect(again.code == 0 && again.messages.contains("is complete"), "\(again.messages)")
-        let report = try Program.run("evaluate", run, "--threads", "1", "--json", "--count", "50")
-        #expect(try report.json()["pictures"] as? Int == 50 && report.json()["classes"] as? Int == 10)
+        let against = isEmoji ? ["--against", folder("colours")] : []
+        let report = try Program.run(
+            ["evaluate", run, "--threads", "1", "--json", "--count", "50"] + against)
+        #expect(try report.json()["pictures"] as? Int == (isEmoji ? 4 : 50))
+        #expect(try report.json()["classes"] as? Int == (isEmoji ? 4 : 10))
     }
 
     @Test func whatHasNoMeaningIsRefusedEarly() throws {
@@ -120,7 +132,8 @@ import Testing
             ("model.patch_size=9", "model.patch_size"), ("objective.kind=denoising", "objective.kind"),
             ("objective.largest_scale=0", "objective.largest_scale"), ("diffusion.process=edm", "diffusion"),
             ("model.vision_num_attention_heads=3", "model.vision_num_attention_heads"),
-            ("data.captions=file", "captions"), ("model.conditioning=class", "model.conditioning"),
+            ("data.captions=file", "captions"), ("data.buckets=4", "data.buckets"),
+            ("model.conditioning=class", "model.conditioning"),
         ] {
             let recipe = try recipe(data, captions: "class-names")
             try Program.expectRefused(

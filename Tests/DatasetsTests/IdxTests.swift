@@ -48,7 +48,8 @@ struct IdxTests {
             try Data("T-shirt\n trouser \r\n\nbag\nboot\n".utf8).write(to: names)
             #expect(try IdxDataset(folder: folder).classNames == ["T-shirt", "trouser", "bag", "boot"])
             for (text, words) in [
-                ("a\nb\n", "there are 2 classes"), ("\n\n", "it names no class"), ("a\nb\na\nd", "two classes"),
+                ("a\nb\n", "there are 2 classes"), ("\n\n", "it names no class"),
+                ("a\nb\na\nd", "two classes"),
             ] {
                 try Data(text.utf8).write(to: names)
                 let error = #expect(throws: DatasetError.self) { try IdxDataset(folder: folder) }

@@ -9,7 +9,7 @@ public struct UNetClassifierConfiguration: Equatable, Sendable {
         case average
     }
 
-    /// The way down; what it says of the way up, of outputs and of classes that are given does not count.
+    /// The way down; its keys of the way up, of outputs and of given classes do not count.
     public var encoder: UNet2DConfiguration
     /// The number of classes that are told apart.
     public var numClasses = 10
