@@ -107,7 +107,7 @@ import Testing
         let short =
             data + [
                 "training.batch_size=8", "training.threads=1", "training.checkpoint_every=1",
-                "training.warmup_steps=1", "training.log_every=1",
+                "training.warmup_steps=1", "training.log_every=1", "model.patch_size=2",
             ]
         let run = folder("run")
         for steps in 2...3 {
