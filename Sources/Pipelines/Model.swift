@@ -81,6 +81,9 @@ public struct Model: Sendable {
     /// The number of classes that a request can name; `nil` where there are none.
     public var classCount: Int? { assembly.classCount }
 
+    /// The number of classes that it tells apart as a classifier of noisy samples; `nil` where it is none.
+    public var classifiedCount: Int? { assembly.classifiedCount }
+
     /// Whether it is conditioned on texts.
     public var takesPrompt: Bool { assembly.takesPrompt }
 

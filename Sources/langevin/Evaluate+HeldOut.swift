@@ -12,7 +12,10 @@ extension Evaluate {
         let given = [
             ("--seed", sampling.seed != nil), ("--steps", sampling.steps != nil),
             ("--solver", sampling.solver != nil), ("--eta", sampling.eta != nil),
-            ("--guidance", sampling.guidance != nil),
+            ("--guidance", sampling.guidance != nil), ("--guidance-method", guiding.guidanceMethod != nil),
+            ("--guidance-interval", guiding.guidanceInterval != nil),
+            ("--guidance-rescale", guiding.guidanceRescale != 0), ("--guide", guiding.guide != nil),
+            ("--classifier", guiding.classifier != nil),
         ]
         guard let option = given.first(where: { $0.1 && !read.contains($0.0) })?.0 else { return }
         throw PipelineError("\(option): \(reason): leave it out")

@@ -14,7 +14,8 @@ import Training
     init() throws { folder = try TemporaryFolder() }
 
     static let names = [
-        "bound", "digits", "dit", "edm", "flow", "hybrid", "min-snr", "mmdit-text", "ot-flow", "points",
+        "bound", "classifier-digits", "digits", "dit", "edm", "flow", "hybrid", "min-snr", "mmdit-text",
+        "ot-flow", "points",
         "reflow",
         "score-matching", "unet-text", "ve", "vp-sde",
     ]
@@ -39,8 +40,10 @@ import Training
     @Test func theFolderHoldsTheseRecipes() throws {
         let files = try FileManager.default.contentsOfDirectory(atPath: Program.root + "/recipes")
         let names = files.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }
-        // Those of autoencoders are in `AutoencoderCommandTests`.
-        let others = ["fashion-annotated", "autoencoder-kl", "autoencoder-emoji", "vq", "fsq"]
+        // Those whose data do not come with the project have tests of their own.
+        let others = [
+            "fashion-annotated", "autoencoder-kl", "autoencoder-emoji", "vq", "fsq", "clip-emoji", "clip-fashion",
+        ]
         #expect(Set(names) == Set(Self.names + others))
     }
 

@@ -60,7 +60,7 @@ package enum Assemblies {
     package static let all: [any StoredAssembly.Type] = [
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
         StableDiffusion3.self,
-        LatentDiffusion.self, DiffusionTransformer.self,
+        LatentDiffusion.self, DiffusionTransformer.self, NoisyClassification.self,
     ]
 
     /// Pipelines whose folders can be inspected and converted, and not sampled.

@@ -90,13 +90,8 @@ extension Inspection {
 extension Inspection.Model {
     /// A run folder, a folder in the diffusers layout, or one network's folder, from its configurations alone.
     init(folder path: String, _ parts: Inspection.Parts) throws {
-        // One network's folder has a config.json, and so has that of a run which trained one; a model's has an index of
-        // its parts.
-        let folders = ["", "/model"].map { path + $0 }
-        if !folders.contains(where: { Files.exists($0 + "/model_index.json") }),
-            let folder = folders.first(where: { Files.exists($0 + "/config.json") })
-        {
-            let object = try ModelFolder(folder).configuration()
+        if let folder = ModelLayout.networkFolder(of: path) {
+            let object = try folder.configuration()
             let network = try KnownNetworks.network(of: object)
             self.init(
                 family: (try? NetworkConfiguration(object).family) ?? network.className,
