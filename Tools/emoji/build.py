@@ -49,18 +49,20 @@ def gathered(options):
     icons = sources.icons(
         os.path.join(share, "icons/Tango/scalable"), os.path.join(os.path.dirname(__file__), "tango.tsv"), options.workers)
     art = sources.clip_art(
-        os.path.join(share, "openclipart/svg"), os.path.join(share, "dict/american-english-small"), options.workers)
+        os.path.join(share, "openclipart/svg"), os.path.join(share, "dict/american-english-small"), sources.things(emojis),
+        options.workers)
     return [*emojis, *tones, *[item for item in [*icons, *art] if seen.takes(item)]]
 
 
 def scenery(items, options):
     """What is made of pictures that are learnt from; nothing of one that is held out is in it."""
     things = [item for item in items if not item.is_held_out and scenes.is_thing(item)]
-    # Drawings have long names and rare things; those of several words stand in no scene.
-    simple = [item for item in things if item.kind == "emoji" or item.kind == "clip art" and " " not in item.name]
+    # Drawings have rare things and names of less care; those that emoji have, too, stand in scenes.
+    known = sources.things([item for item in items if item.kind == "emoji"])
+    simple = [item for item in things if item.kind == "emoji" or item.kind == "clip art" and item.name in known]
     draw = lambda name: random.Random(f"{options.seed}/{name}")
     coloured = list(scenes.recoloured(things, draw("recoloured"), options.colours))
-    plain = [item for item in coloured if len(item.name) <= scenes.LONGEST]
+    plain = [item for item in coloured if len(item.name) <= scenes.LONGEST and "openclipart" not in item.source]
     yield from coloured
     yield from scenes.pairs(simple + draw("mixed").sample(plain, min(len(plain), len(simple) // 2)), draw("pairs"), options.pairs)
     yield from scenes.counted(simple, draw("counted"), options.counted)

@@ -9,6 +9,9 @@ import os
 import re
 import unicodedata
 
+import captions
+import colours
+
 # Folders of interface elements, shapes, flags, signs, letters, maps and other pictures that show no thing.
 LEFT_OUT = (
     "buttons", "computer/buttons", "computer/icons", "computer/diagrams", "computer/folders", "computer/network", "geography",
@@ -26,14 +29,15 @@ GROUPS = {
 PUBLIC_DOMAIN = ("http://web.resource.org/cc/PublicDomain", "http://creativecommons.org/licenses/publicdomain/")
 # Words about the drawing, not about what it shows.
 NOISE = set("""art arts b bitmap black-and-white bw clip clipart cliparts collection color colour draw drawing drawn file free
-hand icon icons illustration image images inkscape large lineart logo menu new no number open openclipart outline picture project
+icon icons illustration image images inkscape large lineart logo menu new no number open openclipart outline picture project
 round scalable schwoo sheet simple small style stylised stylized svg symbol symbols test the theme vector version web""".split())
 # Words that a list of English words has and that are Italian or French here, or that make a name no thing.
 STRANGE = set("""abstract ad advertising al animate architect architecture art bar boar boating boy's cane character christ cross
-cuppa dada design diner elegant etiquette france gift01 gramme hash head1 hitler jesus kilo laser mare my naked nazi nude offset ours pane
-panel pin porn rant religion rose's russia's sans script sex sexy swastika toro topless torso umbra various vase1""".split())
+cuppa dada design diner elegant etiquette example flourish france gift01 gramme hash head1 hitler jesus kilo laser mare my naked negative nazi nude offset ours pane
+panel pin porn quit rant religion rose's russia's sans script sex sexy swastika sketch straight tiles toro topless torso umbra various vase1""".split())
 LINE_ART = re.compile(r"(?<![a-z])(?:b(?:lack)?[ _]*(?:and|&|n|-)[ _]*w(?:hite)?|bw|line[_ ]?art|outline|contour)(?![a-z])", re.I)
-GENERIC = re.compile(r"clip ?arts? (by|von)|cliparts?$|collection|sub?mission|etiquette|illustration|roads? signs", re.I)
+SIGN = re.compile(r"roads? signs", re.I)
+GENERIC = re.compile(r"clip ?arts? (by|von)|cliparts?$|collection|sub?mission|etiquette|illustration", re.I)
 
 
 class Metadata:
@@ -85,10 +89,15 @@ def of_file(path, authors):
 
 
 class Names:
-    """Names of many pictures, of which a title that many files of different names have is that of a collection."""
+    """Names of many pictures, of which a title that many files of different names have is that of a collection.
 
-    def __init__(self, dictionary, entries):
-        self.known = (dictionary | ADDED) - STRANGE
+    The word that says what is there must be one of `things`, of several pictures' keywords, or of the picture's own.
+    """
+
+    def __init__(self, dictionary, things, entries):
+        self.known = (dictionary | ADDED | things) - STRANGE
+        keywords = collections.Counter(word for _, metadata in entries for word in set(metadata.keywords))
+        self.things = things | {word for word, count in keywords.items() if count > 2}
         stems = collections.defaultdict(set)
         for path, metadata in entries:
             stems[plain(metadata.title)].add(tuple(of_file(path, metadata.authors)))
@@ -96,14 +105,19 @@ class Names:
 
     def name(self, path, metadata):
         """What a picture shows in one to four words; `None` where it cannot be told."""
-        title = re.sub(r"\([^)]*\)", " ", metadata.title)
+        title, things = re.sub(r"\([^)]*\)", " ", metadata.title), self.things | set(metadata.keywords)
         candidates = [of_file(path, metadata.authors)]
         if plain(metadata.title) not in self.generic and not GENERIC.search(title):
             candidates.insert(0, words(re.sub(r"^clipart by [^-]* - ", "", title, flags=re.I)))
         for found in candidates:
             found = [word for word in found if word not in NOISE and word not in ("a", "an") and len(word) > 1]
+            while len(found) > 1 and found[-1] in colours.WORDS:
+                # "magnolia white"
+                found = found[-1:] + found[:-1] if found[0] not in colours.WORDS else found[:-1]
             if 1 <= len(found) <= 4 and all(word in self.known for word in found) and any(len(word) > 2 for word in found):
-                return " ".join(found)
+                name = " ".join(found)
+                if captions.noun(name) in things or captions.noun(name).removesuffix("s") in things:
+                    return name
         return None
 
 

@@ -92,8 +92,17 @@ def skin_tones(emojis, path):
     return found
 
 
-def clip_art(folder, dictionary, workers):
-    """The drawings of Open Clip Art that are public domain, have an English name, and say something at this size."""
+def things(emojis):
+    """The words of names and keywords of emoji that are no flags."""
+    texts = [text for item in emojis if item.group != "Flags" for text in (item.name, *item.keywords)]
+    return {word for text in texts for word in names.words(text) if len(word) > 2}
+
+
+def clip_art(folder, dictionary, known, workers):
+    """The drawings of Open Clip Art that are public domain, have an English name, and say something at this size.
+
+    Names are of the words of a dictionary, and what they call a thing is `known` or one of the keywords.
+    """
     entries = []
     for place, _, files in sorted(os.walk(folder)):
         for name in sorted(files):
@@ -103,10 +112,10 @@ def clip_art(folder, dictionary, workers):
                 continue
             with open(path, encoding="utf-8", errors="replace") as file:
                 metadata = names.Metadata(file.read())
-            is_line_art = names.LINE_ART.search(f"{inner} {metadata.title}")
-            if metadata.licence in names.PUBLIC_DOMAIN and not (metadata.has_text or metadata.has_picture or is_line_art):
+            is_other = names.LINE_ART.search(f"{inner} {metadata.title}") or names.SIGN.search(metadata.title)
+            if metadata.licence in names.PUBLIC_DOMAIN and not (metadata.has_text or metadata.has_picture or is_other):
                 entries.append((inner, metadata))
-    namer = names.Names(names.english(dictionary), entries)
+    namer = names.Names(names.english(dictionary), known, entries)
     named = [(inner, metadata, namer.name(inner, metadata)) for inner, metadata in entries]
     named = [entry for entry in named if entry[2]]
     drawn = drawings([os.path.join(folder, inner) for inner, _, _ in named], workers)
