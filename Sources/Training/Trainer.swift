@@ -60,6 +60,7 @@ public final class Trainer {
     public convenience init(
         recipe: Recipe, folder: String, resume: Bool, warn: @escaping (String) -> Void = { _ in }
     ) throws {
+        try RunFolder.holdsRun(folder, resume: resume)
         try recipe.useThreads(warn: warn)
         let parts = try recipe.parts(warn: warn)
         // Everything that can be wrong with the recipe has been checked: now the folder may be made.
