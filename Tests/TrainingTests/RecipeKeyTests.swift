@@ -50,7 +50,7 @@ import Training
         arguments: [
             ("diffusion: {process: flow}", "flow", "uniform", nil),
             ("diffusion: {process: edm}", "edm", "log-normal", 80.0),
-            ("diffusion: {process: ve}", "score", "log-normal", 50),
+            ("diffusion: {process: ve}", "score", "mode", 50),
             ("diffusion: {process: betas}", "noise", "uniform", nil),
             ("objective: {kind: bound}", "noise", "importance", nil),
             ("objective: {kind: bound, times: uniform}", "noise", "uniform", nil),

@@ -138,8 +138,8 @@ extension ProcessKind {
 
     /// The variance-exploding equation; networks take samples of unit variance and ¼·ln σ.
     ///
-    /// The paper's networks embed ln σ, too; their samples are not scaled. Its training draws times evenly, which is ln σ;
-    /// a quarter of them then have next to no noise and as many next to no data, and EDM's density is taken here.
+    /// The paper's networks embed ln σ, too; their samples are not scaled. Its training draws times evenly, so that a quarter
+    /// of them have next to no noise and a fifth next to no data; here more of them lie between.
     /// Source: same paper, equations 30 and 31.
     static let ve = ProcessKind(
         word: "ve",
@@ -154,7 +154,7 @@ extension ProcessKind {
         check: { values in
             try values.checkRange("sigma_min", "sigma_max")
             try values.checkPositive("sigma_data")
-        }, usualTimes: "log-normal")
+        }, usualTimes: "mode")
 
     /// A path between data and noise, the straight one unless an interpolant is named; networks take 1000·t, as those of
     /// diffusers do.
