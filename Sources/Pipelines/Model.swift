@@ -90,6 +90,12 @@ public struct Model: Sendable {
     /// Whether its samples are latents that a decoder makes pictures of.
     public var diffusesLatents: Bool { assembly is any LatentAssembly }
 
+    /// What each stage of a run would draw its samples with. Only the request is checked.
+    /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
+    public func settings(of request: Request) throws -> [StageSettings] {
+        try assembly.stages(request).map(\.settings)
+    }
+
     /// A run that makes what a request wants.
     /// - Parameter decodes: whether pictures will be made of the samples.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change; errors about files.

@@ -55,8 +55,7 @@ struct Evaluate: ParsableCommand {
         request.classes = classes == nil ? nil : .all
         if opened.takesPrompt { request.prompts = [""] }
         if !opened.diffusesLatents { request.batchSize = 250 }
-        var run = try opened.run(request)
-        guard let shape = run.settings[0].pictureShape else {
+        guard let shape = try opened.settings(of: request)[0].pictureShape else {
             throw PipelineError(
                 "\(model) makes points: a Fréchet distance is measured between pictures, so give a model of those"
             )
@@ -64,15 +63,15 @@ struct Evaluate: ParsableCommand {
         try Generate.refuse([guiding.unused(in: run.settings[0])])
         let data = try Recipe.DataSection(named: against, shape: shape)
         let (training, heldOut) = try (data.open(.train), data.open(.evaluation))
+        if opened.takesPrompt, let names = training.classNames {
+            // A model that is conditioned on texts draws every class by its name.
+            request.prompts = (0..<count).map { names[$0 * names.count / count] }
+        }
+        let run = try opened.run(request)
         let evaluator = try Evaluator(training: training, heldOut: heldOut)
         let found = training.findings.sentences() + heldOut.findings.sentences(since: training.findings)
         for sentence in found + evaluator.cautions(samples: count) { say("warning: \(sentence)") }
         for note in compute.notes { say("note: \(note)") }
-        if opened.takesPrompt, let names = training.classNames {
-            // A model that is conditioned on texts draws every class by its name.
-            request.prompts = (0..<count).map { names[$0 * names.count / count] }
-            run = try opened.run(request)
-        }
         let labels =
             run.settings[0].labels
             ?? run.settings[0].prompts.flatMap { prompts in

@@ -127,7 +127,7 @@ public struct DataKind: RecipeRow {
 
     /// Noise and the data that a model made of it, in a `.safetensors` file.
     public static let pairs = DataKind(
-        word: "pairs", documentation: "what sample --pairs wrote: noise and the data that a model made of it",
+        word: "pairs", documentation: "noise and the data that a model made of it, in a .safetensors file",
         hasPictures: false, needsPath: true, hasPairedNoise: true
     ) { section, path in
         try TensorDataset(pairs: path, part: .init(rawValue: section.split.word)!)
