@@ -73,16 +73,14 @@ let package = Package(
         room("Tokenizers", ["Storage", "CCLIPVocabulary"]),
         room("Pictures", ["Storage", "Tensors", "CCairo", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Datasets", ["Storage", "Tensors", "Checkpoints", "Pictures"]),
+        room("Evaluation", ["Tensors", "Layers", "Diffusion", "Networks", "Datasets"]),
         room(
             "Training",
             [
                 "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Pictures",
-                "Datasets", "Tokenizers", "Pipelines", "Yams",
+                "Datasets", "Tokenizers", "Pipelines", "Evaluation", "Yams",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
-        room(
-            "Evaluation",
-            ["Tensors", "Layers", "Diffusion", "Datasets"]),
         room(
             "Pipelines",
             [

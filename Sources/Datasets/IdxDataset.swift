@@ -25,12 +25,13 @@ public struct IdxDataset: Dataset {
     public let classNames: [String]?
 
     /// Reads the pictures and labels of one part from a folder that holds the files under their usual names,
-    /// `train-images-idx3-ubyte` and so on, with or without `.gz`.
+    /// `train-images-idx3-ubyte` and so on, with or without `.gz`, and, where it is there, `classes.txt` with the name of
+    /// a class on each line.
     ///
     /// - Parameters:
     ///   - folder: The folder.
     ///   - part: Which of the two parts to read; both, the first one first, are read as one.
-    ///   - classNames: Names of the classes; numbers where nil.
+    ///   - classNames: Names of the classes; where nil those of `classes.txt`, or else numbers.
     /// - Throws: ``DatasetError`` where a file is missing or bad.
     public init(folder: URL, part: Part = .train, classNames: [String]? = nil) throws {
         func file(_ prefix: String, _ kind: String) throws -> URL {
@@ -43,10 +44,11 @@ public struct IdxDataset: Dataset {
             }
             return found
         }
+        let names = try classNames ?? ClassNameFile.names(in: folder)
         let parts = try part.prefixes.map { prefix in
             try IdxDataset(
                 images: file(prefix, "images-idx3"), labels: file(prefix, "labels-idx1"),
-                classNames: classNames)
+                classNames: names)
         }
         guard parts.allSatisfy({ $0.exampleShape == parts[0].exampleShape }) else {
             throw DatasetError(

@@ -13,12 +13,15 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
     /// The share of samples that the classifier takes for the class that was requested; absent where
     /// none was.
     public var accuracy: Double?
+    /// The mean distance between two samples of a class in the feature space, as a share of that between two pictures of
+    /// the data; absent where no class was requested.
+    public var diversity: Double?
     /// The share of real pictures, kept out of its training, that the classifier gets right; absent where
     /// none was kept.
     public var classifierAccuracy: Double?
 
     enum CodingKeys: String, CodingKey {
-        case features, samples, accuracy
+        case features, samples, accuracy, diversity
         case frechetDistance = "frechet_distance"
         case frechetDistanceOfHalves = "frechet_distance_of_halves"
         case frechetDistanceOfNoise = "frechet_distance_of_noise"
@@ -35,6 +38,9 @@ extension EvaluationReport {
             ("  the same of noise to the data", frechetDistanceOfNoise),
         ]
         if let accuracy { rows.append(("samples taken for the class asked for", accuracy)) }
+        if let diversity {
+            rows.append(("distance between samples of a class, as a share of the data's", diversity))
+        }
         if let classifierAccuracy {
             rows.append(("real pictures, not learnt from, classified rightly", classifierAccuracy))
         }

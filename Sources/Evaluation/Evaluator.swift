@@ -13,6 +13,7 @@ public struct Evaluator {
     private let distanceOfHalves: Double
     private let distanceOfNoise: Double
     private let accuracy: Double?
+    private let spread: Double?
 
     /// Trains the classifier and measures the data.
     /// - Parameters:
@@ -26,8 +27,11 @@ public struct Evaluator {
             )
         }
         let classifier = try PictureClassifier(training: training, seed: seed)
-        let pictures = try training.batch(at: Array(0..<training.count)).data
-        let real = FeatureStatistics(features: classifier.features(pictures))
+        let all = try training.batch(at: Array(0..<training.count))
+        let pictures = all.data
+        let features = classifier.features(pictures)
+        let real = FeatureStatistics(features: features)
+        spread = try all.labels.flatMap { try Diversity.withinClasses(features, labels: $0) }
         let halves = (0..<2).map { first in
             FeatureStatistics(features: classifier.features(pictures.strided(from: first, by: 2, of: 0)))
         }
@@ -81,12 +85,15 @@ public struct Evaluator {
                 "one sample has no covariance: a Fréchet distance needs \(Self.leastSamples) samples at least"
             )
         }
-        let statistics = FeatureStatistics(features: classifier.features(samples))
+        let features = classifier.features(samples)
+        let statistics = FeatureStatistics(features: features)
+        let own = try labels.flatMap { try Diversity.withinClasses(features, labels: $0) }
         return EvaluationReport(
             features: "hidden layer of a classifier trained on the data", samples: samples.shape[0],
             frechetDistance: try statistics.frechetDistance(to: real),
             frechetDistanceOfHalves: distanceOfHalves, frechetDistanceOfNoise: distanceOfNoise,
             accuracy: try labels.map { try classifier.accuracy(samples, labels: $0) },
+            diversity: own.flatMap { own in spread.map { own / $0 } },
             classifierAccuracy: accuracy)
     }
 }

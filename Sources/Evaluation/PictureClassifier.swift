@@ -4,8 +4,8 @@ import Tensors
 
 /// A small convolutional classifier that is trained on the spot, to judge small pictures by: its last
 /// hidden layer is the feature space of a Fréchet distance where no published network fits.
-public struct PictureClassifier {
-    private struct Network {
+public struct PictureClassifier: Sendable {
+    private struct Network: Sendable {
         let convolutions: [Convolution2D]
         let hidden: Linear
         let output: Linear
@@ -34,11 +34,24 @@ public struct PictureClassifier {
             let maps = convolutions.reduce(pictures) { $1($0).relu() }
             return hidden(maps.flattened(from: 1)).relu()
         }
+
+        func maps(_ pictures: Tensor) -> [Tensor] {
+            var hidden = pictures
+            return convolutions.map { convolution in
+                hidden = convolution(hidden).relu()
+                return hidden
+            }
+        }
     }
 
     /// The number of features.
     public static let featureCount = 64
     private let network: Network
+    /// Its parameters by name.
+    public let parameters: TensorDictionary
+
+    /// Passes over so many pictures: twelve, or fewer where a thousand batches are enough.
+    public static func epochs(for count: Int) -> Int { max(1, min(12, 64_000 / max(count, 1))) }
 
     /// Trains a classifier on labelled pictures.
     /// - Parameters:
@@ -51,7 +64,7 @@ public struct PictureClassifier {
         }
         let store = ParameterStore(.initialized(RandomGenerator(seed: seed)), purpose: .training)
         let shape = dataset.exampleShape
-        network = try store.build { Network(shape, classes: classes, $0) }
+        let network = try store.build { Network(shape, classes: classes, $0) }
         let optimizer = AdamW(store)
         var batches = try dataset.batches(
             .init(count: dataset.count, batchSize: min(64, dataset.count), seed: seed), at: .init())
@@ -64,6 +77,28 @@ public struct PictureClassifier {
             try optimizer.step(learningRate: rate)
             try optimizer.clearGradients()
         }
+        try self.init(store.source, shape: shape, classes: classes)
+    }
+
+    /// A classifier that was trained before.
+    /// - Parameters:
+    ///   - parameters: what `parameters` of that classifier gives.
+    ///   - shape: of the pictures, `[channels, height, width]`.
+    /// - Throws: `LoadError` where parameters are missing or do not fit.
+    public init(_ parameters: TensorDictionary, shape: Shape, classes: Int) throws {
+        // Gradients are recorded for pictures alone.
+        let constants = TensorDictionary(parameters.tensors.mapValues { $0.detached() })
+        network = try ParameterStore(.loaded(constants), prepares: false).build {
+            Network(shape, classes: classes, $0)
+        }
+        self.parameters = constants
+    }
+
+    /// The names and shapes of the parameters of a classifier of pictures of a shape.
+    public static func parameters(of shape: Shape, classes: Int) -> [(name: String, shape: Shape)] {
+        let store = ParameterStore(.shapesOnly)
+        _ = try? store.build { Network(shape, classes: classes, $0) }
+        return store.named.map { ($0, $1.shape) }
     }
 
     private static func crossEntropy(_ logits: Tensor, _ labels: Tensor) -> Tensor {
@@ -74,6 +109,9 @@ public struct PictureClassifier {
     public func features(_ pictures: Tensor) -> Tensor {
         withoutGradients { network.features(pictures) }
     }
+
+    /// The features of each convolution, `[batch, channels, height, width]` each, recorded for gradients of the pictures.
+    public func maps(_ pictures: Tensor) -> [Tensor] { network.maps(pictures) }
 
     /// The likeliest class of each picture: `[batch]`, `int64`.
     public func classes(_ pictures: Tensor) -> Tensor {

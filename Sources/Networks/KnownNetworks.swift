@@ -11,7 +11,7 @@ public enum KnownNetworks {
 
     /// Those between pictures and latents.
     public static var autoencoders: [any LatentAutoencoder.Type] {
-        [AutoencoderKL.self, VQModel.self, AutoencoderTiny.self]
+        [AutoencoderKL.self, VQModel.self, FSQModel.self, AutoencoderTiny.self]
     }
 
     /// Those that encode texts, pictures and classes.
@@ -22,9 +22,12 @@ public enum KnownNetworks {
         ]
     }
 
+    /// Those that classify noisy samples.
+    public static var classifiers: [any ConfiguredNetwork.Type] { [UNetClassifier.self] }
+
     /// Every one of them.
     public static var all: [any ConfiguredNetwork.Type] {
-        denoising.map { $0 } + autoencoders.map { $0 } + encoders
+        denoising.map { $0 } + autoencoders.map { $0 } + encoders + classifiers
     }
 
     /// The denoising network of a class name; `nil` where there is none.

@@ -81,11 +81,20 @@ public struct Model: Sendable {
     /// The number of classes that a request can name; `nil` where there are none.
     public var classCount: Int? { assembly.classCount }
 
+    /// The number of classes that it tells apart as a classifier of noisy samples; `nil` where it is none.
+    public var classifiedCount: Int? { assembly.classifiedCount }
+
     /// Whether it is conditioned on texts.
     public var takesPrompt: Bool { assembly.takesPrompt }
 
     /// Whether its samples are latents that a decoder makes pictures of.
     public var diffusesLatents: Bool { assembly is any LatentAssembly }
+
+    /// What each stage of a run would draw its samples with. Only the request is checked.
+    /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
+    public func settings(of request: Request) throws -> [StageSettings] {
+        try assembly.stages(request).map(\.settings)
+    }
 
     /// A run that makes what a request wants.
     /// - Parameter decodes: whether pictures will be made of the samples.

@@ -18,6 +18,7 @@ public struct Sentence: Sendable, Equatable, ExpressibleByStringInterpolation {
     fileprivate enum Piece: Sendable, Equatable {
         case text(String)
         case field(RequestField)
+        case omission(RequestField)
     }
 
     fileprivate let pieces: [Piece]
@@ -29,12 +30,17 @@ public struct Sentence: Sendable, Equatable, ExpressibleByStringInterpolation {
     public init(stringInterpolation interpolation: StringInterpolation) { pieces = interpolation.pieces }
 
     /// The sentence as text.
-    /// - Parameter spelling: how a field is spelled.
-    public func spelled(_ spelling: (RequestField) -> String) -> String {
+    /// - Parameters:
+    ///   - spelling: how a field is spelled.
+    ///   - omission: how a user leaves a field out, where there is more to say than its name.
+    public func spelled(
+        _ spelling: (RequestField) -> String, omission: (RequestField) -> String? = { _ in nil }
+    ) -> String {
         pieces.map { piece in
             switch piece {
             case .text(let text): text
             case .field(let field): spelling(field)
+            case .omission(let field): omission(field) ?? "leave out \(spelling(field))"
             }
         }.joined()
     }
@@ -51,6 +57,11 @@ public struct Sentence: Sendable, Equatable, ExpressibleByStringInterpolation {
 
         /// Adds the name of a field.
         public mutating func appendInterpolation(_ field: RequestField) { pieces.append(.field(field)) }
+
+        /// Adds that a field is to be left out.
+        public mutating func appendInterpolation(leavingOut field: RequestField) {
+            pieces.append(.omission(field))
+        }
 
         /// Adds a value as text.
         public mutating func appendInterpolation(_ value: some Any) { pieces.append(.text("\(value)")) }

@@ -19,6 +19,7 @@ extension Request {
         var settings = GuidanceSettings(
             scale: guidance ?? guidanceMethod?.usualScale ?? usual, method: guidanceMethod)
         (settings.interval, settings.rescale) = (guidanceInterval, guidanceRescale)
+        settings.negativeWeight = negativeWeight
         return settings
     }
 

@@ -79,6 +79,8 @@ public struct Request: Sendable {
     public var guidanceInterval: ClosedRange<Double>?
     /// φ, how far guidance is brought back to the spread of the conditional branch.
     public var guidanceRescale = 0.0
+    /// How much a negative prompt beside the unconditional branch repels; 1 where `nil`.
+    public var negativeWeight: Double?
     /// A worse version of the model, for `autoguidance`.
     public var guide: Model?
     /// A network or exact model that gives a number for each class of a noisy sample, for guidance by a `classifier`.

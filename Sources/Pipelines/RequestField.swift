@@ -28,6 +28,7 @@ public struct RequestField: Sendable, Hashable {
     package static let inverts = Self("inverts")
     package static let interpolation = Self("interpolation")
     package static let guidanceRescale = Self("guidanceRescale")
+    package static let negativeWeight = Self("negativeWeight")
     package static let clipSkip = Self("clipSkip")
     package static let weighsWords = Self("weighsWords")
     package static let deepFeatureInterval = Self("deepFeatureInterval")
@@ -67,7 +68,8 @@ extension Request {
             (.height, height != nil), (.width, width != nil), (.guidance, guidance != nil),
             (.guidanceMethod, guidanceMethod != nil), (.guidanceInterval, guidanceInterval != nil),
             (.guide, guide != nil), (.classifier, classifier != nil), (.inverts, inverts),
-            (.guidanceRescale, guidanceRescale != 0), (.clipSkip, clipSkip != 0),
+            (.guidanceRescale, guidanceRescale != 0), (.negativeWeight, negativeWeight != nil),
+            (.clipSkip, clipSkip != 0),
             (.weighsWords, weighsWords), (.deepFeatureInterval, deepFeatureInterval != 1),
             (.reference, reference != nil), (.mask, mask != nil), (.background, background != nil),
             (.strength, strength != nil), (.denoisingStart, denoisingStart != nil),

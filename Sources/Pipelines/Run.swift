@@ -36,8 +36,7 @@ public final class Run: Sequence, IteratorProtocol {
     private var stages: [any Stage]
     private let decodes: Bool
     private var digests: [ModelDigests] = []
-    private var guideDigests: ModelDigests?
-    private var classifierDigests: ModelDigests?
+    private var guideDigests: [GuideDigests] = []
     private var current = 0
     private var loop: SamplingLoop?
     private var finished: Tensor?
@@ -70,9 +69,7 @@ public final class Run: Sequence, IteratorProtocol {
             digests = try stages.enumerated().map {
                 try $1.digests(decodes: decodes && $0 == stages.count - 1)
             }
-            let guides = stages[0].settings.guides
-            guideDigests = try guides.guide?.digests(decodes: false)
-            classifierDigests = try guides.classifier?.digests()
+            guideDigests = try stages[0].settings.guides.digests()
         }
         let stage = stages[current]
         let begin = try inference { try stage.load(onMessage) }
@@ -165,7 +162,7 @@ public final class Run: Sequence, IteratorProtocol {
         if let failure { throw failure }
         if digests.isEmpty { try load() }
         return try Receipt(
-            stages, of: digests.map { try $0.record() }, guide: guideDigests?.record(),
-            classifier: classifierDigests?.record(), decodes: decodes)
+            stages, of: digests.map { try $0.record() },
+            guides: guideDigests.map { ($0.place, try $0.digests.record()) }, decodes: decodes)
     }
 }

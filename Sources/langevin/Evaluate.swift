@@ -8,11 +8,13 @@ import Training
 
 struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Compare a model's samples with data.",
+        abstract: "Compare a model's samples with data, or measure what a model that draws none has learnt.",
         discussion: """
             Prints the Fréchet distance of the samples to the data in the feature space of a small classifier \
             trained on the data on the spot, beside the same distance between two halves of the data and that \
-            of noise, and the classifier's accuracy on the samples.
+            of noise, the classifier's accuracy on the samples, and how far samples of a class are apart. Of a CLIP: how \
+            often pictures and captions find each other, and classes by their names. Of a classifier of noisy pictures: its \
+            accuracy at eight amounts of noise.
             """)
 
     @Argument(help: "A run folder, or a folder in the diffusers layout.", transform: pathArgument)
@@ -24,10 +26,11 @@ struct Evaluate: ParsableCommand {
         transform: pathArgument)
     var against = "digits"
 
-    @Option(help: "The number of samples.")
+    @Option(help: "The number of samples, or the most pictures of the data that are looked at.")
     var count = 1000
 
     @OptionGroup var sampling: SamplingOptions
+    @OptionGroup var guiding: GuidanceOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -44,29 +47,31 @@ struct Evaluate: ParsableCommand {
         var options = ModelOptions()
         (options.elementType, options.device) = (compute.dtype, device)
         let opened = try Model(model, options)
-        let classes = opened.classCount
-        try checkCount(classes: classes)
         var request = sampling.request(count: count)
+        try guiding.set(&request, options)
+        // A model without classes has those that a classifier guides it to.
+        let classes = opened.classCount ?? request.classifier?.classifiedCount
+        try checkCount(classes: classes)
         request.classes = classes == nil ? nil : .all
         if opened.takesPrompt { request.prompts = [""] }
         if !opened.diffusesLatents { request.batchSize = 250 }
-        var run = try opened.run(request)
-        guard let shape = run.settings[0].pictureShape else {
+        guard let shape = try opened.settings(of: request)[0].pictureShape else {
             throw PipelineError(
                 "\(model) makes points: a Fréchet distance is measured between pictures, so give a model of those"
             )
         }
+        try Generate.refuse([guiding.unused(in: run.settings[0])])
         let data = try Recipe.DataSection(named: against, shape: shape)
         let (training, heldOut) = try (data.open(.train), data.open(.evaluation))
+        if opened.takesPrompt, let names = training.classNames {
+            // A model that is conditioned on texts draws every class by its name.
+            request.prompts = (0..<count).map { names[$0 * names.count / count] }
+        }
+        let run = try opened.run(request)
         let evaluator = try Evaluator(training: training, heldOut: heldOut)
         let found = training.findings.sentences() + heldOut.findings.sentences(since: training.findings)
         for sentence in found + evaluator.cautions(samples: count) { say("warning: \(sentence)") }
         for note in compute.notes { say("note: \(note)") }
-        if opened.takesPrompt, let names = training.classNames {
-            // A model that is conditioned on texts draws every class by its name.
-            request.prompts = (0..<count).map { names[$0 * names.count / count] }
-            run = try opened.run(request)
-        }
         let labels =
             run.settings[0].labels
             ?? run.settings[0].prompts.flatMap { prompts in

@@ -8,9 +8,17 @@ enum FieldSpelling {
         "reference": "--image", "takesWholeSteps": "--whole-steps", "aestheticScores": "--aesthetic-score",
         "inverts": "--inversion", "interpolation": "--interpolate", "elementType": "--dtype",
         "configurations": "--config", "isStrict": "--strict", "usesAverage": "--ema",
-        "prompts": "a prompt ('langevin generate' takes one, 'langevin sample' none)",
+        "prompts": "a prompt to 'langevin generate'",
         "memory": "an option that keeps a model small (--text-encoder-int8 and others)",
     ]
+
+    /// How fields are left out that are no options.
+    private static let omissions = ["prompts": "use 'langevin sample', which takes no prompt"]
+
+    /// A sentence with the options of its fields.
+    static func text(_ sentence: Sentence) -> String {
+        sentence.spelled(option, omission: { omissions[$0.name] })
+    }
 
     /// The option of a field: `--denoising-start` of `denoisingStart`.
     static func option(_ field: RequestField) -> String {
@@ -20,4 +28,4 @@ enum FieldSpelling {
 }
 
 /// Says a sentence of the library on standard error.
-func say(_ sentence: Sentence) { say(sentence.spelled(FieldSpelling.option)) }
+func say(_ sentence: Sentence) { say(FieldSpelling.text(sentence)) }

@@ -24,6 +24,9 @@ struct GuidanceOptions: ParsableArguments {
     @Option(help: "How far guidance is brought back to the spread of the conditional branch, 0 to 1.")
     var guidanceRescale = 0.0
 
+    @Option(help: "For 'perp-neg': how much --negative-prompt repels, from 0; by default 1.")
+    var negativeWeight: Double?
+
     @Option(
         help: "A worse version of the model (smaller, or trained for less long), for 'autoguidance'.",
         transform: pathArgument)
@@ -49,7 +52,7 @@ struct GuidanceOptions: ParsableArguments {
     /// - Parameter options: how the model itself is opened.
     func set(_ request: inout Request, _ options: ModelOptions) throws {
         (request.guidanceMethod, request.guidanceRescale) = (guidanceMethod, guidanceRescale)
-        request.guidanceInterval = guidanceInterval?.range
+        (request.guidanceInterval, request.negativeWeight) = (guidanceInterval?.range, negativeWeight)
         request.guide = try guide.map { try Model($0, options) }
         // Options that keep a model of latents small are not for a classifier.
         var plain = ModelOptions()

@@ -84,7 +84,7 @@ enum Program {
 
     /// An error about the input; a field of a run is spelled as its option.
     private static func spelled(_ error: any Error) -> String {
-        if let error = error as? PipelineError { return error.sentence.spelled(FieldSpelling.option) }
+        if let error = error as? PipelineError { return FieldSpelling.text(error.sentence) }
         guard let error = error as? DiffusionError, let field = error.field else { return "\(error)" }
         return "--\(field.replacingOccurrences(of: "_", with: "-")) \(error.problem)"
     }

@@ -36,7 +36,7 @@ struct Train: ParsableCommand {
     func run() throws {
         guard let path = recipe, !keys else { return try printResult(Recipe.documentation) }
         _ = try LaunchedProcess(ProcessInfo.processInfo.environment)
-        let recipe = try Recipe(contentsOf: path, changes: changes)
+        let recipe = try Recipe(contentsOf: path, changes: changes, changedBy: "--set")
         let trainer = try Trainer(recipe: recipe, folder: out, resume: resume) { say("warning: \($0)") }
         let interrupts = Interrupts()
         let first = trainer.step

@@ -59,7 +59,6 @@ import Testing
 
     @Test func whatDoesNotFitIsRefused() throws {
         for (change, words) in [
-            ("data.buckets=5", "data.buckets is 5: the network halves"),
             ("data.buckets=32", "data.buckets"), ("data.bucket_ratio=0.5", "data.bucket_ratio"),
             (
                 "model.projection_class_embeddings_input_dim=33",
@@ -70,6 +69,29 @@ import Testing
             let ratio = change == "data.buckets=null" ? "data.bucket_ratio=2" : "data.workers=1"
             try Program.expectRefusal(train("never", change, ratio), of: change, words)
         }
+        #expect(try !folder.names().contains("never"))
+    }
+
+    /// Every bucket must pass through the network.
+    @Test(arguments: [
+        (
+            "unet2d, block_out_channels: [8, 8], norm_num_groups: 4, "
+                + "down_block_types: [DownBlock2D, DownBlock2D], up_block_types: [UpBlock2D, UpBlock2D]", 5,
+            "data.buckets is 5: the network halves"
+        ),
+        (
+            "dit, num_attention_heads: 2, attention_head_dim: 4, num_layers: 1", 4,
+            "a dit network keeps places"
+        ),
+    ])
+    func bucketsThatDoNotPassAreRefused(model: String, step: Int, words: String) throws {
+        let recipe = try folder.write(
+            "other.yaml",
+            """
+            data: {kind: folder, path: "\(folder("data"))", size: 16, channels: 1, buckets: \(step)}
+            model: {kind: \(model)}
+            """)
+        try Program.expectRefused(["train", recipe, "--out", folder("never")], words)
         #expect(try !folder.names().contains("never"))
     }
 }

@@ -155,6 +155,17 @@ import Testing
         let repelled = try tensor(
             call + ["--guidance-method", "perp-neg", "--guidance", "3", "--negative-prompt", "a dog"])
         #expect(try !repelled.isIdentical(to: plain))
+        func weighted(_ weight: String) throws -> Tensor {
+            try tensor(
+                call + [
+                    "--guidance-method", "perp-neg", "--guidance", "3", "--negative-prompt", "a dog",
+                    "--negative-weight", weight,
+                ])
+        }
+        #expect(try weighted("1").isIdentical(to: repelled))
+        #expect(try !weighted("0.3").isIdentical(to: repelled))
+        // One that does not repel leaves guidance by the prompt alone.
+        expectClose(try weighted("0"), plain, absolute: 1e-3)
         // A negative prompt that says nothing repels nothing.
         expectClose(
             try tensor(
@@ -182,6 +193,7 @@ import Testing
         let cases: [([String], String)] = [
             (["--guidance-method", "interval", "--guidance", "2"], "--guidance-interval is not given"),
             (["--guidance-interval", "0.1:1", "--guidance", "2"], "--guidance-interval is 0.1:1.0"),
+            (["--negative-weight", "0.5", "--guidance", "2"], "--negative-weight is 0.5"),
             (["--guidance-interval", "1:0.1", "--guidance", "2"], "the smaller one first"),
             (["--guidance-method", "autoguidance"], "--guide is not given"),
             (["--guidance-method", "classifier"], "--classifier is not given"),
@@ -209,6 +221,9 @@ import Testing
             try Program.expectRefused(network + more + out, words)
         }
         try SafetensorsWriter([("samples", Tensor.zeros([3, 2]))]).write(to: folder("data.safetensors"))
+        try Program.expectRefused(
+            ["generate", "a cat", "--model", tiny.run, "--steps", "3"] + out,
+            "not conditioned on a text: use 'langevin sample', which takes no prompt")
         let inverted = exact + ["--inversion", "--image", folder("data.safetensors")]
         try Program.expectRefused(inverted + out, "--count is 1")
         try Program.expectRefused(inverted + ["--count", "3", "--solver", "dpmpp-2m"] + out, "--inversion")

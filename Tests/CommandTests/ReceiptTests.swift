@@ -23,6 +23,7 @@ import Testing
         "seed": ["seed"], "steps": ["steps"], "solver": ["solver"], "eta": ["eta"], "guidance": ["guidance"],
         "device": ["device"], "dtype": ["dtype"], "threads": ["threads"],
         "negative-prompt": ["negative_prompt"], "guidance-rescale": ["guidance_rescale"],
+        "negative-weight": ["negative_weight"],
         "clip-skip": ["clip_skip"], "prompt-weights": ["prompt_weights"], "image": ["image"],
         "strength": ["strength"], "mask": ["mask"], "denoising-start": ["denoising_start"],
         "denoising-end": ["denoising_end"], "refiner": ["refiner", "weights"],

@@ -14,7 +14,8 @@ import Training
     init() throws { folder = try TemporaryFolder() }
 
     static let names = [
-        "bound", "digits", "dit", "edm", "flow", "hybrid", "min-snr", "mmdit-text", "ot-flow", "points",
+        "bound", "classifier-digits", "digits", "dit", "edm", "flow", "hybrid", "min-snr", "mmdit-text",
+        "ot-flow", "points",
         "reflow",
         "score-matching", "unet-text", "ve", "vp-sde",
     ]
@@ -39,7 +40,12 @@ import Training
     @Test func theFolderHoldsTheseRecipes() throws {
         let files = try FileManager.default.contentsOfDirectory(atPath: Program.root + "/recipes")
         let names = files.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }
-        #expect(Set(names) == Set(Self.names + LatentRecipeTests.names + ["fashion-annotated"]))
+        // Those whose data do not come with the project have tests of their own.
+        let others = [
+            "fashion-annotated", "autoencoder-kl", "autoencoder-emoji", "vq", "fsq", "clip-emoji",
+            "clip-fashion",
+        ]
+        #expect(Set(names) == Set(Self.names + LatentRecipeTests.names + others))
     }
 
     @Test(arguments: names) func everyRecipeTakesThreeSteps(name: String) throws {
@@ -206,6 +212,31 @@ import Training
         }
         let again = try Program.run("train", run + "/recipe.yaml", "--out", run, "--resume")
         #expect(again.code == 0 && again.messages.contains("is complete"), "\(again.messages)")
+    }
+
+    /// Runs of earlier versions name the straight path beside every process, which means the process's own.
+    @Test func aRunThatNamesTheStraightPathGoesOn() throws {
+        let run = folder("run")
+        let recipe = try folder.write(
+            "vp.yaml",
+            """
+            model: {kind: unet2d, block_out_channels: [8, 8], norm_num_groups: 2,
+                    down_block_types: [DownBlock2D, DownBlock2D], up_block_types: [UpBlock2D, UpBlock2D]}
+            diffusion: {process: vp-sde, prediction: v}
+            objective: {kind: flow-matching}
+            """.utf8)
+        _ = try train(recipe, run)
+        let kept = try String(contentsOfFile: run + "/recipe.yaml", encoding: .utf8)
+        let earlier = kept.replacing("  interpolant: null\n", with: "  interpolant: straight\n")
+        #expect(earlier != kept)
+        try earlier.write(toFile: run + "/recipe.yaml", atomically: true, encoding: .utf8)
+        // Nobody who writes a recipe today means nothing by it.
+        try Program.expectRefused(
+            ["train", run + "/recipe.yaml", "--out", folder("never")],
+            "diffusion.process vp-sde nothing reads")
+        let changes = (Self.short + ["training.steps=4"]).flatMap { ["--set", $0] }
+        let outcome = try Program.run(["train", recipe, "--out", run, "--resume"] + changes)
+        #expect(outcome.code == 0 && outcome.messages.contains("trained 1 steps"), "\(outcome.messages)")
     }
 
     /// One file: a checkpoint under the network's own names, with a text encoder that is trained along.

@@ -150,6 +150,33 @@ import Testing
         #expect(lines.contains("s-001.tar/x.png"), "\(lines)")
     }
 
+    /// Ten times as many pictures take no more memory.
+    @Test func memoryStaysFlat() throws {
+        try folder.makeFolder("data")
+        var noise = SplitMix(seed: 3)
+        let pixels = (0..<(96 * 96 * 3)).map { _ in UInt8(truncatingIfNeeded: noise.next()) }
+        let png = try Picture(width: 96, height: 96, channels: 3, pixels: pixels).encoded(as: .png)
+        for shard in 0..<4 {
+            var archive = TarArchive()
+            for number in 0..<600 {
+                archive.add("\(number).png", png)
+                archive.add("\(number).cls", "\(number % 2)".utf8)
+            }
+            try folder.write("data/s-00\(shard).tar", archive.closed)
+        }
+        // 64 MB of pictures, all of which pass by.
+        let changes = ["data.split=all", "training.batch_size=16", "data.size=8", "training.log_every=100"]
+        func peak(_ steps: Int) throws -> Int {
+            let arguments = (changes + ["training.steps=\(steps)"]).flatMap { ["--set", $0] }
+            let outcome = try Program.run(
+                ["train"] + recipe() + ["--out", folder("run-\(steps)")] + arguments)
+            #expect(outcome.code == 0, "\(outcome.messages)")
+            return outcome.peakByteCount
+        }
+        let (few, many) = (try peak(15), try peak(150))
+        #expect(many < few + few / 20, "\(few) and \(many) bytes")
+    }
+
     /// kill -9 at random moments: the run that goes on is the run that was never killed, bit for bit. There are 3 of them, or
     /// as many as LANGEVIN_TEST_KILLS says.
     @Test func killedRunsGoOnBitForBit() throws {

@@ -40,6 +40,24 @@ struct IdxTests {
         }
     }
 
+    @Test func classesHaveTheNamesOfTheirFile() throws {
+        try withTemporaryFolder { folder in
+            _ = try folder.write(reference.images_gz, as: "train-images-idx3-ubyte.gz")
+            _ = try folder.write(reference.labels, as: "train-labels-idx1-ubyte")
+            let names = folder.appending(path: "classes.txt")
+            try Data("T-shirt\n trouser \r\n\nbag\nboot\n".utf8).write(to: names)
+            #expect(try IdxDataset(folder: folder).classNames == ["T-shirt", "trouser", "bag", "boot"])
+            for (text, words) in [
+                ("a\nb\n", "there are 2 classes"), ("\n\n", "it names no class"),
+                ("a\nb\na\nd", "two classes"),
+            ] {
+                try Data(text.utf8).write(to: names)
+                let error = #expect(throws: DatasetError.self) { try IdxDataset(folder: folder) }
+                #expect(error?.description.contains(words) == true)
+            }
+        }
+    }
+
     @Test func bothPartsAreReadAsOne() throws {
         try withTemporaryFolder { folder in
             for prefix in ["train", "t10k"] {

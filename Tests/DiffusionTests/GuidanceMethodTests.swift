@@ -75,14 +75,18 @@ import Testing
         expectEstimate(settings(.limited, scale), data: data, noise: noise)
         expectEstimate(settings(.manifoldConstrained, scale), data: data, noise: u.noise)
 
-        func perpendicular(_ c: Tensor, _ u: Tensor, _ n: Tensor) -> Tensor {
+        func perpendicular(_ c: Tensor, _ u: Tensor, _ n: Tensor, _ weight: Double) -> Tensor {
             let (wanted, unwanted) = (c - u, n - u)
             let share = (wanted * unwanted).sum([1]) / (wanted * wanted).sum([1])
-            return u + (wanted - (unwanted - wanted * share.unsqueezed(1))) * scale
+            return u + (wanted - (unwanted - wanted * share.unsqueezed(1)) * weight) * scale
         }
-        expectEstimate(
-            settings(.perpendicularNegative, scale), data: perpendicular(c.data, u.data, n.data),
-            noise: perpendicular(c.noise, u.noise, n.noise))
+        for weight in [nil, 0, 0.4, 2.5] {
+            var perpNeg = settings(.perpendicularNegative, scale)
+            perpNeg.negativeWeight = weight
+            expectEstimate(
+                perpNeg, data: perpendicular(c.data, u.data, n.data, weight ?? 1),
+                noise: perpendicular(c.noise, u.noise, n.noise, weight ?? 1))
+        }
 
         let worse = guide.estimate(x, at: level)
         expectEstimate(
@@ -213,6 +217,11 @@ import Testing
         #expect(field { $0.rescale = 1.5 } == "guidance_rescale")
         #expect(field { $0.interval = -1...2 } == "guidance_interval")
         #expect(field { $0.interval = 2...2 } == "guidance_interval")
+        #expect(
+            field { ($0.method, $0.interval, $0.negativeWeight) = (.classifierFree, nil, 0.5) }
+                == "negative_weight")
+        #expect(field { $0.negativeWeight = -1 } == "negative_weight")
+        #expect(field { $0.negativeWeight = 1e300 } == "negative_weight")
     }
 
     /// Data and noise of two branches have a meaning only for steps that are made of them.

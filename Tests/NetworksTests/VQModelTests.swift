@@ -86,36 +86,6 @@ import Testing
         #expect(try quantization.loss(commitment: 0.5).item() == 0.75 + 0.375)
     }
 
-    @Test func `a step of averages moves each code by its latents`() throws {
-        let quantizer = try codebook([[0, 0], [4, 0], [100, 100]]).quantizer
-        let average = CodebookAverage(quantizer, decay: 0.75, epsilon: 0)
-        let latents = Tensor([1, 0, 5, 1, 2, 0] as [Double]).to(.float32).reshaped([1, 2, 1, 3])
-        try average.update(quantizer(latents))  // (1, 1) and (0, 2) to the first, (5, 0) to the second
-        // Counts 0.75 + 0.25 · (2, 1, 0); sums 0.75 · code + 0.25 · Σ latents.
-        expectClose(average.state["counts"] ?? latents, Tensor([1.25, 1, 0.75]).to(.float32), absolute: 1e-6)
-        let expected = Tensor([0.25 / 1.25, 0.75 / 1.25, 4.25, 0, 100, 100] as [Double]).to(.float32)
-        expectClose(quantizer.codebook, expected.reshaped([3, 2]), absolute: 1e-5)
-    }
-
-    @Test func `averages converge to the means of clusters, and a saved state goes on as it was`() throws {
-        let noise = RandomGenerator(seed: 3).normal([4, 2, 5, 2])
-        let centres = Tensor([5, -5] as [Double]).to(.float32)
-        let latents = noise + centres.reshaped([1, 1, 1, 2])  // two clusters, one in each column
-        let (quantizer, other) = try (codebook([[1, 1], [-1, -1]]), codebook([[1, 1], [-1, -1]]))
-        let average = CodebookAverage(quantizer.quantizer, decay: 0.8)
-        for _ in 0..<60 { try average.update(quantizer.quantizer(latents)) }
-        let means = latents.permuted(3, 0, 2, 1).reshaped([2, -1, 2]).mean([1])
-        expectClose(quantizer.quantizer.codebook, means, absolute: 1e-4)
-
-        let resumed = CodebookAverage(other.quantizer, decay: 0.8)
-        try resumed.restore(TensorDictionary(average.state.mapValues { $0.copied() }))
-        try other.store["embedding.weight"]?.assign(quantizer.quantizer.codebook)
-        for (average, quantizer) in [(average, quantizer.quantizer), (resumed, other.quantizer)] {
-            try average.update(quantizer(noise))
-        }
-        #expect(try other.quantizer.codebook.isIdentical(to: quantizer.quantizer.codebook))
-    }
-
     @Test func `there and back gives the picture and what the codebook did`() throws {
         let fixture = try #require(try Fixture.all(in: "autoencoders", prefix: "vq-").first)
         let network = try autoencoder(fixture, as: VQModel.self).network

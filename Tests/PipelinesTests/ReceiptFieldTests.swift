@@ -50,6 +50,10 @@ import Testing
         "langevinSteps": { ($0.solver, $0.langevinSteps) = (.predictorCorrector, 2) },
         "signalToNoise": { ($0.solver, $0.signalToNoise) = (.predictorCorrector, 0.1) },
         "guidanceMethod": { ($0.guidanceMethod, $0.negativePrompt) = (.perpendicularNegative, "a dog") },
+        "negativeWeight": {
+            ($0.guidanceMethod, $0.negativePrompt) = (.perpendicularNegative, "a dog")
+            $0.negativeWeight = 0.5
+        },
         "guidanceInterval": { ($0.guidanceMethod, $0.guidanceInterval) = (.limited, 0.1...9) },
         "inverts": {
             ($0.solver, $0.inverts, $0.reference) = (.ddim, true, .picture(picture))

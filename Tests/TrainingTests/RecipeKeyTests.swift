@@ -50,8 +50,11 @@ import Training
         arguments: [
             ("diffusion: {process: flow}", "flow", "uniform", nil),
             ("diffusion: {process: edm}", "edm", "log-normal", 80.0),
-            ("diffusion: {process: ve}", "score", "uniform", 50),
+            ("diffusion: {process: ve}", "score", "mode", 50),
             ("diffusion: {process: betas}", "noise", "uniform", nil),
+            ("objective: {kind: bound}", "noise", "importance", nil),
+            ("objective: {kind: bound, times: uniform}", "noise", "uniform", nil),
+            ("objective: {kind: hybrid}", "noise", "uniform", nil),
         ] as [(String, String, String, Double?)])
     func defaultsDependOnTheProcess(yaml: String, prediction: String, times: String, sigma: Double?) throws {
         let recipe = try Recipe(yaml: yaml).filled

@@ -183,16 +183,17 @@ import Training
         #expect(recipe.model.kind.word == "annotated")
         #expect(
             message(yaml, "training.learning_rat=1")
-                == "--set training.learning_rat=1: there is no key training.learning_rat; did you mean training.learning_rate?"
+                == "change training.learning_rat=1: there is no key training.learning_rat; did you mean training.learning_rate?"
         )
         #expect(
             message(yaml, "training.steps=x").hasPrefix(
-                "--set training.steps=x: training.steps is \"x\"; write"))
+                "change training.steps=x: training.steps is \"x\"; write"))
         #expect(
-            message(yaml, "training.steps=0").hasPrefix("--set training.steps=0: training.steps is 0; write"))
-        #expect(message(yaml, "training.steps=").hasPrefix("--set training.steps=: training.steps is empty"))
-        #expect(message(yaml, "steps").contains("write --set section.key=value"))
-        #expect(message(yaml, "=3").contains("write --set section.key=value"))
+            message(yaml, "training.steps=0").hasPrefix("change training.steps=0: training.steps is 0; write")
+        )
+        #expect(message(yaml, "training.steps=").hasPrefix("change training.steps=: training.steps is empty"))
+        #expect(message(yaml, "steps").contains("write change section.key=value"))
+        #expect(message(yaml, "=3").contains("write change section.key=value"))
         #expect(message(yaml, "training=3").contains("training is 3; write keys such as training.steps"))
         #expect(
             message(yaml, "training.steps.x=3").contains("training.steps is a section; write a whole number"))

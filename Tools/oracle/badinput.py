@@ -225,7 +225,7 @@ def headers(program, report, options, room):
 def recipes(program, report, options, room):
     """Recipes and their overrides."""
     out = os.path.join(room, "run")
-    for name, content in {"missing": None, "empty": b"", "not YAML": b"a: [1\n", "a list": b"- 1\n", "not UTF-8": b"\xff\xfe\x00",
+    for name, content in {"missing": None, "not YAML": b"a: [1\n", "a list": b"- 1\n", "not UTF-8": b"\xff\xfe\x00",
                           "a tab": b"seed:\n\t- 1\n", "an unknown section": b"trainning:\n  steps: 1\n"}.items():
         path = os.path.join(room, "recipe.yaml")
         if os.path.exists(path):
@@ -234,6 +234,7 @@ def recipes(program, report, options, room):
             with open(path, "wb") as file:
                 file.write(content)
         refused(program, report, f"recipe {name}", ["train", path, "--out", out], room)
+    empty_recipe(program, report, room)
     if options.recipe is None:
         return
     recipe = os.path.abspath(options.recipe)
@@ -251,6 +252,20 @@ def recipes(program, report, options, room):
         refused(program, report, f"--set {override}", words, room, mentions)
     refused(program, report, "--out is a file", ["train", recipe, "--out", recipe], room)
     refused(program, report, "--out under /proc", ["train", recipe, "--out", "/proc/run"], room)
+
+
+def empty_recipe(program, report, room):
+    """Every key has a default, so a recipe without any trains on the digits that come with the program, where they are."""
+    path, small = os.path.join(room, "recipe.yaml"), [
+        "training.steps=1", "training.batch_size=2", "model.block_out_channels=[8, 8]", "model.norm_num_groups=2",
+        "model.down_block_types=[DownBlock2D, DownBlock2D]", "model.up_block_types=[UpBlock2D, UpBlock2D]",
+        "evaluation.steps=1", "evaluation.count=1"]
+    with open(path, "wb"):
+        pass
+    words = [word for change in small for word in ("--set", change)]
+    code, _, errors, _, command = program.run("train", path, *words, "--out", os.path.join(room, "empty"), limit=LIMIT)
+    good = code == 0 and "trained 1 steps" in errors or code == 2 and "digits" in errors
+    report.check("a recipe without a key", good, f"exit code {code}: {errors.strip()[-200:]}", command)
 
 
 def main():

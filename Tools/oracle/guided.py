@@ -73,8 +73,8 @@ def exploding_sigmas(count, low, high, rho=7.0):
 class Guided:
     """An estimate (data, noise) of branches, each a function of (x, time, alpha, sigma)."""
 
-    def __init__(self, method, scale, branches, interval=None, rescale=0.0, prediction="epsilon"):
-        self.method, self.scale, self.branches = method, scale, branches
+    def __init__(self, method, scale, branches, interval=None, rescale=0.0, prediction="epsilon", weight=1.0):
+        self.method, self.scale, self.branches, self.weight = method, scale, branches, weight
         self.interval, self.rescale, self.prediction = interval, rescale, prediction
 
     def output(self, data, noise, alpha, sigma):
@@ -109,7 +109,7 @@ class Guided:
             for high, low, other in zip(good, bad, self.branches["negative"](x, time, alpha, sigma)):
                 wanted, unwanted = (high - low).flatten(1), (other - low).flatten(1)
                 along = (wanted * unwanted).sum(1, keepdim=True) / (wanted * wanted).sum(1, keepdim=True)
-                mixed.append(low + self.scale * (wanted - (unwanted - along * wanted)).reshape(low.shape))
+                mixed.append(low + self.scale * (wanted - self.weight * (unwanted - along * wanted)).reshape(low.shape))
         if self.rescale:
             spread = lambda pair: self.output(*pair, alpha, sigma).flatten(1).std(1).reshape(-1, *[1] * (x.ndim - 1))
             own = self.output(*mixed, alpha, sigma)
@@ -228,7 +228,7 @@ class Exact:
 def draw_guidance(draw, method, branches, prediction, guide, judge, steps):
     """A `Guided` and the words that ask for it."""
     scale = draw.one(0.0, 0.5, 1.0, draw.real(1, 6)) if method in ("cfg", "cfg++") else draw.real(1.1, 6)
-    interval, rescale = None, 0.0
+    interval, rescale, weight = None, 0.0, 1.0
     words = ["--guidance-method", method, "--guidance", scale]
     if method == "interval" or method == "autoguidance" and draw.chance(0.4):
         ratios = sorted(sigma / alpha for (_, alpha, sigma), _ in steps)
@@ -238,11 +238,14 @@ def draw_guidance(draw, method, branches, prediction, guide, judge, steps):
     if method in ("cfg", "interval", "autoguidance") and scale != 1 and draw.chance(0.4):
         rescale = draw.real(0.1, 1)
         words += ["--guidance-rescale", rescale]
+    if method == "perp-neg" and draw.chance(0.6):
+        weight = draw.one(0.0, draw.real(0, 3))
+        words += ["--negative-weight", weight]
     if method == "autoguidance":
         words += ["--guide", guide]
     if method == "classifier":
         words += ["--classifier", judge]
-    return Guided(method, scale, branches, interval, rescale, prediction), words
+    return Guided(method, scale, branches, interval, rescale, prediction, weight), words
 
 
 def exact_guidance(program, draw, room, method):

@@ -84,8 +84,6 @@ def learn_points(program, mixture, sections, seed, folder):
         "training": {"steps": 4000, "batch_size": 256, "learning_rate": 1e-3, "schedule": "cosine",
                      "warmup_steps": 50, "ema_decay": 0.995, "log_every": 500},
     }
-    if sections["objective"]["kind"] == "bound":
-        recipe["objective"] = recipe["objective"] | {"times": "importance"}
     path, run = f"{folder}/recipe.yaml", f"{folder}/run"
     with open(path, "w") as file:
         json.dump(recipe, file)
@@ -113,17 +111,20 @@ def drawn_digits(draw):
     process = draw.choice(PROCESSES)
     dark = process == "flow"
     kinds = ["denoising"] * 3 + ([] if dark else ["score-matching"])
-    # The bound alone needs more than 700 steps: docs/Training.md.
-    kinds += ["hybrid"] if process == "betas" else ["flow-matching"]
+    kinds += ["hybrid", "bound"] if process == "betas" else ["flow-matching"]
     kind = draw.choice(kinds)
     network = draw.choice(list(NETWORKS))
     predictions = [word for word in PREDICTIONS if not dark or word in ("data", "v", "flow")]
-    if network == "dit" and process in ("edm", "ve"):
-        # Its norms hide how large its input is, which a prediction of noise must give back exactly where noise is large.
-        predictions = [word for word in predictions if word not in ("noise", "score")]
+    if kind == "bound":
+        # Nearly all of its weight on the data's error lies on a few times, which the program warns of.
+        predictions = ["noise", "v"]
     prediction = draw.choice(predictions)
-    objective = {"kind": kind, "times": draw.choice(["uniform", "logit-normal", "mode", "cosmap", "log-normal",
-                                                     "importance"])}
+    objective = {"kind": kind}
+    times = draw.choice([None, "uniform", "logit-normal", "mode", "cosmap", "log-normal", "importance"])
+    # A transformer's norms hide how large its input is, which a prediction of noise must give back exactly where noise is
+    # large; it and the bound learn at the times that are usual.
+    if not (kind == "bound" or network == "dit" and process in ("edm", "ve") and prediction in ("noise", "score")) and times:
+        objective["times"] = times
     if kind == "denoising":
         # Weights of the data's error that grow without a bound leave nothing to most times where an output's own error
         # does not shrink as they grow: the program warns of them.

@@ -48,7 +48,8 @@ def stable3(place, absent=(), channels=None, half=False, equal=False):
 
 def flow_request(place, made, **changed):
     asked = request(place.draw, made.scheduling, guidance=(0.0, 1.0, 1.5, 7.0, None))
-    return asked.changed(solver=None, clip_skip=made.skip, **changed)
+    # η is drawn for the class that a solver would have made of it.
+    return asked.changed(solver=None, eta=None, clip_skip=made.skip, **changed)
 
 
 def sd3(place, kind="sd3", **options):

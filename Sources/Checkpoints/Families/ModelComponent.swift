@@ -10,6 +10,8 @@ public enum ModelComponent: String, Sendable, Codable, CaseIterable {
     case textEncoder3 = "text_encoder_3"
     /// The table that turns classes into the states that a U-Net attends to.
     case classEmbedder = "class_embedder"
+    /// What gives a number for each class of a noisy sample.
+    case classifier
     /// The schedule; it has a configuration and no tensors.
     case scheduler
     /// The schedule that noises the picture which an upscaler enlarges.

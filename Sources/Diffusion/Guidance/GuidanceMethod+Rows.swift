@@ -24,13 +24,14 @@ extension GuidanceMethod {
         return parts.guided(by: parts.isInverse ? guidance.inverse : guidance, pair, settings)
     }
 
-    /// `perp-neg`: three branches; of the negative one only the part that is perpendicular to the wanted one counts, with
-    /// weight 1. Armandpour et al. 2023 (arXiv:2304.04968), the section on Perp-Neg.
+    /// `perp-neg`: three branches; of the negative one only the part that is perpendicular to the wanted one counts.
+    /// Armandpour et al. 2023 (arXiv:2304.04968), the section on Perp-Neg.
     public static let perpendicularNegative = GuidanceMethod(
         "perp-neg", "away from what is perpendicular in the negative condition", branches: pair + [.negative],
-        reads: [.rescale, .interval], needs: [.negativePrompt]
+        reads: [.rescale, .interval, .negativeWeight], needs: [.negativePrompt]
     ) { settings, parts in
-        let guidance = PerpendicularNegativeGuidance(scale: settings.scale, weights: [1])
+        let guidance = PerpendicularNegativeGuidance(
+            scale: settings.scale, weights: [settings.negativeWeight ?? 1])
         return parts.guided(by: guidance, pair + [.negative], settings)
     }
 

@@ -12,6 +12,8 @@ public enum GuidanceOption: String, Sendable, CaseIterable {
     case classifier
     /// A condition that is not wanted.
     case negativePrompt = "negative_prompt"
+    /// How much that condition repels.
+    case negativeWeight = "negative_weight"
 }
 
 /// One evaluation of the model itself within a guided estimate.

@@ -10,6 +10,8 @@ public struct GuidanceSettings: Sendable, Equatable {
     public var interval: ClosedRange<Double>?
     /// φ, how far the result is brought back to the spread of the conditional branch, 0 to 1.
     public var rescale = 0.0
+    /// w, how much a negative condition beside the unconditional branch repels; 1 where `nil`.
+    public var negativeWeight: Double?
 
     /// Guidance of a scale; 1 is the conditional branch alone.
     public init(scale: Double = 1, method: GuidanceMethod? = nil) {
@@ -41,6 +43,7 @@ extension GuidanceSettings {
     public var given: [(option: GuidanceOption, value: String)] {
         let values: [(GuidanceOption, String?)] = [
             (.interval, interval.map(intervalWord)), (.rescale, rescale == 0 ? nil : rescale.description),
+            (.negativeWeight, negativeWeight?.description),
         ]
         return values.compactMap { option, value in value.map { (option, $0) } }
     }
@@ -87,6 +90,11 @@ extension GuidanceSettings {
         guard (0...1).contains(rescale) else {
             throw DiffusionError(
                 field: GuidanceOption.rescale.rawValue, "is \(rescale): it must lie between 0 and 1")
+        }
+        if let negativeWeight, !(negativeWeight >= 0 && Float(negativeWeight).isFinite) {
+            throw DiffusionError(
+                field: GuidanceOption.negativeWeight.rawValue,
+                "is \(negativeWeight): give a number from 0 that single precision holds")
         }
         if let interval, !(interval.lowerBound >= 0 && interval.lowerBound < interval.upperBound) {
             throw DiffusionError(

@@ -4,7 +4,7 @@ import Tensors
 public struct Losses: Sendable {
     /// The loss of each example, `[batch]`; its mean is what is made small.
     public var total: Tensor
-    /// The named parts that it is the sum of, each `[batch]`; empty where there is one part.
+    /// What is logged beside it by name, `[batch]` each: the parts that it is the sum of, or an accuracy.
     public var parts: [(name: String, values: Tensor)]
 
     /// Losses.

@@ -83,17 +83,21 @@ public struct ObjectiveKind: Sendable {
     public let needsWholeTimes: Bool?
     /// Whether the network gives a variance with a further half of its channels.
     public let learnsVariance: Bool
+    /// The word for how times are drawn where none is named; `nil` where the process has the say.
+    public let usualTimes: String?
     let make: @Sendable (ObjectiveSettings, Process) throws -> any Objective
 
     /// A kind.
     public init(
         _ word: String, reads: Set<String>, needsWholeTimes: Bool? = nil, learnsVariance: Bool = false,
+        usualTimes: String? = nil,
         make: @escaping @Sendable (ObjectiveSettings, Process) throws -> any Objective
     ) {
         self.word = word
         self.reads = reads
         self.needsWholeTimes = needsWholeTimes
         self.learnsVariance = learnsVariance
+        self.usualTimes = usualTimes
         self.make = make
     }
 }

@@ -30,9 +30,11 @@ extension HybridObjective {
 }
 
 extension BoundObjective {
-    /// `bound`
-    static let kind = ObjectiveKind("bound", reads: [], needsWholeTimes: true, learnsVariance: true) {
-        settings, process in
+    /// `bound`. Its terms differ by orders of magnitude, so that evenly drawn times give gradients of much noise
+    /// (Nichol and Dhariwal 2021, section 3.3).
+    static let kind = ObjectiveKind(
+        "bound", reads: [], needsWholeTimes: true, learnsVariance: true, usualTimes: "importance"
+    ) { settings, process in
         try BoundObjective(
             process, decoder: settings.decoder, times: settings.times(on: process.schedule))
     }

@@ -10,6 +10,11 @@ extension DenoisingObjective: WeightedObjective {}
 extension HybridObjective: WeightedObjective {}
 extension ScoreMatchingObjective: WeightedObjective {}
 
+extension BoundObjective: WeightedObjective {
+    /// The weighting under which errors count as much as in the bound, but for its first term and a learned variance.
+    public var weighting: LossWeighting { process.schedule.boundWeighting }
+}
+
 extension WeightedObjective {
     /// The share of all weight, in the unit of the network's own output, that falls on the tenth of the drawn times that
     /// counts most: 0.1 where all count the same, and near 1 where a weighting that is stated for another prediction

@@ -30,6 +30,8 @@ public struct ProcessKind: Sendable {
     let check: @Sendable (ProcessDescription) throws -> Void
     /// Whether its path may be that of an interpolant, in place of the schedule.
     public internal(set) var takesInterpolant = false
+    /// The word for how training draws times where none is named.
+    public internal(set) var usualTimes = "uniform"
 
     /// The kind of a word, `nil` where there is none.
     public static func named(_ word: String) -> ProcessKind? { all.first { $0.word == word } }
@@ -108,7 +110,7 @@ extension ProcessKind {
             try values.checkRange("sigma_min", "sigma_max")
             try values.checkPositive("rho")
             try values.checkPositive("sigma_data")
-        })
+        }, usualTimes: "log-normal")
 
     /// The variance-preserving equation; networks take 999·t, as the paper's code has it (`get_score_fn`).
     /// Source: Song et al. 2021 (arXiv:2011.13456), equation 32.
@@ -136,7 +138,8 @@ extension ProcessKind {
 
     /// The variance-exploding equation; networks take samples of unit variance and ¼·ln σ.
     ///
-    /// The paper's networks embed ln σ, too; their samples are not scaled.
+    /// The paper's networks embed ln σ, too; their samples are not scaled. Its training draws times evenly, so that a quarter
+    /// of them have next to no noise and a fifth next to no data; here more of them lie between.
     /// Source: same paper, equations 30 and 31.
     static let ve = ProcessKind(
         word: "ve",
@@ -151,7 +154,7 @@ extension ProcessKind {
         check: { values in
             try values.checkRange("sigma_min", "sigma_max")
             try values.checkPositive("sigma_data")
-        })
+        }, usualTimes: "mode")
 
     /// A path between data and noise, the straight one unless an interpolant is named; networks take 1000·t, as those of
     /// diffusers do.

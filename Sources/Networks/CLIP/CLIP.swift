@@ -46,14 +46,7 @@ public struct CLIP: ConfiguredNetwork {
     /// How well each text fits each picture, `[texts, pictures]`: cosines times a learned scale. Over texts
     /// they are the logits of a picture's text, over pictures those of a text's picture.
     public func logits(texts: Tensor, pictures: Tensor) -> Tensor {
-        texts.matmul(pictures.transposed()) * logitScale.exp()
-    }
-
-    /// What training makes small, from the logits `[count, count]` of as many texts as pictures, pairs on
-    /// the diagonal: the cross-entropy of each text's picture and of each picture's text, in nats.
-    public static func loss(_ logits: Tensor) -> Tensor {
-        precondition(logits.shape[0] == logits.shape[1], "logits of \(logits.shape) are not of pairs")
-        return -(logits.logSoftmax(0).diagonal().mean() + logits.logSoftmax(1).diagonal().mean()) / 2
+        texts.matmul(pictures.transposed()) * scale
     }
 
     private func unit(_ x: Tensor) -> Tensor { x / x.norm([-1], keepingDimensions: true) }

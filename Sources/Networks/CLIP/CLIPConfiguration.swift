@@ -16,12 +16,17 @@ public struct CLIPConfiguration: Equatable, Sendable {
     /// Checks that the values describe a network that can be built.
     /// - Throws: `NetworkError` that names the first key whose value will not do.
     public func validate() throws {
+        try validateShared()
+        try textConfig.validate()
+        try visionConfig.validate()
+    }
+
+    /// Checks what both encoders share.
+    func validateShared() throws {
         try checkRange("projection_dim", projectionDim, within: 1...1_048_576)
         guard logitScaleInitValue.isFinite else {
             throw NetworkError("logit_scale_init_value", "is \(logitScaleInitValue): use a number")
         }
-        try textConfig.validate()
-        try visionConfig.validate()
     }
 }
 

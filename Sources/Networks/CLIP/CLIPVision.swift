@@ -93,9 +93,9 @@ public struct CLIPVisionWithProjection: ConfiguredNetwork {
 
 /// The mean and standard deviation of each channel over many pictures, that an encoder wants taken out.
 public struct ChannelStatistics: Sendable, Equatable {
-    /// Of red, green and blue in 0 … 1.
+    /// Of each channel (red, green and blue) in 0 … 1.
     public let mean: [Double]
-    /// Of red, green and blue in 0 … 1.
+    /// Of each channel (red, green and blue) in 0 … 1.
     public let deviation: [Double]
 
     /// Those of CLIP, in the preprocessing of all its published checkpoints; pictures are first scaled with
@@ -103,7 +103,26 @@ public struct ChannelStatistics: Sendable, Equatable {
     public static let clip = ChannelStatistics(
         mean: [0.48145466, 0.4578275, 0.40821073], deviation: [0.26862954, 0.26130258, 0.27577711])
 
-    /// Pictures `[batch, 3, height, width]` in 0 … 1 with these taken out.
+    /// The middle and the half of 0 … 1, of so many channels: what is normalized with them lies in −1 … 1.
+    public static func centred(channels: Int) -> ChannelStatistics {
+        let halves = [Double](repeating: 0.5, count: channels)
+        return ChannelStatistics(mean: halves, deviation: halves)
+    }
+
+    /// Statistics of as many channels as there are means.
+    public init(mean: [Double], deviation: [Double]) {
+        precondition(mean.count == deviation.count, "\(mean.count) means, \(deviation.count) deviations")
+        (self.mean, self.deviation) = (mean, deviation)
+    }
+
+    /// Pictures `[batch, channels, height, width]` in −1 … 1 with these taken out; those that are centred already stay as
+    /// they are, bit for bit.
+    public func normalized(signed pictures: Tensor) -> Tensor {
+        let isCentred = self == .centred(channels: mean.count)
+        return isCentred ? pictures : normalized((pictures + 1) / 2)
+    }
+
+    /// Pictures `[batch, channels, height, width]` in 0 … 1 with these taken out.
     public func normalized(_ pictures: Tensor) -> Tensor {
         func perChannel(_ values: [Double]) -> Tensor {
             Tensor(values, shape: [values.count, 1, 1]).to(pictures.elementType).to(pictures.device)

@@ -54,7 +54,8 @@ public struct LatentScaling: Equatable, Sendable {
 }
 
 extension [Double] {
-    fileprivate func channels(of latents: Tensor) -> Tensor {
+    /// One number a channel, beside pictures or latents `[batch, channels, height, width]`.
+    func channels(of latents: Tensor) -> Tensor {
         Tensor(self).to(latents.elementType).to(latents.device).reshaped([1, count, 1, 1])
     }
 }

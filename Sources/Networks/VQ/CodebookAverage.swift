@@ -3,10 +3,10 @@ import Tensors
 
 /// A codebook that follows the latents by moving averages in place of the codebook loss: each vector becomes
 /// the average of the latents that it stands for. Then only `Quantization.commitmentLoss` is left to
-/// minimise.
+/// minimise. Constants `counts` `[count]` and `sums` `[count, width]`, which are saved with the parameters.
 /// Source: van den Oord et al. 2017 (arXiv:1711.00937), appendix A.1; Razavi et al. 2019 (arXiv:1906.00446),
 /// section 3.1.
-public final class CodebookAverage {
+public struct CodebookAverage: Sendable {
     /// γ, what a step keeps of the averages.
     public let decay: Double
     /// Added to all counts, so that no vector is divided by nothing.
@@ -16,38 +16,41 @@ public final class CodebookAverage {
     private let sums: Tensor
 
     /// Averages that begin with the codebook as it is, each vector counted once.
-    public init(_ quantizer: VectorQuantizer, decay: Double = 0.99, epsilon: Double = 1e-5) {
+    public init(
+        _ quantizer: VectorQuantizer, decay: Double = 0.99, epsilon: Double = 1e-5, _ weights: Weights
+    ) {
         precondition((0..<1).contains(decay), "a decay of \(decay) is not from 0 to below 1")
-        self.decay = decay
-        self.epsilon = epsilon
-        codebook = quantizer.codebook
-        counts = .ones([codebook.shape[0]], codebook.elementType, on: codebook.device)
-        sums = codebook.copied()
+        (self.decay, self.epsilon, codebook) = (decay, epsilon, quantizer.codebook)
+        counts = weights.constant("counts", [codebook.shape[0]], .ones)
+        sums = weights.constant("sums", codebook.shape, .computed { [codebook] in codebook.detached() })
     }
 
-    /// Moves the averages and the codebook towards latents, in place.
+    /// Moves the averages and the codebook towards the latents of a step, in place. Latents that are not finite move
+    /// nothing.
     /// - Throws: `TensorError` where the latents carry an error.
-    public func update(_ quantization: Quantization) throws {
+    public func update(_ latents: QuantizedLatents) throws {
         try withoutGradients {
-            let (count, width) = (codebook.shape[0], codebook.shape[1])
-            let rows = quantization.encoded.permuted(0, 2, 3, 1).reshaped([-1, width])
-            // A row for each latent, a column for each vector, 1 where the one stands for the other.
-            let chosen = quantization.indices.flattened().oneHot(count).to(codebook.elementType)
-            try counts.assign(chosen.sum([0]).interpolated(to: counts, weight: decay))
-            try sums.assign(chosen.transposed().matmul(rows).interpolated(to: sums, weight: decay))
+            let isFinite = latents.sums.isFinite().all()
+            func moved(_ average: Tensor, _ new: Tensor) -> Tensor {
+                isFinite.choosing(new.interpolated(to: average, weight: decay), otherwise: average)
+            }
+            try counts.assign(moved(counts, latents.counts))
+            try sums.assign(moved(sums, latents.sums))
             // Laplace smoothing: the total stays, and no count is 0.
             let total = counts.sum()
-            let smoothed = (counts + epsilon) / (total + epsilon * Double(count)) * total
+            let smoothed = (counts + epsilon) / (total + epsilon * Double(counts.elementCount)) * total
             try codebook.assign(sums / smoothed.unsqueezed(1))
         }
     }
 
-    /// All that the coming updates depend on beside the codebook, as named tensors.
-    public var state: [String: Tensor] { ["counts": counts, "sums": sums] }
-
-    /// Goes on from a saved state.
-    /// - Throws: what the source throws where a tensor is missing; `TensorError` where one does not fit.
-    public func restore(_ source: any TensorSource) throws {
-        for (name, tensor) in state { try tensor.assign(source.tensor(named: name)) }
+    /// Begins anew with the codebook as it is for some vectors, each counted as often as the mean of all.
+    /// - Parameter isReplaced: `[count]`, `bool`
+    func restart(where isReplaced: Tensor) throws {
+        try withoutGradients {
+            let even = counts.mean().expanded(to: counts.shape)
+            try sums.assign(
+                isReplaced.unsqueezed(1).choosing(codebook * even.unsqueezed(1), otherwise: sums))
+            try counts.assign(isReplaced.choosing(even, otherwise: counts))
+        }
     }
 }

@@ -49,13 +49,19 @@ public struct Quantization: Sendable {
     /// (straight through), and none to the codebook.
     public var latents: Tensor { encoded + (vectors - encoded).detached() }
 
-    /// How far the codebook is from the encoder, which only the codebook learns from; a scalar, the mean of
-    /// squares.
-    public var codebookLoss: Tensor { (vectors - encoded.detached()).squared().mean() }
+    /// How far the codebook is from each example's latents, which only the codebook learns from: means of squares,
+    /// `[batch]`.
+    public var codebookErrors: Tensor { (vectors - encoded.detached()).squared().meanPerExample() }
 
-    /// How far the encoder is from the codebook, which only the encoder learns from; a scalar, the mean of
-    /// squares.
-    public var commitmentLoss: Tensor { (encoded - vectors.detached()).squared().mean() }
+    /// How far each example's latents are from the codebook, which only the encoder learns from: means of squares,
+    /// `[batch]`.
+    public var commitmentErrors: Tensor { (encoded - vectors.detached()).squared().meanPerExample() }
+
+    /// The mean of `codebookErrors`, a scalar.
+    public var codebookLoss: Tensor { codebookErrors.mean() }
+
+    /// The mean of `commitmentErrors`, a scalar.
+    public var commitmentLoss: Tensor { commitmentErrors.mean() }
 
     /// What is added to the error of reconstruction (equation 3 of the source).
     /// - Parameter commitment: β, the weight of the encoder's part.

@@ -57,8 +57,9 @@ package struct ExactStage: Stage {
     /// The fields of a request that exact models read.
     private static func fields(of request: Request) -> Set<RequestField> {
         let fields: Set<RequestField> = [
-            .classes, .guidance, .guidanceMethod, .guidanceInterval, .guidanceRescale, .guide, .classifier,
-            .inverts,
+            .classes, .guidance, .guidanceMethod, .guidanceInterval, .guidanceRescale, .negativeWeight,
+            .guide,
+            .classifier, .inverts,
         ]
         return request.inverts ? fields.union([.reference]) : fields
     }

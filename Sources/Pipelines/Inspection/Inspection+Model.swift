@@ -90,9 +90,8 @@ extension Inspection {
 extension Inspection.Model {
     /// A run folder, a folder in the diffusers layout, or one network's folder, from its configurations alone.
     init(folder path: String, _ parts: Inspection.Parts) throws {
-        // One network's folder has a config.json; a model's has an index of its parts.
-        guard !Files.exists(path + "/config.json") || Files.exists(path + "/model_index.json") else {
-            let object = try ModelFolder(path).configuration()
+        if let folder = ModelLayout.networkFolder(of: path) {
+            let object = try folder.configuration()
             let network = try KnownNetworks.network(of: object)
             self.init(
                 family: (try? NetworkConfiguration(object).family) ?? network.className,

@@ -35,6 +35,11 @@ public struct ModelLayout: Sendable {
             path = model
         } else if has("model/model_index.json") {
             path = model + "/model"
+        } else if let folder = Self.networkFolder(of: model) {
+            let network = try KnownNetworks.name(in: folder.configuration())
+            throw PipelineError(
+                "'\(model)' is a \(printable(network)) alone, which draws no samples: give a run folder or a folder in the diffusers layout of a model that does"
+            )
         } else if has("recipe.yaml") {
             throw PipelineError(
                 "the run '\(model)' has no model yet: it writes one with its first checkpoint")
@@ -42,6 +47,13 @@ public struct ModelLayout: Sendable {
             throw PipelineError(
                 "'\(model)' holds no model_index.json: give a run folder or a folder in the diffusers layout")
         }
+    }
+
+    /// The folder of one network, which has a `config.json` and no index of parts: a folder itself, or a run's model; `nil`
+    /// for other folders.
+    static func networkFolder(of path: String) -> ModelFolder? {
+        [path, path + "/model"].first { Files.exists($0 + "/config.json") }
+            .flatMap { Files.exists("\(path)/model_index.json") ? nil : ModelFolder($0) }
     }
 
     /// Whether a name in an index can be that of a part's folder: one that cannot lead elsewhere.
@@ -130,22 +142,41 @@ public struct ModelLayout: Sendable {
         _ configuration: NetworkConfiguration, process: Diffusion.Process, card: ModelCard,
         parameters: [(String, Tensor)]
     ) throws {
+        let stored = try stored(process)
+        try Files.createFolder(path)
+        try configuration.write(parameters, to: network)
+        try writeDescription(
+            stored, card, pipeline: Self.pipelines[stored.name] ?? "DDPMPipeline",
+            network: ("unet", configuration.library, configuration.className))
+    }
+
+    /// A process in the form in which a folder keeps it.
+    /// - Throws: `PipelineError` where it has none.
+    func stored(_ process: Diffusion.Process) throws -> StoredProcess {
         guard let stored = process.stored else {
             throw PipelineError(
                 "\(path): a process of parts that no file names cannot be written: make it of a ProcessDescription or of one of diffusers' classes"
             )
         }
-        try Files.createFolder(path)
-        try configuration.write(parameters, to: network)
+        return stored
+    }
+
+    /// Writes all that describes a model beside its network: the process, the card and, at last, the index.
+    /// - Parameter network: the part that it is, its library and its class.
+    /// - Throws: errors that name a file.
+    func writeDescription(
+        _ stored: StoredProcess, _ card: ModelCard, pipeline: String,
+        network: (part: String, library: String, className: String)
+    ) throws {
         try ModelFolder(path + "/scheduler").write(
             JSONObject(encoding: stored), to: "scheduler_config.json")
         try root.write(JSONObject(encoding: card), to: ModelCard.fileName)
         let library = if case .scheduler = stored { "diffusers" } else { "langevin" }
         let index: JSONObject = [
-            "_class_name": .string(Self.pipelines[stored.name] ?? "DDPMPipeline"),
+            "_class_name": .string(pipeline),
             "_diffusers_version": "0.42.0",
             "scheduler": [.string(library), .string(stored.name)],
-            "unet": [.string(configuration.library), .string(configuration.className)],
+            network.part: [.string(network.library), .string(network.className)],
         ]
         try root.write(index, to: "model_index.json")
     }

@@ -7,17 +7,15 @@ extension Receipt {
     /// - Parameters:
     ///   - stages: one, or two where another model goes on with the latents of the first.
     ///   - models: what is known of the files of each.
-    ///   - guide: the same of the worse model that guidance led away from.
-    ///   - classifier: the same of the classifier that it followed.
+    ///   - guides: the same of models that had a part in guidance, and where the receipt has each.
     ///   - decodes: whether samples became pictures.
     /// - Throws: an error that names the key of `model_index.json` that will not do.
     package init(
-        _ stages: [any Stage], of models: [ModelRecord], guide: ModelRecord?, classifier: ModelRecord?,
-        decodes: Bool
+        _ stages: [any Stage], of models: [ModelRecord],
+        guides: [(place: WritableKeyPath<Receipt, Guide?>, record: ModelRecord)], decodes: Bool
     ) throws {
         try self.init(stages[0], of: models[0], decodes: decodes)
-        for (record, place) in [(guide, \Receipt.guide), (classifier, \.classifier)] {
-            guard let record else { continue }
+        for (place, record) in guides {
             self[keyPath: place] = Guide(model: record.name, modelHash: record.hash)
             weights += record.weights
         }
@@ -61,6 +59,7 @@ extension Receipt {
         let given = settings.isGuided ? settings.guidance.given : []
         guidanceInterval = given.first { $0.option == .interval }?.value
         guidanceRescale = settings.isGuided && settings.guidance.rescale > 0 ? settings.guidance.rescale : nil
+        negativeWeight = settings.isGuided ? settings.guidance.negativeWeight : nil
     }
 
     private mutating func setNoise(_ request: Request) {

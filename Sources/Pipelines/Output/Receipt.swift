@@ -44,6 +44,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var guidanceMethod: String?
     /// Where guidance acted, `σ_lo:σ_hi`.
     public var guidanceInterval: String?
+    /// How much the negative prompt repelled, where the request gave it.
+    public var negativeWeight: Double?
     /// The worse model that guidance led away from.
     public var guide: Guide?
     /// The classifier that guidance followed.
@@ -190,6 +192,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"
+        case negativeWeight = "negative_weight"
         case churnRange = "churn_range"
         case churnNoise = "churn_noise"
         case langevinSteps = "langevin_steps"

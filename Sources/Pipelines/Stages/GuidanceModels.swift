@@ -15,7 +15,19 @@ struct GuidanceModels: Sendable {
     var guide: (any Stage)?
     /// A classifier of noisy samples.
     var classifier: NoiseClassifier?
+
+    /// Begins with the digests of the files of each.
+    /// - Throws: an error about files that cannot be opened.
+    func digests() throws -> [GuideDigests] {
+        let all: [(WritableKeyPath<Receipt, Receipt.Guide?>, ModelDigests?)] = try [
+            (\.guide, guide?.digests(decodes: false)), (\.classifier, classifier?.digests()),
+        ]
+        return all.compactMap { place, digests in digests.map { (place, $0) } }
+    }
 }
+
+/// The digests of a model that has a part in guidance, and where a receipt has it.
+typealias GuideDigests = (place: WritableKeyPath<Receipt, Receipt.Guide?>, digests: ModelDigests)
 
 extension StageSettings {
     /// Checks guidance, and opens the models that have a part in it.

@@ -30,7 +30,7 @@ extension LatentStage {
             throw PipelineError(
                 takesPrompt
                     ? "\(name) is conditioned on a text: give \(.prompts)"
-                    : "\(name) is conditioned on a class or nothing, not on a text: leave out \(.prompts)")
+                    : "\(name) is conditioned on a class or nothing, not on a text: \(leavingOut: .prompts)")
         }
         if !takesPrompt, request.negativePrompt != nil || request.reference != nil && !request.inverts {
             throw PipelineError("\(name) takes neither \(.negativePrompt) nor \(.reference): leave them out")

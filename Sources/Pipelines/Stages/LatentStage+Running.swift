@@ -13,10 +13,7 @@ extension LatentStage {
         let denoiser = try guidedDenoisers(say)
         let reference = try self.reference(say)
         return { pictures, noise, own in
-            let start = try self.start(pictures, noise, reference, own)
-            return .init(
-                sample: start.sample, denoiser: denoiser(pictures, start.beside), known: start.known,
-                noise: start.noise)
+            try beginning(pictures, noise, reference, own) { denoiser(pictures, $0) }
         }
     }
 
@@ -57,13 +54,6 @@ extension LatentStage {
         var masked: (((Shape) -> Tensor) throws -> Tensor)?
         /// 1 where the picture is painted anew, `[1, 1, height, width]` of latents.
         var mask: Tensor?
-    }
-
-    private struct Start {
-        var sample: Tensor
-        var beside: Tensor?
-        var known: KnownRegion?
-        var noise: Tensor?
     }
 
     private func reference(_ say: @escaping (Sentence) -> Void) throws -> Encoded? {
@@ -125,27 +115,30 @@ extension LatentStage {
     }
 
     /// Where a batch begins. The order of draws is that of diffusers' pipelines.
-    private func start(
+    /// - Parameter denoiser: the guided network, with channels that are laid beside the sample.
+    private func beginning(
         _ pictures: Range<Int>, _ noise: NoiseSource, _ reference: Encoded?,
-        _ own: (Tensor) -> Tensor
-    ) throws -> Start {
+        _ own: (Tensor) -> Tensor, _ denoiser: (_ beside: Tensor?) -> Denoiser
+    ) throws -> SamplingLoop.Beginning {
         let sampler = settings.sampler
         guard let reference else {
             let unit =
                 request.initial.map { own($0.slice(pictures, of: 0)) } ?? noise.draw(settings.sampleShape)
-            return Start(sample: assembly.start(unit, sampler), noise: unit)
+            return .init(sample: assembly.start(unit, sampler), denoiser: denoiser(nil), noise: unit)
         }
         if request.inverts {
             // The mean of what the autoencoder gives: nothing of an inversion is drawn.
             let data = try own(reference.latents { .zeros(Shape([1] + $0.extents)) })
-            return Start(sample: sampler.scaled(data.rows(of: pictures, among: request.count)))
+            return .init(
+                sample: sampler.scaled(data.rows(of: pictures, among: request.count)), denoiser: denoiser(nil)
+            )
         }
         let isWhole = task.inpaints && strength == 1
         let level = startLevel
         var data: Tensor?
         if !isWhole || task == .restoredInpainting { data = try own(reference.latents(noise.draw)) }
         if request.denoisingStart != nil, let data, !task.inpaints {
-            return Start(sample: data.rows(of: pictures, among: request.count))
+            return .init(sample: data.rows(of: pictures, among: request.count), denoiser: denoiser(nil))
         }
         let unit = noise.draw(settings.sampleShape)
         data = data?.rows(of: pictures, among: request.count)
@@ -153,13 +146,16 @@ extension LatentStage {
             isWhole
             ? sampler.scaled(unit) : data.map { ($0 * level.alpha).adding(unit, scale: level.sigma) } ?? unit
         let masked = try reference.masked.map { try own($0(noise.draw)) }
-        guard let mask = reference.mask.map(own), let masked else { return Start(sample: sample) }
+        guard let mask = reference.mask.map(own), let masked else {
+            return .init(sample: sample, denoiser: denoiser(nil))
+        }
         guard task == .shownInpainting else {
-            return Start(sample: sample, known: data.map { KnownRegion(data: $0, noise: unit, mask: mask) })
+            let known = data.map { KnownRegion(data: $0, noise: unit, mask: mask) }
+            return .init(sample: sample, denoiser: denoiser(nil), known: known)
         }
         let beside = concatenated(
             [mask.expanded(to: [masked.shape[0], 1, mask.shape[2], mask.shape[3]]), masked], along: 1)
-        return Start(sample: sample, beside: beside)
+        return .init(sample: sample, denoiser: denoiser(beside))
     }
 }
 

@@ -9,7 +9,7 @@ package struct NoiseClassifier: Sendable {
     let labels: [Int]
     /// A number for each class, `[batch, classes]`, of samples `[batch, …]` at a level; differentiable in the samples.
     /// Their softmax is the probability of the classes.
-    let logits: @Sendable (_ x: Tensor, _ level: NoiseLevel) -> Tensor
+    package let logits: @Sendable (_ x: Tensor, _ level: NoiseLevel) -> Tensor
     /// Begins with the digests of its files.
     let digests: @Sendable () throws -> ModelDigests
 
@@ -19,6 +19,34 @@ package struct NoiseClassifier: Sendable {
         return { x, level in
             logits(x, level).logSoftmax(1).taken(Tensor(own).to(x.device).unsqueezed(1), along: 1).squeezed(1)
         }
+    }
+}
+
+extension NoiseClassifier {
+    /// A network's, which takes samples and times as its own process says.
+    /// - Parameters:
+    ///   - own: the process that it was trained on.
+    ///   - sampling: the steps of the model that is guided, and its process.
+    ///   - type: what the network computes in.
+    ///   - network: samples in its own scaling, and a time `[1]`, to a number for each class.
+    init(
+        labels: [Int], of own: Process, for sampling: (sampler: Sampler, process: Process),
+        in type: ElementType,
+        digests: @escaping @Sendable () throws -> ModelDigests,
+        network: @escaping @Sendable (_ x: Tensor, _ time: Tensor) -> Tensor
+    ) {
+        let own = own.computed(in: type)
+        let parameterization = sampling.sampler.forNetwork(of: own, on: sampling.process)
+            .parameterization(of: own)
+        self.init(
+            labels: labels,
+            logits: { x, level in
+                let scale = parameterization.scaling.scale(of: level)
+                let factor = parameterization.input(level.divided(by: scale)) / scale
+                let time = Tensor.full(parameterization.time(level), [1], .float32, on: x.device)
+                let input = factor == 1 ? x : x * factor
+                return network(input.to(type), time).to(x.elementType)
+            }, digests: digests)
     }
 }
 
@@ -41,20 +69,14 @@ extension PixelAssembly {
                 "\(.classifier): \(name) takes samples of \(traits.channels) channels or numbers, and here they are \(shape): give a classifier of these samples"
             )
         }
-        let own = self.process.computed(in: elementType)
-        let parameterization = sampler.forNetwork(of: own, on: process).parameterization(of: own)
-        let (network, type, layout, name) = (network, elementType, layout, name)
+        let (network, layout, name) = (network, layout, name)
         return NoiseClassifier(
-            labels: labels,
-            logits: { x, level in
-                let scale = parameterization.scaling.scale(of: level)
-                let factor = parameterization.input(level.divided(by: scale)) / scale
-                let time = Tensor.full(parameterization.time(level), [1], .float32, on: x.device)
-                let input = factor == 1 ? x : x * factor
-                let output = network(input.to(type), time: time, Conditions(), dropout: nil).to(x.elementType)
+            labels: labels, of: self.process, for: (sampler, process), in: elementType,
+            digests: { try layout.map { try ModelDigests($0) } ?? ModelDigests(ModelRecord(name: name)) },
+            network: { x, time in
+                let output = network(x, time: time, Conditions(), dropout: nil)
                 return output.rank > 2 ? output.flattened(from: 2).mean([2]) : output
-            },
-            digests: { try layout.map { try ModelDigests($0) } ?? ModelDigests(ModelRecord(name: name)) })
+            })
     }
 }
 

@@ -49,7 +49,8 @@ package struct PixelStage: Stage {
     private static func fields(of request: Request) -> Set<RequestField> {
         let fields: Set<RequestField> = [
             .prompts, .negativePrompt, .classes, .height, .width, .guidance, .guidanceMethod,
-            .guidanceInterval, .guidanceRescale, .guide, .classifier, .deepFeatureInterval, .inverts,
+            .guidanceInterval, .guidanceRescale, .negativeWeight, .guide, .classifier, .deepFeatureInterval,
+            .inverts,
         ]
         return request.inverts ? fields.union([.reference, .background]) : fields
     }
@@ -142,7 +143,7 @@ extension PixelStage {
     private static func prompts(_ model: PixelAssembly, _ request: Request) throws -> [String]? {
         guard model.text != nil else {
             guard request.prompts == nil, request.negativePrompt == nil else {
-                throw PipelineError("\(model.name) is not conditioned on a text: leave out \(.prompts)")
+                throw PipelineError("\(model.name) is not conditioned on a text: \(leavingOut: .prompts)")
             }
             return nil
         }
@@ -180,7 +181,7 @@ extension PixelStage {
             }
             guard request.prompts == nil else {
                 throw PipelineError(
-                    "\(.classifier) guides the unconditional branch, which reads no text: leave out \(.prompts)"
+                    "\(.classifier) guides the unconditional branch, which reads no text: \(leavingOut: .prompts)"
                 )
             }
             return labels

@@ -39,10 +39,8 @@ struct TextPlan {
 
     /// An encoder that is trained along, over byte pairs of the captions.
     private init(learntFrom captions: [String], _ model: Recipe.ModelSection) throws {
-        let vocabulary = BytePairTraining().vocabulary(of: captions)
-        let all = try CLIPTokenizer(vocabulary)
-        let longest = captions.map { all.tokens(of: $0).count + 2 }.max() ?? 3
-        let (length, width) = (model.textTokens ?? min(max(longest, 3), 77), model.textWidth ?? 64)
+        let learnt = try LearntTokenizer(learntFrom: captions, tokens: model.textTokens)
+        let (vocabulary, length, width) = (learnt.vocabulary, learnt.length, model.textWidth ?? 64)
         var configuration = CLIPTextConfiguration()
         configuration.vocabSize = vocabulary.count
         (configuration.hiddenSize, configuration.projectionDim) = (width, width)
@@ -53,7 +51,7 @@ struct TextPlan {
         configuration.hiddenAct = .gelu
         configuration.eosTokenId = vocabulary.count - 1
         (self.configuration, self.length, self.vocabulary) = (configuration, length, vocabulary)
-        (tokenizer, folder, tokenizerPath) = (try CLIPTokenizer(vocabulary, length: length), nil, nil)
+        (tokenizer, folder, tokenizerPath) = (learnt.tokenizer, nil, nil)
     }
 
     /// An encoder from a folder: a model's, whose `text_encoder/` and `tokenizer/` are read, or one with its tokenizer

@@ -80,7 +80,7 @@ public struct DataKind: RecipeRow {
             "a folder of pictures, one folder a class or labels in metadata.jsonl or metadata.csv",
         hasPictures: true, needsPath: true, hasPictureFiles: true, hasBuckets: true
     ) { section, path in
-        let size = try section.side(of: "a folder of pictures")
+        let size = try section.side(of: "pictures of a folder")
         return try FolderDataset(
             folder: URL(file: path), width: size, height: size, channels: section.channels ?? 3,
             background: section.background.flatMap(Colour.init(css:)),
@@ -101,7 +101,7 @@ public struct DataKind: RecipeRow {
             ShardPaths.isShard(path) || path.contains("{") || names.contains(where: ShardPaths.isShard)
         }
     ) { section, path in
-        let size = try section.side(of: "shards")
+        let size = try section.side(of: "pictures of shards")
         return try ShardDataset(
             ShardPaths.of(path), width: size, height: size, channels: section.channels ?? 3,
             background: section.background.flatMap(Colour.init(css:)),
@@ -150,7 +150,7 @@ public struct DataKind: RecipeRow {
 
     /// Noise and the data that a model made of it, in a `.safetensors` file.
     public static let pairs = DataKind(
-        word: "pairs", documentation: "what sample --pairs wrote: noise and the data that a model made of it",
+        word: "pairs", documentation: "noise and the data that a model made of it, in a .safetensors file",
         hasPictures: false, needsPath: true, hasPairedNoise: true
     ) { section, path in
         try TensorDataset(pairs: path, part: .init(rawValue: section.split.word)!)
@@ -210,7 +210,8 @@ extension Recipe.DataSection {
     /// The side of pictures that are brought to a size.
     fileprivate func side(of data: String) throws -> Int {
         guard let size else {
-            throw RecipeError("data.size: \(data) needs one; give the side in pixels.")
+            throw RecipeError(
+                "data.size: \(data) are brought to one, and there is none; give the side in pixels.")
         }
         return size
     }

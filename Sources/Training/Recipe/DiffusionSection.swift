@@ -38,9 +38,6 @@ extension Recipe {
 extension ProcessKind: RecipeRow {
     /// Every kind.
     public static var choices: [ProcessKind] { all }
-
-    /// The kind on whose times the usual density is log-normal in σ (Karras et al. 2022, table 1).
-    static let logNormalTimes = "edm"
 }
 
 extension Recipe.DiffusionSection {

@@ -47,7 +47,7 @@ public struct ModelKind: RecipeRow {
     public static let choices: [ModelKind] = KnownNetworks.denoising.map { ModelKind($0) } + others
 
     /// Those that do not denoise: a row for each file of `Kinds`.
-    private static let others: [ModelKind] = []
+    private static let others: [ModelKind] = [autoencoderKL, vqModel, fsqModel, clip, classifier]
 
     /// The names of the classes in `config.json`.
     public static var synonyms: [String: ModelKind] {

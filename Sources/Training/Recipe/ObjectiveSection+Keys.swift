@@ -20,11 +20,8 @@ extension Recipe.ObjectiveSection {
             defaults("bound_weight", 0.001), "The weight of the bound beside the simple loss."),
         RecipeKey(
             "objective.times", \.objective.times, .word(of: ObjectiveWords.times.words), of: .process,
-            Dictionary(
-                uniqueKeysWithValues: ProcessKind.all.map { kind in
-                    // The density that EDM's preconditioning was published with.
-                    (kind.word, kind.word == ProcessKind.logNormalTimes ? "log-normal" : "uniform")
-                }), "How times are drawn."),
+            Dictionary(uniqueKeysWithValues: ProcessKind.all.map { ($0.word, $0.usualTimes) }),
+            unless: (.objective, timesOfObjectives), "How times are drawn."),
         RecipeKey(
             "objective.coupling", \.objective.coupling, .word(of: ObjectiveWords.couplings.words),
             of: .objective, defaults("coupling", "independent"),
@@ -32,12 +29,19 @@ extension Recipe.ObjectiveSection {
         ),
         RecipeKey(
             "objective.interpolant", \.objective.interpolant, .word(of: ObjectiveWords.interpolants.words),
-            of: .path, onPaths("straight"),
+            of: .path, onPaths("straight"), neutral: "straight",
             "The path of flow matching between data and noise; samples are drawn on it, too."),
         RecipeKey(
             "objective.latent", \.objective.latent, .word(of: ObjectiveWords.latentNoises.words),
             of: .path, onPaths("none"), "Extra noise on that path, as stochastic interpolants have it."),
     ]
+
+    /// The draws of times that losses are known with, whatever the process.
+    private static let timesOfObjectives: [String: String] = {
+        let kinds = ObjectiveWords.kinds.words.compactMap { try? ObjectiveWords.kinds(WordChoice($0)) }
+        return Dictionary(
+            uniqueKeysWithValues: kinds.compactMap { kind in kind.usualTimes.map { (kind.word, $0) } })
+    }()
 
     /// A default for every process whose path may be an interpolant's.
     private static func onPaths(_ value: String) -> [String: String] {

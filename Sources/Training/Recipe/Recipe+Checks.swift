@@ -52,8 +52,14 @@ extension Recipe {
         guard let share = (objective as? any WeightedObjective)?.weightOfLargestTenth, share > 0.75 else {
             return nil
         }
+        let (weighting, prediction) = (self.objective.weighting, diffusion.prediction ?? "")
+        let (loss, other) =
+            weighting.map { ("objective.weighting \($0)", "objective.weighting simple") }
+            ?? ("objective.kind \(self.objective.kind)", "objective.kind hybrid")
+        let remedy =
+            prediction == "v" ? "\(other) spreads it" : "\(other) or diffusion.prediction v spread it"
         return
-            "objective.weighting \(self.objective.weighting ?? "") with diffusion.prediction \(diffusion.prediction ?? ""): a tenth of the times has \(Int(share * 100)) % of the weight, and little is learnt of the others; objective.weighting simple or diffusion.prediction v spread it"
+            "\(loss) with diffusion.prediction \(prediction): a tenth of the times has \(Int(share * 100)) % of the weight, and little is learnt of the others; \(remedy)"
     }
 
     /// Checks that there is something to learn from.

@@ -53,9 +53,14 @@ extension RecipeKey {
             let node = write(Recipe())
             return node.isAbsent ? "" : node.shown
         }
-        let words = Dictionary(grouping: ownerDefaults.keys, by: { ownerDefaults[$0]! })
+        let first = exceptions.map { Self.shown($0.defaults, of: $0.owner) } ?? []
+        return (first + Self.shown(ownerDefaults, of: owner)).joined(separator: "; ")
+    }
+
+    /// Each default with the words of a key that it goes with.
+    private static func shown(_ defaults: [String: String], of owner: Owner) -> [String] {
+        let words = Dictionary(grouping: defaults.keys, by: { defaults[$0]! })
         let shown = words.map { (value: $0.key, words: $0.value.sorted().joined(separator: ", ")) }
         return shown.sorted { $0.words < $1.words }.map { "\($0.value) (`\(owner.path)` \($0.words))" }
-            .joined(separator: "; ")
     }
 }

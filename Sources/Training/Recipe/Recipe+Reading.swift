@@ -4,24 +4,35 @@ import Storage
 import Yams
 
 extension Recipe {
-    /// Reads a recipe file and lays the changes of the command line over it.
+    /// Reads a recipe file and lays changes over it.
     ///
     /// - Parameters:
     ///   - path: the YAML file.
     ///   - changes: `section.key=value` each, the value as YAML; a later one wins over an earlier one.
+    ///   - word: what messages put before a change, such as the option that it was given by.
     /// - Throws: `RecipeError`: the file is missing, unreadable or not YAML, a key is unknown or stands
     ///   twice, a value has the wrong type or is out of range, or two keys have no meaning together.
-    public init(contentsOf path: String, changes: [String] = []) throws {
+    public init(contentsOf path: String, changes: [String] = [], changedBy word: String = "change") throws {
+        try self.init(yaml: Self.text(of: path), name: path, changes: changes, changedBy: word)
+    }
+
+    /// Reads a recipe that a run saved, by this version or an earlier one.
+    /// - Throws: `RecipeError`
+    init(savedAt path: String) throws {
+        try self.init(yaml: Self.text(of: path), name: path, isSaved: true)
+    }
+
+    private static func text(of path: String) throws -> String {
         let bytes: [UInt8]
         do {
-            bytes = try Files.read(path, atMost: Self.largestFile)
+            bytes = try Files.read(path, atMost: largestFile)
         } catch {
             throw RecipeError("The recipe \(path) cannot be read: \(error.reason).")
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw RecipeError("The recipe \(path) is not text in UTF-8: save it as UTF-8.")
         }
-        try self.init(yaml: text, name: path, changes: changes)
+        return text
     }
 
     /// Reads a recipe from YAML.
@@ -30,14 +41,26 @@ extension Recipe {
     ///   - yaml: the text.
     ///   - name: what messages call the text, usually its path.
     ///   - changes: `section.key=value` each, the value as YAML; a later one wins over an earlier one.
-    /// - Throws: `RecipeError`, as `init(contentsOf:changes:)` does.
-    public init(yaml: String, name: String = "recipe", changes: [String] = []) throws {
+    ///   - word: what messages put before a change.
+    /// - Throws: `RecipeError`, as `init(contentsOf:changes:changedBy:)` does.
+    public init(
+        yaml: String, name: String = "recipe", changes: [String] = [], changedBy word: String = "change"
+    ) throws {
+        try self.init(yaml: yaml, name: name, changes: changes, changedBy: word, isSaved: false)
+    }
+
+    /// - Parameter isSaved: whether a run wrote it, so that it has keys which an earlier version read in more places.
+    private init(
+        yaml: String, name: String, changes: [String] = [], changedBy word: String = "", isSaved: Bool
+    ) throws {
         let sources =
-            [try RecipeSource(yaml: yaml, name: name)] + (try changes.map(RecipeSource.init(change:)))
+            [try RecipeSource(yaml: yaml, name: name)]
+            + (try changes.map { try RecipeSource(change: $0, word) })
         self.init()
         var reading = RecipeReading()
         for source in sources { try reading.collect(source) }
         for key in Self.keys { try reading.read(key, into: &self) }
+        if isSaved { for key in Self.keys { key.dropNeutral(&self) } }
         try reading.readNetwork(into: &self)
         if !model.kind.readsProcess { try reading.refuse(section: "diffusion", of: model.kind) }
         if let (path, problem) = filled.problem { throw reading.error(path, problem, fallback: sources[0]) }

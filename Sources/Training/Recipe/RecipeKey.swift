@@ -18,6 +18,8 @@ package struct RecipeKey: Sendable {
     private(set) var owner: Owner?
     /// The default for each word of the owner that reads this key.
     private(set) var ownerDefaults: [String: String] = [:]
+    /// Another key, of which some words have a default that comes first.
+    private(set) var exceptions: (owner: Owner, defaults: [String: String])?
 
     /// Puts the value of a node into a recipe; false where the node has another form.
     let read: @Sendable (Node, inout Recipe) -> Bool
@@ -26,6 +28,8 @@ package struct RecipeKey: Sendable {
     let holds: @Sendable (Recipe) -> Bool
     /// Puts the owner's default where nothing was given.
     private(set) var fill: @Sendable (inout Recipe) -> Void = { _ in }
+    /// Takes a value out that changes nothing where the key is not read; earlier versions saved such.
+    private(set) var dropNeutral: @Sendable (inout Recipe) -> Void = { _ in }
 
     /// A key whose word decides which other keys are read.
     struct Owner: Sendable {
@@ -67,16 +71,30 @@ package struct RecipeKey: Sendable {
     }
 
     /// A key that is read where another key has one of a few words, each of which has a default for it.
-    init<Value>(
+    /// - Parameters:
+    ///   - exceptions: another key, of which some words have a default that comes first.
+    ///   - neutral: the value that means the same as none where the key is not read.
+    init<Value: Equatable & Sendable>(
         _ path: String, _ place: any WritableKeyPath<Recipe, Value?> & Sendable, _ form: ValueForm<Value>,
-        of owner: Owner, _ defaults: [String: Value], synonyms: [String] = [], _ documentation: String
+        of owner: Owner, _ defaults: [String: Value],
+        unless exceptions: (owner: Owner, defaults: [String: Value])? = nil, synonyms: [String] = [],
+        neutral: Value? = nil, _ documentation: String
     ) {
         self.init(path, place, .optional(form), synonyms: synonyms, documentation)
         self.owner = owner
         ownerDefaults = defaults.mapValues { form.write($0).shown }
+        self.exceptions = exceptions.map { ($0.owner, $0.defaults.mapValues { form.write($0).shown }) }
         fill = { recipe in
             guard recipe[keyPath: place] == nil, let word = owner.word(recipe) else { return }
-            recipe[keyPath: place] = defaults[word]
+            let exception = exceptions.flatMap { other in
+                other.owner.word(recipe).flatMap { other.defaults[$0] }
+            }
+            recipe[keyPath: place] = exception ?? defaults[word]
+        }
+        guard let neutral else { return }
+        dropNeutral = { recipe in
+            let isRead = owner.word(recipe).map { defaults[$0] != nil } ?? false
+            if !isRead, recipe[keyPath: place] == neutral { recipe[keyPath: place] = nil }
         }
     }
 

@@ -1,7 +1,7 @@
 import Storage
 import Yams
 
-/// A text that settings come from: the recipe file, or one `--set`.
+/// A text that settings come from: the recipe file, or a change to it.
 struct RecipeSource {
     /// What messages call it.
     let name: String
@@ -50,13 +50,15 @@ struct RecipeSource {
                 || "_-".unicodeScalars.contains(scalar))
     }
 
-    /// `section.key=value`, as `--set` takes it.
-    init(change: String) throws {
+    /// A change: `section.key=value`.
+    /// - Parameter word: what messages put before it.
+    init(change: String, _ word: String) throws {
         // As it was typed, where that is a line of text.
-        name = "--set " + (change.utf8.count <= 100 && printable(change) == change ? change : quoted(change))
+        let isLine = change.utf8.count <= 100 && printable(change) == change
+        name = "\(word) \(isLine ? change : quoted(change))"
         hasLines = false
         guard let equals = change.firstIndex(of: "="), equals != change.startIndex else {
-            throw RecipeError("\(name) is not understood: write --set section.key=value.")
+            throw RecipeError("\(name) is not understood: write \(word) section.key=value.")
         }
         let value: Node
         do {

@@ -89,7 +89,7 @@ public struct RunFolder: Sendable {
 
     /// The recipe that the run was last started or continued with.
     public func recipe() throws -> Recipe {
-        try Recipe(contentsOf: recipePath)
+        try Recipe(savedAt: recipePath)
     }
 
     /// Writes the recipe, whole or not at all. From then on the folder holds a run.

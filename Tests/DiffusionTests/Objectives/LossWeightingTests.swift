@@ -153,4 +153,13 @@ import Testing
         #expect(abs(share(.edm(), EDMPreconditioning()) - 0.1) < 1e-9)
         #expect(share(.edm(), Prediction.data) > 0.7 && share(.minSNR(), Prediction.velocity) < 0.5)
     }
+
+    /// The bound of a table whose last step is nearly pure noise lies on a few times, whatever is predicted but v.
+    @Test func theBoundLiesOnFewTimes() throws {
+        let table = DiscreteSchedule(betas: BetaSchedule.cosine.betas(count: 1000, from: 1e-4, to: 0.02))
+        func share(_ output: Prediction) throws -> Double {
+            try BoundObjective(process(table, output)).weightOfLargestTenth
+        }
+        #expect(try share(.data) > 0.99 && share(.noise) > 0.9 && share(.velocity) < 0.75)
+    }
 }
