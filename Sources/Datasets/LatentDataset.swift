@@ -19,7 +19,7 @@ public struct LatentDataset: Dataset {
         case all
     }
 
-    /// What the folder says of itself.
+    /// The description in the folder.
     public let manifest: LatentManifest
     /// `[1 or 2 · channels, height, width]`
     public let exampleShape: Shape

@@ -1,6 +1,6 @@
 import Storage
 
-/// What a folder of encoded latents says of itself in `latents.json`: what encoded them, of what shape they are, and
+/// The description of a folder of encoded latents, `latents.json`: what encoded them, of what shape they are, and
 /// which files hold them.
 public struct LatentManifest: Codable, Sendable, Equatable {
     /// The autoencoder that made the latents.

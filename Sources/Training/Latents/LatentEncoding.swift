@@ -106,7 +106,7 @@ public struct LatentEncoding {
     ///   - path: the folder, which must not be there yet.
     ///   - isInterrupted: called between batches; `true` gives up, and nothing is left.
     ///   - report: gets the progress after every batch.
-    /// - Returns: what the folder says of itself; `nil` where it was interrupted.
+    /// - Returns: the description of the folder; `nil` where it was interrupted.
     /// - Throws: `PipelineError`, `DatasetError`, errors that name a file.
     public func write(
         to path: String, isInterrupted: () -> Bool = { false }, report: (Progress) -> Void = { _ in }
