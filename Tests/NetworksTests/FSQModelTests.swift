@@ -61,7 +61,8 @@ import Testing
         expectClose(
             network.decode(indices: network.quantizer.indices(of: latents)), again.pictures, ofLargest: 1e-5)
 
-        let folder = ModelFolder(try TemporaryFolder().path + "/fsq")
+        let temporary = try TemporaryFolder()
+        let folder = ModelFolder(temporary("fsq"))
         try network.write(store, to: folder)
         let read = try AutoencoderConfiguration(folder.configuration())
         #expect(read == AutoencoderConfiguration(configuration) && read.latentChannels == 2)
