@@ -82,7 +82,10 @@ let package = Package(
             ]),
         room(
             "Evaluation",
-            ["Tensors", "Layers", "Diffusion", "Datasets"]),
+            [
+                "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Datasets", "Pictures",
+                "Pipelines",
+            ]),
         room(
             "Pipelines",
             [

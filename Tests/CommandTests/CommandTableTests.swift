@@ -34,6 +34,15 @@ import Testing
         ("convert", ["pickled.pt"], "Float8CommandTests", "aPickleIsItsExpansion"),
         ("evaluate", [], "EvaluateTests", "fewSamplesAreJudgedWithACaution"),
         ("evaluate", ["--against"], "EvaluateTests", "unseenPicturesWereNotSeen"),
+        ("likelihood", ["analytic:", "--against", "-o"], "LikelihoodCommandTests", "anExactModelIsMeasured"),
+        (
+            "likelihood", ["--bound-steps", "--clip"], "LikelihoodCommandTests",
+            "aNetworkIsMeasuredOnPictures"
+        ),
+        ("denoise", ["--noise-level"], "DenoiseCommandTests", "theMeanIsTheClosedForm"),
+        ("denoise", ["--count", "--steps"], "DenoiseCommandTests", "samplesAreOfThePosterior"),
+        ("explain", ["-o", "--json"], "ExplainCommandTests", "aRunIsExplained"),
+        ("explain", ["analytic:", "--part"], "ExplainCommandTests", "everyFormOfModelIsExplained"),
         ("order", ["-o", "--solver", "--schedule", "--prediction"], "AnalyticTests", "theTableAndThePlot"),
         ("bench", ["--weights", "--inputs"], "BenchTests", "theTextUNetAnswersAsTheLibraryDoes"),
         ("new", [], "NewTests", "aPackageIsLaidOut"),

@@ -98,7 +98,7 @@ extension PixelStage {
     }
 
     /// Throws where a network needs conditions that such a request has not.
-    private static func checkConditions(_ model: PixelAssembly) throws {
+    static func checkConditions(_ model: PixelAssembly) throws {
         let traits = model.configuration.traits
         let isText = traits.context != nil || traits.pooled != nil || traits.numbers != nil
         let isServed = model.text != nil && traits.numbers == nil
