@@ -32,21 +32,30 @@ public final class AdamW {
     package var waitsForGradient: Bool
     private let names: [String]
     private let parameters: [Tensor]
+    /// The name of the number of steps in the state.
+    private let stepName: String
     private let firstMoments: [Tensor]
     private let secondMoments: [Tensor]
     /// The number of steps taken, a scalar on the parameters' device: which steps were, only that knows.
     private var steps: Tensor
 
-    /// An optimizer of the parameters of a store that was built for training.
-    public init(_ store: ParameterStore, _ configuration: Configuration = Configuration()) {
+    /// An optimizer of parameters of a store that was built for training.
+    /// - Parameters:
+    ///   - isMoved: which parameters are moved; all by default.
+    ///   - stepName: what the number of steps is called in ``state``, where one file keeps several optimizers.
+    public init(
+        _ store: ParameterStore, _ configuration: Configuration = Configuration(),
+        moving isMoved: (_ name: String) -> Bool = { _ in true }, stepName: String = "step"
+    ) {
         self.configuration = configuration
-        names = store.names
-        parameters = store.parameters
+        self.stepName = stepName
+        let moved = store.named.filter { isMoved($0.0) }
+        names = moved.map(\.0)
+        parameters = moved.map(\.1)
         // The fused kernel walks through memory, so moments lie as their parameters do.
-        func zeros() -> [Tensor] { store.parameters.map { $0.zerosAlike() } }
-        firstMoments = zeros()
-        secondMoments = zeros()
-        let device = store.parameters.first?.device ?? .cpu
+        firstMoments = parameters.map { $0.zerosAlike() }
+        secondMoments = parameters.map { $0.zerosAlike() }
+        let device = parameters.first?.device ?? .cpu
         steps = .zeros([], .float32, on: device)
         waitsForGradient = device.kind == .mps
     }
@@ -54,12 +63,15 @@ public final class AdamW {
     /// The number of steps taken. Asking waits for the device.
     public var stepCount: Int { get throws { try steps.item(Int.self) } }
 
+    /// The gradients of the parameters that have one.
+    public var gradients: [Tensor] { parameters.compactMap(\.gradient) }
+
     /// The length of all gradients taken together, a scalar.
-    public func gradientNorm() -> Tensor { ManyTensors.norm(parameters.compactMap(\.gradient)) }
+    public func gradientNorm() -> Tensor { ManyTensors.norm(gradients) }
 
     /// Scales all gradients by a factor.
     public func scaleGradients(by factor: Double) throws {
-        try ManyTensors.multiply(parameters.compactMap(\.gradient), by: factor)
+        try ManyTensors.multiply(gradients, by: factor)
     }
 
     /// Moves every parameter that has a gradient.
@@ -113,7 +125,7 @@ public final class AdamW {
 
     /// All that the coming steps depend on, as named tensors.
     public var state: [String: Tensor] {
-        var tensors = ["step": steps.to(.int64).reshaped([1])]
+        var tensors = [stepName: steps.to(.int64).reshaped([1])]
         for (index, name) in names.enumerated() {
             tensors["first_moment." + name] = firstMoments[index]
             tensors["second_moment." + name] = secondMoments[index]
@@ -124,7 +136,7 @@ public final class AdamW {
     /// Goes on from a saved state.
     /// - Throws: what the source throws where a tensor is missing, `LoadError` where one does not fit.
     public func restore(_ source: any TensorSource) throws {
-        steps = Tensor(Float(try source.tensor(named: "step").item(Int.self))).to(steps.device)
+        steps = Tensor(Float(try source.tensor(named: stepName).item(Int.self))).to(steps.device)
         for (index, name) in names.enumerated() {
             try restore(firstMoments[index], "first_moment." + name, source)
             try restore(secondMoments[index], "second_moment." + name, source)

@@ -47,11 +47,25 @@ package func printable(_ text: some StringProtocol) -> String {
 /// A character as a terminal may be given it: what moves the cursor, ends the line or turns the text around is
 /// written by its number.
 private func printable(_ scalar: Unicode.Scalar) -> String {
+    movesTerminal(scalar) ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
+}
+
+/// Whether a character moves the cursor, ends the line or turns the text around.
+private func movesTerminal(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate:
-        "\\u{\(String(scalar.value, radix: 16))}"
-    default: String(scalar)
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: true
+    default: false
     }
+}
+
+/// A JSON text as a terminal may be given it: the same value, in which characters above ASCII that move the cursor, end
+/// the line or turn the text around are escaped. Encoders escape those of ASCII, but for the last one.
+package func printableJSON(_ text: String) -> String {
+    guard !text.utf8.allSatisfy({ $0 < 0x7F }) else { return text }
+    return text.unicodeScalars.map { scalar in
+        guard scalar.value >= 0x7F, movesTerminal(scalar) else { return String(scalar) }
+        return String(scalar).utf16.map { "\\u" + String($0 | 0x10000, radix: 16).dropFirst() }.joined()
+    }.joined()
 }
 
 /// A text without control characters but for its ends of lines.

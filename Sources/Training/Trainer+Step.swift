@@ -1,7 +1,6 @@
 import Datasets
 import Diffusion
 import Layers
-import Networks
 import Tensors
 
 // One step. Nothing in it waits for the device: what the step gave is looked at later, where that costs a wait.
@@ -10,19 +9,26 @@ extension Trainer {
     /// How many steps a device may be ahead of what is known of them; ten bad ones in a row end the run.
     private static let longestWait = 10
 
-    /// Batches → gradient → weights → average, and a line of metrics where one is due.
+    /// Batches → phase by phase gradient and weights → average, and a line of metrics where one is due.
     /// - Throws: `RunError` where ten steps in a row had no finite gradient; `DatasetError`, `TensorError`.
     func takeStep(_ journal: TrainingJournal) throws {
-        let (training, optimizers) = (recipe.training, parts.optimizers)
+        let training = recipe.training
         let number = state.step + 1
-        let losses = try accumulateGradients()
-        try parts.exchange.average(state.store.parameters.compactMap(\.gradient))
-        let learningRate = optimizers.learningRate(state.step)
-        let norm = try state.optimizer.step(
-            learningRate: learningRate, clippingTo: optimizers.gradientClip)
+        let learningRate = parts.optimizers.learningRate(state.step)
+        let batches = try (0..<training.gradientAccumulation).map { _ in try nextBatch() }
+        var (losses, norms): ([NamedLoss], [Tensor]) = ([], [])
+        for (phase, description) in state.task.phases.enumerated() where number >= description.firstStep {
+            losses += try accumulateGradients(of: batches, phase, description, step: number)
+            let optimizer = state.optimizers[phase]
+            try parts.exchange.average(optimizer.gradients)
+            norms.append(
+                try optimizer.step(learningRate: learningRate, clippingTo: parts.optimizers.gradientClip))
+            // A phase's loss may reach parameters that are another phase's to move.
+            for parameter in state.store.parameters { try parameter.clearGradient() }
+        }
+        try state.task.finish(step: number, state.generator)
         try state.average?.update()
-        try state.optimizer.clearGradients()
-        unread.append(number, losses, gradientNorm: norm)
+        unread.append(number, losses, gradientNorm: norms.count == 1 ? norms[0] : ManyTensors.norm(norms))
         let isLogged = isDue(training.logEvery, at: number) || number == training.steps
         if isLogged || mustBeRead(number) { try readSteps() }
         state.step = number
@@ -32,20 +38,27 @@ extension Trainer {
         }
     }
 
-    /// Backward passes of all batches of a step.
-    /// - Returns: the loss of the step and its named parts, scalars on the device.
-    private func accumulateGradients() throws -> [NamedLoss] {
-        let count = recipe.training.gradientAccumulation
+    private func nextBatch() throws -> Batch {
+        let batch = try loader.next()
+        state.order = loader.order
+        return batch
+    }
+
+    /// Backward passes of all batches of a phase.
+    /// - Returns: the loss of the phase and its named parts, scalars on the device.
+    private func accumulateGradients(
+        of batches: [Batch], _ phase: Int, _ description: TrainingPhase, step: Int
+    ) throws -> [NamedLoss] {
         var sums: [NamedLoss] = []
-        for _ in 0..<count {
-            let losses = try lossesOfNextBatch()
-            let share = losses.total.mean() / Double(count)
+        for batch in batches {
+            let losses = try losses(of: batch, phase, step: step)
+            let share = losses.total.mean() / Double(batches.count)
             try share.backward()
-            let all =
-                [NamedLoss(name: "loss", value: share.detached())]
-                + losses.parts.map {
-                    NamedLoss(name: $0.name, value: $0.values.detached().mean() / Double(count))
-                }
+            let parts = losses.parts.map {
+                (name: $0.name, value: $0.values.detached().mean() / Double(batches.count))
+            }
+            let all = ([(name: "loss", value: share.detached())] + parts)
+                .map { NamedLoss(name: description.logged($0.name), value: $0.value) }
             sums =
                 sums.isEmpty
                 ? all : zip(sums, all).map { NamedLoss(name: $0.name, value: $0.value + $1.value) }
@@ -53,18 +66,13 @@ extension Trainer {
         return sums
     }
 
-    private func lossesOfNextBatch() throws -> Losses {
-        let training = recipe.training
-        let batch = try loader.next()
-        state.order = loader.order
-        let dropout = state.generator
+    private func losses(of batch: Batch, _ phase: Int, step: Int) throws -> Losses {
         func losses() throws -> Losses {
-            let (example, roles) = try parts.bound(to: batch, dropout, isTraining: true, on: device)
-            return try ActivationCheckpointing.enabled(where: training.checkpointActivations) {
-                try state.objective.losses(example, roles, dropout)
+            try ActivationCheckpointing.enabled(where: recipe.training.checkpointActivations) {
+                try state.task.losses(batch, phase: phase, step: step, state.generator)
             }
         }
-        switch training.precision {
+        switch recipe.training.precision {
         case .float32: return try losses()
         case .bfloat16: return try autocast(to: .bfloat16, on: device, losses)
         }
@@ -124,36 +132,4 @@ struct NamedLoss {
     let name: String
     /// A scalar on the device.
     let value: Tensor
-}
-
-extension TrainingParts {
-    /// A batch as objectives take it, and the networks with its conditions bound.
-    /// - Parameters:
-    ///   - generator: for what the codec draws and, in training, for hidden conditions and dropout.
-    ///   - isTraining: whether conditions are hidden and numbers dropped.
-    /// - Throws: the error that a tensor carries.
-    func bound(
-        to batch: Batch, _ generator: RandomGenerator, isTraining: Bool, on device: Device
-    ) throws -> (Example, Roles) {
-        let dropout = isTraining ? generator : nil
-        let conditions = try conditioner.conditions(of: batch, hiding: dropout, on: device)
-        let network = roles.student
-        return (
-            try example(of: batch, generator, on: device),
-            Roles { x, times in network(x, time: times, conditions, dropout: dropout) }
-        )
-    }
-
-    /// A batch encoded, on a device, in the recipe's order of memory.
-    private func example(of batch: Batch, _ generator: RandomGenerator, on device: Device) throws -> Example {
-        func placed(_ tensor: Tensor) -> Tensor {
-            let sent = tensor.sent(to: device)
-            return sent.rank == 4 ? sent.contiguous(recipe.training.memoryFormat.format) : sent
-        }
-        var example = Example(data: try codec.encoded(placed(batch.data), generator))
-        let own = batch.tensors.filter { !["data", "labels"].contains($0.key) }
-        for (name, tensor) in own { example[name] = placed(tensor) }
-        example.labels = conditioner.classes(of: batch)
-        return example
-    }
 }

@@ -9,7 +9,7 @@ import Tensors
 
 /// A training run: parts, and the folder that keeps what comes of them.
 ///
-/// Dataset → Batch → codec → conditioner → Objective → backward → AdamW → MovingAverage → run folder, once a step.
+/// Dataset → Batch → `TrainingTask` → backward → AdamW → MovingAverage → run folder, once a step.
 public final class Trainer {
     /// Where a run is, after a step.
     public struct Progress: Sendable {
@@ -81,8 +81,8 @@ public final class Trainer {
         _ parts: TrainingParts, into run: RunFolder, warn: @escaping (String) -> Void = { _ in }
     ) throws {
         (self.parts, self.run, self.warn) = (parts, run, warn)
-        let (recipe, store) = (parts.recipe, parts.roles.store)
-        let device = store.parameters.first?.device ?? .cpu
+        let recipe = parts.recipe
+        let device = parts.task.store.parameters.first?.device ?? .cpu
         self.device = device
         readsEveryStep = device.kind == .cpu
         let order = try BatchOrder(
@@ -95,7 +95,7 @@ public final class Trainer {
             try checkpoints.sweep()
             if let checkpoint = try checkpoints.newest(warn: warn) { try state.restore(checkpoint) }
         }
-        validation = try parts.heldOut.map { try Validation(parts, $0, on: device) }
+        validation = try parts.heldOut.map { try Validation(parts.task, $0) }
         loader = BatchLoader(parts.data, order: state.order, ahead: recipe.training.prefetch)
         try run.write(recipe)
         findings = FindingsReport(parts.data, path: run.damagedPath, warn: warn)

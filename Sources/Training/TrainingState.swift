@@ -1,6 +1,5 @@
 import Checkpoints
 import Datasets
-import Diffusion
 import Foundation
 import Layers
 import Storage
@@ -8,16 +7,17 @@ import Tensors
 
 /// All that the coming steps of a run depend on. Saved and restored whole, a run goes on bit for bit.
 package final class TrainingState {
-    /// The network's parameters.
+    /// Every parameter.
     package let store: ParameterStore
-    let optimizer: AdamW
+    /// What is learnt, with what it remembers of earlier steps.
+    let task: any TrainingTask
+    /// One for each phase of the task.
+    let optimizers: [AdamW]
     /// `nil` where the run keeps no average.
     let average: MovingAverage?
     /// Draws times, noise, dropped labels and dropout.
     let generator: RandomGenerator
     var order: BatchOrder
-    /// The loss, and what it remembers of earlier steps.
-    var objective: RunningObjective
     /// The number of steps done.
     var step = 0
     /// The number of steps in a row that were skipped because the gradient was not finite.
@@ -28,10 +28,11 @@ package final class TrainingState {
     var pendingParts: [String: [Double]] = [:]
 
     init(_ parts: TrainingParts, order: BatchOrder) {
-        store = parts.roles.store
+        (task, store) = (parts.task, parts.task.store)
         self.order = order
-        objective = RunningObjective(parts.objective)
-        optimizer = AdamW(store, parts.optimizers.adamW)
+        optimizers = task.phases.map { [store] phase in
+            AdamW(store, parts.optimizers.adamW, moving: phase.moves, stepName: phase.logged("step"))
+        }
         average = parts.averageDecay > 0 ? MovingAverage(store, decay: parts.averageDecay) : nil
         // Another stream than the one that drew the weights.
         generator = RandomGenerator(
@@ -73,10 +74,12 @@ package final class TrainingState {
         func sorted(_ table: [String: Tensor]) -> [(String, Tensor)] { table.sorted { $0.key < $1.key } }
         var parts = [
             tensors("model.safetensors", store.named),
-            tensors("optimizer.safetensors", sorted(optimizer.state)),
+            tensors(
+                "optimizer.safetensors",
+                sorted(optimizers.map(\.state).reduce([:]) { $0.merging($1) { first, _ in first } })),
             tensors("generators.safetensors", [("noise", generator.state)]),
             CheckpointPart("state.json", bytes: [UInt8](try sortedJSON(counters, isIndented: true))),
-            CheckpointPart("objective.json", bytes: [UInt8](try objective.savedMemory())),
+            CheckpointPart("objective.json", bytes: [UInt8](try task.savedMemory())),
         ]
         if let average { parts.append(tensors("ema.safetensors", sorted(average.source.tensors))) }
         return parts
@@ -91,13 +94,14 @@ package final class TrainingState {
         let counters = try JSONDecoder().decode(Counters.self, from: data)
         let model = try open("model.safetensors")
         for (name, parameter) in store.named { try parameter.assign(model.tensor(named: name)) }
-        try optimizer.restore(open("optimizer.safetensors"))
+        let saved = try open("optimizer.safetensors")
+        for optimizer in optimizers { try optimizer.restore(saved) }
         try average?.restore(open("ema.safetensors"), updateCount: counters.averageUpdates ?? 0)
         try generator.restore(open("generators.safetensors").tensor(named: "noise"))
         // Runs of earlier versions had no objective that remembers anything.
         if checkpoint.files.contains("objective.json") {
             let path = try checkpoint.path(of: "objective.json")
-            try objective.restore(Data(contentsOf: URL(file: path)))
+            try task.restoreMemory(Data(contentsOf: URL(file: path)))
         }
         order = try BatchOrder(order.configuration, at: counters.position)
         (step, skippedInARow, pendingLosses) = (counters.step, counters.skippedInARow, counters.pendingLosses)

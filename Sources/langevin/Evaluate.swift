@@ -35,6 +35,11 @@ struct Evaluate: ParsableCommand {
     @OptionGroup var compute: ComputeOptions
 
     func run() throws {
+        if let (kind, folder) = try EvaluatedKind.of(model) { return try kind.measure(self, folder) }
+        try compareSamples()
+    }
+
+    private func compareSamples() throws {
         let device = try compute.open()
         var options = ModelOptions()
         (options.elementType, options.device) = (compute.dtype, device)

@@ -40,7 +40,7 @@ struct Inspect: ParsableCommand {
         }
         if json, case .tensors(let file) = inspection {
             // A file can have a million tensors.
-            print(file.json)
+            try printJSON(text: file.json)
         } else if json {
             try printJSON(inspection)
         } else {

@@ -83,8 +83,12 @@ func printResult(_ text: String) throws {
 /// One JSON object on standard output.
 /// - Throws: `ResultError` where it cannot be written.
 func printJSON(_ value: some Encodable) throws {
-    try handOver(String(decoding: try sortedJSON(value), as: UTF8.self))
+    try printJSON(text: String(decoding: try sortedJSON(value), as: UTF8.self))
 }
+
+/// Prints a JSON object that is text already.
+/// - Throws: `ResultError` where it cannot be written.
+func printJSON(text: String) throws { try handOver(printableJSON(text)) }
 
 private func handOver(_ result: String) throws {
     do {

@@ -97,4 +97,23 @@ import Testing
             "r.yaml", "data: {kind: folder, path: '\(folder("set"))', size: 8}".utf8)
         try expectQuoted(["train", recipe, "--out", folder("run")], "cannot be read")
     }
+
+    /// A JSON object for another program has the same names as the file, and a terminal is safe from it.
+    @Test func objectsOfJSON() throws {
+        let folder = try TemporaryFolder()
+        let name = "a\u{7F}\u{9B}2J\u{85}\u{202E}\u{2028}\u{E0001}é"
+        let header =
+            #"{"__metadata__":{"\#(name)":"\#(name)"},"\#(name)":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#
+        let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian, Array.init)
+        let path = try folder.write("x.safetensors", length + header.utf8)
+        let outcome = try Program.run(["inspect", path, "--json"])
+        #expect(outcome.status == 0)
+        let controls = outcome.output.dropLast().unicodeScalars.filter {
+            [.control, .format, .lineSeparator].contains($0.properties.generalCategory)
+        }
+        #expect(controls.isEmpty && outcome.output.contains("é"), "\(outcome.output)")
+        let object = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+        #expect(object?["metadata"] as? [String: String] == [name: name])
+        #expect((object?["tensors"] as? [[String: Any]])?.first?["name"] as? String == name)
+    }
 }

@@ -42,7 +42,7 @@ import Training
         #expect(recipe.data.kind == .folder && recipe.data.path == "/pictures" && recipe.data.size == 32)
         #expect(recipe.data.channels == 3 && recipe.data.flip && recipe.data.split == .all)
         #expect(recipe.model.conditioning == .classes)
-        let unet = try #require(recipe.model.network.configuration.settings as? UNet2DConfiguration)
+        let unet = try #require(recipe.model.network.settings as? UNet2DConfiguration)
         #expect(
             unet.sampleSize == .square(16) && unet.blockOutChannels == [32, 64]
                 && unet.attentionHeadDim == nil)
@@ -237,7 +237,7 @@ import Training
             using: &random)
         recipe.diffusion.values["beta_end"] = .number(Double.random(in: 0.1...0.9, using: &random))
         recipe.model = Recipe.ModelSection(
-            NetworkKind.choices.randomElement(using: &random) ?? NetworkKind(UNet2D.self))
+            ModelKind.choices.randomElement(using: &random) ?? ModelKind(UNet2D.self))
         if ["unet2d", "dit", "mlp"].contains(recipe.model.kind.word) { recipe.model.conditioning = .classes }
         if recipe.model.kind.word == "unet2d" {
             var unet = UNet2DConfiguration()
@@ -287,7 +287,7 @@ import Training
         there.data.path = nil
         try here.checkResumable(from: there)
         #expect(try here.differences(from: here).isEmpty)
-        there.model = Recipe.ModelSection(NetworkKind(AnnotatedUNet.self))
+        there.model = Recipe.ModelSection(ModelKind(AnnotatedUNet.self))
         let paths = try here.differences(from: there).map(\.path)
         #expect(paths.contains("model.kind") && paths.contains("model.dim") && paths.contains("model.act_fn"))
     }

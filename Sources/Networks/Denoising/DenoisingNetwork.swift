@@ -34,16 +34,9 @@ extension DenoisingNetwork {
 }
 
 /// The configuration of a `DenoisingNetwork`.
-public protocol NetworkSettings: Codable, Equatable, Sendable {
+public protocol NetworkSettings: TrainableSettings {
     /// The network that it describes.
     associatedtype Network: DenoisingNetwork where Network.Configuration == Self
-
-    /// The defaults.
-    init()
-
-    /// Checks that the values describe a network that can be built.
-    /// - Throws: `NetworkError` that names the first key whose value will not do.
-    func validate() throws
 }
 
 // A configuration whose type is not known where it is used opens itself here.

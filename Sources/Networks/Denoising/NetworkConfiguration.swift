@@ -68,39 +68,3 @@ public struct NetworkConfiguration: Sendable, Equatable {
     /// The weights of a folder under the network's own names; names of older files are translated.
     package func weights(of folder: ModelFolder) throws -> any TensorSource { try type.weights(of: folder) }
 }
-
-// MARK: - In a recipe, where some keys may be left to the data
-
-extension NetworkConfiguration {
-    /// Reads a section whose keys are those of a network's configuration.
-    /// - Parameters:
-    ///   - network: the network.
-    ///   - open: keys that are left to the data: they keep their defaults.
-    /// - Throws: `NetworkError` that names the key whose value will not do.
-    package init(of network: any DenoisingNetwork.Type, from decoder: any Decoder, leaving open: Set<String>)
-        throws
-    {
-        func read<Network: DenoisingNetwork>(_ type: Network.Type) throws -> NetworkConfiguration {
-            guard let table = Network.Configuration.self as? any ConfigurationTable.Type,
-                let settings = try table.init(from: decoder, leaving: open) as? Network.Configuration
-            else { return NetworkConfiguration(try Network.Configuration(from: decoder)) }
-            let given = Network.fittedKeys.subtracting(open)
-            return try NetworkConfiguration(settings).fitted(to: NetworkDemands(given: given))
-        }
-        self = try read(network)
-    }
-
-    /// Writes the keys of the configuration into a section, `null` for those that are left to the data.
-    package func encode(to encoder: any Encoder, leaving open: Set<String>) throws {
-        guard let table = settings as? any ConfigurationTable else { return try settings.encode(to: encoder) }
-        try table.encode(to: encoder, leaving: open)
-    }
-
-    /// The keys that data may decide and whose values are not the defaults.
-    package var keysAwayFromDefaults: Set<String> {
-        guard let own = try? json(), let defaults = try? NetworkConfiguration(defaultsOf: type).json() else {
-            return []
-        }
-        return type.fittedKeys.filter { own[$0] != defaults[$0] }
-    }
-}

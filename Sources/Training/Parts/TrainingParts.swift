@@ -7,8 +7,9 @@ import Tensors
 /// What a training run is made of. A recipe makes such parts, and so can any code of its own: own data, an own network
 /// or an own loss is one part exchanged.
 ///
-///     var parts = try TrainingParts(data: points, objective: loss) { try MyNetwork($0) }
-///     parts.conditioner = ClassConditioner(nullClass: 2, dropout: 0.1)
+///     let task = try DenoisingTask(recipe, objective: loss) { try MyNetwork($0) }
+///     task.conditioner = ClassConditioner(nullClass: 2, dropout: 0.1)
+///     let parts = TrainingParts(recipe: recipe, data: points, task: task)
 ///     _ = try Trainer(parts, into: RunFolder("run", resume: true)).train()
 public struct TrainingParts {
     /// The numbers of the run: its seed and the section `training`. It is saved with the run.
@@ -17,14 +18,8 @@ public struct TrainingParts {
     public var data: any Dataset
     /// What the loss is measured on beside; `nil` where nothing is held back.
     public var heldOut: (any Dataset)?
-    /// What examples become before noise is added.
-    public var codec: any ExampleCodec = PlainCodec()
-    /// What the network is given beside the noisy examples.
-    public var conditioner: any Conditioner = Unconditioned()
-    /// The networks, and every parameter that is trained.
-    public var roles: TrainedRoles
-    /// The loss.
-    public var objective: any Objective
+    /// What is learnt: the networks and their losses.
+    public var task: any TrainingTask
     /// How parameters are moved.
     public var optimizers: OptimizerSettings
     /// Decay of the moving average of the parameters that samples are drawn from; 0 keeps none.
@@ -35,46 +30,21 @@ public struct TrainingParts {
     public var output: any TrainingOutput = WeightsOutput()
 
     /// Parts of a run on the processor or on the recipe's device.
-    public init(
-        recipe: Recipe = Recipe(), data: any Dataset, roles: TrainedRoles, objective: any Objective
-    ) {
-        (self.recipe, self.data, self.roles, self.objective) = (recipe, data, roles, objective)
+    public init(recipe: Recipe = Recipe(), data: any Dataset, task: any TrainingTask) {
+        (self.recipe, self.data, self.task) = (recipe, data, task)
         optimizers = OptimizerSettings(recipe.training)
         averageDecay = recipe.training.emaDecay
     }
 
-    /// Parts with a network whose parameters are drawn from the recipe's seed.
+    /// Parts with a network that learns to denoise, conditioned on nothing, its parameters drawn from the recipe's seed.
     /// - Throws: what `network` throws; `TensorError` where the recipe's device is not there.
     public init(
         recipe: Recipe = Recipe(), data: any Dataset, objective: any Objective,
         network: (Weights) throws -> any NoiseNetwork
     ) throws {
         self.init(
-            recipe: recipe, data: data, roles: try TrainedRoles(recipe, network: network),
-            objective: objective)
-    }
-}
-
-/// The networks of a run and every parameter that is trained.
-public struct TrainedRoles {
-    /// The parameters. What is conditioned on, such as a text encoder, may be among them.
-    public let store: ParameterStore
-    /// The network that learns to denoise.
-    public let student: any NoiseNetwork
-
-    /// Networks that are built already.
-    public init(store: ParameterStore, student: any NoiseNetwork) {
-        (self.store, self.student) = (store, student)
-    }
-
-    /// A network whose parameters are drawn from a recipe's seed, on its device.
-    /// - Throws: what `network` throws; `TensorError` where the device is not there.
-    public init(_ recipe: Recipe, network: (Weights) throws -> any NoiseNetwork) throws {
-        let store = ParameterStore(
-            .initialized(RandomGenerator(seed: UInt64(truncatingIfNeeded: recipe.seed))), purpose: .training,
-            on: try Device(available: recipe.training.device),
-            memoryFormat: recipe.training.memoryFormat.format)
-        self.init(store: store, student: try store.build(network))
+            recipe: recipe, data: data,
+            task: try DenoisingTask(recipe, objective: objective, network: network))
     }
 }
 

@@ -27,12 +27,12 @@ extension Recipe {
         }
 
         /// A network with every default.
-        public init(_ kind: NetworkKind = NetworkKind(UNet2D.self)) {
+        public init(_ kind: ModelKind = ModelKind(UNet2D.self)) {
             network = RecipeNetwork(kind)
         }
 
-        /// Which kind of network it is.
-        public var kind: NetworkKind { network.kind }
+        /// Which kind of model it is.
+        public var kind: ModelKind { network.kind }
     }
 }
 
@@ -43,7 +43,7 @@ extension Recipe.ModelSection {
     static let keys: [RecipeKey] = [
         // Read before the keys of the network's own configuration.
         RecipeKey(
-            "model.kind", \.model.chosenKind, .choice, "The network; its own configuration's keys follow."),
+            "model.kind", \.chosenKind, .choice, "The model; its own configuration's keys follow."),
         RecipeKey(
             "model.conditioning", \.model.conditioning, .choice,
             "What the network is conditioned on: nothing, the class, or a text."),
@@ -77,10 +77,17 @@ extension Recipe.ModelSection {
             "The most tokens of a text, start and end included; by default what the longest caption needs."),
     ]
 
-    /// The kind alone: a change of it leaves every other key of the network to its default.
-    fileprivate var chosenKind: NetworkKind {
-        get { network.kind }
-        set { if newValue != network.kind { network = RecipeNetwork(newValue) } }
+}
+
+extension Recipe {
+    /// The kind alone: a change of it leaves every other key of the network, and a loss that it does not have, to their
+    /// defaults.
+    fileprivate var chosenKind: ModelKind {
+        get { model.kind }
+        set {
+            if newValue != model.kind { model.network = RecipeNetwork(newValue) }
+            if !newValue.objectives.contains(objective.kind) { objective.kind = newValue.objectives[0] }
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 import Diffusion
 
 extension Recipe.ObjectiveSection {
-    static let keys: [RecipeKey] = wordKeys + numberKeys
+    static let keys: [RecipeKey] = wordKeys + numberKeys + ownKeys
 
     private static let wordKeys: [RecipeKey] = [
         RecipeKey(
-            "objective.kind", \.objective.kind, .word(of: ObjectiveWords.kinds.words),
-            "The loss: the weighted squared error of the prediction; with a learned variance the bound, or both (hybrid); score matching; or flow matching."
+            "objective.kind", \.objective.kind,
+            .word(of: ModelKind.choices.flatMap(\.objectives).unique),
+            "The loss: the weighted squared error of the prediction; with a learned variance the bound, or both (hybrid); score matching; or flow matching. Models that do not denoise have losses of their own."
         ),
         RecipeKey(
             "objective.form", \.objective.form, .word(of: ObjectiveWords.forms.words), of: .objective,

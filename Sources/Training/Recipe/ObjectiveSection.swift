@@ -21,6 +21,8 @@ extension Recipe {
         public var boundWeight: Double?
         /// The numbers of the words, by key.
         public var numbers: [String: Double] = [:]
+        /// The values of a loss that only one kind of model has, by key; what is absent has its default.
+        public var values: [String: ProcessValue] = [:]
 
         /// The section with every default.
         public init() {}

@@ -24,16 +24,16 @@ extension Recipe {
 
     /// The networks, whose configurations' keys follow in `model`.
     private static var networks: String {
-        let rows = NetworkKind.choices.map { kind in
+        let rows = ModelKind.choices.map { kind in
             let own = (try? RecipeNetwork(kind).tree) ?? [:]
             let keys = own.map { "`\($0.key.scalar?.string ?? "")`" }.joined(separator: " ")
-            return "| `\(kind.word)` | \(kind.type.className) | \(keys) |\n"
+            return "| `\(kind.word)` | \(kind.classNames[0]) | \(keys) |\n"
         }
         return """
-            The keys of the network's own configuration stand in `model`, too, under the names of its `config.json`;
+            The keys of the model's own configuration stand in `model`, too, under the names of its `config.json`;
             those of channels, sizes, classes and the text's width come from the data where they are left out.
 
-            | kind | network | keys |
+            | kind | class | keys |
             |---|---|---|
 
             """ + rows.joined()

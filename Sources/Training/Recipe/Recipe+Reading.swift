@@ -39,9 +39,10 @@ extension Recipe {
         for source in sources { try reading.collect(source) }
         for key in Self.keys { try reading.read(key, into: &self) }
         try reading.readNetwork(into: &self)
+        if !model.kind.readsProcess { try reading.refuse(section: "diffusion", of: model.kind) }
         if let (path, problem) = filled.problem { throw reading.error(path, problem, fallback: sources[0]) }
         do {
-            try filled.checkObjective()
+            try model.kind.check(filled)
         } catch let error as RecipeError {
             throw RecipeError("\(sources[0].place(of: nil)): \(error)")
         }
@@ -54,7 +55,7 @@ extension Recipe {
     /// first key whose value cannot be.
     public func validate() throws {
         if let (path, problem) = filled.problem { throw RecipeError("\(path) \(problem)") }
-        try filled.checkObjective()
+        try model.kind.check(filled)
         do {
             _ = try model.network.fitted(to: NetworkDemands())
         } catch let error as NetworkError {
@@ -123,7 +124,7 @@ private struct RecipeReading {
             if !names.contains(name) { names.append(name) }
         }
         guard !names.isEmpty else { return }
-        let typed = try RecipeNetwork(kind).typedTree
+        let typed = RecipeNetwork(kind).typedTree
         for name in names {
             let sample = typed.first { $0.key.scalar?.string == name }?.value ?? .absent
             let given = given["model.\(name)"]!
@@ -140,6 +141,16 @@ private struct RecipeReading {
         } catch let error as DecodingError {
             throw decoding(error)
         }
+    }
+
+    /// Throws the first key of a section that a kind of model does not have.
+    func refuse(section: String, of kind: ModelKind) throws {
+        let own = given.filter { $0.key.hasPrefix(section + ".") && !$0.value.node.isAbsent }
+        guard let (path, first) = own.min(by: { $0.key < $1.key }) else { return }
+        throw error(
+            path,
+            "is \(first.node.shown); leave the section \(section) out: model.kind \(kind.word) reads none.",
+            fallback: nil)
     }
 
     /// A problem of a key, with the place that the key's value has.

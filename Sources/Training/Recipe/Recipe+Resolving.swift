@@ -9,7 +9,10 @@ import Tensors
 extension Recipe {
     /// The recipe with every key that its data decide: what a run saves, and is compared by when it is continued.
     /// - Throws: `RecipeError` where network, conditioning and data do not fit together.
-    func resolved(for dataset: any Dataset) throws -> Recipe {
+    func resolved(for dataset: any Dataset) throws -> Recipe { try model.kind.resolve(filled, dataset) }
+
+    /// The same of a network that denoises.
+    func resolvedDenoiser(for dataset: any Dataset) throws -> Recipe {
         try resolved(for: dataset, TextPlan(filled.model, captions: dataset.captions))
     }
 
@@ -83,9 +86,10 @@ extension Recipe {
             text?.configuration.hiddenSize, text?.configuration.hiddenSize
         )
         let kind = model.kind
-        guard kind.traits.sample.rank == shape.rank else {
+        let kindTraits = RecipeNetwork(kind).configuration.traits
+        guard kindTraits.sample.rank == shape.rank else {
             throw RecipeError(
-                "model.kind is \(kind.word), a network of \(kind.traits.sample)s, and examples of data.kind \(data.kind.word) are of shape \(shape): use another."
+                "model.kind is \(kind.word), a network of \(kindTraits.sample)s, and examples of data.kind \(data.kind.word) are of shape \(shape): use another."
             )
         }
         let fitted: RecipeNetwork

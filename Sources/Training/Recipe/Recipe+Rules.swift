@@ -16,7 +16,7 @@ package struct Rule: Sendable {
 
 extension Recipe {
     /// What keys must fulfil together, apart from the network, whose configuration checks itself.
-    package static let rules: [Rule] = dataRules + processRules + conditioningRules
+    package static let rules: [Rule] = dataRules + modelRules + processRules + conditioningRules
 
     private static let dataRules: [Rule] = [
         Rule("data.path", "the path of the data, which every data.kind but digits needs") {
@@ -37,6 +37,13 @@ extension Recipe {
         Rule("data.captions", "none or class-names: only data.kind folder has a file of captions") {
             $0.data.captions != .file || $0.data.kind.hasCaptionFile
         },
+    ]
+
+    private static let modelRules: [Rule] = [
+        Rule("objective.kind", "one that model.kind has: denoising and its kin are of networks that denoise")
+        {
+            $0.model.kind.objectives.contains($0.objective.kind)
+        }
     ]
 
     private static let processRules: [Rule] = [
@@ -79,10 +86,10 @@ extension Recipe {
         },
         Rule("model.conditioning", "class or none, or model.kind unet2d-condition or mmdit, which read texts")
         {
-            $0.model.conditioning != .text || $0.model.kind.traits.context != nil
+            $0.model.conditioning != .text || $0.model.kind.conditionings.contains(.text)
         },
         Rule("model.conditioning", "none, or model.kind unet2d: this model.kind knows no classes") {
-            $0.model.conditioning != .classes || $0.model.kind.takesClasses
+            $0.model.conditioning != .classes || $0.model.kind.conditionings.contains(.classes)
         },
     ]
 

@@ -14,7 +14,8 @@ extension Recipe {
             let network = try model.network.tree
             let written = Self.keys.filter(\.isWritten)
             let alone = written.filter { $0.section == nil }.map { (Node($0.name), $0.write(self)) }
-            let sections = Self.sections.map { section in
+            let sections = Self.sections.filter { $0 != "diffusion" || model.kind.readsProcess }.map {
+                section in
                 let pairs = written.filter { $0.section == section }.map { (Node($0.name), $0.write(self)) }
                 let more = section == "model" ? network.map { ($0.key, $0.value) } : []
                 return (Node(section), Node(pairs + more, .implicit, .block))

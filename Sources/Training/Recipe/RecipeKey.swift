@@ -110,7 +110,12 @@ package struct RecipeKey: Sendable {
 }
 
 extension RecipeKey.Owner {
-    static let process = Self("diffusion.process") { $0.diffusion.process.word }
+    static let process = Self("diffusion.process") { recipe in
+        recipe.model.kind.readsProcess ? recipe.diffusion.process.word : nil
+    } shown: { recipe in
+        recipe.model.kind.readsProcess
+            ? "diffusion.process \(recipe.diffusion.process.word)" : "model.kind \(recipe.model.kind.word)"
+    }
     static let objective = Self("objective.kind") { $0.objective.kind }
     /// The process whose path flow matching may choose; no other loss does.
     static let path = Self(process.path) { recipe in

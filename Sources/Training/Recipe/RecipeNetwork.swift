@@ -1,114 +1,102 @@
 import Networks
 import Yams
 
-/// The kind of a network in a recipe: a row of the networks that denoise.
-public struct NetworkKind: RecipeRow {
-    /// The network.
-    let type: any DenoisingNetwork.Type
-
-    /// The kind of a network.
-    public init(_ type: any DenoisingNetwork.Type) { self.type = type }
-
-    /// The word in a recipe.
-    public var word: String { type.word }
-
-    /// Every kind.
-    public static var choices: [NetworkKind] { KnownNetworks.denoising.map(NetworkKind.init) }
-
-    /// The names of the classes in `config.json`.
-    public static var synonyms: [String: NetworkKind] {
-        let pairs = choices.flatMap { kind in
-            ([kind.type.className] + kind.type.olderClassNames).map { ($0, kind) }
-        }
-        return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
-    }
-
-    /// What follows from the defaults of its configuration.
-    var traits: NetworkTraits { NetworkConfiguration(defaultsOf: type).traits }
-
-    /// Whether it can be given classes.
-    var takesClasses: Bool {
-        var demands = NetworkDemands()
-        demands.classes = 2
-        let fitted = try? NetworkConfiguration(defaultsOf: type).fitted(to: demands)
-        return fitted?.traits.labels != nil
-    }
-}
-
-/// A network's configuration, and which of its keys are left to the data.
-public struct RecipeNetwork: Sendable, Equatable {
+/// The configuration of a recipe's model, and which of its keys are left to the data.
+public struct RecipeNetwork: Sendable {
+    /// What kind of model it is.
+    public let kind: ModelKind
     /// The configuration; what it holds under keys that are left to the data does not count.
-    public let configuration: NetworkConfiguration
+    public let settings: any TrainableSettings
     /// The keys that data can decide and that are given all the same.
     public let given: Set<String>
 
-    /// A network with every default; what the data can decide is left to them.
-    public init(_ kind: NetworkKind) {
-        configuration = NetworkConfiguration(defaultsOf: kind.type)
-        given = []
-    }
+    /// A model with every default; what the data can decide is left to them.
+    public init(_ kind: ModelKind) { self.init(kind, kind.settings.defaults, given: []) }
 
-    /// A network of a configuration. Of what the data can decide, values that are the defaults are left to them.
+    /// A network that denoises. Of what the data can decide, values that are the defaults are left to them.
     public init(_ configuration: NetworkConfiguration) {
-        self.configuration = configuration
-        given = configuration.keysAwayFromDefaults
+        let kind = ModelKind(configuration.type)
+        let own = Self.tree(of: configuration.settings)
+        let defaults = Self.tree(of: kind.settings.defaults)
+        let given = kind.settings.fittedKeys.filter { own[Node($0)] != defaults[Node($0)] }
+        self.init(kind, configuration.settings, given: given)
     }
 
     /// Reads the keys that a recipe gives; those that are `null` or missing and that the data can decide are left to
     /// them.
     /// - Throws: `NetworkError` that names the key.
-    init(_ kind: NetworkKind, given values: [(name: String, value: Node)]) throws {
+    init(_ kind: ModelKind, given values: [(name: String, value: Node)]) throws {
+        let fittedKeys = kind.settings.fittedKeys
         let named = Set(values.filter { !$0.value.isAbsent }.map(\.name))
-        given = kind.type.fittedKeys.intersection(named)
+        let given = fittedKeys.intersection(named)
         let node = Node(
-            values.filter { !$0.value.isAbsent || !kind.type.fittedKeys.contains($0.name) }
+            values.filter { !$0.value.isAbsent || !fittedKeys.contains($0.name) }
                 .map { (Node($0.name), $0.value) })
         let decoder = try YAMLDecoder().decode(DecoderItself.self, from: node).decoder
-        configuration = try NetworkConfiguration(
-            of: kind.type, from: decoder, leaving: kind.type.fittedKeys.subtracting(given))
+        self.init(kind, try kind.settings.read(decoder, fittedKeys.subtracting(given)), given: given)
     }
 
-    private init(fitted configuration: NetworkConfiguration) {
-        self.configuration = configuration
-        given = configuration.type.fittedKeys
+    private init(_ kind: ModelKind, _ settings: any TrainableSettings, given: Set<String>) {
+        (self.kind, self.settings, self.given) = (kind, settings, given)
     }
 
-    /// The kind.
-    public var kind: NetworkKind { NetworkKind(configuration.type) }
+    /// The configuration of a network that denoises.
+    /// - Precondition: the kind is that of one.
+    public var configuration: NetworkConfiguration {
+        guard let settings = settings as? any NetworkSettings else {
+            preconditionFailure("a model of kind \(kind.word) does not denoise")
+        }
+        return NetworkConfiguration(settings)
+    }
+
     /// The keys that are left to the data.
-    var open: Set<String> { configuration.type.fittedKeys.subtracting(given) }
+    var open: Set<String> { kind.settings.fittedKeys.subtracting(given) }
 
     /// Every key of the configuration; those that are left to the data are `null`.
     var tree: Node.Mapping {
-        get throws {
-            try TreeEncoder.tree(of: Written(configuration: configuration, open: open)).mapping ?? [:]
-        }
+        get throws { try TreeEncoder.tree(of: Written(settings: settings, open: open)).mapping ?? [:] }
     }
 
     /// Every key with a value of its type.
-    var typedTree: Node.Mapping {
-        get throws {
-            try TreeEncoder.tree(of: Written(configuration: configuration, open: [])).mapping ?? [:]
-        }
+    var typedTree: Node.Mapping { Self.tree(of: settings) }
+
+    private static func tree(of settings: any TrainableSettings) -> Node.Mapping {
+        (try? TreeEncoder.tree(of: Written(settings: settings, open: [])).mapping) ?? [:]
     }
 
-    /// The network with what the data demand of it.
+    /// The model with what the data demand of it.
     /// - Throws: `NetworkError` where the result describes no network.
     func fitted(to demands: NetworkDemands) throws -> RecipeNetwork {
         var demands = demands
         demands.given = given
-        return RecipeNetwork(fitted: try configuration.fitted(to: demands))
+        return RecipeNetwork(
+            kind, try kind.settings.fitted(settings, demands), given: kind.settings.fittedKeys)
     }
 
     private struct Written: Encodable {
-        let configuration: NetworkConfiguration
+        let settings: any TrainableSettings
         let open: Set<String>
-        func encode(to encoder: any Encoder) throws { try configuration.encode(to: encoder, leaving: open) }
+        func encode(to encoder: any Encoder) throws {
+            guard let table = settings as? any ConfigurationTable else {
+                return try settings.encode(to: encoder)
+            }
+            try table.encode(to: encoder, leaving: open)
+        }
     }
 
     /// Keeps the decoder, which reads the keys that its caller knows.
     private struct DecoderItself: Decodable {
         let decoder: any Decoder
         init(from decoder: any Decoder) { self.decoder = decoder }
+    }
+}
+
+extension RecipeNetwork: Equatable {
+    /// Whether two models are of one kind and alike in every key.
+    public static func == (one: Self, other: Self) -> Bool {
+        func equal<Settings: TrainableSettings>(_ settings: Settings) -> Bool {
+            settings == other.settings as? Settings
+        }
+        return one.kind == other.kind && one.given == other.given && equal(one.settings)
     }
 }

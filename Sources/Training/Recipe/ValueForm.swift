@@ -101,7 +101,8 @@ extension ValueForm where Value == ProcessValue {
         }
     }
 
-    private static func of<Inner>(
+    /// The form of a plain value, wrapped.
+    static func of<Inner>(
         _ form: ValueForm<Inner>, _ wrap: @escaping @Sendable (Inner) -> ProcessValue,
         _ unwrap: @escaping @Sendable (ProcessValue) -> Inner?
     ) -> ValueForm {
