@@ -167,7 +167,7 @@ extension Explanation {
     }
 
     /// The same where the network needs more than a sample and a time: with a stand-in for it.
-    private mutating func derive(_ process: Process) throws {
+    private mutating func derive(_ process: Diffusion.Process) throws {
         let standIn = Denoiser { x, level in
             let data = (x * 0.5).tanh()
             return Estimate(data: data, noise: x.adding(data, scale: -level.alpha) / level.sigma)
@@ -179,7 +179,7 @@ extension Explanation {
 
 extension Explanation.Schedule {
     /// About a hundred times of a process; every time of a short table.
-    init(_ process: Process, name: String) {
+    init(_ process: Diffusion.Process, name: String) {
         let schedule = process.schedule
         let count = (schedule as? DiscreteSchedule)?.count
         let shares = (0...100).map { Double($0) / 100 }
@@ -206,19 +206,21 @@ private enum Purposes {
         return rows.first { className.contains($0.mark) }?.purpose ?? "not known here"
     }
 
-    private static let rows: [(mark: String, purpose: String)] =
-        [
-            ("AutoencoderTiny", "a small autoencoder between pictures and latents, for previews"),
-            ("AutoencoderKL", "the autoencoder between pictures and latents of a Gaussian"),
-            ("VQModel", "the autoencoder between pictures and latents of a codebook"),
-            ("CLIPVision", "encodes pictures as CLIP does"),
-            ("CLIPText", "encodes prompts as CLIP does"), ("CLIPModel", "encodes pictures and texts alike"),
-            ("T5", "encodes prompts as T5 does"), ("LDMBert", "encodes prompts as BERT does"),
-            ("ClassEmbedder", "the table that turns classes into what the network attends to"),
-            ("FeatureExtractor", "prepares pictures for a safety checker"),
-            ("ImageProcessor", "prepares pictures for an encoder"),
-            ("SafetyChecker", "looks for unwanted pictures; not used here"),
-            ("Watermarker", "marks pictures; not used here"),
-            ("Scheduler", schedule),
-        ]
+    private static let schedule = "the noise schedule, and how it is sampled"
+
+    private static let rows: [(mark: String, purpose: String)] = [
+        ("Tokenizer", "turns prompts into numbers"),
+        ("AutoencoderTiny", "a small autoencoder between pictures and latents, for previews"),
+        ("AutoencoderKL", "the autoencoder between pictures and latents of a Gaussian"),
+        ("VQModel", "the autoencoder between pictures and latents of a codebook"),
+        ("CLIPVision", "encodes pictures as CLIP does"),
+        ("CLIPText", "encodes prompts as CLIP does"), ("CLIPModel", "encodes pictures and texts alike"),
+        ("T5", "encodes prompts as T5 does"), ("LDMBert", "encodes prompts as BERT does"),
+        ("ClassEmbedder", "the table that turns classes into what the network attends to"),
+        ("FeatureExtractor", "prepares pictures for a safety checker"),
+        ("ImageProcessor", "prepares pictures for an encoder"),
+        ("SafetyChecker", "looks for unwanted pictures; not used here"),
+        ("Watermarker", "marks pictures; not used here"),
+        ("Scheduler", schedule),
+    ]
 }
