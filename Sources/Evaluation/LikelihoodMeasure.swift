@@ -194,12 +194,15 @@ public struct LikelihoodMeasure {
             try concatenated(tensors).to(.cpu).to(.float64).mean([0]).array()
         }
         let (rates, errors) = (try means(courses.map(\.rates)), try means(courses.map(\.errors)))
-        let total = try concatenated(courses.map(\.terms.total)).to(.float64).mean().item(Double.self)
+        let total = try concatenated(courses.map(\.terms.total)).to(.cpu).to(.float64).mean().item(
+            Double.self)
         let points = coding.chain.levels.indices.reversed().map { step in
             LikelihoodReport.RatePoint(
                 time: coding.chain.levels[step].time, rate: rates[step],
                 distortion: scale * errors[step].squareRoot())
         }
+        // Densities are not sent to the last bit.
+        guard model.sampleShape.rank == 3 else { return points }
         return points + [.init(time: nil, rate: total, distortion: 0)]
     }
 

@@ -7,7 +7,7 @@ extension LikelihoodReport {
         let terms = Plot(
             [
                 Plot.Series(
-                    "L_t", x: bound.steps.indices.map(Double.init), y: bound.steps, style: .markedLine)
+                    x: bound.steps.indices.map(Double.init), y: bound.steps, style: .markedLine)
             ],
             title:
                 "Terms of the variational bound, \(Self.rounded(bound.total.bitsPerDimension.mean)) bits per dimension in all",
@@ -18,7 +18,7 @@ extension LikelihoodReport {
                 Plot.Series(
                     x: rateDistortion.map(\.rate), y: rateDistortion.map(\.distortion), style: .markedLine)
             ], title: "Progressive coding", xLabel: "rate, bits per dimension", yLabel: scale)
-        let known = rateDistortion.dropLast()
+        let known = rateDistortion.filter { $0.time != nil }
         let course = Plot(
             [
                 Plot.Series(

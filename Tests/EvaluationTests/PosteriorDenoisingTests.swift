@@ -13,7 +13,8 @@ import Testing
         #"{"kind": "edm"}"#, #"{"kind": "ve"}"#, #"{"kind": "flow"}"#,
     ]
     /// Data N(m, C) and their matrices.
-    private let (mean, covariance) = (Tensor([0.4, -0.3]), Tensor([0.2, 0.08, 0.08, 0.1], shape: [2, 2]))
+    private let mean = Tensor([0.4, -0.3])
+    private let covariance = Tensor([0.2, 0.08, 0.08, 0.1], shape: [2, 2])
 
     private func model(_ schedule: String) throws -> BareModel {
         let folder = try TemporaryFolder()

@@ -47,8 +47,13 @@ public struct CodingChain: Sendable {
             self.table = table
             return
         }
-        let times = TimeSpacing.linspace.times(steps: count, of: table.count).reversed()
-        levels = times.map { table.level(at: Double($0)) }
+        // That code adds up the stride, which decides which way a half is rounded.
+        let stride = Double(table.count - 1) / Double(count - 1)
+        var place = 0.0
+        levels = (0..<count).map { _ in
+            defer { place += stride }
+            return table.level(at: place.rounded(.toNearestOrEven))
+        }
         let bars = levels.map { $0.alpha * $0.alpha }
         self.table = DiscreteSchedule(betas: zip(bars, [1] + bars).map { 1 - $0 / $1 })
     }
