@@ -18,5 +18,9 @@ trap 'rm -rf "$texts"' EXIT
 "$python" Tools/oracle/conversion.py --program .build/release/langevin --seed "$seed" --out "$texts/conversion"
 "$python" Tools/oracle/tokenizers_oracle.py --seed "$seed" --strings 100000 --out "$texts"
 LANGEVIN_TOKENIZERS=$texts scripts/swift.sh test --filter TokenizersTests
+"$python" Tools/oracle/data_order.py --seed "$seed" --cases 400 --out "$texts/order"
+LANGEVIN_DATA_ORDER=$texts/order/cases.json scripts/swift.sh test --filter DatasetsTests
 LANGEVIN_TEST_KILLS=200 scripts/swift.sh test --filter TrainingTests
+LANGEVIN_TEST_KILLS=50 scripts/swift.sh test --filter CommandTests.ShardCommandTests
 scripts/memory.sh
+scripts/memory_shards.sh

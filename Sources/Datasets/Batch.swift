@@ -8,6 +8,13 @@ public struct Batch: Sendable {
     /// The captions of each example: every one that it has, or in a batch that an order drew the one that was drawn;
     /// nil where the data have none.
     public var captions: [[String]]?
+    /// How often each caption is drawn, in proportion to the others of its example; nil where all are drawn alike.
+    public var captionWeights: [[Double]]?
+    /// What else the data state about each example, by the names of latent diffusion's batches: `relpath` (its path below
+    /// the folder), `file_path_`, `human_label` (the name of its class) and `synsets` (the folder that is its class).
+    /// Those batches call `data` `image`, and `labels` `class_label`.
+    /// Source: Rombach et al. 2022 (arXiv:2112.10752), the published code's data sets.
+    public var texts: [String: [String]] = [:]
 
     /// A batch of examples.
     /// - Parameters:
@@ -54,10 +61,13 @@ extension Batch {
     /// - Parameter draws: a number for each, evenly distributed over all numbers.
     mutating func drawCaptions(_ draws: [UInt64]) {
         captions = captions.map { all in
-            zip(all, draws).map { own, draw in
-                guard !own.isEmpty else { return [] }
-                return [own[Int(draw.multipliedFullWidth(by: UInt64(own.count)).high)]]
+            all.indices.map { index in
+                let own = all[index]
+                let place = ExampleCaptions.place(
+                    draws[index], of: own.count, weights: captionWeights?[index])
+                return place.map { [own[$0]] } ?? []
             }
         }
+        captionWeights = nil
     }
 }

@@ -3,6 +3,10 @@
 /// Each epoch is a permutation of all pictures, shuffled by Fisher and Yates' method with the generator
 /// SplitMix64 (Steele, Lea and Flood 2014) started from seed and epoch. The position says where the order
 /// stands; an order made again with the same configuration and set to the same position goes on exactly.
+///
+/// Where pictures come in groups, such as those of one size, the permutation is walked along, and whenever a batch's worth of
+/// one group has been met, that is the next batch. What is left of a group at an epoch's end waits for more of it in the
+/// next, so every picture is met as often as any other.
 public struct BatchOrder: Sendable {
     /// What becomes of the pictures at an epoch's end that do not fill a batch.
     public enum Remainder: String, Hashable, Sendable, Codable {
@@ -66,22 +70,48 @@ public struct BatchOrder: Sendable {
     /// Where the order stands, to be saved with a run.
     public private(set) var position: Position
     private var permutation: [Int]
+    private let groups: [Int]?
+    /// What was met of each group and fills no batch yet.
+    private var waiting: [Int: [Place]] = [:]
+
+    /// A picture, and the epoch in which it was met.
+    private struct Place {
+        let index: Int
+        let epoch: Int
+    }
 
     /// An order that begins, or goes on, at a position.
     ///
+    /// - Parameter groups: The group of each picture, where a batch may hold pictures of one group only.
     /// - Throws: ``DatasetError`` where the configuration cannot be met: no pictures, no batch size, a batch
-    ///   larger than the set while the remainder is dropped, or a position outside the epoch.
-    public init(_ configuration: Configuration, at position: Position = Position()) throws {
+    ///   larger than the set (with groups, than every group) while the remainder is dropped, or a position outside the
+    ///   epoch.
+    public init(
+        _ configuration: Configuration, groups: [Int]? = nil, at position: Position = Position()
+    ) throws {
+        try BatchOrder.check(configuration, groups, at: position)
+        self.configuration = configuration
+        self.position = position
+        self.groups = groups
+        permutation = BatchOrder.permutation(configuration, epoch: position.epoch)
+        if let groups { waiting = BatchOrder.waiting(configuration, groups, at: position) }
+    }
+
+    static func check(
+        _ configuration: Configuration, _ groups: [Int]? = nil, at position: Position
+    ) throws {
         let (count, size) = (configuration.count, configuration.batchSize)
         guard count > 0, size > 0 else {
             throw DatasetError(
                 "data order", "\(count) pictures in batches of \(size) give no order",
                 remedy: "give a data set that is not empty and a batch size of 1 or more")
         }
-        guard configuration.remainder == .wrap || size <= count else {
+        precondition(groups.map { $0.count == count } ?? true, "as many groups as pictures")
+        let most = groups.map { Dictionary(grouping: $0) { $0 }.values.map(\.count).max() ?? 0 } ?? count
+        guard configuration.remainder == .wrap || size <= most else {
             throw DatasetError(
-                "data order", "a batch of \(size) is larger than the data set of \(count)",
-                remedy: "choose a batch size of at most \(count)")
+                "data order", "a batch of \(size) is larger than the data set of \(most)",
+                remedy: "choose a batch size of at most \(most)")
         }
         guard position.epoch >= 0, (0...count).contains(position.index) else {
             throw DatasetError(
@@ -89,57 +119,97 @@ public struct BatchOrder: Sendable {
                 "position \(position.index) of epoch \(position.epoch) is outside \(count) pictures",
                 remedy: "resume with the data set that the run was started with")
         }
-        self.configuration = configuration
-        self.position = position
-        permutation = BatchOrder.permutation(configuration, epoch: position.epoch)
     }
 
     /// Draws the next batch, always a full one, and moves on.
     public mutating func next() -> Draw {
+        if let groups { return next(of: groups) }
         let left = configuration.count - position.index
         if left == 0 || configuration.remainder == .drop && left < configuration.batchSize {
             startNextEpoch()
         }
-        var indices: [Int] = []
-        var isMirrored: [Bool] = []
-        var captions: [UInt64] = []
-        while indices.count < configuration.batchSize {
-            if position.index == configuration.count { startNextEpoch() }
-            let index = permutation[position.index]
-            indices.append(index)
-            isMirrored.append(mirrors(index))
-            captions.append(captionDraw(index))
-            position.index += 1
+        var places: [Place] = []
+        while places.count < configuration.batchSize { places.append(walk()) }
+        return draw(places)
+    }
+
+    /// The next batch of one group.
+    private mutating func next(of groups: [Int]) -> Draw {
+        while true {
+            let place = walk()
+            let group = groups[place.index]
+            waiting[group, default: []].append(place)
+            if waiting[group]?.count == configuration.batchSize, let full = waiting.removeValue(forKey: group)
+            {
+                return draw(full)
+            }
         }
-        return Draw(indices: indices, isMirrored: isMirrored, captions: captions)
+    }
+
+    /// The next picture of the permutation.
+    private mutating func walk() -> Place {
+        if position.index == configuration.count { startNextEpoch() }
+        defer { position.index += 1 }
+        return Place(index: permutation[position.index], epoch: position.epoch)
     }
 
     private mutating func startNextEpoch() {
         position = Position(epoch: position.epoch + 1)
         permutation = BatchOrder.permutation(configuration, epoch: position.epoch)
+        if configuration.remainder == .drop { waiting = [:] }
     }
 
-    /// A coin for the picture in this epoch, independent of where in the order it is met.
-    private func mirrors(_ index: Int) -> Bool {
-        guard configuration.mirrors else { return false }
-        var generator = SplitMix64(configuration.seed, position.epoch, stream: 1 &+ UInt64(index))
-        return generator.next() >> 63 == 1
+    private func draw(_ places: [Place]) -> Draw {
+        Draw(
+            indices: places.map(\.index),
+            isMirrored: places.map { configuration.mirrors($0.index, epoch: $0.epoch) },
+            captions: places.map { configuration.captionDraw($0.index, epoch: $0.epoch) })
     }
 
-    /// Decides between the captions of an example in this epoch, independent of where in the order it is met.
-    private func captionDraw(_ index: Int) -> UInt64 {
-        var generator = SplitMix64(
-            configuration.seed, position.epoch, stream: (1 << 63) &+ UInt64(index))
-        return generator.next()
+    /// What waits at a position: of each group what was met last and fills no batch.
+    private static func waiting(
+        _ configuration: Configuration, _ groups: [Int], at position: Position
+    ) -> [Int: [Place]] {
+        let isCarried = configuration.remainder == .wrap
+        var missing: [Int: Int] = [:]
+        if isCarried { for group in groups { missing[group, default: 0] += position.epoch } }
+        var (epoch, walked) = (position.epoch, position.index)
+        var order = permutation(configuration, epoch: epoch)
+        for index in order[..<walked] { missing[groups[index], default: 0] += 1 }
+        missing = missing.mapValues { $0 % configuration.batchSize }.filter { $0.value > 0 }
+        var found: [Int: [Place]] = [:]
+        // A group of few pictures may have waited for several epochs.
+        while !missing.isEmpty {
+            for index in order[..<walked].reversed() {
+                guard let count = missing[groups[index]] else { continue }
+                found[groups[index], default: []].append(Place(index: index, epoch: epoch))
+                missing[groups[index]] = count == 1 ? nil : count - 1
+            }
+            guard !missing.isEmpty, epoch > 0 else { break }
+            (epoch, walked) = (epoch - 1, configuration.count)
+            order = permutation(configuration, epoch: epoch)
+        }
+        return found.mapValues { $0.reversed() }
     }
 
     private static func permutation(_ configuration: Configuration, epoch: Int) -> [Int] {
         var generator = SplitMix64(configuration.seed, epoch, stream: 0)
-        var order = Array(0..<configuration.count)
-        for last in stride(from: order.count - 1, to: 0, by: -1) {
-            order.swapAt(last, generator.number(below: last + 1))
-        }
-        return order
+        return generator.permutation(of: configuration.count)
+    }
+}
+
+extension BatchOrder.Configuration {
+    /// A coin for a picture in an epoch, independent of where in the order it is met.
+    func mirrors(_ index: Int, epoch: Int) -> Bool {
+        guard mirrors else { return false }
+        var generator = SplitMix64(seed, epoch, stream: 1 &+ UInt64(index))
+        return generator.next() >> 63 == 1
+    }
+
+    /// Decides between the captions of an example in an epoch, independent of where in the order it is met.
+    func captionDraw(_ index: Int, epoch: Int) -> UInt64 {
+        var generator = SplitMix64(seed, epoch, stream: (1 << 63) &+ UInt64(index))
+        return generator.next()
     }
 }
 
@@ -163,6 +233,13 @@ package struct SplitMix64 {
         z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
+    }
+
+    /// The numbers below a count, shuffled.
+    mutating func permutation(of count: Int) -> [Int] {
+        var order = Array(0..<count)
+        for last in stride(from: count - 1, to: 0, by: -1) { order.swapAt(last, number(below: last + 1)) }
+        return order
     }
 
     /// A number in 0 ..< `bound`, all equally likely (Lemire 2019: multiply, and refuse the biased part).

@@ -26,11 +26,36 @@ public struct ClassCaptions: Dataset {
     /// The name of each class.
     public var captions: [String] { names }
     /// As before.
+    public var shapeGroups: [Int]? { base.shapeGroups }
+    /// As before.
     public var findings: DatasetFindings { base.findings }
     /// The examples, their labels and the names of their classes.
     public func batch(at indices: [Int]) throws -> Batch {
-        var batch = try base.batch(at: indices)
+        try captioned(base.batch(at: indices))
+    }
+    /// Those of the data, with the names of their classes.
+    public func batches(
+        _ order: BatchOrder.Configuration, at position: BatchOrder.Position
+    ) throws -> any BatchStream {
+        CaptionedBatches(base: try base.batches(order, at: position), data: self)
+    }
+
+    fileprivate func captioned(_ batch: Batch) throws -> Batch {
+        var batch = batch
         batch.captions = try batch.labels?.array(of: Int.self).map { [names[$0]] }
         return batch
+    }
+}
+
+/// The batches of a stream with the names of their classes.
+private struct CaptionedBatches: BatchStream {
+    var base: any BatchStream
+    let data: ClassCaptions
+
+    var position: BatchOrder.Position { base.position }
+
+    mutating func next() throws -> @Sendable () throws -> Batch {
+        let make = try base.next()
+        return { [data] in try data.captioned(make()) }
     }
 }

@@ -11,6 +11,9 @@ public protocol Dataset: Sendable {
     /// Every caption, in the order of the examples; empty where there are none. A text encoder's vocabulary is
     /// learnt from them.
     var captions: [String] { get }
+    /// The group of each example; nil where all have one shape. A batch holds examples of one group, whose shapes are
+    /// alike.
+    var shapeGroups: [Int]? { get }
     /// What its files have shown so far that a person should know of.
     var findings: DatasetFindings { get }
     /// The examples of some numbers, 0 ..< ``count``, in that order.
@@ -19,6 +22,12 @@ public protocol Dataset: Sendable {
     ///
     /// - Throws: ``DatasetError`` where a file can no longer be read.
     func batch(at indices: [Int]) throws -> Batch
+    /// The batches of an order from a position on. Nothing is read before the first one is wanted.
+    ///
+    /// - Throws: ``DatasetError`` where the order cannot be met.
+    func batches(
+        _ order: BatchOrder.Configuration, at position: BatchOrder.Position
+    ) throws -> any BatchStream
 }
 
 extension Dataset {
@@ -31,8 +40,18 @@ extension Dataset {
     /// None.
     public var captions: [String] { [] }
 
+    /// None: all have one shape.
+    public var shapeGroups: [Int]? { nil }
+
     /// Nothing.
     public var findings: DatasetFindings { DatasetFindings() }
+
+    /// Examples by their numbers, in the order of ``BatchOrder``.
+    public func batches(
+        _ order: BatchOrder.Configuration, at position: BatchOrder.Position
+    ) throws -> any BatchStream {
+        NumberedBatches(dataset: self, order: try BatchOrder(order, groups: shapeGroups, at: position))
+    }
 
     /// The batch that an order drew: mirrored where it says so, with the captions that it drew.
     ///
@@ -53,8 +72,6 @@ struct StoredPictures: Sendable {
     let bytes: [UInt8]
     /// The class of each picture.
     let labels: [Int]?
-    /// The captions of each picture.
-    var captions: [[String]]?
     /// The number in [−1, 1] that each byte stands for.
     let levels: [Float]
 
@@ -79,7 +96,6 @@ struct StoredPictures: Sendable {
             Tensor(indices.map { Int64(labels[$0]) }, shape: [indices.count])
         }
         return Batch(
-            data: Tensor(values, shape: [indices.count, shape[0], shape[1], shape[2]]), labels: classes,
-            captions: captions.map { captions in indices.map { captions[$0] } })
+            data: Tensor(values, shape: [indices.count, shape[0], shape[1], shape[2]]), labels: classes)
     }
 }

@@ -16,13 +16,15 @@ public struct DatasetFindings: Sendable, Equatable {
     public var transparentCount = 0
     /// Files below the folder that tell more of its pictures and are not read.
     public var unreadFiles: [String] = []
-    /// Whether `metadata.jsonl` has texts, which are not read.
+    /// The file in the folder whose rows are read, or would be.
+    public var metadata = "metadata.jsonl"
+    /// Whether that file has texts, which are not read.
     public var hasUnreadTexts = false
     /// How many pictures have no caption where captions are read.
     public var withoutCaption = 0
-    /// Whether labels of `metadata.jsonl` count where folders would else be classes.
+    /// Whether labels of rows count where folders would else be classes.
     public var labelsReplaceFolders = false
-    /// Pictures that are left out because no row of `metadata.jsonl` gives their label.
+    /// Pictures that are left out because no row gives their label.
     public var withoutLabel: [String] = []
 
     /// Nothing.

@@ -25,20 +25,22 @@ public struct FolderDataset: Dataset {
         }
     }
 
-    /// `[channels, height, width]` as asked for.
+    /// `[channels, height, width]` as asked for; with buckets, pictures of other shapes have no larger area.
     public let exampleShape: Shape
     /// Names of the folders or labels; nil where there are no classes.
     public let classNames: [String]?
+    /// The bucket of each picture; nil without buckets.
+    public let shapeGroups: [Int]?
     private let files: [PictureFile]
     private let hasCaptions: Bool
     private let reader: PictureReader
-    private let stored: StoredPictures?
+    private let stored: [PlacedPicture]?
     private let log: FindingsLog
 
     /// Opens a folder of pictures (`.png .jpg .jpeg .webp`; other files and hidden ones are not looked at).
     ///
     /// Where all pictures fit into `memoryLimit` they are decoded now; else only their headers are read now,
-    /// and a picture that turns out to be damaged is later replaced by the next readable one.
+    /// and a picture that turns out to be damaged is later replaced by the next readable one of its size.
     ///
     /// - Parameters:
     ///   - folder: The folder.
@@ -47,22 +49,27 @@ public struct FolderDataset: Dataset {
     ///   - channels: 1 or 3.
     ///   - background: What transparent parts are laid on; where nil, the colours that are stored under them count.
     ///   - part: Which pictures to use. A part may be empty where there are few.
-    ///   - readsCaptions: Whether the texts of `metadata.jsonl` are the pictures' captions.
+    ///   - readsCaptions: Whether pictures have captions: from rows of `metadata.jsonl` or `metadata.csv`, and from `.txt`
+    ///     and `.caption` files beside them.
+    ///   - captionColumns: Where captions come from and how often each place is drawn; where empty, from the rows' `text`
+    ///     and the files beside pictures, all drawn alike.
     ///   - filter: How pictures are resized.
+    ///   - buckets: Sizes of which each picture gets the one nearest to its shape; where nil, all get one size.
     ///   - memoryLimit: The most bytes of pixels to keep in memory.
     /// - Throws: ``DatasetError`` where the folder is missing or empty, holds pictures both in itself and in
-    ///   folders, where a row of `metadata.jsonl` is not understood, or where more than 5 % of the pictures cannot be
+    ///   folders, where a row is not understood, no picture has a caption, or where more than 5 % of the pictures cannot be
     ///   read.
     public init(
         folder: URL, width: Int, height: Int, channels: Int = 3, background: Colour? = nil, part: Part = .all,
-        readsCaptions: Bool = false, filter: ResizeFilter = .lanczos, memoryLimit: Int = 1 << 30
+        readsCaptions: Bool = false, captionColumns: [CaptionColumn] = [], filter: ResizeFilter = .lanczos,
+        buckets: AspectBuckets? = nil, memoryLimit: Int = 1 << 30
     ) throws {
         guard width > 0, height > 0, width <= 16384, height <= 16384, [1, 3].contains(channels) else {
             throw DatasetError(
                 folder.path, "pictures of \(width)×\(height) with \(channels) channels cannot be made",
                 remedy: "give sizes of 1 to 16384 and 1 or 3 channels")
         }
-        let listing = try FolderListing(folder, readsTexts: readsCaptions)
+        let listing = try FolderListing(folder, captions: readsCaptions ? captionColumns : nil)
         let wanted = listing.files(where: part.holds)
         let missing = part == .evaluation ? [] : listing.missing
         var findings = listing.findings
@@ -73,30 +80,28 @@ public struct FolderDataset: Dataset {
         let log = FindingsLog(findings)
         for error in missing { try log.add(error) }
         let reader = PictureReader(
-            width: width, height: height, channels: channels, background: background, filter: filter, log: log
-        )
+            width: width, height: height, channels: channels, background: background, filter: filter,
+            buckets: buckets, log: log)
         let isSmall = wanted.count <= memoryLimit / (width * height * channels)
-        let pictures = try concurrentMap(wanted) { file -> [UInt8]? in
+        let looked = try concurrentMap(wanted) { file -> (group: Int, picture: PlacedPicture?)? in
             do throws(PictureError) {
-                return isSmall ? try reader.pixels(of: file.url) : try reader.checkHeader(of: file.url)
+                guard isSmall else { return (try reader.group(of: file.url), nil) }
+                let picture = try reader.picture(of: file.url)
+                let framing = picture.framing
+                return (
+                    reader.group(width: framing.originalWidth, height: framing.originalHeight), picture
+                )
             } catch {
                 try log.add(error)
                 return nil
             }
         }
-        let readable = zip(wanted, pictures).filter { $0.1 != nil }
-        files = readable.map(\.0)
+        files = zip(wanted, looked).compactMap { $1 == nil ? nil : $0 }
+        stored = isSmall ? looked.compactMap { $0?.picture } : nil
+        shapeGroups = buckets == nil ? nil : looked.compactMap { $0?.group }
         hasCaptions = readsCaptions
         classNames = listing.classNames
         exampleShape = [channels, height, width]
-        stored =
-            isSmall
-            ? StoredPictures(
-                shape: exampleShape, bytes: readable.flatMap { $0.1 ?? [] },
-                labels: classNames.map { _ in readable.map(\.0.label) },
-                captions: readsCaptions ? readable.map(\.0.captions) : nil,
-                levels: (0...255).map { Picture.level(UInt8($0)) })
-            : nil
         self.reader = reader
         self.log = log
     }
@@ -104,70 +109,57 @@ public struct FolderDataset: Dataset {
     /// How many pictures can be read, as far as known when the folder was opened.
     public var count: Int { files.count }
 
-    /// The texts of `metadata.jsonl`, where they are read.
-    public var captions: [String] { files.flatMap(\.captions) }
+    /// Every caption, where they are read.
+    public var captions: [String] { hasCaptions ? files.flatMap(\.captions.texts) : [] }
 
     /// What was found so far; a picture that is read later may add to it.
     public var findings: DatasetFindings { log.findings }
 
-    /// Pictures `[batch, channels, height, width]` and their classes `[batch]`.
+    /// Pictures `[batch, channels, height, width]`, their classes `[batch]`, captions, sizes and names.
     ///
+    /// - Precondition: With buckets, all pictures are of one.
     /// - Throws: ``DatasetError`` where more than 5 % of the pictures have turned out to be unreadable.
     public func batch(at indices: [Int]) throws -> Batch {
-        if let stored { return stored.batch(at: indices) }
-        let read = try concurrentMap(indices) { try readable(from: $0) }
-        let bytes = read.flatMap(\.pixels)
-        let picked = StoredPictures(
-            shape: exampleShape, bytes: bytes, labels: classNames.map { _ in read.map(\.file.label) },
-            captions: hasCaptions ? read.map(\.file.captions) : nil,
-            levels: (0...255).map { Picture.level(UInt8($0)) })
-        return picked.batch(at: Array(indices.indices))
+        @Sendable func read(_ index: Int) throws -> (picture: PlacedPicture, place: Int) {
+            precondition(index >= 0 && index < count, "picture \(index) of \(count)")
+            return try stored.map { ($0[index], index) } ?? readable(from: index)
+        }
+        // A batch of training has one of several threads to itself; who takes a whole data set at once waits for it.
+        let found = try indices.count > 1024 ? concurrentMap(indices, read) : indices.map(read)
+        let (pictures, places) = (found.map(\.picture), found.map(\.place))
+        let own = places.map { files[$0] }
+        var batch = reader.batch(pictures, labels: classNames.map { _ in own.map(\.label) })
+        if hasCaptions {
+            batch.captions = own.map(\.captions.texts)
+            let weights = own.compactMap(\.captions.weights)
+            batch.captionWeights = weights.isEmpty ? nil : weights
+        }
+        batch.texts = texts(of: own)
+        return batch
     }
 
-    /// The picture of a number, or the first readable one after it.
-    private func readable(from index: Int) throws -> (pixels: [UInt8], file: PictureFile) {
-        precondition(index >= 0 && index < count, "picture \(index) of \(count)")
+    /// What pictures are called.
+    private func texts(of files: [PictureFile]) -> [String: [String]] {
+        var texts = ["relpath": files.map(\.path), "file_path_": files.map(\.url.path)]
+        texts["human_label"] = classNames.map { names in files.map { names[$0.label] } }
+        let folders = files.compactMap(\.classFolder)
+        if !files.isEmpty, folders.count == files.count { texts["synsets"] = folders }
+        return texts
+    }
+
+    /// The picture of a number, or the first readable one of its size after it, with its number.
+    private func readable(from index: Int) throws -> (PlacedPicture, Int) {
         var candidate = index
         while true {
             do throws(PictureError) {
-                return (try reader.pixels(of: files[candidate].url), files[candidate])
+                return (try reader.picture(of: files[candidate].url), candidate)
             } catch {
                 // This throws long before all pictures have been tried.
                 try log.add(error)
-                candidate = (candidate + 1) % count
+                repeat {
+                    candidate = (candidate + 1) % count
+                } while shapeGroups.map { $0[candidate] != $0[index] } ?? false
             }
         }
-    }
-}
-
-/// Reads pictures in the form that a data set wants.
-private struct PictureReader: Sendable {
-    let width: Int
-    let height: Int
-    let channels: Int
-    let background: Colour?
-    let filter: ResizeFilter
-    let log: FindingsLog
-
-    /// The pixels of a file in the order `[channels, height, width]`.
-    func pixels(of url: URL) throws(PictureError) -> [UInt8] {
-        let stored = try Picture(contentsOf: url)
-        if background == nil, stored.isTransparent { log.addTransparent(url.path) }
-        let picture = stored.converted(toChannels: channels, alpha: background.map { .over($0) } ?? .drop)
-            .filling(width: width, height: height, filter: filter)
-        var planes: [UInt8] = []
-        planes.reserveCapacity(picture.pixels.count)
-        for channel in 0..<channels {
-            for pixel in stride(from: channel, to: picture.pixels.count, by: channels) {
-                planes.append(picture.pixels[pixel])
-            }
-        }
-        return planes
-    }
-
-    /// Throws where a file's header shows that it cannot be read; gives no pixels.
-    func checkHeader(of url: URL) throws(PictureError) -> [UInt8] {
-        _ = try Picture.header(of: url)
-        return []
     }
 }

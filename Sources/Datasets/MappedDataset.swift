@@ -20,6 +20,8 @@ public struct MappedDataset<Base: Dataset>: Dataset {
     /// As before.
     public var captions: [String] { base.captions }
     /// As before.
+    public var shapeGroups: [Int]? { base.shapeGroups }
+    /// As before.
     public var findings: DatasetFindings { base.findings }
     /// The changed pictures and their labels.
     public func batch(at indices: [Int]) throws -> Batch {

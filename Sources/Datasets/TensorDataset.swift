@@ -13,7 +13,7 @@ public struct TensorDataset: Dataset {
         /// All.
         case all
 
-        fileprivate func places(of count: Int) -> [Int] {
+        func places(of count: Int) -> [Int] {
             (0..<count).filter { self == .all || ($0 % 10 == 9) == (self == .evaluation) }
         }
     }
@@ -70,7 +70,7 @@ public struct TensorDataset: Dataset {
         }
     }
 
-    private static func names(_ labels: [Int], _ given: [String]?, _ name: String) throws -> [String] {
+    static func names(_ labels: [Int], _ given: [String]?, _ name: String) throws -> [String] {
         let count = given?.count ?? (labels.max() ?? 0) + 1
         guard count <= 65_536, let bad = labels.first(where: { !(0..<count).contains($0) }) else {
             guard count <= 65_536 else {

@@ -53,11 +53,11 @@ public struct PictureClassifier {
         let shape = dataset.exampleShape
         network = try store.build { Network(shape, classes: classes, $0) }
         let optimizer = AdamW(store)
-        var order = try BatchOrder(
-            .init(count: dataset.count, batchSize: min(64, dataset.count), seed: seed))
+        var batches = try dataset.batches(
+            .init(count: dataset.count, batchSize: min(64, dataset.count), seed: seed), at: .init())
         let steps = epochs * dataset.count / min(64, dataset.count)
         for step in 0..<steps {
-            let batch = try dataset.batch(for: order.next())
+            let batch = try batches.next()()
             let logits = network.output(network.features(batch.data))
             try Self.crossEntropy(logits, batch.labels!).backward()
             let rate = 2e-3 * (1 - Double(step) / Double(steps))

@@ -15,7 +15,7 @@ public enum PictureFormat: String, Hashable, Sendable, Codable, CaseIterable {
     }
 
     /// The format that the first bytes of a file show.
-    init?(content: [UInt8]) {
+    package init?(content: [UInt8]) {
         if content.starts(with: PNGChunks.signature) {
             self = .png
         } else if content.starts(with: [0xFF, 0xD8, 0xFF]) {
@@ -75,7 +75,7 @@ extension Picture {
         try self.init(decoding: [UInt8](data), limit: limit)
     }
 
-    init(decoding bytes: [UInt8], limit: Int) throws(PictureError) {
+    package init(decoding bytes: [UInt8], limit: Int = Picture.defaultLimit) throws(PictureError) {
         let header = try Picture.header(of: bytes)
         try header.check(limit: limit)
         switch header.format {
@@ -96,6 +96,23 @@ extension Picture {
         }
     }
 
+    /// Width and height that a picture has when it stands upright, without decoding it.
+    ///
+    /// - Throws: ``PictureError`` without a file, where the content is no picture or the header is bad.
+    package static func uprightSize(
+        of bytes: [UInt8]
+    ) throws(PictureError) -> (width: Int, height: Int) {
+        let header = try header(of: bytes)
+        try header.check(limit: defaultLimit)
+        let orientation =
+            switch header.format {
+            case .png: try PNGChunks(bytes).orientation
+            case .jpeg: JPEGSegments(bytes).orientation
+            case .webp: WebPCodec.orientation(of: bytes)
+            }
+        return orientation.value < 5 ? (header.width, header.height) : (header.height, header.width)
+    }
+
     static func header(of bytes: [UInt8]) throws(PictureError) -> PictureHeader {
         guard !bytes.isEmpty else { throw PictureError.damaged("the file is empty") }
         guard let format = PictureFormat(content: bytes) else {
@@ -110,7 +127,7 @@ extension Picture {
     }
 
     /// Reads a whole regular file. Folders, pipes and devices are refused before they are opened.
-    static func bytes(of url: URL) throws(PictureError) -> [UInt8] {
+    package static func bytes(of url: URL) throws(PictureError) -> [UInt8] {
         var status = stat()
         guard stat(url.path, &status) == 0 else {
             throw PictureError(

@@ -77,14 +77,27 @@ extension Picture {
     /// The longer side is rounded down and the cut is centred half to even, as torchvision's `Resize` and
     /// `CenterCrop` do it.
     public func filling(width: Int, height: Int, filter: ResizeFilter = .lanczos) -> Picture {
-        let byWidth = width * self.height >= height * self.width
-        let newWidth = byWidth ? width : max(width, height * self.width / self.height)
-        let newHeight = byWidth ? max(height, width * self.height / self.width) : height
-        func middle(_ whole: Int, _ part: Int) -> Int {
-            Int((Double(whole - part) / 2).rounded(.toNearestOrEven))
+        let covering = Covering(of: (self.width, self.height), over: (width, height))
+        return resized(width: covering.width, height: covering.height, filter: filter)
+            .cropped(x: covering.left, y: covering.top, width: width, height: height)
+    }
+
+    /// A picture resized until it just covers a rectangle, and where the middle that is cut out begins.
+    package struct Covering {
+        /// The size of the resized picture.
+        package let width: Int, height: Int
+        /// The corner of the part that is cut out.
+        package let left: Int, top: Int
+
+        package init(of size: (width: Int, height: Int), over target: (width: Int, height: Int)) {
+            let byWidth = target.width * size.height >= target.height * size.width
+            width = byWidth ? target.width : max(target.width, target.height * size.width / size.height)
+            height = byWidth ? max(target.height, target.width * size.height / size.width) : target.height
+            func middle(_ whole: Int, _ part: Int) -> Int {
+                Int((Double(whole - part) / 2).rounded(.toNearestOrEven))
+            }
+            (left, top) = (middle(width, target.width), middle(height, target.height))
         }
-        return resized(width: newWidth, height: newHeight, filter: filter).cropped(
-            x: middle(newWidth, width), y: middle(newHeight, height), width: width, height: height)
     }
 
     private func filteredRows(to newWidth: Int, _ filter: ResizeFilter) -> Picture {

@@ -48,7 +48,7 @@ public struct PictureError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The same error with a file.
-    func at(_ file: String) -> PictureError {
+    package func at(_ file: String) -> PictureError {
         var copy = self
         copy.file = file
         return copy

@@ -25,7 +25,7 @@ enum WebPCodec {
 
     /// Which way up the picture is, by the first chunk of each kind that the extended header announces
     /// (RFC 9649, section 2.7).
-    private static func orientation(of bytes: [UInt8]) -> Orientation {
+    static func orientation(of bytes: [UInt8]) -> Orientation {
         var found: [String: ArraySlice<UInt8>] = [:]
         var position = 12
         while position + 8 <= bytes.count {

@@ -34,21 +34,22 @@ extension DatasetFindings {
         }
         if !withoutLabel.isEmpty {
             sentences.append(
-                "pictures in \(folder) that no row of metadata.jsonl names are left out, \(withoutLabel.count) in all: \(listed(withoutLabel))"
+                "pictures in \(folder) that no row of \(metadata) names are left out, \(withoutLabel.count) in all: \(listed(withoutLabel))"
             )
         }
         if labelsReplaceFolders {
-            sentences.append("the classes of \(folder) are the labels of metadata.jsonl, not its folders")
+            sentences.append("the classes of \(folder) are the labels of \(metadata), not its folders")
         }
         if withoutCaption > 0 {
             sentences.append(
-                "pictures in \(folder) have no text in metadata.jsonl, \(withoutCaption) in all, and are learnt with an empty one"
+                "pictures in \(folder) have no caption, \(withoutCaption) in all, and are learnt with an empty one"
             )
         }
-        if hasUnreadTexts { sentences.append("the texts of metadata.jsonl in \(folder) are not read") }
+        if hasUnreadTexts { sentences.append("the texts of \(metadata) in \(folder) are not read") }
         if !unreadFiles.isEmpty {
             sentences.append(
-                "nothing reads \(listed(unreadFiles)) in \(folder), but metadata.jsonl in the folder itself")
+                "nothing reads \(listed(unreadFiles)) in \(folder), but metadata.jsonl or metadata.csv in the folder itself"
+            )
         }
         return sentences
     }

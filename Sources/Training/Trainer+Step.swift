@@ -40,7 +40,7 @@ extension Trainer {
 
     private func nextBatch() throws -> Batch {
         let batch = try loader.next()
-        state.order = loader.order
+        state.position = loader.position
         return batch
     }
 
@@ -122,7 +122,10 @@ extension Trainer {
         if let validation, isLast || isDue(recipe.training.validateEvery, at: state.step) {
             values.append((name: "validation_loss", value: try validation.loss()))
         }
-        unwritten.attempt(.metrics, warn: warn) { try journal.log(step: state.step, values) }
+        let share = dataWait.share(loader.waited)
+        unwritten.attempt(.metrics, warn: warn) {
+            try journal.log(step: state.step, values, dataWait: share)
+        }
         unwritten.attempt(.events, warn: warn) { try journal.event(step: state.step, values) }
     }
 }

@@ -47,6 +47,8 @@ public final class Trainer {
     var unread = UnreadSteps()
     /// The latest step that was looked at.
     var latest: UnreadSteps.Step?
+    /// How long the data were waited for.
+    var dataWait = DataWait()
     /// What could not be written, on a full disk above all.
     var unwritten = UnwrittenFiles()
 
@@ -60,6 +62,7 @@ public final class Trainer {
     public convenience init(
         recipe: Recipe, folder: String, resume: Bool, warn: @escaping (String) -> Void = { _ in }
     ) throws {
+        try RunFolder.holdsRun(folder, resume: resume)
         try recipe.useThreads(warn: warn)
         let parts = try recipe.parts(warn: warn)
         // Everything that can be wrong with the recipe has been checked: now the folder may be made.
@@ -85,18 +88,20 @@ public final class Trainer {
         let device = parts.task.store.parameters.first?.device ?? .cpu
         self.device = device
         readsEveryStep = device.kind == .cpu
-        let order = try BatchOrder(
-            .init(
-                count: parts.data.count, batchSize: recipe.training.batchSize,
-                seed: UInt64(truncatingIfNeeded: recipe.seed), remainder: .wrap, mirrors: recipe.data.flip))
-        state = TrainingState(parts, order: order)
+        state = TrainingState(parts)
         if run.isContinued {
             let checkpoints = run.checkpoints(keep: recipe.training.keepCheckpoints)
             try checkpoints.sweep()
             if let checkpoint = try checkpoints.newest(warn: warn) { try state.restore(checkpoint) }
         }
         validation = try parts.heldOut.map { try Validation(parts.task, $0) }
-        loader = BatchLoader(parts.data, order: state.order, ahead: recipe.training.prefetch)
+        loader = try BatchLoader(
+            parts.data,
+            .init(
+                count: parts.data.count, batchSize: recipe.training.batchSize,
+                seed: UInt64(truncatingIfNeeded: recipe.seed), remainder: .wrap, mirrors: recipe.data.flip),
+            at: state.position, ahead: recipe.training.prefetch, workers: recipe.data.workers
+        ) { warn("the data have been waited for \(Int($0)) seconds: look at the disk that they are on") }
         try run.write(recipe)
         findings = FindingsReport(parts.data, path: run.damagedPath, warn: warn)
         findings.update()
@@ -127,6 +132,7 @@ public final class Trainer {
         }
         let journal = try TrainingJournal(run, after: run.isContinued ? state.step : nil)
         defer { loader.stop() }
+        dataWait.begin(loader.waited)
         while state.step < training.steps {
             try takeStep(journal)
             report(Progress(step: state.step, stepCount: training.steps, loss: latest?.loss ?? .nan))
@@ -140,6 +146,7 @@ public final class Trainer {
                 return .interrupted
             }
         }
+        if let sentence = dataWait.sentence(loader.waited) { warn(sentence) }
         // What was learnt comes first; pictures of it can be drawn again.
         save(journal)
         drawSheet(journal)

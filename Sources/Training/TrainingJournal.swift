@@ -13,8 +13,9 @@ final class TrainingJournal {
         events = try EventFile(folder: run.path, resumingAfter: step)
     }
 
-    func log(step: Int, _ values: [(name: String, value: Double)]) throws {
-        try metrics.append(step: step, values)
+    /// - Parameter dataWait: the part of the time that the data were waited for.
+    func log(step: Int, _ values: [(name: String, value: Double)], dataWait: Double) throws {
+        try metrics.append(step: step, values, dataWait: dataWait)
     }
 
     func event(step: Int, _ values: [(name: String, value: Double)]) throws {

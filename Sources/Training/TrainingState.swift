@@ -17,7 +17,8 @@ package final class TrainingState {
     let average: MovingAverage?
     /// Draws times, noise, dropped labels and dropout.
     let generator: RandomGenerator
-    var order: BatchOrder
+    /// Where the order of the data stands.
+    var position = BatchOrder.Position()
     /// The number of steps done.
     var step = 0
     /// The number of steps in a row that were skipped because the gradient was not finite.
@@ -27,9 +28,8 @@ package final class TrainingState {
     /// Likewise of the loss's named parts.
     var pendingParts: [String: [Double]] = [:]
 
-    init(_ parts: TrainingParts, order: BatchOrder) {
+    init(_ parts: TrainingParts) {
         (task, store) = (parts.task, parts.task.store)
-        self.order = order
         optimizers = task.phases.map { [store] phase in
             AdamW(store, parts.optimizers.adamW, moving: phase.moves, stepName: phase.logged("step"))
         }
@@ -67,7 +67,7 @@ package final class TrainingState {
         let counters = Counters(
             step: step, averageUpdates: average?.updateCount, skippedInARow: skippedInARow,
             pendingLosses: pendingLosses, pendingParts: pendingParts.isEmpty ? nil : pendingParts,
-            position: order.position)
+            position: position)
         func tensors(_ name: String, _ tensors: [(String, Tensor)]) -> CheckpointPart {
             CheckpointPart(name) { try SafetensorsWriter(tensors, metadata: metadata).write(to: $0) }
         }
@@ -103,7 +103,7 @@ package final class TrainingState {
             let path = try checkpoint.path(of: "objective.json")
             try task.restoreMemory(Data(contentsOf: URL(file: path)))
         }
-        order = try BatchOrder(order.configuration, at: counters.position)
+        position = counters.position
         (step, skippedInARow, pendingLosses) = (counters.step, counters.skippedInARow, counters.pendingLosses)
         pendingParts = counters.pendingParts ?? [:]
     }

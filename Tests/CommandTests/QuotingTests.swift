@@ -107,7 +107,7 @@ import Testing
         let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian, Array.init)
         let path = try folder.write("x.safetensors", length + header.utf8)
         let outcome = try Program.run(["inspect", path, "--json"])
-        #expect(outcome.status == 0)
+        #expect(outcome.code == 0)
         let controls = outcome.output.dropLast().unicodeScalars.filter {
             [.control, .format, .lineSeparator].contains($0.properties.generalCategory)
         }

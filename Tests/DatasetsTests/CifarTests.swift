@@ -93,4 +93,29 @@ struct CifarTests {
             #expect(error?.file == url.path)
         }
     }
+
+    /// CIFAR-100: records of two labels, of which the second is the class.
+    @Test func aHundredClasses() throws {
+        try withTemporaryFolder { folder in
+            func records(_ numbers: Range<Int>) -> Data {
+                numbers.reduce(Data()) { $0 + Data([UInt8($1 % 20)]) + record($1, label: 99 - $1) }
+            }
+            _ = try folder.write(records(0..<4), as: "train.bin")
+            _ = try folder.write(records(4..<6), as: "test.bin")
+            let train = try CifarDataset(folder: folder, part: .train)
+            #expect(train.count == 4 && train.classNames?.count == 100)
+            let batch = try train.batch(at: [3])
+            #expect(try batch.labels?.array(of: Int.self) == [96])
+            let first = try batch.data.array(of: Float.self)[0]
+            #expect(abs(first - (3 / 127.5 - 1)) < 1e-6)
+            #expect(try CifarDataset(folder: folder).count == 6)
+            let names = (0..<100).map { "class \($0)" }.joined(separator: "\n")
+            _ = try folder.write(Data(names.utf8), as: "fine_label_names.txt")
+            #expect(try CifarDataset(folder: folder, part: .evaluation).classNames?[95] == "class 95")
+            _ = try folder.write(records(0..<1).dropLast(), as: "test.bin")
+            #expect { try CifarDataset(folder: folder) } throws: {
+                "\($0)".contains("CIFAR-100 take 3074 each")
+            }
+        }
+    }
 }

@@ -168,4 +168,50 @@ struct PointsTests {
             #expect(throws: DatasetError.self) { try TensorDataset(points: "/nowhere") }
         }
     }
+
+    /// Pictures as reference batches have them: bytes with the channels innermost, and classes.
+    @Test func archivesOfPictures() throws {
+        try withTemporaryFolder { folder in
+            let pixels = (0..<(12 * 2 * 3 * 3)).map { UInt8($0 % 251) }
+            let pictures = array(
+                "{'descr': '|u1', 'fortran_order': False, 'shape': (12, 2, 3, 3), }", pixels)
+            let labels = array(
+                "{'descr': '<i8', 'fortran_order': False, 'shape': (12,), }",
+                bytes((0..<12).map { Int64($0 % 5) }))
+            let both = try path(folder, archive([("arr_0.npy", pictures), ("arr_1.npy", labels)]))
+            let data = try NumPyPictures(contentsOf: both)
+            #expect(data.count == 12 && Array(data.exampleShape) == [3, 2, 3] && data.classCount == 5)
+            let batch = try data.batch(at: [11, 4])
+            #expect(try batch.labels?.array(of: Int.self) == [1, 4])
+            let values = try batch.data.array(of: Float.self)
+            for (place, number) in [11, 4].enumerated() {
+                for (channel, row, column) in [(0, 0, 0), (2, 1, 2), (1, 0, 1)] {
+                    let byte = pixels[((number * 2 + row) * 3 + column) * 3 + channel]
+                    let value = values[((place * 3 + channel) * 2 + row) * 3 + column]
+                    #expect(abs(value - (Float(byte) / 127.5 - 1)) < 1e-6)
+                }
+            }
+            #expect(try NumPyPictures(contentsOf: both, part: .evaluation).count == 1)
+            #expect(
+                try NumPyPictures(contentsOf: both, part: .train).batch(at: [10]).data.isIdentical(
+                    to: data.batch(at: [11]).data))
+            let grey = array(
+                "{'descr': '|u1', 'fortran_order': False, 'shape': (3, 2, 2), }", Array(pixels[..<12]))
+            let plain = try NumPyPictures(contentsOf: path(folder, archive([("images.npy", grey)]), "grey"))
+            #expect(Array(plain.exampleShape) == [1, 2, 2] && plain.classNames == nil)
+            let few = array(
+                "{'descr': '<i8', 'fortran_order': False, 'shape': (2,), }", bytes([Int64(0), 1]))
+            let floats = array("{'descr': '<f4', 'fortran_order': False, 'shape': (20, 2), }", bytes(points))
+            for (entries, words) in [
+                ([("mu.npy", floats)], "there is no arr_0 or images"), ([("arr_0.npy", floats)], "float32"),
+                ([("arr_0.npy", pictures), ("labels.npy", few)], "do not fit 12 pictures"),
+            ] {
+                let bad = try path(folder, archive(entries), "bad")
+                #expect { try NumPyPictures(contentsOf: bad) } throws: { "\($0)".contains(words) }
+            }
+            #expect { try NumPyPictures(contentsOf: path(folder, Array("PNG".utf8), "text")) } throws: {
+                "\($0)".contains("no .npz archive")
+            }
+        }
+    }
 }

@@ -23,6 +23,7 @@ extension PixelStage {
         { pictures, branches, _ in
             let (network, elementType) = (model.network, model.elementType)
             var conditions = textConditions(for: pictures, branches) ?? Conditions()
+            conditions[.numbers] = sizes(rows: pictures.count * branches.count)
             conditions[.labels] = labels(of: pictures, branches).map { Tensor($0).to(model.device) }
             conditions[.deepFeatures] = settings.request.deepFeatures
             return Denoiser(settings.sampler.parameterization(of: model.process)) { x, time in
@@ -38,6 +39,15 @@ extension PixelStage {
         return branches.flatMap { branch in
             labels[pictures].map { Int64(branch == .conditional ? $0 : model.card.nullClass ?? $0) }
         }
+    }
+
+    /// The size of the pictures as original size, nothing cut off, and target size, a row for each; `nil` where the network
+    /// reads none.
+    private func sizes(rows: Int) -> Tensor? {
+        guard model.configuration.traits.numbers != nil else { return nil }
+        let size = settings.sampleShape.extents.suffix(2).map(Float.init)
+        let numbers = Tensor(size + [0, 0] + size, shape: [1, 6])
+        return numbers.expanded(to: [rows, 6]).to(model.device)
     }
 
     /// The encoded texts of pictures under branches; `nil` where the network is conditioned on none.

@@ -101,8 +101,8 @@ extension PixelStage {
     static func checkConditions(_ model: PixelAssembly) throws {
         let traits = model.configuration.traits
         let isText = traits.context != nil || traits.pooled != nil || traits.numbers != nil
-        let isServed = model.text != nil && traits.numbers == nil
-        guard isText && !isServed || (traits.labels.map { $0.isRequired && $0.count == nil } ?? false) else {
+        guard isText && model.text == nil || (traits.labels.map { $0.isRequired && $0.count == nil } ?? false)
+        else {
             return
         }
         throw PipelineError(

@@ -20,7 +20,7 @@ public struct PromptEncoder: Sendable {
     /// An encoder for a network with given traits.
     public init(_ tokenizer: CLIPTokenizer, _ network: CLIPText, length: Int, for traits: NetworkTraits) {
         (self.tokenizer, self.network, self.length) = (tokenizer, network, length)
-        givesPooled = traits.pooled != nil
+        givesPooled = traits.pooled != nil || traits.numbers != nil
     }
 
     /// The normed states of the last layer `[batch, length, width]` and, where it is read, the state at the end of each

@@ -81,7 +81,8 @@ extension Recipe {
         if let text, let encoder {
             let prompts = PromptEncoder(
                 text.tokenizer, encoder, length: text.length, for: model.network.configuration.traits)
-            return TextConditioner(prompts, dropout: dropout, isTrained: text.isTrained)
+            let texts = TextConditioner(prompts, dropout: dropout, isTrained: text.isTrained)
+            return model.network.configuration.traits.numbers == nil ? texts : SizeConditioner(texts)
         }
         if let null = card.nullClass { return ClassConditioner(nullClass: null, dropout: dropout) }
         return Unconditioned()

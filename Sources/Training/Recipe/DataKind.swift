@@ -14,17 +14,22 @@ public struct DataKind: RecipeRow {
     let hasPictures: Bool
     /// Whether they are at `data.path`.
     let needsPath: Bool
-    /// Whether pictures may have captions in a file of their own.
-    let hasCaptionFile: Bool
+    /// Whether examples are picture files, which are brought to a size, may have transparent parts, and captions in files of
+    /// their own.
+    var hasPictureFiles = false
+    /// Whether pictures may keep about their own shapes.
+    var hasBuckets = false
+    /// Whether they stream through a buffer in which they are shuffled.
+    var hasShuffleBuffer = false
     /// Whether examples come with the noise that they were made from.
     var hasPairedNoise = false
-    /// With what the name of a file begins by which a folder of this kind is recognized; `nil` where none is.
-    var fileMark: String?
+    /// Whether data at a path, a folder that holds some names where it is one, are of this kind.
+    var isRecognized: @Sendable (_ path: String, _ names: [String]) -> Bool = { _, _ in false }
     /// Opens one part, pictures in their own size.
     fileprivate let open: @Sendable (_ section: Recipe.DataSection, _ path: String) throws -> any Dataset
 
     /// Every kind.
-    public static let choices = [digits, idx, cifar, folder, points, pairs]
+    public static let choices = [digits, idx, cifar, folder, webdataset, npz, points, pairs]
 
     /// The hub's word for a folder.
     public static let synonyms = ["imagefolder": folder]
@@ -33,7 +38,7 @@ public struct DataKind: RecipeRow {
     public static let digits = DataKind(
         word: "digits",
         documentation: "the 1,797 handwritten digits of 8×8 pixels that come with the project",
-        hasPictures: true, needsPath: false, hasCaptionFile: false
+        hasPictures: true, needsPath: false
     ) { section, path in
         try DigitsDataset(
             contentsOf: URL(file: path.isEmpty ? shippedDigits() : path),
@@ -43,7 +48,8 @@ public struct DataKind: RecipeRow {
     /// Pictures and labels in idx files, plain or gzip, as MNIST and Fashion-MNIST have them.
     public static let idx = DataKind(
         word: "idx", documentation: "a folder of idx files, plain or gzip, as MNIST and Fashion-MNIST come",
-        hasPictures: true, needsPath: true, hasCaptionFile: false, fileMark: "train-images-idx3-ubyte"
+        hasPictures: true, needsPath: true,
+        isRecognized: { _, names in names.contains { $0.hasPrefix("train-images-idx3-ubyte") } }
     ) { section, path in
         // MNIST calls what is held back its test.
         try IdxDataset(
@@ -51,26 +57,62 @@ public struct DataKind: RecipeRow {
             part: section.split == .evaluation ? .test : .init(rawValue: section.split.word)!)
     }
 
-    /// CIFAR-10 in its binary form.
+    /// CIFAR-10 or CIFAR-100 in their binary form.
     public static let cifar = DataKind(
-        word: "cifar", documentation: "a folder of CIFAR-10's binary files",
-        hasPictures: true, needsPath: true, hasCaptionFile: false, fileMark: "data_batch_1.bin"
+        word: "cifar", documentation: "a folder of CIFAR-10's or CIFAR-100's binary files",
+        hasPictures: true, needsPath: true,
+        isRecognized: { _, names in
+            names.contains("data_batch_1.bin") || names.contains("train.bin") && names.contains("test.bin")
+        }
     ) { section, path in
         try CifarDataset(folder: URL(file: path), part: .init(rawValue: section.split.word)!)
     }
 
-    /// A folder of pictures with one folder a class, or with labels in `metadata.jsonl`.
+    /// A folder of pictures with one folder a class, or with labels in rows of metadata.
     public static let folder = DataKind(
-        word: "folder", documentation: "a folder of pictures, one folder a class or labels in metadata.jsonl",
-        hasPictures: true, needsPath: true, hasCaptionFile: true
+        word: "folder",
+        documentation:
+            "a folder of pictures, one folder a class or labels in metadata.jsonl or metadata.csv",
+        hasPictures: true, needsPath: true, hasPictureFiles: true, hasBuckets: true
     ) { section, path in
-        guard let size = section.size else {
-            throw RecipeError("data.size: a folder of pictures needs one; give the side in pixels.")
-        }
+        let size = try section.side(of: "a folder of pictures")
         return try FolderDataset(
             folder: URL(file: path), width: size, height: size, channels: section.channels ?? 3,
             background: section.background.flatMap(Colour.init(css:)),
-            part: .init(rawValue: section.split.word)!, readsCaptions: section.captions == .file)
+            part: .init(rawValue: section.split.word)!, readsCaptions: section.captions == .file,
+            captionColumns: section.captionColumns,
+            buckets: section.buckets.map {
+                try AspectBuckets(size: size, step: $0, ratio: section.bucketRatio ?? 2)
+            })
+    }
+
+    /// Tar shards in the form of WebDataset, plain or gzip.
+    public static let webdataset = DataKind(
+        word: "webdataset",
+        documentation:
+            "tar shards, plain or gzip, of key.jpg beside key.txt, key.json and key.cls: a file, a folder of them, or a pattern such as train-{0000..0099}.tar",
+        hasPictures: true, needsPath: true, hasPictureFiles: true, hasShuffleBuffer: true,
+        isRecognized: { path, names in
+            ShardPaths.isShard(path) || path.contains("{") || names.contains(where: ShardPaths.isShard)
+        }
+    ) { section, path in
+        let size = try section.side(of: "shards")
+        return try ShardDataset(
+            ShardPaths.of(path), width: size, height: size, channels: section.channels ?? 3,
+            background: section.background.flatMap(Colour.init(css:)),
+            part: .init(rawValue: section.split.word)!, readsCaptions: section.captions == .file,
+            captionColumns: section.captionColumns, shuffleBuffer: section.shuffleBuffer ?? 1000)
+    }
+
+    /// Pictures in an `.npz` archive.
+    public static let npz = DataKind(
+        word: "npz",
+        documentation:
+            "a .npz file with arr_0 or images [N, height, width, channels] of bytes and, where there are classes, arr_1 or labels [N]",
+        hasPictures: true, needsPath: true,
+        isRecognized: { path, _ in path.hasSuffix(".npz") }
+    ) { section, path in
+        try NumPyPictures(contentsOf: path, part: .init(rawValue: section.split.word)!)
     }
 
     /// Points in a `.npz` or `.safetensors` file.
@@ -78,7 +120,7 @@ public struct DataKind: RecipeRow {
         word: "points",
         documentation:
             "a .npz or .safetensors file with points [N, D] and, where there are classes, labels [N]",
-        hasPictures: false, needsPath: true, hasCaptionFile: false
+        hasPictures: false, needsPath: true
     ) { section, path in
         try TensorDataset(points: path, part: .init(rawValue: section.split.word)!)
     }
@@ -86,7 +128,7 @@ public struct DataKind: RecipeRow {
     /// Noise and the data that a model made of it, in a `.safetensors` file.
     public static let pairs = DataKind(
         word: "pairs", documentation: "what sample --pairs wrote: noise and the data that a model made of it",
-        hasPictures: false, needsPath: true, hasCaptionFile: false, hasPairedNoise: true
+        hasPictures: false, needsPath: true, hasPairedNoise: true
     ) { section, path in
         try TensorDataset(pairs: path, part: .init(rawValue: section.split.word)!)
     }
@@ -127,17 +169,22 @@ extension Recipe.DataSection {
         guard name != "digits" else { return }
         path = name
         let names = (try? FileManager.default.contentsOfDirectory(atPath: name)) ?? []
-        kind =
-            DataKind.choices.first { kind in
-                kind.fileMark.map { mark in names.contains { $0.hasPrefix(mark) } } ?? false
-            } ?? .folder
+        kind = DataKind.choices.first { $0.isRecognized(name, names) } ?? .folder
     }
 
-    /// Opens one part of the data set.
+    /// Opens one part of the data set, to measure by: pictures are of one size.
     public func open(_ split: Split) throws -> any Dataset {
         var section = self
-        section.split = split
+        (section.split, section.buckets) = (split, nil)
         return try section.open()
+    }
+
+    /// The side of pictures that are brought to a size.
+    fileprivate func side(of data: String) throws -> Int {
+        guard let size else {
+            throw RecipeError("data.size: \(data) needs one; give the side in pixels.")
+        }
+        return size
     }
 }
 

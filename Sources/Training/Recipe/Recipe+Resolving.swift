@@ -145,6 +145,7 @@ extension Recipe {
                 "model: the network has places for \(traits.largestSide ?? 0) pixels a side and pictures are \(size): make model.pos_embed_max_size or data.size another."
             )
         }
+        try checkBuckets(traits)
         if let own = traits.pictureSize, own != (shape[1], shape[2]) {
             throw RecipeError(
                 model.network.given.contains("sample_size")
@@ -167,11 +168,12 @@ extension Recipe {
                 "model.conditioning is text, and this network of model.kind \(kind) reads none: use unet2d-condition with blocks that have cross attention, or mmdit."
             )
         }
-        if traits.numbers != nil || traits.guidanceWidth != nil {
+        guard traits.guidanceWidth == nil else {
             throw RecipeError(
-                "model: this \(kind) network reads sizes or a guidance scale, which recipes do not give: set addition_embed_type and time_cond_proj_dim to null."
+                "model: this \(kind) network reads a guidance scale, which recipes do not give: set time_cond_proj_dim to null."
             )
         }
+        if let numbers = traits.numbers { try checkNumbers(numbers, demands) }
         guard conditioning == .classes else {
             guard traits.labels?.isRequired != true, !model.network.given.contains("num_embeds_ada_norm")
             else {

@@ -22,8 +22,11 @@ extension Recipe {
         Rule("data.path", "the path of the data, which every data.kind but digits needs") {
             !$0.data.kind.needsPath || $0.data.path?.isEmpty == false
         },
-        Rule("data.background", "nothing: only pictures of data.kind folder have transparent parts") {
-            $0.data.background == nil || $0.data.kind == .folder
+        Rule(
+            "data.background",
+            "nothing: only picture files (data.kind folder, webdataset) have transparent parts"
+        ) {
+            $0.data.background == nil || $0.data.kind.hasPictureFiles
         },
         Rule("data.size", "nothing: examples of this data.kind are taken as they are") {
             $0.data.size == nil || $0.data.kind.hasPictures
@@ -34,8 +37,26 @@ extension Recipe {
         Rule("data.flip", "false: only pictures have a mirror image, and this data.kind has none") {
             !$0.data.flip || $0.data.kind.hasPictures
         },
-        Rule("data.captions", "none or class-names: only data.kind folder has a file of captions") {
-            $0.data.captions != .file || $0.data.kind.hasCaptionFile
+        Rule(
+            "data.captions",
+            "none or class-names: only data.kind folder and webdataset have files of captions"
+        ) {
+            $0.data.captions != .file || $0.data.kind.hasPictureFiles
+        },
+        Rule("data.caption_columns", "nothing, or data.captions file, which reads them") {
+            $0.data.captionColumns.isEmpty || $0.data.captions == .file
+        },
+        Rule("data.shuffle_buffer", "nothing: only data.kind webdataset has one") {
+            $0.data.shuffleBuffer == nil || $0.data.kind.hasShuffleBuffer
+        },
+        Rule("data.buckets", "nothing: only pictures of data.kind folder keep their shapes") {
+            $0.data.buckets == nil || $0.data.kind.hasBuckets
+        },
+        Rule("data.buckets", "a step that is at most data.size, whose square is the area of pictures") {
+            $0.data.buckets == nil || $0.data.buckets! <= $0.data.size ?? 0
+        },
+        Rule("data.bucket_ratio", "nothing, or the step of data.buckets") {
+            $0.data.bucketRatio == nil || $0.data.buckets != nil
         },
     ]
 

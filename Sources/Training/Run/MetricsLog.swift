@@ -15,6 +15,11 @@ public struct Metrics: Hashable, Sendable {
     public var time: Double
     /// Numbers by name; NaN where a number was not finite.
     public var values: [String: Double]
+    /// The part of the time since the line before that the data were waited for. Like the time it is a clock's, and another
+    /// one each time that a run is made again.
+    public var dataWait: Double?
+
+    private static let clocks: Set = ["step", "time", "data_wait"]
 
     /// The numbers of `step`.
     public init(step: Int, time: Double, values: [String: Double]) {
@@ -29,8 +34,9 @@ public struct Metrics: Hashable, Sendable {
             case .some(.some(let step)) = numbers["step"], let step = Int(exactly: step),
             case .some(.some(let time)) = numbers["time"]
         else { return nil }
-        let values = numbers.filter { $0.key != "step" && $0.key != "time" }
+        let values = numbers.filter { !Self.clocks.contains($0.key) }
         self.init(step: step, time: time, values: values.mapValues { $0 ?? .nan })
+        dataWait = numbers["data_wait"] ?? nil
     }
 }
 
@@ -77,11 +83,14 @@ public final class MetricsLog {
     ///   - step: the step.
     ///   - values: numbers by name, in the order in which they are to stand.
     ///   - time: seconds since 1970.
+    ///   - dataWait: the part of the time that the data were waited for; nil where it was not measured.
     public func append(
-        step: Int, _ values: [(name: String, value: Double)], time: Double = Date().timeIntervalSince1970
+        step: Int, _ values: [(name: String, value: Double)], time: Double = Date().timeIntervalSince1970,
+        dataWait: Double? = nil
     ) throws {
         var line = "{\"step\":\(step),\"time\":\(Self.text(of: time))"
         for (name, value) in values { line += ",\(Self.quoted(name)):\(Self.text(of: value))" }
+        if let dataWait { line += ",\"data_wait\":\(Self.text(of: dataWait))" }
         line += "}\n"
         do {
             try Files.append(line.utf8, to: file, path)

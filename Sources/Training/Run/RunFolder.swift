@@ -32,11 +32,7 @@ public struct RunFolder: Sendable {
             throw RunError("The run folder cannot be made", error)
         }
         lock = try FolderLock(folder: path)
-        isContinued = Files.exists("\(path)/recipe.yaml")
-        if isContinued && !resume {
-            throw RunError(
-                "The folder \(path) holds a run already: resume it, or give another folder.")
-        }
+        isContinued = try Self.holdsRun(path, resume: resume)
         do {
             if !isContinued { try Self.checkEmpty(path) }
             for file in [recipePath, metricsPath, damagedPath] { try Files.checkPlace(ofFile: file) }
@@ -46,6 +42,18 @@ public struct RunFolder: Sendable {
         } catch let failure as FileError {
             throw RunError("The run folder \(path) cannot be used", failure)
         }
+    }
+
+    /// Whether a folder holds a run, looked up before anything is made.
+    /// - Throws: `RunError` where it does and is not to be continued.
+    @discardableResult
+    static func holdsRun(_ path: String, resume: Bool) throws -> Bool {
+        let isRun = Files.exists("\(path)/recipe.yaml")
+        guard resume || !isRun else {
+            throw RunError(
+                "The folder \(path) holds a run already: resume it, or give another folder.")
+        }
+        return isRun
     }
 
     /// A run that stopped before its recipe was written left only the lock, temporary files and empty folders.

@@ -40,6 +40,9 @@ struct Bench: ParsableCommand {
         transform: pathArgument)
     var output: String?
 
+    @Option(help: "A folder of pictures, which the work loader reads.", transform: pathArgument)
+    var data: String?
+
     @Flag(help: "Keep the matrices of the network's linear layers in 8 bits.")
     var int8 = false
 
@@ -109,7 +112,9 @@ struct Bench: ParsableCommand {
 
     /// The files of the options, opened and looked at.
     private func materials() throws -> BenchMaterials {
-        let given: [(BenchWork.File, String?)] = [(.weights, weights), (.inputs, inputs), (.output, output)]
+        let given: [(BenchWork.File, String?)] = [
+            (.weights, weights), (.inputs, inputs), (.output, output), (.data, data),
+        ]
         for (file, path) in given where path != nil && !work.files.contains(file) {
             throw PipelineError(
                 "--\(file.rawValue): the work \(work.rawValue) has no use for it: leave it out")
@@ -120,6 +125,7 @@ struct Bench: ParsableCommand {
         var materials = try BenchMaterials(dtype, on: openedDevice(device))
         materials.matrices = int8 ? .int8 : bf16x3 ? .bfloat16x3 : .full
         materials.weights = weights.map { ModelFolder($0) }
+        (materials.data, materials.threads) = (data, threads)
         materials.inputs = try inputs.map { try SafetensorsFile(path: $0) }
         return materials
     }

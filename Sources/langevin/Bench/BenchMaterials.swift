@@ -16,6 +16,10 @@ struct BenchMaterials {
     var weights: ModelFolder?
     /// Tensors in place of drawn ones.
     var inputs: SafetensorsFile?
+    /// A folder of pictures.
+    var data: String?
+    /// How many threads the work has.
+    var threads = 2
 
     private let draw = RandomGenerator(seed: 1)
 

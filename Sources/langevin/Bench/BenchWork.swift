@@ -16,6 +16,8 @@ enum BenchWork: String, CaseIterable {
     case tiny1000 = "tiny-1000"
     /// From the path of a folder to the U-Net of Stable Diffusion that it holds.
     case sd15Open = "sd15-open"
+    /// Every picture of a folder once, decoded, brought to 256×256 and put into batches of 32 by threads beside.
+    case loader
     /// 100 steps of a solver on a [64, 3, 32, 32] sample, the denoiser handing out a tensor that it has at hand.
     case solverEuler = "solver-euler"
     case solverHeun = "solver-heun"
@@ -28,7 +30,7 @@ enum BenchWork: String, CaseIterable {
 
     /// The files that a work can be given.
     enum File: String, CaseIterable {
-        case weights, inputs, output
+        case weights, inputs, output, data
     }
 
     /// The files that this work reads or writes where they are given.
@@ -38,6 +40,7 @@ enum BenchWork: String, CaseIterable {
             [.weights, .inputs, .output]
         case .tiny1000: [.weights, .output]
         case .sd15Open: [.weights]
+        case .loader: [.data]
         case .solverEuler, .solverHeun, .solverMultistep, .solverDPM, .solverAncestral: []
         }
     }
@@ -52,6 +55,7 @@ enum BenchWork: String, CaseIterable {
         case .ddpmCifarTrain: try materials.trainingStep()
         case .tiny1000: try materials.tinySampling()
         case .sd15Open: try materials.opening()
+        case .loader: try materials.loading()
         case .solverEuler: try materials.steps(of: .euler)
         case .solverHeun: try materials.steps(of: .heun)
         case .solverMultistep: try materials.steps(of: .lms)

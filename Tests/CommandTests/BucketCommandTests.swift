@@ -1,0 +1,75 @@
+import Foundation
+import Pictures
+import TestSupport
+import Testing
+
+/// Runs on pictures that keep about their shapes, and networks that are conditioned on sizes.
+@Suite struct BucketCommandTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+        try folder.makeFolder("data")
+        for number in 0..<30 {
+            let (width, height) = [(16, 16), (24, 12), (12, 25)][number % 3]
+            let picture = Picture(width: width, height: height, colour: [UInt8(number * 8)])
+            try picture.write(to: URL(fileURLWithPath: folder("data/\(10 + number).png")))
+            try folder.write("data/\(10 + number).txt", "shade \(number)")
+        }
+    }
+
+    private func train(_ run: String, _ changes: String...) throws -> Program.Outcome {
+        let recipe = try folder.write(
+            "recipe.yaml",
+            """
+            data: {kind: folder, path: "\(folder("data"))", size: 16, channels: 1, captions: file, buckets: 4}
+            model: {kind: unet2d-condition, conditioning: text, text_encoder: trained, text_width: 8, text_layers: 1,
+                    block_out_channels: [8, 8], layers_per_block: 1, norm_num_groups: 4, attention_head_dim: 2,
+                    addition_embed_type: text_time, addition_time_embed_dim: 4,
+                    projection_class_embeddings_input_dim: 32,
+                    down_block_types: [CrossAttnDownBlock2D, DownBlock2D],
+                    up_block_types: [UpBlock2D, CrossAttnUpBlock2D]}
+            diffusion: {train_steps: 50}
+            training: {steps: 4, batch_size: 3, checkpoint_every: 0, sample_every: 0, log_every: 1, threads: 1}
+            evaluation: {steps: 2, count: 4}
+            """)
+        return try Program.run(
+            ["train", recipe, "--out", folder(run)] + changes.flatMap { ["--set", $0] })
+    }
+
+    @Test func aNetworkLearnsFromPicturesOfManyShapesAndTheirSizes() throws {
+        let outcome = try train("run")
+        #expect(outcome.code == 0, "\(outcome.messages)")
+        #expect(folder.bytes("run/samples/step-4.png").starts(with: [0x89, 0x50]))
+        let sample = try Program.run(
+            "sample", folder("run"), "--count", "2", "--steps", "2", "-o", folder("x.safetensors"))
+        #expect(sample.code == 0, "\(sample.messages)")
+        // Halves of a run are the run.
+        let first = try train("halves", "training.steps=2", "training.schedule=constant")
+        #expect(first.code == 0, "\(first.messages)")
+        let second = try Program.run(
+            "train", folder("recipe.yaml"), "--out", folder("halves"), "--resume", "--set",
+            "training.schedule=constant")
+        #expect(second.code == 0, "\(second.messages)")
+        #expect(try train("whole", "training.schedule=constant").code == 0)
+        #expect(
+            folder.bytes("halves/checkpoints/step-4/model.safetensors")
+                == folder.bytes("whole/checkpoints/step-4/model.safetensors"))
+    }
+
+    @Test func whatDoesNotFitIsRefused() throws {
+        for (change, words) in [
+            ("data.buckets=5", "data.buckets is 5: the network halves"),
+            ("data.buckets=32", "data.buckets"), ("data.bucket_ratio=0.5", "data.bucket_ratio"),
+            (
+                "model.projection_class_embeddings_input_dim=33",
+                "six sizes of 4 features and a text of 8 are 32"
+            ),
+            ("data.kind=idx", "data"), ("data.buckets=null", "data.bucket_ratio"),
+        ] {
+            let ratio = change == "data.buckets=null" ? "data.bucket_ratio=2" : "data.workers=1"
+            try Program.expectRefusal(train("never", change, ratio), of: change, words)
+        }
+        #expect(try !folder.names().contains("never"))
+    }
+}
