@@ -46,12 +46,14 @@ public final class LayerWatch: Sendable {
         return found.value.withLock { $0 }
     }
 
-    /// Runs a body and lists what each layer gives, in the order in which layers run.
-    ///
-    /// On the device `meta` it costs neither memory nor arithmetic, however large a network is.
+    /// Runs a body and lists what each layer gives, in the order in which layers run; results that carry an error are left
+    /// out.
     public static func outputs(in body: () throws -> Void) rethrows -> [Output] {
         let list = Shared<[Output]>([])
-        let watch = LayerWatch { _, output in list.value.withLock { $0.append(output) } }
+        let watch = LayerWatch { result, output in
+            guard result.failure == nil else { return }
+            list.value.withLock { $0.append(output) }
+        }
         try $current.withValue(watch, operation: body)
         return list.value.withLock { $0 }
     }

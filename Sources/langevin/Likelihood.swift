@@ -77,7 +77,7 @@ struct Likelihood: ParsableCommand {
 
     @Flag(
         inversion: .prefixedNo,
-        help: "Cut estimated data off at ±1 in the bound; as the model is sampled where not given.")
+        help: "Cut estimated data off at ±1 in the bound; those of pictures are where not given.")
     var clip: Bool?
 
     @Flag(help: "Take the decoder's normal law by the approximation of the articles' code.")
@@ -87,12 +87,12 @@ struct Likelihood: ParsableCommand {
     var steps: Int?
 
     @Option(
-        help: "The error that a step of the flow may make; 1e-5, and 1e-8 for exact models, where not given.")
+        help: "The error that a step of the flow may make; 1e-4, and 1e-8 for exact models, where not given.")
     var tolerance: Double?
 
     @Option(
         help:
-            "How the flow's divergence is found; exact for up to 64 elements and Hutchinson's estimate beyond, where not given."
+            "How the flow's divergence is found; exact for up to 16 elements and Hutchinson's estimate beyond, where not given."
     )
     var divergence: DivergenceWord?
 

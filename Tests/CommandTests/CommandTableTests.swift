@@ -36,7 +36,7 @@ import Testing
         ("evaluate", ["--against"], "EvaluateTests", "unseenPicturesWereNotSeen"),
         ("likelihood", ["analytic:", "--against", "-o"], "LikelihoodCommandTests", "anExactModelIsMeasured"),
         (
-            "likelihood", ["--bound-steps", "--clip"], "LikelihoodCommandTests",
+            "likelihood", ["--bound-steps", "--no-clip"], "LikelihoodCommandTests",
             "aNetworkIsMeasuredOnPictures"
         ),
         ("denoise", ["--noise-level"], "DenoiseCommandTests", "theMeanIsTheClosedForm"),

@@ -186,7 +186,8 @@ def compare(options, library, index):
         case.save(room)
         data, labels = case.ordered(seed)
         words = ["likelihood", os.path.join(room, "model"), "--against", os.path.join(room, "data"), "--part", "all",
-                 "--count", case.count, "--seed", seed, "--dtype", "float64", "--threads", 1, "--approximate-decoder", "--json"]
+                 "--count", case.count, "--seed", seed, "--dtype", "float64", "--threads", 1, "--approximate-decoder", "--json",
+                 "--clip" if case.settings["clip_sample"] else "--no-clip"]
         if case.steps:
             words += ["--bound-steps", case.steps]
         follows = not options.no_flow and data[0].numel() <= 16 and case.variance != "learned"

@@ -6,8 +6,8 @@ import Tensors
 
 /// The layers of a network as a tree: what each is, the shape of its output, and its parameters.
 ///
-/// Shapes are those of one example of the network's own size; they come from a pass on shapes alone, so a network of any
-/// size can be listed without its weights.
+/// Shapes are those of one example of the network's own size. They come from a pass with zeros in place of the weights,
+/// which need not be there; a network of more than `largestPass` parameters is listed without them.
 public struct LayerTable: Encodable, Sendable {
     /// A module or a layer.
     public struct Row: Encodable, Sendable, Equatable {
@@ -22,6 +22,9 @@ public struct LayerTable: Encodable, Sendable {
         /// The values of its parameters and of all below it.
         public var parameters: Int
     }
+
+    /// The most parameters of a network that is run for the shapes of its outputs.
+    public static let largestPass = 100_000_000
 
     /// The rows, each module before what is in it.
     public let rows: [Row]
@@ -100,38 +103,46 @@ private struct Tree {
 extension ConfiguredNetwork {
     /// The network in shapes alone, and what its layers give for one example; nothing where it has no pass of that kind.
     fileprivate static func layers(_ object: JSONObject) throws -> (ParameterStore, [LayerWatch.Output]) {
-        let (configuration, store) = (
-            try configuration(object), ParameterStore(.shapesOnly, prepares: false)
-        )
-        let network = try store.build { try Self(configuration, $0) }
+        let store = try shapes(object)
+        guard store.parameterCount <= LayerTable.largestPass else { return (store, []) }
+        // Rows and columns of one zero: they take no memory.
+        let zeros = store.named.map { name, parameter in
+            (name, Tensor.zeros([1], .float32).expanded(to: parameter.shape))
+        }
+        let source = TensorDictionary(Dictionary(uniqueKeysWithValues: zeros))
+        let configuration = try configuration(object)
+        let network = try ParameterStore(.loaded(source), prepares: false).build {
+            try Self(configuration, $0)
+        }
         var example: (() -> Void)?
-        if let network = network as? any DenoisingNetwork { example = { network.passOnShapes(object) } }
-        if let network = network as? any LatentAutoencoder { example = { network.passOnShapes(object) } }
+        if let network = network as? any DenoisingNetwork { example = { network.passExample(object) } }
+        if let network = network as? any LatentAutoencoder { example = { network.passExample(object) } }
         if let network = network as? CLIPText { example = { _ = network(tokens(77)).states() } }
         if let network = network as? CLIPTextWithProjection { example = { _ = network(tokens(77)) } }
         if let network = network as? T5Encoder { example = { _ = network(tokens(256)) } }
         guard let example else { return (store, []) }
-        return (store, inference { LayerWatch.outputs(in: example) })
+        let outputs = inference { LayerWatch.outputs(in: example) }
+        return (store, outputs)
     }
 
-    private static func tokens(_ count: Int) -> Tensor { .zeros([1, count], .int64, on: .meta) }
+    private static func tokens(_ count: Int) -> Tensor { .zeros([1, count], .int64) }
 }
 
 extension DenoisingNetwork {
-    /// Passes one example of the network's own size on shapes alone.
-    fileprivate func passOnShapes(_ object: JSONObject) {
+    /// Passes one example of the network's own size.
+    fileprivate func passExample(_ object: JSONObject) {
         guard let traits = try? NetworkConfiguration(object).traits else { return }
         // Conditions whose form the configuration does not say.
         let hasOpenLabels = traits.labels.map { $0.isRequired && $0.count == nil } ?? false
         guard !hasOpenLabels, traits.context.map({ $0.width != nil }) ?? true else { return }
-        func numbers(_ extents: Int...) -> Tensor { .zeros(Shape(extents), .float32, on: .meta) }
+        func numbers(_ extents: Int...) -> Tensor { .zeros(Shape(extents), .float32) }
         let side = (32 + traits.sizeMultiple - 1) / traits.sizeMultiple * traits.sizeMultiple
         let size = traits.pictureSize ?? (side, side)
         let x =
             traits.sample == .point
             ? numbers(1, traits.channels) : numbers(1, traits.channels, size.height, size.width)
         var conditions = Conditions()
-        if traits.labels?.isRequired == true { conditions[.labels] = .zeros([1], .int64, on: .meta) }
+        if traits.labels?.isRequired == true { conditions[.labels] = .zeros([1], .int64) }
         if let width = traits.context?.width { conditions[.context] = numbers(1, 77, width) }
         if let pooled = traits.pooled, traits.numbers == nil {
             conditions[.pooledText] = numbers(1, pooled.width ?? 1)
@@ -148,11 +159,11 @@ extension DenoisingNetwork {
 }
 
 extension LatentAutoencoder {
-    /// Passes one picture there and back on shapes alone.
-    fileprivate func passOnShapes(_ object: JSONObject) {
+    /// Passes one small picture there and back.
+    fileprivate func passExample(_ object: JSONObject) {
         func size(_ key: String) -> Int? { (try? object.optional(key, as: Int.self)) ?? nil }
-        let side = max(size("sample_size") ?? 0, 8 * pixelsPerLatent) / pixelsPerLatent * pixelsPerLatent
-        let pictures = Tensor.zeros([1, size("in_channels") ?? 3, side, side], .float32, on: .meta)
-        _ = decode(latents(of: pictures) { .zeros($0, .float32, on: .meta) })
+        let side = 8 * pixelsPerLatent
+        let pictures = Tensor.zeros([1, size("in_channels") ?? 3, side, side], .float32)
+        _ = decode(latents(of: pictures) { .zeros($0, .float32) })
     }
 }
