@@ -4,10 +4,12 @@ extension LikelihoodReport {
     /// The terms of the bound over their steps, and the rate–distortion curve; empty without a bound.
     public var plots: [Plot] {
         guard let bound, let rateDistortion else { return [] }
+        // Marks of many points hide the line.
+        func style(_ count: Int) -> Plot.Series.Style { count > 100 ? .line : .markedLine }
         let terms = Plot(
             [
                 Plot.Series(
-                    x: bound.steps.indices.map(Double.init), y: bound.steps, style: .markedLine)
+                    x: bound.steps.indices.map(Double.init), y: bound.steps, style: style(bound.steps.count))
             ],
             title:
                 "Terms of the variational bound, \(Self.rounded(bound.total.bitsPerDimension.mean)) bits per dimension in all",
@@ -16,7 +18,8 @@ extension LikelihoodReport {
         let curve = Plot(
             [
                 Plot.Series(
-                    x: rateDistortion.map(\.rate), y: rateDistortion.map(\.distortion), style: .markedLine)
+                    x: rateDistortion.map(\.rate), y: rateDistortion.map(\.distortion),
+                    style: style(rateDistortion.count))
             ], title: "Progressive coding", xLabel: "rate, bits per dimension", yLabel: scale)
         let known = rateDistortion.filter { $0.time != nil }
         let course = Plot(

@@ -56,7 +56,7 @@ import Testing
     /// Samples spread as the posterior does, and each has its own seed.
     @Test func samplesAreOfThePosterior() throws {
         let made = try Case()
-        let options = ["--noise-level", "25.5", "--steps", "40", "--seed", "2"]
+        let options = ["--noise-level", "25.5", "--steps", "150", "--seed", "2"]
         let samples = try made.samples(options + ["--count", "400"]).to(.float64)
         #expect(samples.shape == [400, 1, 4, 4])
         let share = 0.01 / (0.01 + 0.04)
@@ -65,7 +65,7 @@ import Testing
         let spread = try (samples - wanted).squared().mean().item(Double.self)
         #expect(abs(spread / (0.01 * 0.8) - 1) < 0.1, "\(spread)")
         let one = try made.samples([
-            "--noise-level", "25.5", "--steps", "40", "--seed", "401", "--count", "1",
+            "--noise-level", "25.5", "--steps", "150", "--seed", "401", "--count", "1",
         ])
         expectClose(one[0].to(.float64), samples[399], absolute: 1e-5)
         let other = try made.samples(options + ["--count", "1", "--solver", "euler-a"])

@@ -50,13 +50,13 @@ import Testing
         for schedule in Self.schedules {
             let task = try PosteriorDenoising(model(schedule), deviation: 0.5)
             let y = Tensor([0.9, 0.1], shape: [1, 2])
-            let sampler = try task.sampler(method, steps: 60)
-            let samples = try task.samples(of: y, count: 4000, by: sampler, seed: 5, batchSize: 4000)
+            let sampler = try task.sampler(method, steps: 150)
+            let samples = try task.samples(of: y, count: 1500, by: sampler, seed: 5, batchSize: 1500)
             let wanted = posterior(y, 0.5)
-            // Standard errors are about 0.004 and 0.002.
-            expectClose(samples.mean([0]), wanted.mean[0], absolute: 0.02, "\(method.name) \(schedule)")
+            // Standard errors are about 0.008 and 0.003.
+            expectClose(samples.mean([0]), wanted.mean[0], absolute: 0.03, "\(method.name) \(schedule)")
             expectClose(
-                samples.covariance(), wanted.covariance, absolute: 0.012, "\(method.name) \(schedule)")
+                samples.covariance(), wanted.covariance, absolute: 0.015, "\(method.name) \(schedule)")
         }
     }
 
