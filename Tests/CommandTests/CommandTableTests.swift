@@ -42,6 +42,15 @@ import Testing
         ("evaluate", ["text_to_picture"], "ContrastiveCommandTests", "aRunGoesOnBitForBitAndIsJudged"),
         ("evaluate", ["log_snr"], "ClassifierCommandTests", "aRunGoesOnBitForBitAndIsJudged"),
         ("evaluate", ["--classifier"], "ClassifierCommandTests", "guidedSamplesAreJudged"),
+        ("likelihood", ["analytic:", "--against", "-o"], "LikelihoodCommandTests", "anExactModelIsMeasured"),
+        (
+            "likelihood", ["--bound-steps", "--no-clip"], "LikelihoodCommandTests",
+            "aNetworkIsMeasuredOnPictures"
+        ),
+        ("denoise", ["--noise-level"], "DenoiseCommandTests", "theMeanIsTheClosedForm"),
+        ("denoise", ["--count", "--steps"], "DenoiseCommandTests", "samplesAreOfThePosterior"),
+        ("explain", ["-o", "--json"], "ExplainCommandTests", "aRunIsExplained"),
+        ("explain", ["analytic:", "--part"], "ExplainCommandTests", "everyFormOfModelIsExplained"),
         ("order", ["-o", "--solver", "--schedule", "--prediction"], "AnalyticTests", "theTableAndThePlot"),
         ("bench", ["--weights", "--inputs"], "BenchTests", "theTextUNetAnswersAsTheLibraryDoes"),
         ("new", [], "NewTests", "aPackageIsLaidOut"),

@@ -29,9 +29,18 @@ package protocol Assembly: Sendable {
     /// - Throws: `PipelineError` where it classifies no such samples.
     func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
         -> NoiseClassifier
+
+    /// The model without a run around it.
+    /// - Throws: `PipelineError` where it has no denoiser of data, or needs conditions that cannot be given so.
+    func bare() throws -> BareModel
 }
 
 extension Assembly {
+    package func bare() throws -> BareModel {
+        throw PipelineError(
+            "\(name) diffuses latents, and this is for models of pixels, of points, and exact ones")
+    }
+
     package var classifiedCount: Int? { nil }
 
     package func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
