@@ -175,8 +175,9 @@ def load_pictures(folder, channels):
     return torch.stack(found).float() / 127.5 - 1
 
 
-def references(kind, run, seed, guidance, names):
-    """The picture that diffusers makes of the run's folder, `[height, width, channels]`; `None` where it has no pipeline."""
+def references(kind, network, run, seed, guidance, names):
+    """The picture that diffusers makes of the run's folder, `[height, width, channels]`; `None` where it has no pipeline,
+    such as one of a text over a codebook."""
     import diffusers
     folder = f"{run}/model"
     generator = torch.Generator("cpu").manual_seed(seed)
@@ -187,7 +188,7 @@ def references(kind, run, seed, guidance, names):
         pipe = diffusers.DiTPipeline.from_pretrained(folder)
         assert sorted(pipe.labels) == sorted(names), pipe.labels
         return pipe(class_labels=[1], guidance_scale=1, generator=generator, num_inference_steps=4, output_type="np").images[0]
-    if kind == "text":
+    if kind == "text" and type(network).__name__ == "AutoencoderKL":
         pipe = diffusers.StableDiffusionPipeline.from_pretrained(folder)
         pipe.set_progress_bar_config(disable=True)
         return pipe("a cat", guidance_scale=guidance, generator=generator, num_inference_steps=4, output_type="np").images[0]
@@ -219,7 +220,7 @@ def compare(program, draw, folder, kind):
     program.run(*command, "--seed", seed, "--steps", 4, *([] if kind == "unet" else ["--guidance", guidance]),
                 "-o", f"{folder}/own.png", "--threads", 1)
     own = np.asarray(Image.open(f"{folder}/own.png")).astype(float) / 255
-    expected = references(kind, f"{folder}/online", seed, guidance, names)
+    expected = references(kind, network, f"{folder}/online", seed, guidance, names)
     picture = 0.0
     if expected is not None:
         own = own.reshape(expected.shape)
