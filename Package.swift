@@ -73,7 +73,12 @@ let package = Package(
         room("Tokenizers", ["Storage", "CCLIPVocabulary"]),
         room("Pictures", ["Storage", "Tensors", "CCairo", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Datasets", ["Storage", "Tensors", "Checkpoints", "Pictures"]),
-        room("Evaluation", ["Tensors", "Layers", "Diffusion", "Networks", "Datasets"]),
+        room(
+            "Evaluation",
+            [
+                "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Datasets", "Pictures",
+                "Pipelines",
+            ]),
         room(
             "Training",
             [

@@ -29,10 +29,14 @@ public struct ClassCaptions: Dataset {
     public var shapeGroups: [Int]? { base.shapeGroups }
     /// As before.
     public var findings: DatasetFindings { base.findings }
+    /// As before.
+    public var encoding: LatentManifest? { base.encoding }
     /// The examples, their labels and the names of their classes.
     public func batch(at indices: [Int]) throws -> Batch {
         try captioned(base.batch(at: indices))
     }
+    /// The same of the batch that an order drew.
+    public func batch(for draw: BatchOrder.Draw) throws -> Batch { try captioned(base.batch(for: draw)) }
     /// Those of the data, with the names of their classes.
     public func batches(
         _ order: BatchOrder.Configuration, at position: BatchOrder.Position

@@ -22,6 +22,12 @@ public protocol Dataset: Sendable {
     ///
     /// - Throws: ``DatasetError`` where a file can no longer be read.
     func batch(at indices: [Int]) throws -> Batch
+    /// The batch that an order drew: mirrored where it says so, with the captions that it drew.
+    ///
+    /// - Throws: ``DatasetError`` where a file can no longer be read.
+    func batch(for draw: BatchOrder.Draw) throws -> Batch
+    /// What encoded the examples, where they are moments of latents; nil for data as they are.
+    var encoding: LatentManifest? { get }
     /// The batches of an order from a position on. Nothing is read before the first one is wanted.
     ///
     /// - Throws: ``DatasetError`` where the order cannot be met.
@@ -35,7 +41,10 @@ extension Dataset {
     public var classCount: Int? { classNames?.count }
 
     /// Whether examples are pictures.
-    public var hasPictures: Bool { exampleShape.rank == 3 }
+    public var hasPictures: Bool { exampleShape.rank == 3 && encoding == nil }
+
+    /// Nothing did.
+    public var encoding: LatentManifest? { nil }
 
     /// None.
     public var captions: [String] { [] }
@@ -53,7 +62,7 @@ extension Dataset {
         NumberedBatches(dataset: self, order: try BatchOrder(order, groups: shapeGroups, at: position))
     }
 
-    /// The batch that an order drew: mirrored where it says so, with the captions that it drew.
+    /// The batch that an order drew, its pictures mirrored row by row.
     ///
     /// - Throws: ``DatasetError`` where a file can no longer be read.
     public func batch(for draw: BatchOrder.Draw) throws -> Batch {

@@ -63,7 +63,7 @@ public struct Convolution2D: Sendable {
         default:
             // A convolution of a picture that lies otherwise gives one: turned around here once, and not by every
             // kernel that reads it.
-            let y = watched(convolved(x), name)
+            let y = watched(convolved(x), name, "Conv2d")
             return sum(kernelsServe(y) ? y.contiguous(.channelsLast) : y, vector, residual)
         }
     }
@@ -146,6 +146,8 @@ public struct TransposedConvolution2D: Sendable {
 
     /// `[batch, inputs, height, width]` → `[batch, outputs, height′, width′]`
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        watched(x.convolvedTransposed(weight, bias: bias, stride: stride, padding: padding), name)
+        watched(
+            x.convolvedTransposed(weight, bias: bias, stride: stride, padding: padding), name,
+            "ConvTranspose2d")
     }
 }

@@ -36,7 +36,7 @@ public struct Linear: Sendable {
                 packed: weights.packedMatrix(isGated: after == .geglu), bias: bias, outputs: weights.shape[0],
                 then: after, residual: residual, gate: gate)
         }
-        let result = after(watched(weight.product(x, bias: bias), name))
+        let result = after(watched(weight.product(x, bias: bias), name, "Linear"))
         guard let residual else { return gate.map { result * $0 } ?? result }
         return gate.map { residual.adding(result, gatedBy: $0) } ?? residual + result
     }
@@ -68,6 +68,6 @@ public struct Embedding: Sendable {
 
     /// `[…]` of `int64` → `[…, width]`
     public func callAsFunction(_ indices: Tensor) -> Tensor {
-        watched(weight.embedding(indices), name)
+        watched(weight.embedding(indices), name, "Embedding")
     }
 }

@@ -35,7 +35,7 @@ public struct GroupNorm: Sendable {
         }
         let normed = watched(
             x.groupNormalized(groups: groups, weight: weight, bias: bias, epsilon: epsilon, thenSiLU: false),
-            name)
+            name, "GroupNorm")
         return activation?(normed) ?? normed
     }
 }
@@ -63,7 +63,8 @@ public struct LayerNorm: Sendable {
         precondition(
             x.failure != nil || x.shape.extents.last == width, "a norm of \(width) features for \(x.shape)")
         return watched(
-            x.layerNormalized(weight: weight, bias: bias, epsilon: epsilon, shift: nil, scale: nil), name)
+            x.layerNormalized(weight: weight, bias: bias, epsilon: epsilon, shift: nil, scale: nil), name,
+            "LayerNorm")
     }
 
     /// norm(x) · (1 + scale) + shift.
@@ -72,7 +73,8 @@ public struct LayerNorm: Sendable {
     ///   - shift, scale: `[batch, 1, width]`
     public func callAsFunction(_ x: Tensor, shift: Tensor, scale: Tensor) -> Tensor {
         watched(
-            x.layerNormalized(weight: weight, bias: bias, epsilon: epsilon, shift: shift, scale: scale), name)
+            x.layerNormalized(weight: weight, bias: bias, epsilon: epsilon, shift: shift, scale: scale), name,
+            "LayerNorm")
     }
 }
 
@@ -96,6 +98,7 @@ public struct RMSNorm: Sendable {
         let wide = x.elementType == .float64 ? x : x.to(.float32)
         let meanSquare = wide.squared().mean([-1], keepingDimensions: true)
         return watched(
-            weight * (wide * (meanSquare + epsilon).inverseSquareRoot()).to(weight.elementType), name)
+            weight * (wide * (meanSquare + epsilon).inverseSquareRoot()).to(weight.elementType), name,
+            "RMSNorm")
     }
 }

@@ -32,6 +32,10 @@ public protocol ConfiguredNetwork: Sendable {
     /// or a part of the larger network that the checkpoint was made for. All others must be known.
     static func passesOver(_ name: String, in source: any TensorSource) -> Bool
 
+    /// The table of places of patches that a parameter is; `nil` for all others. Such a table can be brought to the
+    /// size of other pictures.
+    static func placeTable(named name: String) -> PlaceTable?
+
     /// What the network was built from.
     var configuration: Configuration { get }
 
@@ -47,6 +51,8 @@ extension ConfiguredNetwork {
     public static var nameMap: NameMap { ["*": "*"] }
     /// That of diffusers.
     public static var library: ConfigurationLibrary { .diffusers }
+    /// None.
+    public static func placeTable(named name: String) -> PlaceTable? { nil }
     /// No tensor.
     public static func passesOver(_ name: String, in source: any TensorSource) -> Bool { false }
 

@@ -64,7 +64,8 @@ package func printableJSON(_ text: String) -> String {
     guard !text.utf8.allSatisfy({ $0 < 0x7F }) else { return text }
     return text.unicodeScalars.map { scalar in
         guard scalar.value >= 0x7F, movesTerminal(scalar) else { return String(scalar) }
-        return String(scalar).utf16.map { "\\u" + String(UInt32($0) | 0x10000, radix: 16).dropFirst() }.joined()
+        return String(scalar).utf16.map { "\\u" + String(UInt32($0) | 0x10000, radix: 16).dropFirst() }
+            .joined()
     }.joined()
 }
 

@@ -8,6 +8,7 @@ private let averagePool = Operator("aten::avg_pool2d")
 private let maximumPool = Operator("aten::max_pool2d")
 private let nearestUpsample = Operator("aten::upsample_nearest2d.vec")
 private let bilinearUpsample = Operator("aten::upsample_bilinear2d.vec")
+private let bicubicUpsample = Operator("aten::upsample_bicubic2d.vec")
 
 extension Tensor {
     /// A convolution along one dimension, `[batch, channels, length]`.
@@ -69,5 +70,11 @@ extension Tensor {
     /// Enlarged or reduced to a height and width, linear between pixel centres.
     public func resizedBilinear(height: Int, width: Int) -> Tensor {
         bilinearUpsample(.tensor(self), .ints([height, width]), .bool(false), .none)
+    }
+
+    /// Enlarged or reduced to a height and width, cubic between pixel centres (Keys' kernel with a = −0.75), without
+    /// smoothing.
+    public func resizedBicubic(height: Int, width: Int) -> Tensor {
+        bicubicUpsample(.tensor(self), .ints([height, width]), .bool(false), .none)
     }
 }

@@ -55,12 +55,13 @@ struct Evaluate: ParsableCommand {
         request.classes = classes == nil ? nil : .all
         if opened.takesPrompt { request.prompts = [""] }
         if !opened.diffusesLatents { request.batchSize = 250 }
-        guard let shape = try opened.settings(of: request)[0].pictureShape else {
+        let settings = try opened.settings(of: request)[0]
+        guard let shape = settings.pictureShape else {
             throw PipelineError(
                 "\(model) makes points: a Fréchet distance is measured between pictures, so give a model of those"
             )
         }
-        try Generate.refuse([guiding.unused(in: run.settings[0])])
+        try Generate.refuse([guiding.unused(in: settings)])
         let data = try Recipe.DataSection(named: against, shape: shape)
         let (training, heldOut) = try (data.open(.train), data.open(.evaluation))
         if opened.takesPrompt, let names = training.classNames {

@@ -20,8 +20,8 @@ struct Langevin: ParsableCommand {
         abstract: "Diffusion models: train, sample, evaluate.",
         version: "langevin \(Receipt.version) (libtorch \(Machine.torchVersion))",
         subcommands: [
-            Train.self, Sample.self, Generate.self, Inspect.self, Convert.self, Evaluate.self, Order.self,
-            Bench.self, New.self,
+            Train.self, Sample.self, Generate.self, Inspect.self, Convert.self, Evaluate.self, Encode.self,
+            Likelihood.self, Denoise.self, Explain.self, Order.self, Bench.self, New.self,
         ])
 }
 

@@ -32,12 +32,25 @@ import Testing
         ("convert", [], "SampleTests", "aConvertedModelGivesTheSamePictures"),
         ("convert", [".safetensors"], "CheckpointMarkTests", "marksOfVelocityWinOverTheConfiguration"),
         ("convert", ["pickled.pt"], "Float8CommandTests", "aPickleIsItsExpansion"),
+        ("encode", ["--json"], "EncodeTests", "aRecipesDataAreEncoded"),
+        (
+            "encode", ["--captions", "--split", "--flip"], "EncodeTests", "captionsOfAFolderAreEncoded"
+        ),
         ("evaluate", [], "EvaluateTests", "fewSamplesAreJudgedWithACaution"),
         ("evaluate", ["--against"], "EvaluateTests", "unseenPicturesWereNotSeen"),
         ("evaluate", ["autoencoder-kl"], "AutoencoderCommandTests", "theyAreTrainedJudgedAndSeenThrough"),
         ("evaluate", ["text_to_picture"], "ContrastiveCommandTests", "aRunGoesOnBitForBitAndIsJudged"),
         ("evaluate", ["log_snr"], "ClassifierCommandTests", "aRunGoesOnBitForBitAndIsJudged"),
         ("evaluate", ["--classifier"], "ClassifierCommandTests", "guidedSamplesAreJudged"),
+        ("likelihood", ["analytic:", "--against", "-o"], "LikelihoodCommandTests", "anExactModelIsMeasured"),
+        (
+            "likelihood", ["--bound-steps", "--no-clip"], "LikelihoodCommandTests",
+            "aNetworkIsMeasuredOnPictures"
+        ),
+        ("denoise", ["--noise-level"], "DenoiseCommandTests", "theMeanIsTheClosedForm"),
+        ("denoise", ["--count", "--steps"], "DenoiseCommandTests", "samplesAreOfThePosterior"),
+        ("explain", ["-o", "--json"], "ExplainCommandTests", "aRunIsExplained"),
+        ("explain", ["analytic:", "--part"], "ExplainCommandTests", "everyFormOfModelIsExplained"),
         ("order", ["-o", "--solver", "--schedule", "--prediction"], "AnalyticTests", "theTableAndThePlot"),
         ("bench", ["--weights", "--inputs"], "BenchTests", "theTextUNetAnswersAsTheLibraryDoes"),
         ("new", [], "NewTests", "aPackageIsLaidOut"),

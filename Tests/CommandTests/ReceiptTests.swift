@@ -131,6 +131,11 @@ import Testing
                 "attention_slicing": "1", "denoising_end": 0.4, "steps": 4, "dtype": "float32",
                 "vae_dtype": "float32",
             ])
+        try expect(
+            prompt + [
+                "--guidance-method", "perp-neg", "--guidance", "3", "--negative-prompt", "a dog",
+                "--negative-weight", "0.5",
+            ], ["guidance_method": "perp-neg", "negative_weight": 0.5, "negative_prompt": "a dog"])
         let split = try expect(
             prompt + ["--image", files.image, "--mask", files.mask, "--strength", "0.5", "--network-bf16x3"],
             [

@@ -158,6 +158,7 @@ import Testing
             var settings = settings(method)
             if option == .interval { settings.interval = 1.5...3 }
             if option == .rescale { settings.rescale = 0.7 }
+            if option == .negativeWeight { settings.negativeWeight = 0.4 }
             let needed = method.needs.flatMap(given)
             let all = needed + (method.needs.contains(option) ? [] : given(option))
             guard method.reads.contains(option) else {
@@ -167,7 +168,7 @@ import Testing
                 continue
             }
             try settings.check(with: all, on: sampler)
-            guard option == .interval || option == .rescale else { continue }
+            guard [.interval, .rescale, .negativeWeight].contains(option) else { continue }
             let (plain, changed) = (
                 self.settings(method).denoiser(parts())(x, level), settings.denoiser(parts())(x, level)
             )

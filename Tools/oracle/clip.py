@@ -130,7 +130,7 @@ def compare_clip(program, draw, folder):
         return label, f"the loss is {line['loss']} and {wanted} was expected"
     if abs(line["text_loss"] + line["picture_loss"] - wanted) > 1e-5 * wanted:
         return label, "the halves of the loss are not the whole"
-    if abs(line["logit_scale"] - math.exp(float(network.logit_scale))) > 1e-4 * line["logit_scale"]:
+    if abs(line["logit_scale"] - math.exp(float(network.logit_scale.detach()))) > 1e-4 * line["logit_scale"]:
         return label, f"the scale is {line['logit_scale']}"
     output.loss.backward()
     gradients = {key: value.grad for key, value in network.named_parameters()}

@@ -10,6 +10,8 @@ for oracle in unet unet_condition convnext autoencoders autoencoder_losses ddpm 
     rm -rf "${fixtures:?}/$oracle"
     "$python" "$here/$oracle.py" --seed 0 --out "$fixtures/$oracle" >&2
 done
+rm -rf "${fixtures:?}/places"
+"$python" "$here/latents.py" --seed 0 --out "$fixtures/places" >&2
 rm -rf "${fixtures:?}/mlp"
 for seed in 0 1 2; do
     "$python" "$here/mlp.py" --seed "$seed" --cases 2 --out "$fixtures/mlp" >&2

@@ -31,7 +31,8 @@ def measured(program, seed, folder, done):
         if (scale, seed) not in done:
             report, seconds = program.evaluate(
                 model, "--seed", 1000 * seed, "--guidance-method", "classifier", "--classifier", classifier,
-                "--guidance", scale)
+                # A classifier without a part is refused: next to nothing of it shows what samples are without.
+                "--guidance", scale or 1e-9)
             yield {"seed": seed, "scale": scale, "seconds": seconds} | report
 
 

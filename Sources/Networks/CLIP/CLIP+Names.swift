@@ -53,6 +53,9 @@ extension CLIPVision {
     public static func passesOver(_ name: String, in source: any TensorSource) -> Bool {
         isPositions(name) || isOfWhole(name, ["text_model.", "text_projection.", "visual_projection."])
     }
+
+    /// The table of the places of patches, behind that of the picture's own token.
+    public static func placeTable(named name: String) -> PlaceTable? { placesOfPatches(name) }
 }
 
 extension CLIPVisionWithProjection {
@@ -65,6 +68,9 @@ extension CLIPVisionWithProjection {
     public static func passesOver(_ name: String, in source: any TensorSource) -> Bool {
         isPositions(name) || isOfWhole(name, ["text_model.", "text_projection."])
     }
+
+    /// The table of the places of patches, behind that of the picture's own token.
+    public static func placeTable(named name: String) -> PlaceTable? { placesOfPatches(name) }
 }
 
 extension CLIP {
@@ -75,6 +81,13 @@ extension CLIP {
 
     /// Whether a tensor is no part of the network, though its checkpoint may hold it.
     public static func passesOver(_ name: String, in source: any TensorSource) -> Bool { isPositions(name) }
+
+    /// The table of the places of patches, behind that of the picture's own token.
+    public static func placeTable(named name: String) -> PlaceTable? { placesOfPatches(name) }
+}
+
+private func placesOfPatches(_ name: String) -> PlaceTable? {
+    name == "vision_model.embeddings.position_embedding.weight" ? PlaceTable(leadingRows: 1) : nil
 }
 
 private func bare(_ first: String, _ parts: [String]) -> NameMap {

@@ -3,6 +3,11 @@ import Tensors
 extension MMDiT: ConfiguredNetwork {
     /// The name in diffusers.
     public static var className: String { "SD3Transformer2DModel" }
+
+    /// The table that places are cut out of.
+    public static func placeTable(named name: String) -> PlaceTable? {
+        name == "pos_embed.pos_embed" ? PlaceTable() : nil
+    }
 }
 
 extension MMDiT: NoiseNetwork {

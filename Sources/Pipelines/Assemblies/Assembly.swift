@@ -1,5 +1,7 @@
 import Checkpoints
 import Diffusion
+import Networks
+import Storage
 import Tensors
 
 /// A family of models that draw samples: everything that sets it apart from the others stands in the file of its type.
@@ -27,9 +29,18 @@ package protocol Assembly: Sendable {
     /// - Throws: `PipelineError` where it classifies no such samples.
     func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
         -> NoiseClassifier
+
+    /// The model without a run around it.
+    /// - Throws: `PipelineError` where it has no denoiser of data, or needs conditions that cannot be given so.
+    func bare() throws -> BareModel
 }
 
 extension Assembly {
+    package func bare() throws -> BareModel {
+        throw PipelineError(
+            "\(name) diffuses latents, and this is for models of pixels, of points, and exact ones")
+    }
+
     package var classifiedCount: Int? { nil }
 
     package func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
@@ -60,8 +71,21 @@ package enum Assemblies {
     package static let all: [any StoredAssembly.Type] = [
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
         StableDiffusion3.self,
-        LatentDiffusion.self, DiffusionTransformer.self, NoisyClassification.self,
+        LatentDiffusion.self, DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self,
     ]
+
+    /// The family that a network becomes a model of when it is trained on latents, and what its index says beside its
+    /// parts; `nil` where there is none.
+    package static func trained(
+        _ network: any DenoisingNetwork.Type, _ card: ModelCard, isText: Bool
+    ) -> (
+        family: any LatentAssembly.Type, index: JSONObject
+    )? {
+        for case let family as any LatentAssembly.Type in all {
+            if let index = family.trainedIndex(network, card, isText: isText) { return (family, index) }
+        }
+        return nil
+    }
 
     /// Pipelines whose folders can be inspected and converted, and not sampled.
     static let onlyInspected = ["StableDiffusionUpscalePipeline": "sd", "LDMTextToImagePipeline": "ldm"]

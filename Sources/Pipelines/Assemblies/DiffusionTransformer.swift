@@ -2,6 +2,7 @@ import Checkpoints
 import Diffusers
 import Diffusion
 import Networks
+import Storage
 import Tensors
 
 /// Latents with a class, by a transformer (DiT).
@@ -11,6 +12,15 @@ package struct DiffusionTransformer: LatentAssembly {
     package static let family = "dit"
     package static let networkComponent = ModelComponent.transformer
     package static func network(readsClassTable: Bool) -> any DenoisingNetwork.Type { DiT.self }
+    package static func trainedIndex(
+        _ network: any DenoisingNetwork.Type, _ card: ModelCard, isText: Bool
+    ) -> JSONObject? {
+        guard network == DiT.self, !isText else { return nil }
+        let names = (card.classNames ?? []).enumerated().map {
+            (String($0.offset), JSONValue.string($0.element))
+        }
+        return ["_class_name": "DiTPipeline", "id2label": .object(JSONObject(names))]
+    }
 
     package let model: LatentModel
     package init(_ model: LatentModel) { self.model = model }

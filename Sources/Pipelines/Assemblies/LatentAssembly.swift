@@ -2,6 +2,7 @@ import Checkpoints
 import Diffusers
 import Diffusion
 import Networks
+import Storage
 import Tensors
 
 /// A family of models that diffuse latents. What its pipeline in diffusers does otherwise than its siblings is a
@@ -13,12 +14,21 @@ package protocol LatentAssembly: StoredAssembly {
     static var autoencoderComponent: ModelComponent { get }
     /// The type of the network that denoises.
     static func network(readsClassTable: Bool) -> any DenoisingNetwork.Type
+    /// Every type of network that may denoise.
+    static func networks(readsClassTable: Bool) -> [any DenoisingNetwork.Type]
+    /// What the index says, beside its parts, of a model of this family that was trained on latents here; `nil` where
+    /// the family has no such models.
+    static func trainedIndex(
+        _ network: any DenoisingNetwork.Type, _ card: ModelCard, isText: Bool
+    ) -> JSONObject?
     /// Whether it is conditioned on a text.
     static var takesPrompt: Bool { get }
     /// Whether its U-Net is conditioned on sizes and crops.
     static var takesSizes: Bool { get }
     /// Whether its U-Net may attend to a table of classes.
     static var readsClassTable: Bool { get }
+    /// Whether a table of classes that is the network's own is given them.
+    static var fillsLabels: Bool { get }
 
     /// A family's model of opened parts.
     init(_ model: LatentModel)
@@ -104,6 +114,13 @@ extension LatentAssembly {
     package static var takesPrompt: Bool { false }
     package static var takesSizes: Bool { false }
     package static var readsClassTable: Bool { false }
+    package static var fillsLabels: Bool { false }
+    package static func networks(readsClassTable: Bool) -> [any DenoisingNetwork.Type] {
+        [network(readsClassTable: readsClassTable)]
+    }
+    package static func trainedIndex(
+        _ network: any DenoisingNetwork.Type, _ card: ModelCard, isText: Bool
+    ) -> JSONObject? { nil }
 
     package init(_ source: ModelSource, _ options: ModelOptions) throws {
         self.init(try LatentModel(source, options, of: Self.self))

@@ -85,6 +85,40 @@ package struct PixelAssembly: StoredAssembly {
 
     package var takesPrompt: Bool { text != nil }
 
+    package func bare() throws -> BareModel {
+        try PixelStage.checkConditions(self)
+        let isPoint = configuration.sample == .point
+        let size = isPoint ? nil : try pictureSize()
+        let (parameterization, nullClass) = (process.parameterization, card.nullClass)
+        var bare = BareModel(
+            name: name, process: process,
+            sampleShape: Shape([configuration.channels] + (size.map { [$0.height, $0.width] } ?? [])),
+            elementType: elementType == .float64 ? .float64 : .float32, device: device
+        ) { [network, classCount, text, device, elementType] condition, count in
+            let classes: [Int]? = if case .classes(let classes) = condition { classes } else { nil }
+            let prompts: [String]? = if case .prompts(let prompts) = condition { prompts } else { nil }
+            var conditions = Conditions()
+            if let text {
+                let encoded = text.conditions(
+                    of: prompts ?? Array(repeating: "", count: count), on: device)
+                conditions = encoded.to(elementType)
+            }
+            if classCount != nil {
+                let labels = classes ?? Array(repeating: nullClass ?? 0, count: count)
+                conditions[.labels] = Tensor(labels.map(Int64.init)).to(device)
+            }
+            return Denoiser(parameterization) { [conditions] x, time in
+                network(x.to(elementType), time: time, conditions, dropout: nil).to(x.elementType)
+            }
+        }
+        (bare.dataRange, bare.sizeMultiple) = (dataRange, configuration.sizeMultiple)
+        bare.largestSide = configuration.traits.largestSide
+        (bare.classCount, bare.takesPrompt) = (classCount, text != nil)
+        bare.hasUnconditional = classCount == nil || nullClass != nil
+        bare.learnsVariance = configuration.traits.learnsVariance
+        return bare
+    }
+
     /// The number of classes that stand for something; `nil` where the model knows none.
     package var classCount: Int? {
         guard card.classNames != [], let count = configuration.classCount else { return nil }

@@ -33,4 +33,14 @@ package struct ExactAssembly: Assembly {
     }
 
     package func stages(_ request: Request) throws -> [any Stage] { [try ExactStage(self, request)] }
+
+    /// The exact model of all its Gaussians, in float64.
+    package func bare() -> BareModel {
+        var bare = BareModel(
+            name: model.name, process: model.process.process, sampleShape: [model.mixture.dimension],
+            elementType: .float64, device: device
+        ) { [model] _, _ in model.denoiser() }
+        bare.mixture = model.mixture
+        return bare
+    }
 }

@@ -18,6 +18,8 @@ package struct LatentModel: Sendable {
     package let autoencoder: AutoencoderConfiguration
     /// The table of classes, where a U-Net attends to one.
     package let classes: ClassEmbedderConfiguration?
+    /// What else is known of its use.
+    package let card: ModelCard
     /// How it was opened.
     package let options: ModelOptions
 
@@ -36,7 +38,7 @@ package struct LatentModel: Sendable {
     init(_ source: ModelSource, _ options: ModelOptions, of family: any LatentAssembly.Type) throws {
         self.source = source
         (networkComponent, autoencoderComponent) = (family.networkComponent, family.autoencoderComponent)
-        process = try source.process()
+        (process, card) = try (source.process(), source.card())
         network = try source.explaining(family.networkComponent) {
             try NetworkConfiguration(source.configuration(of: family.networkComponent))
         }
@@ -53,7 +55,7 @@ package struct LatentModel: Sendable {
 
     /// Throws where the denoising network is not one of this family.
     private func checkNetwork(of family: any LatentAssembly.Type) throws {
-        guard family.network(readsClassTable: classes != nil) == network.type else {
+        guard family.networks(readsClassTable: classes != nil).contains(where: { $0 == network.type }) else {
             let table = family.readsClassTable ? " and a table of classes or none" : ""
             throw PipelineError(
                 "\(source.path): a \(network.className)\(table) is not what this pipeline samples: look at model_index.json"
@@ -75,7 +77,7 @@ package struct LatentModel: Sendable {
                 "the network gives \(network.outputChannels) channels, and the autoencoder's latents have \(latents)"
             ),
             (
-                traits.labels?.isRequired ?? false,
+                (traits.labels?.isRequired ?? false) && (!family.fillsLabels || card.nullClass == nil),
                 "the U-Net has a table of classes of its own (num_class_embeds, class_embed_type), which this pipeline does not fill"
             ),
             (
@@ -87,6 +89,10 @@ package struct LatentModel: Sendable {
             (
                 traits.context == nil && (family.takesPrompt || classes != nil),
                 "the U-Net attends to no context, and this pipeline gives it one: look at its block types"
+            ),
+            (
+                traits.context != nil && !family.takesPrompt && classes == nil,
+                "the U-Net attends to a context (\(traits.context?.key ?? "")), and this pipeline has no class_embedder that gives it one"
             ),
             (
                 classes != nil && classes?.width != traits.context?.width ?? classes?.width,
@@ -102,10 +108,14 @@ package struct LatentModel: Sendable {
     var pixelsPerLatent: Int { autoencoder.pixelsPerLatent }
 
     /// The number of classes that a request can name, `nil` where there are none.
-    var labelCount: Int? { classes?.classes ?? network.labels?.namedCount }
+    var labelCount: Int? {
+        guard let names = card.classNames else { return classes?.classes ?? network.labels?.namedCount }
+        return names.isEmpty ? nil : names.count
+    }
 
     /// The class that stands for none.
     var nullLabel: Int? {
+        if let null = card.nullClass { return null }
         if let classes { return classes.classes - 1 }
         // diffusers' pipeline knows only the 1,000 classes of ImageNet.
         return network.labels?.nullClass.map { min(1000, $0) }

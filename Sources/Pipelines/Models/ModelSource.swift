@@ -7,8 +7,8 @@ import Storage
 import Tensors
 import Tokenizers
 
-/// Where the parts of a model are: in a folder of the diffusers layout, or in one file of its original
-/// layout. Nothing is read before it is needed, and weights are mapped, so that opening costs next to
+/// Where the parts of a model are: in a folder of the diffusers layout, in one file of its original
+/// layout, or anywhere (`ModelParts`). Nothing is read before it is needed, and weights are mapped, so that opening costs next to
 /// nothing however large the model is.
 public struct ModelSource: Sendable {
     private enum Place: Sendable {
@@ -16,6 +16,8 @@ public struct ModelSource: Sendable {
         /// A file, and the folder that its configurations and tokenizers are in where they are not the
         /// published ones.
         case file(SingleFileCheckpoint, configurations: ModelLayout?)
+        /// Parts that may be anywhere.
+        case parts(ModelParts)
     }
 
     /// The folder or the file.
@@ -78,13 +80,25 @@ public struct ModelSource: Sendable {
         }
         (path, name, place, index) = (layout.path, layout.name, .folder, try layout.index())
         plainParts = try variant.map { try layout.parts(without: $0) } ?? []
+        assembly = try Self.assembly(of: index)
+    }
+
+    /// A model of parts.
+    /// - Throws: `PipelineError` where their pipeline is not known, or their process has no file form.
+    public init(_ parts: ModelParts) throws {
+        (path, name, place, index) = (parts.name, parts.name, .parts(parts), try parts.fullIndex())
+        (variant, prediction, plainParts) = (nil, nil, [])
+        assembly = try Self.assembly(of: index)
+    }
+
+    private static func assembly(of index: JSONObject) throws -> any StoredAssembly.Type {
         let pipeline = try index.required("_class_name", as: String.self)
         guard let known = Assemblies.named(pipeline) else {
             let names = Assemblies.classNames.joined(separator: ", ")
             throw PipelineError(
                 "\(index.place): the pipeline \(quoted(pipeline)) is not known here: there are \(names)")
         }
-        assembly = known
+        return known
     }
 
     /// Opens a model as options say.
@@ -119,6 +133,7 @@ public struct ModelSource: Sendable {
     public func notes() -> [String] {
         switch place {
         case .folder: plainParts.isEmpty ? [] : [ModelLayout.note(on: plainParts, without: variant)]
+        case .parts: []
         case .file(let file, let layout):
             file.caveats(isDescribed: layout != nil) + [file.passedOver].compactMap(\.self)
         }
@@ -135,7 +150,7 @@ public struct ModelSource: Sendable {
     /// Whether the model has a part. A part that the index gives as `[null, null]`, or not at all, is absent.
     public func has(_ component: ModelComponent) throws -> Bool {
         switch place {
-        case .folder: try className(of: component) != nil
+        case .folder, .parts: try className(of: component) != nil
         case .file(let file, _): component.isSchedule || file.components.contains(component)
         }
     }
@@ -151,6 +166,7 @@ public struct ModelSource: Sendable {
     /// The configuration of a part.
     /// - Throws: `CheckpointError` where there is none.
     public func configuration(of component: ModelComponent) throws -> JSONObject {
+        if case .parts(let parts) = place { return try parts.configuration(of: component) }
         if let folder = describing(component) {
             var object =
                 try component.isSchedule
@@ -172,6 +188,7 @@ public struct ModelSource: Sendable {
         switch place {
         case .folder: ModelFolder("\(path)/\(component.rawValue)")
         case .file(_, let layout): layout.map { ModelFolder("\($0.path)/\(component.rawValue)") }
+        case .parts: nil
         }
     }
 
@@ -180,6 +197,7 @@ public struct ModelSource: Sendable {
     public func weights(of component: ModelComponent) throws -> any TensorSource {
         switch place {
         case .file(let file, _): try file.weights(of: component)
+        case .parts(let parts): parts.parts[component]?.weights ?? TensorDictionary([:])
         case .folder:
             try ModelFolder("\(path)/\(component.rawValue)").anyWeights(variant: variant)
         }
@@ -225,7 +243,20 @@ public struct ModelSource: Sendable {
         switch place {
         case .folder: ModelLayout(path)
         case .file(_, let layout): layout
+        case .parts: nil
         }
+    }
+
+    /// What is known of the model's use beside its configurations; an empty card where there is none.
+    func card() throws -> ModelCard {
+        if case .parts(let parts) = place { return parts.card }
+        return try configurations?.card() ?? ModelCard()
+    }
+
+    /// The tokenizer of a model of parts; `nil` where tokenizers are in folders.
+    var tokenizer: CLIPTokenizer? {
+        if case .parts(let parts) = place { return parts.tokenizer }
+        return nil
     }
 
     /// The folder of a tokenizer, `nil` where the program's own must do.
@@ -233,6 +264,7 @@ public struct ModelSource: Sendable {
         switch place {
         case .folder: "\(path)/\(name)"
         case .file(_, let layout): layout.map { "\($0.path)/\(name)" }
+        case .parts: nil
         }
     }
 

@@ -9,3 +9,12 @@ extension ProcessDescription {
         StoredProcess(trainedOn: self, sampledBy: method).process
     }
 }
+
+extension Process {
+    /// The process as a model of latents keeps it.
+    /// - Parameter method: how the model is sampled.
+    public func ofLatents(sampledBy method: Method?) -> Process {
+        guard case .scheduler(let configuration)? = stored else { return self }
+        return configuration.ofLatents(sampledBy: method).process
+    }
+}

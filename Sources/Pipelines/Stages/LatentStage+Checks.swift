@@ -1,3 +1,4 @@
+import Diffusion
 import Networks
 import Pictures
 import Tensors
@@ -176,7 +177,9 @@ extension LatentStage {
 
     // MARK: Classes
 
-    static func labels(_ model: LatentModel, _ request: Request) throws -> [Int]? {
+    static func labels(_ model: LatentModel, _ request: Request, _ guidance: GuidanceSettings) throws
+        -> [Int]?
+    {
         if let labels = try StageSettings.classifierLabels(request) {
             guard model.labelCount == nil || model.nullLabel != nil else {
                 throw PipelineError(
@@ -190,6 +193,13 @@ extension LatentStage {
                 throw PipelineError("\(model.source.name) knows no classes: leave out \(.classes)")
             }
             return nil
+        }
+        if request.classes == nil, let null = model.card.nullClass {
+            // Trained here, without a class as well.
+            guard !guidance.branches.contains(.unconditional) else {
+                throw PipelineError("\(.guidance) needs a class to guide to: add \(.classes)")
+            }
+            return Array(repeating: null, count: request.count)
         }
         return try request.labels(of: count, model: model.source.name)
     }

@@ -65,7 +65,7 @@ extension LatentStage {
         case .picture(let picture):
             let pixels = request.opaque(picture, .reference, say)
                 .fitted(to: size, .lanczos, .reference, say)
-                .converted(toChannels: 3).tensor().unsqueezed(0)
+                .converted(toChannels: model.autoencoder.channels == 1 ? 1 : 3).tensor().unsqueezed(0)
             let mask = request.mask.map {
                 binary(request.opaque($0, .mask, say).fitted(to: size, .nearest, .mask, say), say)
             }

@@ -30,18 +30,19 @@ package struct LatentStage: Stage {
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     init(_ assembly: some LatentAssembly, _ request: Request) throws {
         let model = assembly.model
+        let request = Self.usual(request, model)
         try request.checkRanges()
         try request.checkDeepFeatures(of: model.network)
         let task = try Self.task(assembly, request)
         try Self.checkPrompt(assembly, request)
-        let labels = try Self.labels(model, request)
+        let guidance = request.guidanceSettings(usual: try Self.usualGuidance(assembly, request, task))
+        let labels = try Self.labels(model, request, guidance)
         let strength = try Self.strength(request, task)
         let size = try Self.size(assembly, request, task)
         let scheduler = Self.scheduler(of: assembly, task, request)
         let process = scheduler?.process ?? model.process
-        let guidance = request.guidanceSettings(usual: try assembly.usualGuidance(task))
         try Self.checkGuidance(assembly, request)
-        let steps = try request.steps ?? assembly.usualSteps(task)
+        let steps = try request.steps ?? model.card.steps ?? assembly.usualSteps(task)
         let grid = LatentGrid(
             assembly: assembly, request: request, process: process, scheduler: scheduler, steps: steps,
             size: size)
@@ -56,7 +57,8 @@ package struct LatentStage: Stage {
             isGuided: model.network.guidanceWidth == nil && guidance.isGuided, labels: labels,
             prompts: try type(of: assembly).takesPrompt ? request.promptOfEach() : nil,
             sampleShape: [model.autoencoder.latentChannels, size.height / factor, size.width / factor],
-            pictureShape: [3, size.height, size.width], batchSize: request.batchSize ?? 4,
+            pictureShape: [model.autoencoder.outputChannels, size.height, size.width],
+            batchSize: request.batchSize ?? 4,
             elementType: model.elementType, device: model.device)
         try settings.addGuides()
         if request.inverts {
@@ -68,6 +70,28 @@ package struct LatentStage: Stage {
         previewer = try request.previewModel.map { try Preview(folder: $0, for: model) }
         if case .latents(let latents) = request.reference { try checkReference(latents) }
         if let initial = request.initial { try checkInitial(initial) }
+    }
+
+    /// A request with the solver that the model's card names, where diffusers has no class for it: the folder's own class
+    /// stands for all others.
+    private static func usual(_ request: Request, _ model: LatentModel) -> Request {
+        guard request.solver == nil, let solver = model.card.solver else { return request }
+        if case .scheduler? = model.process.stored, SchedulerConfiguration.hasClass(for: solver) {
+            return request
+        }
+        var usual = request
+        usual.solver = solver
+        return usual
+    }
+
+    /// Guidance of a request that names none: of a model that was trained here what its card says, under a condition.
+    private static func usualGuidance(
+        _ assembly: some LatentAssembly, _ request: Request, _ task: LatentTask
+    ) throws -> Double {
+        let card = assembly.model.card
+        guard card != ModelCard() else { return try assembly.usualGuidance(task) }
+        let isConditional = request.classes != nil || request.prompts != nil
+        return isConditional ? card.guidance ?? 1 : 1
     }
 
     /// The same stage with the latents that another left, in place of those that it was made with.

@@ -99,7 +99,7 @@ extension PixelStage {
     }
 
     /// Throws where a network needs conditions that such a request has not.
-    private static func checkConditions(_ model: PixelAssembly) throws {
+    static func checkConditions(_ model: PixelAssembly) throws {
         let traits = model.configuration.traits
         let isText = traits.context != nil || traits.pooled != nil || traits.numbers != nil
         guard isText && model.text == nil || (traits.labels.map { $0.isRequired && $0.count == nil } ?? false)

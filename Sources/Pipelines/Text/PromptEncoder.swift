@@ -19,8 +19,15 @@ public struct PromptEncoder: Sendable {
 
     /// An encoder for a network with given traits.
     public init(_ tokenizer: CLIPTokenizer, _ network: CLIPText, length: Int, for traits: NetworkTraits) {
+        self.init(
+            tokenizer, network, length: length,
+            givesPooled: traits.pooled != nil || traits.numbers != nil)
+    }
+
+    /// An encoder.
+    public init(_ tokenizer: CLIPTokenizer, _ network: CLIPText, length: Int, givesPooled: Bool) {
         (self.tokenizer, self.network, self.length) = (tokenizer, network, length)
-        givesPooled = traits.pooled != nil || traits.numbers != nil
+        self.givesPooled = givesPooled
     }
 
     /// The normed states of the last layer `[batch, length, width]` and, where it is read, the state at the end of each

@@ -57,16 +57,20 @@ package struct TextEncoding {
     /// The states of one of the last layers and, where it is projected, the text as a whole.
     /// - Parameter least: 1 for the last layer but one, as SDXL and 3 read it; 0 for the last one, normed, as
     ///   Stable Diffusion 1 and 2 do, whose configuration can also ask for a mask.
+    /// - Parameter readsEnd: whether the state at its end is the text as a whole where nothing is projected.
     func clip(
-        _ prompts: [Prompt], _ component: ModelComponent, isProjected: Bool, leaving least: Int = 1
+        _ prompts: [Prompt], _ component: ModelComponent, isProjected: Bool, leaving least: Int = 1,
+        readsEnd: Bool = false
     ) throws -> [TextEmbedding] {
         try finite(component) {
-            try $0.clipStates(prompts, component, isProjected: isProjected, leaving: least)
+            try $0.clipStates(
+                prompts, component, isProjected: isProjected, leaving: least, readsEnd: readsEnd)
         }
     }
 
     private func clipStates(
-        _ prompts: [Prompt], _ component: ModelComponent, isProjected: Bool, leaving least: Int
+        _ prompts: [Prompt], _ component: ModelComponent, isProjected: Bool, leaving least: Int,
+        readsEnd: Bool
     ) throws -> [TextEmbedding] {
         let projected = isProjected ? try build(CLIPTextWithProjection.self, component) : nil
         let encoder = try projected?.text ?? build(CLIPText.self, component)
@@ -81,7 +85,9 @@ package struct TextEncoding {
             let output = both?.output ?? encoder(ids, mask: masked ? mask(tokens) : nil)
             let skipped = try skipped(prompt, of: output, leaving: least)
             let states = output.states(skipping: least + skipped, normed: least == 0)
-            return TextEmbedding(context: weighted(states, by: tokens), pooled: both?.embedding)
+            return TextEmbedding(
+                context: weighted(states, by: tokens),
+                pooled: both?.embedding ?? (readsEnd ? output.pooled : nil))
         }
     }
 
@@ -127,7 +133,7 @@ package struct TextEncoding {
         -> CLIPTokenizer
     {
         let tokenizer =
-            try tokenizerFolder(component).map { try CLIPTokenizer(folder: $0) }
+            try source.tokenizer ?? tokenizerFolder(component).map { try CLIPTokenizer(folder: $0) }
             ?? .published(padding: source.file?.family.padding(of: component) ?? .end)
         guard tokenizer.length <= configuration.maxPositionEmbeddings else {
             throw PipelineError(

@@ -7,7 +7,7 @@ import Storage
 /// Diffusion 2 and the second of SDXL do, every "!" of a prompt is the padding token, as it is there.
 public struct CLIPTokenizer: TextTokenizer {
     /// `model_max_length` of the folder, or 77.
-    public let length: Int
+    public private(set) var length: Int
     /// The token that begins every prompt.
     public let startToken: Int?
     /// The token that ends every prompt.
@@ -67,6 +67,13 @@ public struct CLIPTokenizer: TextTokenizer {
             Vocabulary(tokens: names), merges: learnt.merges, unknown: end, place: "the learnt merges")
         (startToken, endToken, paddingToken) = (start, end, end)
         self.length = length
+    }
+
+    /// The same tokenizer for prompts of another number of tokens.
+    public func limited(to length: Int) -> CLIPTokenizer {
+        var limited = self
+        limited.length = length
+        return limited
     }
 
     private init(_ published: PublishedVocabulary, _ padding: Padding) {

@@ -27,7 +27,7 @@ package struct AutoencoderLoss: Sendable {
 
     /// How near a reconstruction is to its pictures, `[batch]`, with the parts of that.
     /// - Parameter distance: the perceptual distance; it is not computed where its weight is 0.
-    func fidelity(
+    package func fidelity(
         _ reconstruction: Reconstruction, of pictures: Tensor, _ distance: FeatureDistance?
     ) -> Losses {
         let error = error(reconstruction.pictures, of: pictures)

@@ -13,25 +13,23 @@ extension Recipe {
     /// The parts of a run of a network that denoises.
     func denoisingParts(_ opening: ModelKind.Opening) throws -> TrainingParts {
         let (dataset, device, warn) = (opening.data, opening.device, opening.warn)
-        let text = try TextPlan(filled.model, captions: dataset.captions)
-        let recipe = try resolved(for: dataset, text)
+        let plan = try DenoiserPlan(filled, dataset)
+        let recipe = try resolved(for: dataset, plan)
         let process = try recipe.process()
         let objective = try recipe.objective(on: process, for: dataset)
         let card = recipe.card(for: dataset, process)
         try recipe.checkSheetSize(for: card)
-        let configuration = recipe.model.network.configuration
-        try recipe.memoryNeed(of: configuration, pictures: dataset.exampleShape).check(on: device)
-        let (store, network, encoder) = try recipe.networks(configuration, text, on: device)
-        let model = TrainedModel(
-            recipe: recipe, configuration: configuration, process: process, card: card, text: text,
-            frozen: text?.isTrained == false ? encoder : nil, captions: dataset.captions, device: device)
-        try recipe.checkSheets(of: model.model(network, encoder), model)
+        let readsEmbeddings = try plan.latents?.check(plan.text, recipe) ?? false
+        try recipe.memoryNeed(plan, data: dataset.exampleShape).check(on: device)
+        let networks = try recipe.networks(plan, on: device)
+        let output = try recipe.output(of: networks, plan, process, card, dataset.captions, on: device)
         let task = DenoisingTask(
-            store: store, student: network, objective: objective,
+            store: networks.store, student: networks.denoiser, objective: objective,
             memoryFormat: recipe.training.memoryFormat.format)
-        task.conditioner = recipe.conditioner(card, text, encoder)
+        if let latents = plan.latents { task.codec = try latents.codec(on: device) }
+        task.conditioner = recipe.conditioner(card, plan, networks, readsEmbeddings: readsEmbeddings)
         var parts = TrainingParts(recipe: recipe, data: dataset, task: task)
-        parts.output = model
+        parts.output = output
         if let caution = recipe.weightingCaution(objective) { warn(caution) }
         if recipe.model.conditioning == .none, evaluation.guidance != 1 {
             warn("evaluation.guidance changes nothing: the model is conditioned on nothing")
@@ -39,16 +37,40 @@ extension Recipe {
         return parts
     }
 
-    /// The network, and the text encoder where there is one, with drawn or earlier weights.
-    private func networks(
-        _ configuration: NetworkConfiguration, _ text: TextPlan?, on device: Device
-    ) throws -> (ParameterStore, any NoiseNetwork, CLIPText?) {
-        func build(_ weights: Weights) throws -> (any NoiseNetwork, CLIPText?) {
+    /// What a run keeps of its networks, after a trial of a sheet.
+    private func output(
+        of networks: DenoiserNetworks, _ plan: DenoiserPlan, _ process: Diffusion.Process, _ card: ModelCard,
+        _ captions: [String], on device: Device
+    ) throws -> any TrainingOutput {
+        let configuration = model.network.configuration
+        guard let latents = plan.latents else {
+            let output = TrainedModel(
+                recipe: self, configuration: configuration, process: process, card: card, text: plan.text,
+                frozen: plan.text?.isTrained == false ? networks.text : nil, captions: captions,
+                device: device)
+            try checkSheets(of: output.model(networks.denoiser, networks.text), output.request())
+            return output
+        }
+        let output = TrainedLatents(
+            recipe: self, configuration: configuration, process: process, card: card,
+            autoencoder: latents.autoencoder, text: plan.text,
+            classTable: networks.classes?.configuration, captions: captions, device: device)
+        try checkSheets(of: output.model(of: networks.store.source), output.request)
+        return output
+    }
+
+    /// The networks of a run, with drawn or earlier weights.
+    private func networks(_ plan: DenoiserPlan, on device: Device) throws -> DenoiserNetworks {
+        let configuration = model.network.configuration
+        func build(_ weights: Weights) throws -> (any NoiseNetwork, CLIPText?, ClassEmbedder?) {
             let network = try configuration.network(weights)
-            let encoder = try text.flatMap { plan in
-                try plan.isTrained ? CLIPText(plan.configuration, weights[TextPlan.scope]) : nil
+            let encoder = try plan.text.flatMap { text in
+                try text.isTrained ? CLIPText(text.configuration, weights[TextPlan.scope]) : nil
             }
-            return (network, encoder)
+            let table = try plan.classTable(of: configuration.traits).map {
+                try ClassEmbedder($0, weights[ClassTokenConditioner.scope])
+            }
+            return (network, encoder, table)
         }
         let earlier = try model.from.map { path in
             // Compared before any number is drawn, which takes long for a large network.
@@ -57,9 +79,11 @@ extension Recipe {
             return try initialWeights(path, configuration, shapes.named.map { ($0, $1.shape) })
         }
         let store = try ParameterStore(trainedBy: self)
-        let (network, trained) = try store.build(build)
+        let (network, trained, table) = try store.build(build)
         try earlier?.assign(to: store)
-        return (store, network, try trained ?? text?.frozen(on: device))
+        return DenoiserNetworks(
+            store: store, denoiser: network, text: try trained ?? plan.text?.frozen(on: device),
+            classes: table)
     }
 
     private func initialWeights(
@@ -76,15 +100,33 @@ extension Recipe {
         }
     }
 
-    private func conditioner(_ card: ModelCard, _ text: TextPlan?, _ encoder: CLIPText?) -> any Conditioner {
+    private func conditioner(
+        _ card: ModelCard, _ plan: DenoiserPlan, _ networks: DenoiserNetworks, readsEmbeddings: Bool
+    ) -> any Conditioner {
         let dropout = diffusion.conditionDropout ?? 0
-        if let text, let encoder {
-            let prompts = PromptEncoder(
-                text.tokenizer, encoder, length: text.length, for: model.network.configuration.traits)
-            let texts = TextConditioner(prompts, dropout: dropout, isTrained: text.isTrained)
-            return model.network.configuration.traits.numbers == nil ? texts : SizeConditioner(texts)
+        let traits = model.network.configuration.traits
+        if readsEmbeddings {
+            return EncodedTextConditioner(dropout: dropout, givesPooled: traits.pooled != nil)
         }
-        if let null = card.nullClass { return ClassConditioner(nullClass: null, dropout: dropout) }
-        return Unconditioned()
+        if let text = plan.text, let encoder = networks.text {
+            let prompts = PromptEncoder(text.tokenizer, encoder, length: text.length, for: traits)
+            let texts = TextConditioner(prompts, dropout: dropout, isTrained: text.isTrained)
+            return traits.numbers == nil ? texts : SizeConditioner(texts)
+        }
+        guard let null = card.nullClass else { return Unconditioned() }
+        let classes = ClassConditioner(nullClass: null, dropout: dropout)
+        return networks.classes.map { ClassTokenConditioner($0, classes) } ?? classes
     }
+}
+
+/// The networks of a run that trains one to denoise.
+private struct DenoiserNetworks {
+    /// Every parameter that is trained.
+    let store: ParameterStore
+    /// The network that learns to denoise.
+    let denoiser: any NoiseNetwork
+    /// The text encoder, trained along or not.
+    let text: CLIPText?
+    /// The table of classes that the network attends to.
+    let classes: ClassEmbedder?
 }

@@ -1,4 +1,6 @@
+import Checkpoints
 import Datasets
+import Pipelines
 import Tensors
 
 extension Recipe {
@@ -9,11 +11,26 @@ extension Recipe {
     public func parts(warn: @escaping (String) -> Void = { _ in }) throws -> TrainingParts {
         try validate()
         let device = try Device(available: training.device)
-        let dataset = try opened(data)
+        let recipe = try fittedToAutoencoder()
+        let dataset = try opened(recipe.data)
         try checkNotEmpty(dataset)
-        var parts = try model.kind.parts(self, .init(data: dataset, device: device, warn: warn))
+        var parts = try model.kind.parts(recipe, .init(data: dataset, device: device, warn: warn))
         parts.heldOut = parts.recipe.heldOut(warn: warn)
         return parts
+    }
+
+    /// The recipe with channels and size of the data as its autoencoder takes them, where they are not given.
+    private func fittedToAutoencoder() throws -> Recipe {
+        guard let path = model.autoencoder else { return self }
+        var recipe = self
+        do {
+            recipe.data = data.fitted(to: try StoredAutoencoder(path).configuration.traits)
+        } catch let error as PipelineError {
+            throw RecipeError("model.autoencoder: \(error)")
+        } catch let error as CheckpointError {
+            throw RecipeError("model.autoencoder: \(error)")
+        }
+        return recipe
     }
 
     private func opened(_ section: DataSection) throws -> any Dataset {

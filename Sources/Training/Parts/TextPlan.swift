@@ -56,7 +56,10 @@ struct TextPlan {
 
     /// An encoder from a folder: a model's, whose `text_encoder/` and `tokenizer/` are read, or one with its tokenizer
     /// in it or beside it.
-    private init(folder path: String, tokens: Int?) throws {
+    init(folder given: String, tokens: Int?) throws {
+        // A run's model is below it.
+        let path =
+            Files.exists(given + "/model") && !Files.exists(given + "/config.json") ? given + "/model" : given
         let isModel = Files.exists(path + "/text_encoder/config.json")
         let folder = ModelFolder(isModel ? path + "/text_encoder" : path)
         guard Files.exists(folder.path + "/config.json") else {
@@ -72,7 +75,7 @@ struct TextPlan {
             )
         }
         configuration = try CLIPText.configuration(of: folder)
-        tokenizer = try CLIPTokenizer(folder: found)
+        let tokenizer = try CLIPTokenizer(folder: found)
         let most = min(tokenizer.length, configuration.maxPositionEmbeddings)
         guard tokens ?? most <= most else {
             throw RecipeError(
@@ -80,6 +83,7 @@ struct TextPlan {
             )
         }
         (length, vocabulary, self.folder, tokenizerPath) = (tokens ?? most, nil, folder, found)
+        self.tokenizer = tokenizer.limited(to: length)
     }
 
     /// The encoder from its folder, on a device; nothing of it is trained.
@@ -89,7 +93,16 @@ struct TextPlan {
         return try store.build { try CLIPText(configuration, $0) }
     }
 
-    /// Writes the tokenizer's folder: as it was learnt, or a copy.
+    /// The weights of an encoder that stays as it is, under its own names.
+    func weights() throws -> any TensorSource {
+        guard let folder else { return TensorDictionary([:]) }
+        return try CLIPText.weights(of: folder)
+    }
+
+    /// The sha256 of the weights of an encoder that stays as it is, by name and value; empty for one that is trained along.
+    func digest() throws -> String { isTrained ? "" : try weights().valueDigest() }
+
+    /// Writes the tokenizer's folder: as it was learnt, or a copy with the tokens of a text that this run has.
     func writeTokenizer(to path: String) throws {
         if let vocabulary { return try vocabulary.write(to: path, length: length) }
         guard let tokenizerPath else { return }
@@ -97,6 +110,11 @@ struct TextPlan {
         for name in try Files.names(in: tokenizerPath) where Self.files.contains(name) {
             try Files.write(Files.read("\(tokenizerPath)/\(name)"), to: "\(path)/\(name)")
         }
+        guard try CLIPTokenizer(folder: path).length != length else { return }
+        let (folder, name) = (ModelFolder(path), "tokenizer_config.json")
+        var configuration = try Files.exists("\(path)/\(name)") ? folder.configuration(name) : JSONObject()
+        configuration["model_max_length"] = .integer(length)
+        try folder.write(configuration, to: name)
     }
 
     /// The files of a tokenizer.

@@ -80,20 +80,8 @@ struct TrainedModel: TrainingOutput {
         }
     }
 
-    /// The samples of a sheet: every class, or the first captions, in turn.
-    func request() -> Request {
-        var request = Request()
-        request.count = recipe.evaluation.count
-        request.seed = UInt64(truncatingIfNeeded: recipe.seed)
-        request.grid = recipe.evaluation.grid
-        request.classes = card.nullClass == nil ? nil : .all
-        if text != nil {
-            var seen: Set<String> = []
-            let shown = captions.filter { seen.insert($0).inserted }
-            request.prompts = (0..<request.count).map { shown.isEmpty ? "" : shown[$0 % shown.count] }
-        }
-        return request
-    }
+    /// The samples of a sheet.
+    func request() -> Request { recipe.sheetRequest(card, captions: text == nil ? nil : captions) }
 
     func sheet(_ parameters: TensorDictionary) throws -> Picture? {
         let run = try opened(parameters).run(request())

@@ -23,13 +23,18 @@ public struct DataKind: RecipeRow {
     var hasShuffleBuffer = false
     /// Whether examples come with the noise that they were made from.
     var hasPairedNoise = false
+    /// Whether examples are what an autoencoder made of pictures, and captions those that were encoded with them.
+    var isEncoded = false
     /// Whether data at a path, a folder that holds some names where it is one, are of this kind.
     var isRecognized: @Sendable (_ path: String, _ names: [String]) -> Bool = { _, _ in false }
     /// Opens one part, pictures in their own size.
     fileprivate let open: @Sendable (_ section: Recipe.DataSection, _ path: String) throws -> any Dataset
 
+    /// Whether captions may come with the data.
+    public var holdsCaptions: Bool { hasPictureFiles || isEncoded }
+
     /// Every kind.
-    public static let choices = [digits, idx, cifar, folder, webdataset, npz, points, pairs]
+    public static let choices = [digits, idx, cifar, folder, webdataset, npz, latents, points, pairs]
 
     /// The hub's word for a folder.
     public static let synonyms = ["imagefolder": folder]
@@ -115,6 +120,24 @@ public struct DataKind: RecipeRow {
         try NumPyPictures(contentsOf: path, part: .init(rawValue: section.split.word)!)
     }
 
+    /// What `langevin encode` wrote.
+    public static let latents = DataKind(
+        word: "latents",
+        documentation:
+            "a folder that langevin encode wrote: the latents of pictures, their classes, encoded captions",
+        hasPictures: false, needsPath: true, isEncoded: true
+    ) { section, path in
+        let dataset = try LatentDataset(
+            folder: path, part: .init(rawValue: section.split.word)!, readsCaptions: section.captions == .file
+        )
+        guard !section.flip || dataset.manifest.hasMirrored else {
+            throw RecipeError(
+                "data.flip is true: \(path) was encoded without mirror images; encode it with them, or write false."
+            )
+        }
+        return dataset
+    }
+
     /// Points in a `.npz` or `.safetensors` file.
     public static let points = DataKind(
         word: "points",
@@ -159,13 +182,18 @@ extension Recipe.DataSection {
     /// shape of a model's pictures.
     /// - Parameter shape: `[channels, height, width]`
     public init(named name: String, shape: Shape) throws {
-        self.init()
+        self.init(named: name)
         size = shape[1]
         channels = shape[0]
         guard shape[1] == shape[2] else {
             throw RecipeError(
                 "The model's pictures are \(shape[1])×\(shape[2]): data are compared at square sizes only.")
         }
+    }
+
+    /// Data that a command names in a word: `digits`, or a folder, whose kind its files show.
+    public init(named name: String) {
+        self.init()
         guard name != "digits" else { return }
         path = name
         let names = (try? FileManager.default.contentsOfDirectory(atPath: name)) ?? []

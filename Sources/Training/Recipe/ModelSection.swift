@@ -8,6 +8,8 @@ extension Recipe {
         public var conditioning = Conditioning.none
         /// The model whose weights training begins from; random ones where absent.
         public var from: String?
+        /// The model, or the folder of its autoencoder, whose latents are learnt; the data themselves where absent.
+        public var autoencoder: String?
         /// The folder of a text encoder, which stays as it is, or `trained` for one that is trained along.
         public var textEncoder: String?
         /// Features of a token of a text encoder that is trained along.
@@ -38,7 +40,7 @@ extension Recipe {
 
 extension Recipe.ModelSection {
     /// The value of `text_encoder` for an encoder that is trained along.
-    static let trained = "trained"
+    public static let trained = "trained"
 
     static let keys: [RecipeKey] = [
         // Read before the keys of the network's own configuration.
@@ -61,6 +63,11 @@ extension Recipe.ModelSection {
             "model.from", \.model.from, .optional(.text("the path of a model")),
             changeable: "a continued run has weights of its own",
             "The model whose weights training begins from; random ones by default."),
+        RecipeKey(
+            "model.autoencoder", \.model.autoencoder,
+            .optional(.text("the path of a model of latents, or of an autoencoder's folder")),
+            "The autoencoder, which stays as it is, whose latents are learnt: a model that has one, or its folder; by default the data themselves are learnt."
+        ),
         RecipeKey(
             "model.text_encoder", \.model.textEncoder,
             .text("trained, or the path of a text encoder's folder"),

@@ -17,8 +17,8 @@ extension Recipe {
 
     /// Takes the first step of a sheet, which shows whether the whole could be drawn as `evaluation` says.
     /// - Throws: `RecipeError` with the reason why not.
-    func checkSheets(of model: Model, _ output: TrainedModel) throws {
-        var request = output.request()
+    func checkSheets(of model: Model, _ sheet: Request) throws {
+        var request = sheet
         request.batchSize = 1
         do {
             // The network may be the one that is trained: nothing of this trial is for its gradients.
@@ -29,6 +29,22 @@ extension Recipe {
         } catch {
             throw RecipeError("evaluation: no sheet of samples could be drawn: \(error)")
         }
+    }
+
+    /// The samples of a sheet: every class, or the first captions, in turn.
+    /// - Parameter captions: those of the data; `nil` where the model is not conditioned on texts.
+    func sheetRequest(_ card: ModelCard, captions: [String]?) -> Request {
+        var request = Request()
+        request.count = evaluation.count
+        request.seed = UInt64(truncatingIfNeeded: seed)
+        request.grid = evaluation.grid
+        request.classes = card.nullClass == nil ? nil : .all
+        if let captions {
+            var seen: Set<String> = []
+            let shown = captions.filter { seen.insert($0).inserted }
+            request.prompts = (0..<request.count).map { shown.isEmpty ? "" : shown[$0 % shown.count] }
+        }
+        return request
     }
 
     /// A sentence where the weighting leaves next to nothing to most times; `nil` where it does not.

@@ -4,6 +4,17 @@ import Pipelines
 import Tensors
 
 extension Recipe {
+    /// What a step of training of a network that denoises holds at the least, with an autoencoder that runs in every step.
+    /// - Parameter data: the shape of an example of the data.
+    func memoryNeed(_ plan: DenoiserPlan, data: Shape) throws -> MemoryNeed {
+        var need = try memoryNeed(of: model.network.configuration, pictures: plan.sample)
+        guard let latents = plan.latents, latents.encoding == nil else { return need }
+        let encoding = latents.autoencoder.memoryNeed(batch: training.batchSize, pictures: data)
+        need.subject += " and its autoencoder"
+        need.bytes += encoding.bytes
+        return need
+    }
+
     /// What a step of training of a network that denoises holds at the least.
     func memoryNeed(of network: NetworkConfiguration, pictures: Shape) throws -> MemoryNeed {
         let store = ParameterStore(.shapesOnly)

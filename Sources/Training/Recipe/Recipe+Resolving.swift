@@ -13,14 +13,14 @@ extension Recipe {
 
     /// The same of a network that denoises.
     func resolvedDenoiser(for dataset: any Dataset) throws -> Recipe {
-        try resolved(for: dataset, TextPlan(filled.model, captions: dataset.captions))
+        try resolved(for: dataset, DenoiserPlan(filled, dataset))
     }
 
-    /// The same, with the plan of its text encoder.
-    func resolved(for dataset: any Dataset, _ text: TextPlan?) throws -> Recipe {
+    /// The same, with the plan of what stands beside the network.
+    func resolved(for dataset: any Dataset, _ plan: DenoiserPlan) throws -> Recipe {
         var recipe = filled
-        recipe.model.textTokens = text?.length
-        recipe.model.network = try recipe.network(for: dataset, text)
+        recipe.model.textTokens = plan.text?.length
+        recipe.model.network = try recipe.network(for: dataset, plan)
         return recipe
     }
 
@@ -40,7 +40,9 @@ extension Recipe {
         let context = ObjectiveContext(
             process, word: diffusion.process.word, hasPairedNoise: data.kind.hasPairedNoise)
         do {
-            return try objective.settings(decodesPixels: dataset.hasPictures).objective(on: context)
+            return try objective.settings(
+                decodesPixels: dataset.hasPictures && model.autoencoder == nil
+            ).objective(on: context)
         } catch let error as DiffusionError {
             throw RecipeError("\(error).")
         }
@@ -50,9 +52,10 @@ extension Recipe {
     func card(for dataset: any Dataset, _ process: Diffusion.Process) -> ModelCard {
         let network = model.network.configuration
         var card = ModelCard()
-        if model.conditioning == .classes, let classes = network.classCount {
+        if model.conditioning == .classes {
             card.classNames = dataset.classNames
-            card.nullClass = classes - 1
+            // Of a network that attends to a table of classes, the table's last row.
+            card.nullClass = network.classCount.map { $0 - 1 } ?? dataset.classCount
         } else if network.classCount != nil {
             // A network that has a table of classes all the same was trained on none of them.
             card.classNames = []
@@ -60,7 +63,7 @@ extension Recipe {
         if model.conditioning != .none { card.guidance = evaluation.guidance }
         card.solver = evaluation.solver
         card.steps = min(evaluation.steps, (process.schedule as? DiscreteSchedule)?.count ?? .max)
-        if network.pictureSize == nil, dataset.hasPictures {
+        if network.pictureSize == nil, dataset.hasPictures, model.autoencoder == nil {
             (card.height, card.width) = (dataset.exampleShape[1], dataset.exampleShape[2])
         }
         return card
@@ -71,8 +74,8 @@ extension Recipe {
 
 extension Recipe {
     /// The network with what follows from the data filled in.
-    private func network(for dataset: any Dataset, _ text: TextPlan?) throws -> RecipeNetwork {
-        let shape = dataset.exampleShape
+    private func network(for dataset: any Dataset, _ plan: DenoiserPlan) throws -> RecipeNetwork {
+        let shape = plan.sample
         var demands = NetworkDemands(sample: shape)
         demands.learnsVariance = try learnsVariance
         if model.conditioning == .classes {
@@ -80,11 +83,11 @@ extension Recipe {
                 throw RecipeError("model.conditioning is class: the data have no classes; write none.")
             }
             // One more, which stands for none: guidance needs an unconditional branch.
-            demands.classes = classes + 1
+            demands.classes = plan.classTokens == nil ? classes + 1 : nil
         }
-        (demands.contextWidth, demands.pooledWidth) = (
-            text?.configuration.hiddenSize, text?.configuration.hiddenSize
-        )
+        let textWidth = plan.text?.configuration.hiddenSize
+        demands.contextWidth = textWidth ?? plan.classTokens.map { _ in DenoiserPlan.classTokenWidth }
+        demands.pooledWidth = textWidth
         let kind = model.kind
         let kindTraits = RecipeNetwork(kind).configuration.traits
         guard kindTraits.sample.rank == shape.rank else {
@@ -101,7 +104,7 @@ extension Recipe {
         let traits = fitted.configuration.traits
         try checkChannels(traits, demands)
         try checkSize(traits, of: shape)
-        try checkConditions(traits, demands)
+        if plan.classTokens == nil { try checkConditions(traits, demands) }
         try checkTimes(traits)
         return fitted
     }
@@ -135,22 +138,23 @@ extension Recipe {
     private func checkSize(_ traits: NetworkTraits, of shape: Shape) throws {
         guard shape.rank == 3 else { return }
         let (multiple, size) = (traits.sizeMultiple, "\(shape[1])×\(shape[2])")
+        let samples = model.autoencoder == nil ? "pictures" : "latents"
         guard shape[1] % multiple == 0, shape[2] % multiple == 0 else {
             throw RecipeError(
-                "model: the network halves pictures down to 1/\(multiple) and they are \(size): set data.size to a multiple of \(multiple)."
+                "model: the network halves \(samples) down to 1/\(multiple) and they are \(size): set data.size to a multiple of \(multiple)\(model.autoencoder == nil ? "" : " latents")."
             )
         }
         guard max(shape[1], shape[2]) <= traits.largestSide ?? .max else {
             throw RecipeError(
-                "model: the network has places for \(traits.largestSide ?? 0) pixels a side and pictures are \(size): make model.pos_embed_max_size or data.size another."
+                "model: the network has places for \(traits.largestSide ?? 0) pixels a side and \(samples) are \(size): make model.pos_embed_max_size or data.size another."
             )
         }
         try checkBuckets(traits)
         if let own = traits.pictureSize, own != (shape[1], shape[2]) {
             throw RecipeError(
                 model.network.given.contains("sample_size")
-                    ? "model.sample_size is not that of the pictures, which are \(size): leave it out."
-                    : "model: a \(model.kind.word) network is made for squares and pictures are \(size): set data.size."
+                    ? "model.sample_size is not that of the \(samples), which are \(size): leave it out."
+                    : "model: a \(model.kind.word) network is made for squares and \(samples) are \(size): set data.size."
             )
         }
     }

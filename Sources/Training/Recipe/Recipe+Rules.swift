@@ -1,4 +1,5 @@
 import Diffusion
+import Pipelines
 
 /// A combination of keys that must hold in a recipe whose defaults are filled in.
 package struct Rule: Sendable {
@@ -35,13 +36,13 @@ extension Recipe {
             $0.data.channels == nil || $0.data.kind.hasPictures
         },
         Rule("data.flip", "false: only pictures have a mirror image, and this data.kind has none") {
-            !$0.data.flip || $0.data.kind.hasPictures
+            !$0.data.flip || $0.data.kind.hasPictures || $0.data.kind.isEncoded
         },
         Rule(
             "data.captions",
-            "none or class-names: only data.kind folder and webdataset have files of captions"
+            "none or class-names: only data.kind folder, webdataset and latents hold captions"
         ) {
-            $0.data.captions != .file || $0.data.kind.hasPictureFiles
+            $0.data.captions != .file || $0.data.kind.holdsCaptions
         },
         Rule("data.caption_columns", "nothing, or data.captions file, which reads them") {
             $0.data.captionColumns.isEmpty || $0.data.captions == .file
@@ -61,10 +62,23 @@ extension Recipe {
     ]
 
     private static let modelRules: [Rule] = [
+        Rule("model.autoencoder", "the autoencoder that encoded the latents, which decodes them again") {
+            $0.data.kind != .latents || $0.model.autoencoder?.isEmpty == false
+        },
+        Rule("model.autoencoder", "nothing: only networks that denoise pictures learn latents") { recipe in
+            recipe.model.autoencoder == nil
+                || recipe.model.kind.denoiser.map { network in
+                    let isText = recipe.model.conditioning == .text
+                    return Assemblies.trained(network, ModelCard(), isText: isText) != nil
+                } ?? false
+        },
+        Rule("model.autoencoder", "nothing: examples of this data.kind are no pictures") {
+            $0.model.autoencoder == nil || $0.data.kind.hasPictures || $0.data.kind == .latents
+        },
         Rule("objective.kind", "one that model.kind has: denoising and its kin are of networks that denoise")
         {
             $0.model.kind.objectives.contains($0.objective.kind)
-        }
+        },
     ]
 
     private static let processRules: [Rule] = [

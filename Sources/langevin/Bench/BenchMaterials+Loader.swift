@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Pipelines
+import Storage
 import Tensors
 
 extension BenchMaterials {
@@ -10,7 +11,7 @@ extension BenchMaterials {
             throw PipelineError("--data: the work loader reads a folder of pictures: give one")
         }
         let folder = try FolderDataset(
-            folder: URL(fileURLWithPath: data), width: 256, height: 256, memoryLimit: 0)
+            folder: URL(file: data), width: 256, height: 256, memoryLimit: 0)
         let loader = try BatchLoader(
             folder, .init(count: folder.count, batchSize: 32, seed: 0), ahead: 2 * threads, workers: threads)
         return {
