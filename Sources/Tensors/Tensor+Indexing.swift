@@ -5,7 +5,6 @@ private let gatherIndices = Operator("aten::gather")
 private let lookUp = Operator("aten::embedding")
 private let indexTensors = Operator("aten::index.Tensor")
 private let scatterSource = Operator("aten::scatter.src")
-private let scatterSum = Operator("aten::scatter_add")
 private let oneHotRows = Operator("aten::one_hot")
 
 extension Tensor {
@@ -25,11 +24,6 @@ extension Tensor {
     /// A copy in which the elements along a dimension at `indices` are those of `source`.
     public func scattering(_ source: Tensor, at indices: Tensor, along dimension: Int) -> Tensor {
         scatterSource(.tensor(self), .int(dimension), .tensor(indices), .tensor(source))
-    }
-
-    /// A copy in which those of `source` are added to the elements along a dimension at `indices`.
-    public func scatterAdding(_ source: Tensor, at indices: Tensor, along dimension: Int) -> Tensor {
-        scatterSum(.tensor(self), .int(dimension), .tensor(indices), .tensor(source))
     }
 
     /// The rows of this table `[count, width]` that `indices` of any shape name: `[…, width]`.

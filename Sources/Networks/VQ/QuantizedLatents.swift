@@ -38,9 +38,19 @@ public struct QuantizedLatents: Sendable {
 
 extension Tensor {
     /// The rows of this matrix `[rows, width]` added up by their index: `[count, width]`.
+    ///
+    /// That is what the gradient of looking rows up in a table computes, without a matrix of rows and indices.
     fileprivate func summed(by indices: Tensor, into count: Int) -> Tensor {
-        Tensor.zeros([count, shape[1]], elementType, on: device)
-            .scatterAdding(self, at: indices.unsqueezed(1).expanded(to: shape), along: 0)
+        withGradients {
+            do {
+                let table = Tensor.zeros([count, shape[1]], elementType, on: device).requiringGradient()
+                return try gradients(
+                    of: [table.embedding(indices)], withRespectTo: [table], outputGradients: [self])[0]
+                    ?? table.detached()
+            } catch {
+                return Tensor(failure: error)
+            }
+        }
     }
 
     /// How often each number from 0 to below `count` stands in this vector of whole numbers, `[count]`.
