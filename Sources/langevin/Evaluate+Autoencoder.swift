@@ -27,7 +27,8 @@ extension EvaluatedKind {
         let report = try ReconstructionEvaluator(training: training).report(
             of: heldOut, count: command.count, latents: traits.latentShape(of: shape).elementCount
         ) { pictures in
-            inference {
+            // The use of codes is counted by what a gradient computes, which `inference` does not allow.
+            withoutGradients {
                 let own = pictures.to(command.compute.dtype).to(device)
                 // The most likely latents: what a picture is made of where nothing is drawn.
                 func nothing(_ shape: Shape) -> Tensor { .zeros(shape, command.compute.dtype, on: device) }
