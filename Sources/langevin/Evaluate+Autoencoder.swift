@@ -15,7 +15,7 @@ extension EvaluatedKind {
         let traits = configuration.traits
         guard let size = traits.pictureSize, traits.channels == traits.outputChannels else {
             throw PipelineError(
-                "\(folder.path): config.json does not say of which pictures its autoencoder makes pictures alike: one that evaluate measures has a 'sample_size', and as many channels in as out"
+                "\(folder.path): config.json leaves open which pictures its autoencoder takes: one that evaluate measures has a 'sample_size', and as many channels in as out"
             )
         }
         let device = try command.compute.open()
