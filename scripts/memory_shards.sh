@@ -10,7 +10,7 @@ trap '[ -z "$trainer" ] || kill $trainer 2>/dev/null || true; rm -rf "$work"' EX
 # A network of a few parameters: a step takes less time than its pictures. Two epochs.
 .build/release/langevin train recipes/digits.yaml --out "$work/run" --set data.kind=webdataset \
     --set "data.path='$work/data/s-{000..099}.tar'" --set data.size=8 --set data.channels=1 --set data.captions=file \
-    --set data.split=all --set model.conditioning=none --set 'model.block_out_channels=[8, 8]' \
+    --set data.split=all --set 'model.block_out_channels=[8, 8]' \
     --set model.attention_head_dim=4 --set training.steps=3125 --set training.batch_size=64 --set training.threads=1 \
     --set training.sample_every=0 --set training.checkpoint_every=0 --set training.log_every=25 2>"$work/messages" &
 trainer=$!

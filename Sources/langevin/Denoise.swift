@@ -167,7 +167,8 @@ struct Denoise: ParsableCommand {
             throw PipelineError("\(image) is too small to estimate its noise: give --noise-level")
         }
         let found = try NoiseEstimate.deviation(of: picture) * 127.5
-        guard found > 0 else {
+        // A flat picture leaves the rounding of its numbers alone.
+        guard found > 0.01 else {
             throw PipelineError("no noise is found in \(image): give --noise-level")
         }
         return found

@@ -15,7 +15,7 @@ extension EvaluatedKind {
         let traits = configuration.traits
         guard let size = traits.pictureSize, traits.channels == traits.outputChannels else {
             throw PipelineError(
-                "\(folder.path): config.json does not say of which pictures its autoencoder makes pictures alike: one that evaluate measures has a 'sample_size', and as many channels in as out"
+                "\(folder.path): config.json leaves open which pictures its autoencoder takes: one that evaluate measures has a 'sample_size', and as many channels in as out"
             )
         }
         let device = try command.compute.open()
@@ -27,7 +27,8 @@ extension EvaluatedKind {
         let report = try ReconstructionEvaluator(training: training).report(
             of: heldOut, count: command.count, latents: traits.latentShape(of: shape).elementCount
         ) { pictures in
-            inference {
+            // The use of codes is counted by what a gradient computes, which `inference` does not allow.
+            withoutGradients {
                 let own = pictures.to(command.compute.dtype).to(device)
                 // The most likely latents: what a picture is made of where nothing is drawn.
                 func nothing(_ shape: Shape) -> Tensor { .zeros(shape, command.compute.dtype, on: device) }

@@ -6,9 +6,10 @@ import Training
 // What the measures of models that draw no samples share.
 
 extension Evaluate {
-    /// Throws where an option is given that only sampling reads.
+    /// Throws where an option is given that only sampling reads, and where nothing would be looked at.
     /// - Parameter read: those of them that this measure reads, too.
     func refuseSampling(_ reason: String, reads read: Set<String>) throws {
+        guard count > 0 else { throw PipelineError("--count is \(count): give a number above 0") }
         let given = [
             ("--seed", sampling.seed != nil), ("--steps", sampling.steps != nil),
             ("--solver", sampling.solver != nil), ("--eta", sampling.eta != nil),
@@ -33,7 +34,6 @@ extension Evaluate {
         }
         for sentence in data.findings.sentences() { say("warning: \(sentence)") }
         for note in compute.notes { say("note: \(note)") }
-        guard count > 0 else { throw PipelineError("--count is \(count): give a number above 0") }
         return data
     }
 

@@ -148,7 +148,6 @@ import Training
             "objective.kl_weight"
         ),
         (["model.kind=vq-model", "objective.kind=variational"], "objective.kind"),
-        (["model.kind=unet2d", "objective.kind=variational"], "objective.kind"),
         (["model.kind=autoencoder-kl", "model.scaling_factor=0.5"], "model.scaling_factor"),
         (["model.kind=autoencoder-kl", "model.shift_factor=0.5"], "model.shift_factor"),
         (["model.kind=autoencoder-kl", "model.conditioning=class"], "model.conditioning"),

@@ -132,7 +132,7 @@ import Testing
             ("model.patch_size=9", "model.patch_size"), ("objective.kind=denoising", "objective.kind"),
             ("objective.largest_scale=0", "objective.largest_scale"), ("diffusion.process=edm", "diffusion"),
             ("model.vision_num_attention_heads=3", "model.vision_num_attention_heads"),
-            ("data.captions=file", "a text"), ("data.buckets=4", "data.buckets"),
+            ("data.captions=file", "has a caption"), ("data.buckets=4", "data.buckets"),
             ("model.conditioning=class", "model.conditioning"),
         ] {
             let recipe = try recipe(data, captions: "class-names")

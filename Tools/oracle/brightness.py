@@ -1,4 +1,4 @@
-"""Brightness that a leaky schedule cannot reproduce: the data set of recipes/brightness.yaml, and the table of docs/Training.md.
+"""Brightness that a leaky schedule cannot reproduce: the data set of recipes/brightness.yaml, and a table of it.
 
     brightness.py --write                                                 writes data/brightness again
     brightness.py --program .build/release/langevin --out runs --seeds 3  trains, samples, prints the table

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tar shards of small pictures with captions: shards.py FOLDER [--shards 100] [--pictures 1000] [--side 32]."""
+"""Makes tar shards of small pictures with captions and classes: shards.py FOLDER [--shards 100] [--pictures 1000] [--side 32]."""
 import argparse
 import io
 import pathlib
@@ -22,7 +22,8 @@ def main():
                 picture = io.BytesIO()
                 colour = (number % 251, number % 241, number % 239)
                 Image.new("RGB", (options.side, options.side), colour).save(picture, "png")
-                for ending, content in (("png", picture.getvalue()), ("txt", f"number {number}".encode())):
+                members = (("png", picture.getvalue()), ("txt", f"number {number}".encode()), ("cls", b"%d" % (number % 10)))
+                for ending, content in members:
                     info = tarfile.TarInfo(f"{number:06}.{ending}")
                     info.size = len(content)
                     tar.addfile(info, io.BytesIO(content))

@@ -12,15 +12,20 @@ public struct KnownRegion: Sendable {
     public var noise: Tensor
     /// 1 where data are to be made and 0 where they are known, `[1 or batch, …]`.
     public var mask: Tensor
+    /// How much noise known data have beside a sample at a level.
+    public var level: @Sendable (NoiseLevel) -> NoiseLevel
 
     /// A region.
-    public init(data: Tensor, noise: Tensor, mask: Tensor) {
-        (self.data, self.noise, self.mask) = (data, noise, mask)
+    public init(
+        data: Tensor, noise: Tensor, mask: Tensor,
+        level: @escaping @Sendable (NoiseLevel) -> NoiseLevel = { $0 }
+    ) {
+        (self.data, self.noise, self.mask, self.level) = (data, noise, mask, level)
     }
 
     /// A sample with its known part put back at a level; without noise where that is `nil`.
     func restored(in x: Tensor, at level: NoiseLevel?) -> Tensor {
-        let known = level.map { (data * $0.alpha).adding(noise, scale: $0.sigma) } ?? data
+        let known = level.map(self.level).map { (data * $0.alpha).adding(noise, scale: $0.sigma) } ?? data
         return known + mask * (x - known)
     }
 }

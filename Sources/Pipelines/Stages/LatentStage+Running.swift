@@ -104,14 +104,14 @@ extension LatentStage {
         return Tensor(grey.pixels.map { $0 >= 128 ? Float(1) : 0 }, shape: [1, 1, mask.height, mask.width])
     }
 
-    /// How much noise is laid on a reference. diffusers' class of stochastic Adams takes it from the table, wherever
-    /// its grid begins.
-    private var startLevel: NoiseLevel {
-        let level = settings.sampler.grid.steps[0].from
+    /// How much noise is laid on a reference beside a sample at a level. diffusers' class of stochastic Adams takes it from
+    /// the table, wherever its grid has that level.
+    private var referenceLevel: @Sendable (NoiseLevel) -> NoiseLevel {
         guard let used = scheduler?.configured(for: request.solver, grid: request.grid),
-            used.kind == .stochasticAdams, let time = level.time
-        else { return level }
-        return used.schedule.level(at: time)
+            used.kind == .stochasticAdams
+        else { return { $0 } }
+        let schedule = used.schedule
+        return { level in level.time.map { schedule.level(at: $0) } ?? level }
     }
 
     /// Where a batch begins. The order of draws is that of diffusers' pipelines.
@@ -134,7 +134,7 @@ extension LatentStage {
             )
         }
         let isWhole = task.inpaints && strength == 1
-        let level = startLevel
+        let level = referenceLevel(sampler.grid.steps[0].from)
         var data: Tensor?
         if !isWhole || task == .restoredInpainting { data = try own(reference.latents(noise.draw)) }
         if request.denoisingStart != nil, let data, !task.inpaints {
@@ -150,7 +150,9 @@ extension LatentStage {
             return .init(sample: sample, denoiser: denoiser(nil))
         }
         guard task == .shownInpainting else {
-            let known = data.map { KnownRegion(data: $0, noise: unit, mask: mask) }
+            let known = data.map {
+                KnownRegion(data: $0, noise: unit, mask: mask, level: referenceLevel)
+            }
             return .init(sample: sample, denoiser: denoiser(nil), known: known)
         }
         let beside = concatenated(

@@ -40,7 +40,7 @@ struct AutoencoderRecipe<Network: RecipeAutoencoder> {
         for key in ["scaling_factor", "shift_factor", "latents_mean", "latents_std"]
         where own[key] != defaults[key] {
             throw RecipeError(
-                "model.\(key) is \(own[key]?.text ?? "null"): a run measures the scale of its latents and writes it into the model's config.json, so leave it out."
+                "model.\(key) is given: a run measures the scale of its latents and writes it into the model's config.json, so leave it out."
             )
         }
     }
@@ -55,7 +55,8 @@ struct AutoencoderRecipe<Network: RecipeAutoencoder> {
         }
         if let step = recipe.data.buckets {
             throw RecipeError(
-                "data.buckets is \(step): an autoencoder is trained on pictures of one size, so leave it out.")
+                "data.buckets is \(step): an autoencoder is trained on pictures of one size, so leave it out."
+            )
         }
         var resolved = recipe
         do {

@@ -18,7 +18,7 @@ public struct ModelKind: RecipeRow {
     /// Losses that only this kind has.
     let ownObjectives: [OwnObjective]
     /// Whether it is trained on a process of noise: otherwise there is no section `diffusion`.
-    let readsProcess: Bool
+    package let readsProcess: Bool
     /// What it can be conditioned on.
     let conditionings: Set<Recipe.ModelSection.Conditioning>
     /// Its configuration.

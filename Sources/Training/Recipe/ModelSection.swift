@@ -45,7 +45,7 @@ extension Recipe.ModelSection {
     static let keys: [RecipeKey] = [
         // Read before the keys of the network's own configuration.
         RecipeKey(
-            "model.kind", \.chosenKind, .choice, "The model; its own configuration's keys follow."),
+            "model.kind", \.modelKind, .choice, "The model; its own configuration's keys follow."),
         RecipeKey(
             "model.conditioning", \.model.conditioning, .choice,
             "What the network is conditioned on: nothing, the class, or a text."),
@@ -87,9 +87,9 @@ extension Recipe.ModelSection {
 }
 
 extension Recipe {
-    /// The kind alone: a change of it leaves every other key of the network, and a loss that it does not have, to their
+    /// The kind of model. A change of it leaves every other key of the network, and a loss that it does not have, to their
     /// defaults.
-    fileprivate var chosenKind: ModelKind {
+    public var modelKind: ModelKind {
         get { model.kind }
         set {
             if newValue != model.kind { model.network = RecipeNetwork(newValue) }

@@ -77,10 +77,12 @@ extension Recipe.ObjectiveSection {
         let options = objectives.flatMap { objective in objective.options.map { (objective.word, $0) } }
         return options.map(\.1.name).unique.map { name in
             let own = options.filter { $0.1.name == name }
-            return RecipeKey(
+            var key = RecipeKey(
                 "objective.\(name)", \.objective.values[name], own[0].1.form, of: .objective,
                 Dictionary(own.map { ($0.0, $0.1.standard) }, uniquingKeysWith: { first, _ in first }),
                 own[0].1.documentation)
+            key.isOfOneLoss = true
+            return key
         }
     }()
 

@@ -12,7 +12,7 @@ extension Recipe {
     package var tree: Node {
         get throws {
             let network = try model.network.tree
-            let written = Self.keys.filter(\.isWritten)
+            let written = Self.keys.filter { $0.stands(in: self) }
             let alone = written.filter { $0.section == nil }.map { (Node($0.name), $0.write(self)) }
             let sections = Self.sections.filter { $0 != "diffusion" || model.kind.readsProcess }.map {
                 section in

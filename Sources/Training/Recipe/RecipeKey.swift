@@ -12,6 +12,8 @@ package struct RecipeKey: Sendable {
     let documentation: String
     /// Whether the key stands in a written recipe.
     private(set) var isWritten = true
+    /// Whether it is of a loss that only one kind of model has, and stands in recipes of that loss alone.
+    var isOfOneLoss = false
     /// Why the key may be changed when a run is continued; nil where it may not.
     private(set) var changeable: String?
     /// The key whose word decides whether this one is read.
@@ -119,6 +121,11 @@ package struct RecipeKey: Sendable {
     package var name: String { String(path.split(separator: ".").last ?? "") }
     /// The names under which it is read.
     var names: [String] { [name] + synonyms }
+
+    /// Whether the key stands in a recipe as it is written.
+    func stands(in recipe: Recipe) -> Bool {
+        isWritten && (!isOfOneLoss || ownerDefaults[recipe.objective.kind] != nil)
+    }
 
     /// Whether it has a value although its owner's word does not read it.
     func isMisplaced(in recipe: Recipe) -> Bool {

@@ -40,7 +40,9 @@ struct Bench: ParsableCommand {
         transform: pathArgument)
     var output: String?
 
-    @Option(help: "A folder of pictures, which the work loader reads.", transform: pathArgument)
+    @Option(
+        help: "A folder of pictures for the work loader, which refuses to run where none is given.",
+        transform: pathArgument)
     var data: String?
 
     @Flag(help: "Keep the matrices of the network's linear layers in 8 bits.")
