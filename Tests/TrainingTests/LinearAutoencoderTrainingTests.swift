@@ -14,7 +14,7 @@ import Training
 @Suite struct LinearAutoencoderTrainingTests {
     private static let (width, latents, weight) = (4, 3, 0.6)
     private let optimum = Optimum(
-        seed: 5, variances: [4, 1.5, 0.2, 0.05], latents: latents, noise: weight / 2)
+        seed: 5, variances: [4, 1.5, 0.02, 0.01], latents: latents, noise: weight / 2)
 
     private func task(_ network: (Weights) throws -> LinearNetwork) throws -> (
         AutoencoderTask, ParameterStore
@@ -50,21 +50,21 @@ import Training
     @Test func `training finds the subspace and the variances`() throws {
         let (task, store) = try task { LinearNetwork(width: Self.width, latents: Self.latents, $0) }
         let optimizer = AdamW(store, .init(weightDecay: 0))
-        for step in 0..<2500 {
+        for step in 0..<3000 {
             try loss(task).backward()
-            try optimizer.step(learningRate: step < 1500 ? 0.02 : 0.002)
+            try optimizer.step(learningRate: step < 2000 ? 0.05 : 0.005)
             try optimizer.clearGradients()
         }
         // C = WWᵀ + σ²: the data's own variance where it is more than the noise, the noise elsewhere.
         let decoder = try #require(store["decoder.weight"]).detached()
         let found = decoder.matmul(decoder.transposed())
-        expectClose(found, optimum.span, absolute: 0.01)
+        expectClose(found, optimum.span, absolute: 0.02)
         // The rotation is free among latents; their variances together are not: Π σ² = Π (σ²/λ) of those kept, and 1
         // of the third, which collapses.
         let deviations = try #require(store["encoder.log_variance"]).detached()
         let expected = optimum.kept.map { log(Self.weight / 2 / $0) }.reduce(0, +)
-        #expect(try abs(deviations.sum().item() - expected) < 0.02)
-        #expect(try deviations.max().magnitude().item() < 0.02)
+        #expect(try abs(deviations.sum().item() - expected) < 0.05)
+        #expect(try deviations.max().magnitude().item() < 0.05)
     }
 }
 
