@@ -62,15 +62,19 @@ public final class Trainer {
     public convenience init(
         recipe: Recipe, folder: String, resume: Bool, warn: @escaping (String) -> Void = { _ in }
     ) throws {
-        try RunFolder.holdsRun(folder, resume: resume)
+        // A damaged run is found before a network is built.
+        let earlier = try RunFolder.holdsRun(folder, resume: resume) ? RunFolder(folder, resume: true) : nil
+        let keep = recipe.training.keepCheckpoints
+        let checkpoint = try earlier?.newestCheckpoint(keep: keep, warn: warn)
         try recipe.useThreads(warn: warn)
         let parts = try recipe.parts(warn: warn)
         // Everything that can be wrong with the recipe has been checked: now the folder may be made.
-        let run = try RunFolder(folder, resume: resume)
+        let run = try earlier ?? RunFolder(folder, resume: resume)
         if run.isContinued {
             try parts.recipe.checkResumable(from: run.recipe().resolved(for: parts.data))
         }
-        try self.init(parts, into: run, warn: warn)
+        let start = earlier == nil ? try run.newestCheckpoint(keep: keep, warn: warn) : checkpoint
+        try self.init(parts, into: run, from: start, warn: warn)
     }
 
     /// A run of given parts: it starts, or goes on where the folder's newest whole checkpoint stands.
@@ -80,8 +84,16 @@ public final class Trainer {
     ///   - run: the folder.
     ///   - warn: gets a sentence about whatever is passed over (damaged checkpoints, pictures).
     /// - Throws: `RunError`, `DatasetError`, `TensorError`, each a sentence.
-    public init(
+    public convenience init(
         _ parts: TrainingParts, into run: RunFolder, warn: @escaping (String) -> Void = { _ in }
+    ) throws {
+        let keep = parts.recipe.training.keepCheckpoints
+        try self.init(parts, into: run, from: run.newestCheckpoint(keep: keep, warn: warn), warn: warn)
+    }
+
+    private init(
+        _ parts: TrainingParts, into run: RunFolder, from checkpoint: Checkpoint?,
+        warn: @escaping (String) -> Void
     ) throws {
         (self.parts, self.run, self.warn) = (parts, run, warn)
         let recipe = parts.recipe
@@ -89,11 +101,7 @@ public final class Trainer {
         self.device = device
         readsEveryStep = device.kind == .cpu
         state = TrainingState(parts)
-        if run.isContinued {
-            let checkpoints = run.checkpoints(keep: recipe.training.keepCheckpoints)
-            try checkpoints.sweep()
-            if let checkpoint = try checkpoints.newest(warn: warn) { try state.restore(checkpoint) }
-        }
+        if let checkpoint { try state.restore(checkpoint) }
         validation = try parts.heldOut.map { try Validation(parts.task, $0) }
         loader = try BatchLoader(
             parts.data,

@@ -106,4 +106,14 @@ public struct RunFolder: Sendable {
     public func checkpoints(keep: Int) -> CheckpointFolder {
         CheckpointFolder(checkpointsPath, keep: keep)
     }
+
+    /// The newest checkpoint that is whole, of a run that is continued; `nil` where there is none at all. What a save that
+    /// was cut short left is swept away.
+    /// - Throws: `RunError` where no checkpoint is whole.
+    func newestCheckpoint(keep: Int, warn: (String) -> Void) throws -> Checkpoint? {
+        guard isContinued else { return nil }
+        let checkpoints = checkpoints(keep: keep)
+        try checkpoints.sweep()
+        return try checkpoints.newest(warn: warn)
+    }
 }
