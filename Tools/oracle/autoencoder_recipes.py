@@ -5,12 +5,9 @@ discriminator, the gradient of every parameter in both phases, and what becomes 
 Gradients are read from the checkpoint as in recipes.py: AdamW's first moments after a step whose learning rate is 0, so
 that the second phase meets the same autoencoder, too.
 """
-import argparse
 import json
 import math
 import subprocess
-import sys
-import tempfile
 
 import torch
 from diffusers import AutoencoderKL, VQModel
@@ -19,7 +16,7 @@ from torch import nn
 
 import autoencoder_losses as losses
 from common import Draw
-from recipes import ROOT, examples
+from recipes import ROOT, examples, gradient_problem, judge
 
 
 class RoundedAutoencoder(nn.Module):
@@ -241,14 +238,11 @@ def compare(program, draw, folder):
         if name not in line or not abs(line[name] - wanted) <= 1e-5 * scale:
             return label, f"{name} is {line.get(name)} and {wanted} was expected"
     moments = load_file(f"{run}/checkpoints/step-1/optimizer.safetensors")
-    beta1 = recipe["training"]["beta1"]
     for scope in (False, True):
         own = {key: value for key, value in gradients.items() if key.startswith("discriminator.") == scope}
-        scale = max((float(value.abs().max()) for value in own.values()), default=1)
-        for key, gradient in own.items():
-            error = float((moments["first_moment." + key].double() / (1 - beta1) - gradient).abs().max())
-            if not error <= 1e-5 * scale:
-                return label, f"the gradient of {key} is off by {error / scale:.1e} of the largest"
+        problem = gradient_problem(own, moments, recipe["training"]["beta1"])
+        if problem is not None:
+            return label, problem
     if follows:
         wanted = losses.average_step(codebook, torch.ones(len(codebook)).double(), codebook.clone(),
                                      made.rows.detach(), objective["codebook_decay"])[0]
@@ -258,30 +252,14 @@ def compare(program, draw, folder):
     return label, None
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0, help="every recipe is drawn from it")
-    parser.add_argument("--cases", type=int, default=20)
-    parser.add_argument("--program", default=f"{ROOT}/.build/release/langevin")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    failures = 0
-    for index in range(options.cases):
-        draw = Draw(options.seed * 1000 + index, "autoencoder_recipes")
-        with tempfile.TemporaryDirectory() as folder:
-            label, problem = compare(options.program, draw, folder)
-        recipe = json.loads(label)
-        words = [recipe["objective"]["kind"], recipe["objective"]["reconstruction"]]
-        words += [recipe["objective"]["codebook"]] if "codebook" in recipe["objective"] else []
-        words += [word for word in ("perceptual", "adversarial") if recipe["objective"].get(word + "_weight")]
-        words += ["denoising"] if recipe["objective"]["noise"] else []
-        print(f"case {index}: {' '.join(words)}: {'equal' if problem is None else problem}", flush=True)
-        if problem is not None:
-            failures += 1
-            print(f"    {label}", file=sys.stderr)
-    print(f"{options.cases - failures} of {options.cases} recipes take the same step")
-    sys.exit(1 if failures else 0)
+def words_of(recipe):
+    objective = recipe["objective"]
+    words = [objective["kind"], objective["reconstruction"]]
+    words += [objective["codebook"]] if "codebook" in objective else []
+    words += [word for word in ("perceptual", "adversarial") if objective.get(word + "_weight")]
+    words += ["denoising"] if objective["noise"] else []
+    return " ".join(words)
 
 
 if __name__ == "__main__":
-    main()
+    judge(__doc__, "autoencoder_recipes", compare, words_of)

@@ -13,7 +13,7 @@ import json
 import os
 import statistics
 
-from program import Program
+from program import Program, Results
 
 CODERS = {"model.block_out_channels": "[16, 32, 32]", "model.layers_per_block": 1, "model.norm_num_groups": 8,
           "model.mid_block_add_attention": "false",
@@ -73,19 +73,16 @@ def main():
     parser.add_argument("--only", nargs="*", default=list(RUNS))
     parser.add_argument("--print", action="store_true")
     options = parser.parse_args()
-    os.makedirs(options.out, exist_ok=True)
-    path = os.path.join(options.out, "results.jsonl")
-    results = [json.loads(line) for line in open(path)] if os.path.exists(path) else []
+    results = Results(options.out)
     if options.print:
-        return printed(results)
-    done = {(row["name"], row["seed"]) for row in results}
+        return printed(results.rows)
+    done = {(row["name"], row["seed"]) for row in results.rows}
     wanted = [(name, seed) for seed in range(options.seeds) for name in RUNS if name in options.only]
     for name, seed in [run for run in wanted if run not in done][:options.limit]:
         row = {"name": name, "seed": seed} | measure(
             Program(options.program), name, seed, os.path.abspath(options.data), os.path.abspath(options.out))
         print(json.dumps(row), flush=True)
-        with open(path, "a") as file:
-            file.write(json.dumps(row) + "\n")
+        results.add(row)
 
 
 if __name__ == "__main__":

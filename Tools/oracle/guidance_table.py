@@ -13,7 +13,7 @@ import json
 import os
 import statistics
 
-from program import Program
+from program import Program, Results
 
 SCALES = [0, 1, 2, 4, 8]
 
@@ -60,17 +60,14 @@ def main():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--print", action="store_true")
     options = parser.parse_args()
-    os.makedirs(options.out, exist_ok=True)
-    path = os.path.join(options.out, "results.jsonl")
-    results = [json.loads(line) for line in open(path)] if os.path.exists(path) else []
+    results = Results(options.out)
     if options.print:
-        return printed(results)
-    done = {(row["scale"], row["seed"]) for row in results}
+        return printed(results.rows)
+    done = {(row["scale"], row["seed"]) for row in results.rows}
     for seed in range(options.seeds):
         for row in measured(Program(options.program), seed, os.path.abspath(options.out), done):
             print(json.dumps({key: value for key, value in row.items() if key != "levels"}), flush=True)
-            with open(path, "a") as file:
-                file.write(json.dumps(row) + "\n")
+            results.add(row)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,22 @@ class Program:
         return load_file(out)["samples"]
 
 
+class Results:
+    """Rows of figures in `results.jsonl` of a folder: a table that was stopped goes on where it was."""
+
+    def __init__(self, folder):
+        os.makedirs(folder, exist_ok=True)
+        self.path = os.path.join(folder, "results.jsonl")
+        self.rows = []
+        if os.path.exists(self.path):
+            with open(self.path) as file:
+                self.rows = [json.loads(line) for line in file]
+
+    def add(self, row):
+        with open(self.path, "a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
 def energy_distance(first, second):
     """2·E|X − Y| − E|X − X'| − E|Y − Y'| of two sets of points, without bias (Székely and Rizzo 2013, equation 5)."""
     first, second = (np.asarray(points, dtype=np.float64) for points in (first, second))

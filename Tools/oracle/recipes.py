@@ -589,21 +589,32 @@ def compare(program, draw, folder):
         names = {key.removeprefix("text_encoder.").removeprefix("text_model."): key for key in weights}
         gradients |= {names[key.removeprefix("text_model.")]: value.grad for key, value in encoder.named_parameters()
                       if value.grad is not None}
-    scale = max(float(value.abs().max()) for value in gradients.values())
     wanted = float(expected.detach())
     if abs(loss - wanted) > 1e-5 * max(abs(wanted), 1e-3):
         return label, f"the loss is {loss} and {wanted} was expected"
-    beta1 = recipe["training"]["beta1"]
+    return label, gradient_problem(gradients, state, recipe["training"]["beta1"])
+
+
+def gradient_problem(gradients, state, beta1):
+    """The first gradient that AdamW's first moment after one step is not, beside the largest of all; None where all are."""
+    scale = max((float(value.abs().max()) for value in gradients.values()), default=1)
     for key, gradient in gradients.items():
-        moment = state["first_moment." + key].double() / (1 - beta1)
-        error = float((moment - gradient).abs().max())
+        error = float((state["first_moment." + key].double() / (1 - beta1) - gradient).abs().max())
         if not error <= 1e-5 * scale:
-            return label, f"the gradient of {key} is off by {error / scale:.1e} of the largest"
-    return label, None
+            return f"the gradient of {key} is off by {error / scale:.1e} of the largest"
+    return None
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def words_of(recipe):
+    return " ".join(str(recipe[a][b]) for a, b in [
+        ("diffusion", "process"), ("diffusion", "prediction"), ("objective", "kind"), ("objective", "times"),
+        ("model", "kind"), ("model", "conditioning")]
+        + [("objective", key) for key in ("interpolant", "latent") if key in recipe["objective"]])
+
+
+def judge(document, domain, compare, words_of):
+    """Compares drawn recipes, as the command line says, and ends the script with 1 where one takes another step."""
+    parser = argparse.ArgumentParser(description=document)
     parser.add_argument("--seed", type=int, default=0, help="every recipe is drawn from it")
     parser.add_argument("--cases", type=int, default=20)
     parser.add_argument("--program", default=f"{ROOT}/.build/release/langevin")
@@ -611,15 +622,11 @@ def main():
     torch.set_num_threads(1)
     failures = 0
     for index in range(options.cases):
-        draw = Draw(options.seed * 1000 + index, "recipes")
+        draw = Draw(options.seed * 1000 + index, domain)
         with tempfile.TemporaryDirectory() as folder:
             label, problem = compare(options.program, draw, folder)
-        words = json.loads(label)
-        name = " ".join(str(words[a][b]) for a, b in [
-            ("diffusion", "process"), ("diffusion", "prediction"), ("objective", "kind"), ("objective", "times"),
-            ("model", "kind"), ("model", "conditioning")]
-            + [("objective", key) for key in ("interpolant", "latent") if key in words["objective"]])
-        print(f"case {index}: {name}: {'equal' if problem is None else problem}", flush=True)
+        words = words_of(json.loads(label))
+        print(f"case {index}: {words}: {'equal' if problem is None else problem}", flush=True)
         if problem is not None:
             failures += 1
             print(f"    {label}", file=sys.stderr)
@@ -628,4 +635,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    judge(__doc__, "recipes", compare, words_of)

@@ -15,7 +15,7 @@ import statistics
 
 import numpy as np
 
-from program import ROOT, Program, energy_distance
+from program import ROOT, Program, Results, energy_distance
 
 RECIPES = ["edm", "flow", "vp-sde", "ve", "hybrid", "bound", "min-snr", "ot-flow", "reflow", "score-matching", "dit",
            "unet-text", "mmdit-text", "points"]
@@ -79,20 +79,17 @@ def main():
     parser.add_argument("--only", nargs="*", default=RECIPES)
     parser.add_argument("--print", action="store_true")
     options = parser.parse_args()
-    os.makedirs(options.out, exist_ok=True)
-    path = os.path.join(options.out, "results.jsonl")
-    results = [json.loads(line) for line in open(path)] if os.path.exists(path) else []
+    results = Results(options.out)
     if options.print:
-        return printed(results)
-    done = {(row["recipe"], row["seed"]) for row in results}
+        return printed(results.rows)
+    done = {(row["recipe"], row["seed"]) for row in results.rows}
     wanted = [(recipe, seed) for seed in range(options.seeds) for recipe in RECIPES if recipe in options.only]
     for recipe, seed in [run for run in wanted if run not in done][:options.limit]:
         measure = measure_points if recipe == "points" else measure_pictures
         row = {"recipe": recipe, "seed": seed} | measure(
             Program(options.program), recipe, seed, os.path.abspath(options.out))
         print(json.dumps(row), flush=True)
-        with open(path, "a") as file:
-            file.write(json.dumps(row) + "\n")
+        results.add(row)
 
 
 if __name__ == "__main__":
