@@ -40,6 +40,12 @@ extension Dataset {
     /// Number of classes; nil where examples have none.
     public var classCount: Int? { classNames?.count }
 
+    /// The numbers of examples taken evenly from all of them, at most as many as there are.
+    package func evenlySpread(_ most: Int) -> [Int] {
+        let taken = max(0, min(most, count))
+        return (0..<taken).map { $0 * count / taken }
+    }
+
     /// Whether examples are pictures.
     public var hasPictures: Bool { exampleShape.rank == 3 && encoding == nil }
 

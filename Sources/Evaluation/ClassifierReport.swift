@@ -107,11 +107,7 @@ extension ClassifierReport {
                     String(format: "%.3f", crossEntropy),
                 ]
             ]
-        let lines = ([head] + rows).map { row in
-            zip(row, head).map { cell, title in
-                String(repeating: " ", count: max(title.count, 9) - cell.count) + cell
-            }.joined(separator: "  ")
-        }
+        let lines = AlignedText.table([head] + rows, right: [0, 1, 2, 3], leastWidth: 9)
         let chance = String(format: "%.1f %%", 100 / Double(classes))
         return lines.joined(separator: "\n")
             + "\n(\(pictures) pictures at every level; guessing among \(classes) classes reaches \(chance))"

@@ -70,13 +70,7 @@ extension ContrastiveReport {
                 + [found.recallAt1, found.recallAt5, found.recallAt10].map { percent($0) }
                 + [String(format: "%g", found.medianRank)]
         }
-        let widths = (0..<5).map { column in rows.map { $0[column].count }.max() ?? 0 }
-        var lines = rows.map { row in
-            row.enumerated().map { column, cell in
-                let gap = String(repeating: " ", count: widths[column] - cell.count)
-                return column == 0 ? cell + gap : gap + cell
-            }.joined(separator: "  ")
-        }
+        var lines = AlignedText.table(rows, right: [1, 2, 3, 4])
         lines.append("(of \(pictures) pictures with \(texts) captions)")
         if let zeroShotAccuracy, let classes {
             lines.append(

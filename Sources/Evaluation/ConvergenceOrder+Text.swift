@@ -5,14 +5,7 @@ extension ConvergenceOrder {
     public var text: String {
         let head = ["solver", "schedule", "prediction", "order", "theory", "error at 47"]
         let table = [head] + rows.map(Self.cells)
-        let widths = head.indices.map { column in table.map { $0[column].count }.max() ?? 0 }
-        let lines = table.map { cells in
-            cells.enumerated().map { column, cell in
-                let gap = String(repeating: " ", count: widths[column] - cell.count)
-                // Words to the left, numbers to the right.
-                return column < 3 ? cell + gap : gap + cell
-            }.joined(separator: "  ")
-        }
+        let lines = AlignedText.table(table, right: [3, 4, 5])
         let leftOut = omitted.map { omission in
             let place = omission.schedule.map { " on \($0.rawValue)" } ?? ""
             return

@@ -44,10 +44,6 @@ extension EvaluationReport {
         if let classifierAccuracy {
             rows.append(("real pictures, not learnt from, classified rightly", classifierAccuracy))
         }
-        let width = rows.map(\.0.count).max() ?? 0
-        return rows.map { label, value in
-            let rounded = (value * 10_000).rounded() / 10_000
-            return label + String(repeating: " ", count: width - label.count + 2) + "\(rounded)"
-        }.joined(separator: "\n") + "\n(features: \(features))"
+        return AlignedText.figures(rows).joined(separator: "\n") + "\n(features: \(features))"
     }
 }

@@ -9,7 +9,7 @@ extension Explanation {
     /// - Throws: `EvaluationError` where there is no such part.
     public func text(part: String? = nil, depth: Int = 3) throws -> String {
         var lines = ["\(family), \(Self.grouped(parameters)) parameters", "", "Parts"]
-        lines += Self.table(
+        lines += AlignedText.table(
             parts.map { part in
                 [part.name, part.className, part.parameters.map(Self.grouped) ?? "", part.purpose]
             }, right: [2]
@@ -38,7 +38,7 @@ extension Explanation {
         }
         let total = [["all", "", "", Self.grouped(table.parameters)]]
         return ["", "Layers of \(name), to depth \(depth)"]
-            + Self.table([["layer", "kind", "output", "parameters"]] + rows + total, right: [3]).map {
+            + AlignedText.table([["layer", "kind", "output", "parameters"]] + rows + total, right: [3]).map {
                 "  \($0)"
             }
     }
@@ -58,7 +58,7 @@ extension Explanation {
         return [
             "", "Noise schedule: \(schedule.process), \(steps), the network predicts \(schedule.prediction)",
         ]
-            + Self.table([["time", "alpha", "sigma", "log-SNR"]] + rows, right: [0, 1, 2, 3]).map {
+            + AlignedText.table([["time", "alpha", "sigma", "log-SNR"]] + rows, right: [0, 1, 2, 3]).map {
                 "  \($0)"
             }
     }
@@ -76,18 +76,5 @@ extension Explanation {
         String(
             String(number).reversed().enumerated().flatMap { $0 > 0 && $0 % 3 == 0 ? [",", $1] : [$1] }
                 .reversed())
-    }
-
-    /// Columns as wide as their widest cell; those of numbers stand to the right.
-    private static func table(_ rows: [[String]], right: Set<Int>) -> [String] {
-        guard let columns = rows.first?.indices else { return [] }
-        let widths = columns.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { cells in
-            let padded = cells.enumerated().map { column, cell in
-                let gap = String(repeating: " ", count: widths[column] - cell.count)
-                return right.contains(column) ? gap + cell : cell + gap
-            }
-            return String(padded.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
-        }
     }
 }

@@ -14,7 +14,7 @@ extension LikelihoodReport {
         }
         if let flow { rows.append(("-log p by the flow", flow.negativeLogLikelihood)) }
         if let exact { rows.append(("-log p in closed form", exact)) }
-        lines += Self.table(
+        lines += AlignedText.table(
             [["", "bits/dim", "95 % interval", arePictures ? "nats/picture" : "nats/point"]]
                 + rows.map { name, quantity in
                     let bits = quantity.bitsPerDimension
@@ -23,11 +23,12 @@ extension LikelihoodReport {
                             "\(Self.fixed(low, 4)) to \(Self.fixed(high, 4))"
                         } else { "–" }
                     return [name, Self.fixed(bits.mean, 4), interval, Self.fixed(quantity.nats.mean, 3)]
-                })
+                }, right: [1, 2, 3])
         lines += remarks
         if let rateDistortion {
             lines.append("")
-            lines += Self.table([["rate, bits/dim", "RMSE of the estimate"]] + Self.rows(of: rateDistortion))
+            lines += AlignedText.table(
+                [["rate, bits/dim", "RMSE of the estimate"]] + Self.rows(of: rateDistortion), right: [0, 1])
         }
         return lines.joined(separator: "\n")
     }
@@ -67,15 +68,4 @@ extension LikelihoodReport {
     }
 
     private static func short(_ value: Double) -> String { String(format: "%.3g", value) }
-
-    /// Words to the left, numbers to the right.
-    private static func table(_ rows: [[String]]) -> [String] {
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { cells in
-            cells.enumerated().map { column, cell in
-                let gap = String(repeating: " ", count: widths[column] - cell.count)
-                return column == 0 && rows[0].count > 2 ? cell + gap : gap + cell
-            }.joined(separator: "  ")
-        }
-    }
 }

@@ -28,7 +28,8 @@ public struct ReconstructionEvaluator {
         of dataset: some Dataset, count: Int, latents: Int,
         _ reconstruct: (Tensor) throws -> (pictures: Tensor, use: CodebookUse?)
     ) throws -> ReconstructionReport {
-        let count = min(count, dataset.count)
+        let chosen = dataset.evenlySpread(count)
+        let count = chosen.count
         guard count > 0 else {
             throw EvaluationError(
                 "no picture of the data is held back from training: there is none to judge by")
@@ -37,8 +38,7 @@ public struct ReconstructionEvaluator {
         var (originals, again): ([Tensor], [Tensor]) = ([], [])
         var use: CodebookUse?
         for start in stride(from: 0, to: count, by: 64) {
-            let places = (start..<min(start + 64, count)).map { $0 * dataset.count / count }
-            let pictures = try dataset.batch(at: places).data
+            let pictures = try dataset.batch(at: Array(chosen[start...].prefix(64))).data
             let (reconstructed, used) = try reconstruct(pictures)
             // A picture has no numbers beyond black and white.
             let result = reconstructed.to(.cpu).to(.float32).clamped(to: -1...1)

@@ -46,12 +46,7 @@ public struct ReconstructionReport: Codable, Sendable, Equatable {
         if let codebookUse, let codes { rows.append(("share of the \(codes) codes in use", codebookUse)) }
         if let perplexity { rows.append(("perplexity of the codes", perplexity)) }
         rows.append(("numbers of latents for each of a picture", compression))
-        let width = rows.map(\.0.count).max() ?? 0
-        let lines = rows.map { label, value in
-            let rounded = (value * 10_000).rounded() / 10_000
-            return label + String(repeating: " ", count: width - label.count + 2) + "\(rounded)"
-        }
         let notes = [features.map { "(features: \($0))" }, "(\(pictures) pictures, not learnt from)"]
-        return (lines + notes.compactMap(\.self)).joined(separator: "\n")
+        return (AlignedText.figures(rows) + notes.compactMap(\.self)).joined(separator: "\n")
     }
 }

@@ -24,7 +24,7 @@ extension Trainer {
             norms.append(
                 try optimizer.step(learningRate: learningRate, clippingTo: parts.optimizers.gradientClip))
             // A phase's loss may reach parameters that are another phase's to move.
-            for parameter in state.store.parameters { try parameter.clearGradient() }
+            for optimizer in state.optimizers { try optimizer.clearGradients() }
         }
         try state.task.finish(step: number, state.generator)
         try state.average?.update()

@@ -12,7 +12,7 @@ extension EvaluatedKind {
         let device = try command.compute.open()
         let model = try ContrastiveModel(folder, elementType: command.compute.dtype, on: device)
         let data = try command.heldOut(shape: model.pictureShape) { try $0.openCaptioned($1) }
-        let batch = try data.batch(at: command.chosen(of: data.count))
+        let batch = try data.batch(at: data.evenlySpread(command.count))
         let captions = (batch.captions ?? []).map { $0.isEmpty ? [""] : $0 }
         let classes = try data.classNames.flatMap { names in
             try batch.labels.map { (labels: try $0.array(of: Int.self), names: names) }

@@ -20,7 +20,7 @@ extension EvaluatedKind {
         }
         let network = model.network
         let report = try ClassifierReport(
-            ClassificationObjective(model.process), on: data, indices: command.chosen(of: data.count),
+            ClassificationObjective(model.process), on: data, indices: data.evenlySpread(command.count),
             device: device, seed: command.sampling.seed?.value ?? 0
         ) { x, time in network(x.to(options.elementType), time: time) }
         try command.printReport(report, report.text)

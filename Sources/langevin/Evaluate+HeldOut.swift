@@ -37,12 +37,6 @@ extension Evaluate {
         return data
     }
 
-    /// The numbers of the examples that are looked at: at most `--count`, evenly spread.
-    func chosen(of available: Int) -> [Int] {
-        let used = min(count, available)
-        return (0..<used).map { $0 * available / used }
-    }
-
     /// Prints figures in the form that was chosen.
     func printReport(_ report: some Encodable, _ text: String) throws {
         if json { try printJSON(report) } else { try printResult(text) }

@@ -66,8 +66,7 @@ struct AutoencoderOutput<Network: RecipeAutoencoder>: TrainingOutput {
 
     /// Pictures taken evenly from the data.
     private func pictures(_ count: Int) throws -> Tensor {
-        let count = min(count, data.count)
-        return try data.batch(at: (0..<count).map { $0 * data.count / count }).data
+        try data.batch(at: data.evenlySpread(count)).data
     }
 
     /// The mean and the deviation of all numbers of latents.

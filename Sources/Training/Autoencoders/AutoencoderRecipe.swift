@@ -59,11 +59,7 @@ struct AutoencoderRecipe<Network: RecipeAutoencoder> {
             )
         }
         var resolved = recipe
-        do {
-            resolved.model.network = try recipe.model.network.fitted(to: NetworkDemands(sample: shape))
-        } catch let error as NetworkError {
-            throw RecipeError("model.\(error.key) \(error.problem).")
-        }
+        resolved.model.network = try recipe.fittedModel(to: NetworkDemands(sample: shape))
         let coder = configuration(of: resolved)[keyPath: Network.coder]
         guard coder.inChannels == shape[0], coder.outChannels == shape[0] else {
             throw RecipeError(

@@ -18,14 +18,4 @@ extension Recipe {
             throw RecipeError("model.from: model.kind \(kind) begins from random weights; leave it out.")
         }
     }
-
-    /// The model with what the data demand of it.
-    /// - Throws: `RecipeError` that names the key whose value will not do.
-    func fittedModel(to demands: NetworkDemands) throws -> RecipeNetwork {
-        do {
-            return try model.network.fitted(to: demands)
-        } catch let error as NetworkError {
-            throw RecipeError("model.\(error.key) \(error.problem).")
-        }
-    }
 }

@@ -11,9 +11,8 @@ struct Validation {
 
     /// Takes examples evenly from what is held back.
     init(_ task: any TrainingTask, _ heldOut: any Dataset) throws {
-        let count = min(heldOut.count, Self.mostExamples)
         self.task = task
-        var batch = try heldOut.batch(at: (0..<count).map { $0 * heldOut.count / count })
+        var batch = try heldOut.batch(at: heldOut.evenlySpread(Self.mostExamples))
         batch.captions = batch.captions?.map { Array($0.prefix(1)) }
         self.batch = batch
     }

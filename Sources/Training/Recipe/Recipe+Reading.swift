@@ -79,11 +79,7 @@ extension Recipe {
     public func validate() throws {
         if let (path, problem) = filled.problem { throw RecipeError("\(path) \(problem)") }
         try model.kind.check(filled)
-        do {
-            _ = try model.network.fitted(to: NetworkDemands())
-        } catch let error as NetworkError {
-            throw RecipeError("model.\(error.key) \(error.problem).")
-        }
+        _ = try fittedModel(to: NetworkDemands())
     }
 }
 

@@ -95,12 +95,7 @@ extension Recipe {
                 "model.kind is \(kind.word), a network of \(kindTraits.sample)s, and examples of data.kind \(data.kind.word) are of shape \(shape): use another."
             )
         }
-        let fitted: RecipeNetwork
-        do {
-            fitted = try model.network.fitted(to: demands)
-        } catch let error as NetworkError {
-            throw RecipeError("model.\(error.key) \(error.problem).")
-        }
+        let fitted = try fittedModel(to: demands)
         let traits = fitted.configuration.traits
         try checkChannels(traits, demands)
         try checkSize(traits, of: shape)
