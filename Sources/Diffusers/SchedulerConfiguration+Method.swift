@@ -59,6 +59,11 @@ extension SchedulerConfiguration {
         if let configuration = named(method) {
             return try configuration.sampler(steps: steps, options: options)
         }
+        guard !method.isOfBits else {
+            throw DiffusionError(
+                field: "solver",
+                "is \(method.name), whose samples are bits, and \(kind.rawValue) adds normal noise")
+        }
         // The methods of k-diffusion run on the variance-exploding grid that diffusers' Euler uses.
         var own = SamplerOptions()
         own.skippedSteps = options.skippedSteps

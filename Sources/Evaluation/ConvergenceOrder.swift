@@ -86,7 +86,8 @@ public struct ConvergenceOrder: Codable, Sendable, Equatable {
         let bench = try Bench()
         for solver in solvers {
             guard case .order(let theory) = solver.convergence else {
-                omit(solver, nil, Self.reason(solver.convergence))
+                omit(
+                    solver, nil, solver.isOfBits ? "their samples are bits" : Self.reason(solver.convergence))
                 continue
             }
             for schedule in schedules {

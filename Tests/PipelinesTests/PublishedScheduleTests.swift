@@ -13,6 +13,7 @@ import Testing
         var clips = false
         var offset = 1
         var endsAtData = false
+        var table = BetaSchedule.scaledLinear
     }
 
     private static let facts: [CheckpointFamily: Facts] = [
@@ -24,7 +25,9 @@ import Testing
         .latentDiffusionVQ4: Facts(betas: (0.0015, 0.0195)),
         .latentDiffusionVQ8: Facts(betas: (0.0015, 0.0195)),
         .upscaler4: Facts(betas: (0.0001, 0.02), prediction: .velocity),
-        .diffusionTransformer: Facts(betas: (0.0001, 0.02), offset: 0, endsAtData: true),
+        .diffusionTransformer: Facts(betas: (0.0001, 0.02), offset: 0, endsAtData: true, table: .linear),
+        .guidedDiffusion: Facts(
+            kind: .ddpm, betas: (0.0001, 0.02), clips: true, offset: 0, endsAtData: true, table: .linear),
     ]
 
     @Test(arguments: CheckpointFamily.allCases)
@@ -38,7 +41,7 @@ import Testing
             return
         }
         #expect((schedule.betaStart, schedule.betaEnd) == facts.betas)
-        #expect(schedule.betaSchedule == (family == .diffusionTransformer ? .linear : .scaledLinear))
+        #expect(schedule.betaSchedule == facts.table)
         #expect(schedule.prediction == facts.prediction && schedule.clipsData == facts.clips)
         #expect(schedule.stepsOffset == facts.offset)
         if facts.kind != .euler { #expect(schedule.endsAtData == facts.endsAtData) }

@@ -27,6 +27,14 @@ enum ObjectiveRules {
             return
                 "objective.\(key) is \(word), and objective.kind \(kind.word) does not read it: leave it out, or use objective.kind \(readers.joined(separator: " or "))"
         },
+        // Bits have a loss of their own.
+        Rule { _, kind, context in
+            context.process.isOfBits != (kind.word == BinomialObjective.kind.word)
+        } sentence: { _, kind, context in
+            context.process.isOfBits
+                ? "objective.kind \(kind.word) adds normal noise, and diffusion.process \(context.processWord) turns bits over: use objective.kind binomial"
+                : "objective.kind \(kind.word) is of bits, and diffusion.process \(context.processWord) adds normal noise: use diffusion.process binomial"
+        },
         Rule { _, kind, context in
             kind.needsWholeTimes == true && context.process.schedule.wholeTimeCount == nil
         } sentence: { _, kind, context in

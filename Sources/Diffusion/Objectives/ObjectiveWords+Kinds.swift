@@ -4,7 +4,7 @@ extension ObjectiveWords {
         "kind",
         [
             DenoisingObjective.kind, HybridObjective.kind, BoundObjective.kind, ScoreMatchingObjective.kind,
-            FlowMatchingObjective.kind,
+            FlowMatchingObjective.kind, BinomialObjective.kind,
         ].map { kind in .init(kind.word) { _ in kind } })
 }
 
@@ -58,5 +58,12 @@ extension FlowMatchingObjective {
         try FlowMatchingObjective(
             process, coupling: ObjectiveWords.couplings(WordChoice(settings.coupling ?? "independent")),
             times: settings.times(on: process.schedule))
+    }
+}
+
+extension BinomialObjective {
+    /// `binomial`
+    static let kind = ObjectiveKind("binomial", reads: [], needsWholeTimes: true) { settings, process in
+        try BinomialObjective(process, times: settings.times(on: process.schedule))
     }
 }

@@ -112,15 +112,15 @@ public struct ProcessDescription: Sendable {
 
     /// Throws where a prediction is no word of a prediction, or nothing follows from it where the process starts.
     private func check(_ prediction: String) throws {
-        guard let meaning = meaning(of: prediction) else {
+        guard kind.predictions.contains(prediction), let meaning = meaning(of: prediction) else {
             throw DiffusionError(
-                "the prediction \(quoted(prediction)) is not known: use one of \(ProcessKind.predictions.joined(separator: ", "))"
+                "the prediction \(quoted(prediction)) is none of process '\(kind.word)': use \(kind.predictions.joined(separator: ", "))"
             )
         }
         let schedule = self.schedule
         let start = schedule.level(at: schedule.start)
         guard !meaning.isDefined(at: start) else { return }
-        let others = ProcessKind.predictions.filter { self.meaning(of: $0)?.isDefined(at: start) ?? false }
+        let others = kind.predictions.filter { self.meaning(of: $0)?.isDefined(at: start) ?? false }
         let cause = schedule is DiscreteSchedule ? "zero_terminal_snr" : "process '\(kind.word)'"
         throw DiffusionError(
             "prediction '\(prediction)' gives no data where \(cause) leaves no signal: use \(others.joined(separator: ", "))"
@@ -129,6 +129,7 @@ public struct ProcessDescription: Sendable {
 
     /// The meaning of a word for a prediction on this process.
     private func meaning(of word: String) -> (any OutputMeaning)? {
+        if word == "logit" { return BitLogits() }
         if word == "edm" { return EDMPreconditioning(sigmaData: sigmaData) }
         return word == "score" ? ScaledScore() : Prediction(word: word)
     }
@@ -143,6 +144,13 @@ extension ProcessDescription {
         guard first > 0, first < last, last.isFinite else {
             throw DiffusionError(
                 "\(low) and \(high) are \(first) and \(last): the first must be above 0 and below the second")
+        }
+    }
+
+    func checkStepCount() throws {
+        let (count, most) = (number("train_steps"), DiscreteSchedule.maximalCount)
+        guard Int(exactly: count) != nil, (2...Double(most)).contains(count) else {
+            throw DiffusionError("train_steps is \(count): it must be a whole number from 2 to \(most)")
         }
     }
 
@@ -186,7 +194,14 @@ extension ProcessDescription: SamplerSource {
     public func sampler(
         _ method: Method? = nil, steps: Int, grid: Grid? = nil, options: SamplerOptions = SamplerOptions()
     ) throws -> Sampler {
-        var sampler = try (method ?? kind.method).sampler(on: self.grid(steps: steps, grid), options)
+        let method = method ?? kind.method
+        guard method.isOfBits == kind.isOfBits else {
+            throw DiffusionError(
+                field: "solver",
+                "is \(method.name), and process '\(kind.word)' \(kind.isOfBits ? "turns bits over" : "adds normal noise"): use \(kind.method.name)"
+            )
+        }
+        var sampler = try method.sampler(on: self.grid(steps: steps, grid), options)
         sampler.grid = sampler.grid.dropping(first: options.skippedSteps)
         return try sampler.checked()
     }
@@ -199,7 +214,7 @@ extension ProcessDescription: SamplerSource {
 
     /// 50, and no more than a table of β has.
     public func usualSteps(_ method: Method?) -> Int {
-        min(50, (schedule as? DiscreteSchedule)?.count ?? 50)
+        min(50, schedule.wholeTimeCount ?? 50)
     }
 
     /// The grid of a run of `steps` steps.
@@ -209,8 +224,8 @@ extension ProcessDescription: SamplerSource {
         guard (1...StepGrid.maximalCount).contains(steps) else {
             throw DiffusionError(field: "steps", "is \(steps): give 1 to \(StepGrid.maximalCount)")
         }
-        if let table = schedule as? DiscreteSchedule, steps > table.count {
-            throw DiffusionError(field: "steps", "is \(steps): this process allows 1 to \(table.count)")
+        if let count = schedule.wholeTimeCount, steps > count {
+            throw DiffusionError(field: "steps", "is \(steps): this process allows 1 to \(count)")
         }
         let (levels, data) = (try levels(steps: steps, grid), NoiseLevel(time: 0, alpha: 1, sigma: 0))
         let first = levels[0]

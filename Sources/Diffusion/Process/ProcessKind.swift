@@ -32,15 +32,23 @@ public struct ProcessKind: Sendable {
     public internal(set) var takesInterpolant = false
     /// The word for how training draws times where none is named.
     public internal(set) var usualTimes = "uniform"
+    /// Whether samples are bits ±1: they have a method, a prediction and a loss of their own.
+    public internal(set) var isOfBits = false
 
     /// The kind of a word, `nil` where there is none.
     public static func named(_ word: String) -> ProcessKind? { all.first { $0.word == word } }
 
     /// Every kind.
-    public static let all = [betas, edm, vpSDE, subVPSDE, ve, flow, cosine]
+    public static let all = [betas, edm, vpSDE, subVPSDE, ve, flow, cosine, binomial]
 
-    /// What networks can predict, whatever the process.
+    /// Those whose noise is normal.
+    public static let gaussian = all.filter { !$0.isOfBits }
+
+    /// What networks can predict on every process of normal noise.
     public static let predictions = ["noise", "data", "v", "flow", "score", "edm"]
+
+    /// What networks can predict on this process.
+    public var predictions: [String] { isOfBits ? [prediction] : Self.predictions }
 }
 
 // MARK: Rows
@@ -64,20 +72,13 @@ extension ProcessKind {
         },
         scaling: .variancePreserving, hasUnitInput: false, time: scaled(by: 1), method: .ddim,
         grid: .linspace,
-        times: { values, steps in
-            let last = Int(values.number("train_steps")) - 1
-            return evenlySpaced(from: Double(last), to: 0, count: steps).map { $0.rounded() }
-        },
+        times: wholeTimes,
         check: { values in
             guard BetaSchedule(rawValue: values.word("schedule")) != nil else {
                 let known = BetaSchedule.allCases.map(\.rawValue).joined(separator: ", ")
                 throw DiffusionError("schedule is \(quoted(values.word("schedule"))): use one of \(known)")
             }
-            let count = values.number("train_steps")
-            let most = DiscreteSchedule.maximalCount
-            guard Int(exactly: count) != nil, (2...Double(most)).contains(count) else {
-                throw DiffusionError("train_steps is \(count): it must be a whole number from 2 to \(most)")
-            }
+            try values.checkStepCount()
             let (first, last) = (values.number("beta_start"), values.number("beta_end"))
             guard first > 0, first <= last, last < 1 else {
                 throw DiffusionError(
@@ -177,6 +178,20 @@ extension ProcessKind {
         word: "cosine", keys: [], prediction: "v", schedule: { _ in CosineSchedule() },
         scaling: .variancePreserving, hasUnitInput: false, time: scaled(by: 1000), method: .ddim,
         grid: .linspace, times: { _, steps in evenlySpaced(from: 1, to: 0, count: steps) }, check: { _ in })
+
+    /// Bits that are forgotten one by one; networks take the whole times.
+    /// Source: Sohl-Dickstein et al. 2015 (arXiv:1503.03585), section 2.4.1 and appendix B.
+    static let binomial = ProcessKind(
+        word: "binomial", keys: [("train_steps", .number(1000))], prediction: "logit",
+        schedule: { BinomialSchedule(count: Int($0.number("train_steps"))) },
+        scaling: .variancePreserving, hasUnitInput: false, time: scaled(by: 1), method: .binomial,
+        grid: .linspace, times: wholeTimes, check: { try $0.checkStepCount() }, isOfBits: true)
+
+    /// Whole times, evenly spaced from the last to 0.
+    private static let wholeTimes: @Sendable (ProcessDescription, Int) -> [Double] = { values, steps in
+        let last = Int(values.number("train_steps")) - 1
+        return evenlySpaced(from: Double(last), to: 0, count: steps).map { $0.rounded() }
+    }
 
     /// Times of the schedule, multiplied.
     private static func scaled(

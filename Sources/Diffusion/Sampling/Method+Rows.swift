@@ -5,6 +5,7 @@ extension Method {
         dpmSingle, dpmPlusPlusSingle, eulerAncestral, dpm2Ancestral, dpmPlusPlus2M, dpmPlusPlus2SAncestral,
         dpmPlusPlusSDE, dpmPlusPlus2MSDE, dpmPlusPlus3MSDE, dpmFast, dpmAdaptive, stochasticAdams, flowEuler,
         flowHeun, eulerMaruyama, predictorCorrector, annealedLangevin, resMultistep,
+        binomial,
     ]
 
     // MARK: On any path, one call of the network a step
@@ -153,4 +154,9 @@ extension Method {
     public static let tcd = Method("tcd", .none, reads: [.eta]) { _, options in
         TCDSolver(eta: options.eta ?? 0.3)
     }
+
+    // MARK: Bits
+
+    /// The reverse process of bits ±1.
+    public static let binomial = Method("binomial", .none, isOfBits: true) { _, _ in BinomialSolver() }
 }

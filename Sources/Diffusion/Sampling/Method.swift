@@ -8,6 +8,8 @@ public struct Method: Sendable {
     public let convergence: Convergence
     /// The options that change what it does; it refuses all others.
     public let reads: Set<SamplerOption>
+    /// Whether its samples are bits ±1; others are of processes whose noise is normal.
+    public let isOfBits: Bool
     /// The grid that it wants in place of one of as many steps.
     private let regrid: @Sendable (StepGrid) -> StepGrid
     private let make: @Sendable (StepGrid, SamplerOptions) throws -> any Solver
@@ -18,13 +20,14 @@ public struct Method: Sendable {
     ///   - regrid: another grid in place of the one that is given.
     ///   - make: the method on a grid.
     public init(
-        _ name: String, _ convergence: Convergence, reads: Set<SamplerOption> = [],
+        _ name: String, _ convergence: Convergence, reads: Set<SamplerOption> = [], isOfBits: Bool = false,
         regrid: @escaping @Sendable (StepGrid) -> StepGrid = { $0 },
         make: @escaping @Sendable (StepGrid, SamplerOptions) throws -> any Solver
     ) {
         self.name = name
         self.convergence = convergence
         self.reads = reads
+        self.isOfBits = isOfBits
         self.regrid = regrid
         self.make = make
     }

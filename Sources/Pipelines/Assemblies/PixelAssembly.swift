@@ -87,6 +87,10 @@ package struct PixelAssembly: StoredAssembly {
 
     package func bare() throws -> BareModel {
         try PixelStage.checkConditions(self)
+        guard !process.isOfBits else {
+            throw PipelineError(
+                "\(name) turns bits over, and this is for models on normal noise: use another model")
+        }
         let isPoint = configuration.sample == .point
         let size = isPoint ? nil : try pictureSize()
         let (parameterization, nullClass) = (process.parameterization, card.nullClass)

@@ -67,6 +67,11 @@ public struct AnalyticModel: Sendable {
                 "\(schedule.place): the key 'prediction' is not known here: it stands beside 'schedule'")
         }
         process = try schedule.decoded()
+        guard !process.process.isOfBits else {
+            throw PipelineError(
+                "\(schedule.place): process 'binomial' turns bits over, and a mixture has none: use another kind"
+            )
+        }
         name = URL(file: path).lastPathComponent
         digest = try DigestCache(folder: nil).sha256(ofFile: path)
         mixture = GaussianMixture(

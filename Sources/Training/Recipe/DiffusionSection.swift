@@ -48,10 +48,10 @@ extension Recipe.DiffusionSection {
         ]
         + valueKeys + [
             RecipeKey(
-                "diffusion.prediction", \.diffusion.prediction, .word(of: ProcessKind.predictions, synonyms),
+                "diffusion.prediction", \.diffusion.prediction, .word(of: ProcessKind.all.flatMap(\.predictions).unique, synonyms),
                 of: .process,
                 Dictionary(uniqueKeysWithValues: ProcessKind.all.map { ($0.word, $0.prediction) }),
-                "What the network's output means: noise ε, data x₀, v = α·ε − σ·x₀, flow ε − x₀, the score times σ, or the output of EDM's preconditioning."
+                "What the network's output means: noise ε, data x₀, v = α·ε − σ·x₀, flow ε − x₀, the score times σ, the output of EDM's preconditioning, or the logit of a bit."
             ),
             RecipeKey(
                 "diffusion.condition_dropout", \.diffusion.conditionDropout, .number(0...1),
@@ -85,7 +85,7 @@ extension Recipe.DiffusionSection {
     /// What each key decides.
     private static let meanings = [
         "schedule": "The shape of the table of β, under diffusers' names.",
-        "train_steps": "Number of noise levels in the table.",
+        "train_steps": "Number of noise levels.",
         "beta_start": "First β of the table; squaredcos_cap_v2 does not use it.",
         "beta_end": "Last β of the table; squaredcos_cap_v2 does not use it.",
         "zero_terminal_snr": "Whether the table is rescaled so that its last level is pure noise.",

@@ -62,7 +62,7 @@ extension Recipe {
         }
         if model.conditioning != .none { card.guidance = evaluation.guidance }
         card.solver = evaluation.solver
-        card.steps = min(evaluation.steps, (process.schedule as? DiscreteSchedule)?.count ?? .max)
+        card.steps = min(evaluation.steps, process.schedule.wholeTimeCount ?? .max)
         if network.pictureSize == nil, dataset.hasPictures, model.autoencoder == nil {
             (card.height, card.width) = (dataset.exampleShape[1], dataset.exampleShape[2])
         }

@@ -82,6 +82,9 @@ extension Recipe {
     ]
 
     private static let processRules: [Rule] = [
+        Rule("diffusion.process", "another one than binomial: only data themselves are taken for bits") {
+            !$0.diffusion.process.isOfBits || ($0.model.autoencoder == nil && $0.data.kind != .pairs)
+        },
         ordered("beta_start", "beta_end"), ordered("beta_min", "beta_max"), ordered("sigma_min", "sigma_max"),
         Rule("objective.beta_max", "a number that is above objective.beta_min") { recipe in
             guard let first = recipe.objective.numbers["beta_min"],

@@ -112,7 +112,9 @@ import Testing
     /// Every word makes its value; those of the tables that are the contract of recipes are there.
     @Test func everyWordMakesAnObjective() throws {
         #expect(
-            ObjectiveWords.kinds.words == ["denoising", "hybrid", "bound", "score-matching", "flow-matching"])
+            ObjectiveWords.kinds.words == [
+                "denoising", "hybrid", "bound", "score-matching", "flow-matching", "binomial",
+            ])
         #expect(
             ObjectiveWords.times.words
                 == ["uniform", "logit-normal", "mode", "cosmap", "log-normal", "importance"])
@@ -134,7 +136,8 @@ import Testing
             #expect(try losses.total.isFinite().all().item(Bool.self), "\(settings)")
         }
         for times in ObjectiveWords.times.words {
-            for kind in ObjectiveWords.kinds.rows.map({ $0.word }) where kind != "flow-matching" {
+            for kind in ObjectiveWords.kinds.rows.map({ $0.word })
+            where !["flow-matching", "binomial"].contains(kind) {
                 try check(ObjectiveSettings(kind: kind, times: WordChoice(times)), on: table)
             }
             for word in ObjectiveWords.weightings.words {

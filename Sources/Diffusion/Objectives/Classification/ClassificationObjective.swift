@@ -59,8 +59,13 @@ public struct ClassificationObjective: TimedObjective {
 
 extension ClassificationObjective {
     /// The objective of a recipe's words, of which it reads how times are drawn.
-    /// - Throws: `DiffusionError` where a word is not known.
+    /// - Throws: `DiffusionError` where a word is not known, or samples of the process are bits.
     public init(_ settings: ObjectiveSettings, on process: Process) throws {
+        guard !process.isOfBits else {
+            throw DiffusionError(
+                "a classifier of noisy samples learns on normal noise, and diffusion.process binomial turns bits over: use another process"
+            )
+        }
         self.init(process, times: try settings.times(on: process.schedule))
     }
 }
