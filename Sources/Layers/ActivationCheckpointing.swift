@@ -20,6 +20,13 @@ public enum ActivationCheckpointing {
 package func recomputable(
     _ inputs: [Tensor], dropout: RandomGenerator?, _ block: @escaping ([Tensor]) -> Tensor
 ) -> Tensor {
+    recomputable(inputs, dropout: dropout) { [block($0)] }[0]
+}
+
+/// The same of a block that gives several new tensors.
+package func recomputable(
+    _ inputs: [Tensor], dropout: RandomGenerator?, _ block: @escaping ([Tensor]) -> [Tensor]
+) -> [Tensor] {
     guard ActivationCheckpointing.isEnabled else { return block(inputs) }
-    return recomputed(inputs, generator: dropout) { [block($0)] }[0]
+    return recomputed(inputs, generator: dropout, block)
 }

@@ -65,4 +65,83 @@ import Testing
         configuration.numEmbedsAdaNorm = 10
         try expectSame(4) { try DiT(configuration, $0) }
     }
+
+    /// How many parameters the record of a forward pass keeps: those that its backward pass misses when they have been
+    /// written to in between. Blocks that are computed again keep none of theirs.
+    private func keptParameters(
+        _ store: ParameterStore, recomputed: Bool, _ forward: () throws -> Tensor
+    ) throws -> Int {
+        try store.named.count { _, parameter in
+            let loss = try ActivationCheckpointing.enabled(where: recomputed) {
+                try forward().squared().mean()
+            }
+            try withoutGradients { try parameter.assign(parameter.detached().copied()) }
+            return (try? loss.backward()) == nil
+        }
+    }
+
+    private func expectRecomputed(_ store: ParameterStore, _ forward: () throws -> Tensor) throws {
+        func gradients(recomputed: Bool) throws -> [Tensor] {
+            for parameter in store.parameters { try parameter.clearGradient() }
+            try ActivationCheckpointing.enabled(where: recomputed) { try forward().squared().mean() }
+                .backward()
+            return try store.named.compactMap { try $1.gradient?.copied() }
+        }
+        let (kept, again) = (try gradients(recomputed: false), try gradients(recomputed: true))
+        #expect(kept.count == again.count && !kept.isEmpty)
+        for (one, two) in zip(kept, again) { expectClose(one, two, relative: 1e-4, absolute: 1e-6) }
+        let (all, few) = (
+            try keptParameters(store, recomputed: false, forward),
+            try keptParameters(store, recomputed: true, forward)
+        )
+        #expect(few < all, "\(few) of \(all)")
+    }
+
+    @Test(arguments: TrainedNetworkTests.subjects)
+    func everyDenoisingNetwork(_ subject: TrainedNetworkTests.Subject) throws {
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 1)), purpose: .training)
+        let network = try store.build(subject.configuration.network)
+        // Layers that begin as zeros hide the others.
+        let start = RandomGenerator(seed: 4)
+        try withoutGradients {
+            for (name, parameter) in store.named where !store.buffers.contains(name) {
+                try parameter.assign(parameter.detached() + start.normal(parameter.shape) * 0.05)
+            }
+        }
+        let draw = RandomGenerator(seed: 2)
+        let (x, conditions) = (subject.samples(draw), subject.conditions(draw))
+        try expectRecomputed(store) {
+            network(x, time: Tensor([3, 700] as [Float]), conditions, dropout: nil)
+        }
+    }
+
+    @Test func autoencoder() throws {
+        var configuration = AutoencoderKLConfiguration()
+        (configuration.coder.blockOutChannels, configuration.coder.normNumGroups) = ([8, 8], 4)
+        configuration.coder.downBlockTypes = [.plain, .attention]
+        configuration.coder.upBlockTypes = [.attention, .plain]
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 1)), purpose: .training)
+        let network = try store.build { try AutoencoderKL(configuration, $0) }
+        let pictures = RandomGenerator(seed: 2).normal([2, 3, 8, 8])
+        try expectRecomputed(store) { network.decode(network.encode(pictures).mean) }
+    }
+
+    @Test func contrastiveTowers() throws {
+        var configuration = CLIPConfiguration()
+        (configuration.textConfig.vocabSize, configuration.textConfig.eosTokenId) = (20, 2)
+        (configuration.textConfig.hiddenSize, configuration.textConfig.intermediateSize) = (8, 16)
+        (configuration.textConfig.numHiddenLayers, configuration.textConfig.numAttentionHeads) = (2, 2)
+        (configuration.visionConfig.hiddenSize, configuration.visionConfig.intermediateSize) = (8, 16)
+        (configuration.visionConfig.numHiddenLayers, configuration.visionConfig.numAttentionHeads) = (2, 2)
+        (configuration.visionConfig.imageSize, configuration.visionConfig.patchSize) = (8, 4)
+        configuration.projectionDim = 6
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 1)), purpose: .training)
+        let network = try store.build { try CLIP(configuration, $0) }
+        let pictures = RandomGenerator(seed: 2).normal([2, 3, 8, 8])
+        let ids = Tensor([1, 5, 2, 1, 7, 2] as [Int64], shape: [2, 3])
+        try expectRecomputed(store) {
+            network.logits(
+                texts: network.textEmbeddings(ids), pictures: network.pictureEmbeddings(pictures))
+        }
+    }
 }

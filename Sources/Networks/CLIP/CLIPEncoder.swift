@@ -38,7 +38,12 @@ struct CLIPEncoder {
     /// are layers.
     func callAsFunction(_ tokens: Tensor, mask: Tensor? = nil, isCausal: Bool = false) -> [Tensor] {
         var states = [tokens]
-        for layer in layers { states.append(layer(states[states.count - 1], mask: mask, isCausal: isCausal)) }
+        for layer in layers {
+            states.append(
+                recomputable([states[states.count - 1]], dropout: nil) {
+                    layer($0[0], mask: mask, isCausal: isCausal)
+                })
+        }
         return states
     }
 }

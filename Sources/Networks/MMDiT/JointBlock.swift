@@ -15,6 +15,9 @@ struct JointBlock {
     let feedForward: FeedForward
     let contextFeedForward: FeedForward?
 
+    /// Whether the context changes: in the last block it is only read.
+    var answersContext: Bool { contextFeedForward != nil }
+
     init(_ configuration: MMDiTConfiguration, layer: Int, _ weights: Weights) {
         let width = configuration.width
         let isLast = layer == configuration.numLayers - 1

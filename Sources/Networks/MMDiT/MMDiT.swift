@@ -65,7 +65,12 @@ public struct MMDiT: Sendable {
         let condition = (timeEmbedding(frequencies) + pooledEmbedding(pooled)).silu()
         var (tokens, context) = (patches(x), contextEmbedding(context))
         for (layer, block) in blocks.enumerated() where !skippedLayers.contains(layer) {
-            (tokens, context) = block(tokens, context: context, condition: condition)
+            let answers = recomputable([tokens, context, condition], dropout: nil) { given -> [Tensor] in
+                let answers = block(given[0], context: given[1], condition: given[2])
+                return block.answersContext ? [answers.0, answers.1] : [answers.0]
+            }
+            tokens = answers[0]
+            if answers.count > 1 { context = answers[1] }
         }
         let parts = outputModulation(condition)
         tokens = outputProjection(outputNorm(tokens, shift: parts[1], scale: parts[0]))

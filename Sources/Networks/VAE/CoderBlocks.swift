@@ -100,6 +100,17 @@ struct CoderAttention {
     }
 }
 
+/// A residual block, and attention where there is some: what is computed again in the backward pass as one.
+private func stage(
+    _ residual: CoderResidualBlock, _ attention: CoderAttention?, _ x: Tensor, code: Tensor?
+) -> Tensor {
+    recomputable([x] + (code.map { [$0] } ?? []), dropout: nil) { given in
+        let code = given.count > 1 ? given[1] : nil
+        let hidden = residual(given[0], code: code)
+        return attention?(hidden, code: code) ?? hidden
+    }
+}
+
 /// Residual blocks at one resolution, each followed by attention where there is some.
 /// Parameters `resnets.N.*`, `attentions.N.*`.
 struct CoderLevel {
@@ -122,8 +133,7 @@ struct CoderLevel {
     /// `[batch, inputs, height, width]` → `[batch, outputs, height, width]`
     func callAsFunction(_ x: Tensor, code: Tensor?) -> Tensor {
         residuals.enumerated().reduce(x) { x, layer in
-            let hidden = layer.element(x, code: code)
-            return attentions.isEmpty ? hidden : attentions[layer.offset](hidden, code: code)
+            stage(layer.element, attentions.isEmpty ? nil : attentions[layer.offset], x, code: code)
         }
     }
 }
@@ -144,7 +154,6 @@ struct CoderMiddle {
 
     /// `[batch, channels, height, width]`, the shape stays.
     func callAsFunction(_ x: Tensor, code: Tensor?) -> Tensor {
-        let hidden = first(x, code: code)
-        return second(attention?(hidden, code: code) ?? hidden, code: code)
+        stage(second, nil, stage(first, attention, x, code: code), code: code)
     }
 }
