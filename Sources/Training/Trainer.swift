@@ -62,10 +62,11 @@ public final class Trainer {
     public convenience init(
         recipe: Recipe, folder: String, resume: Bool, warn: @escaping (String) -> Void = { _ in }
     ) throws {
-        // A damaged run is found before a network is built.
+        // A damaged run is found before a network is built; what is passed over is said once nothing is refused.
+        var passedOver: [String] = []
         let earlier = try RunFolder.holdsRun(folder, resume: resume) ? RunFolder(folder, resume: true) : nil
         let keep = recipe.training.keepCheckpoints
-        let checkpoint = try earlier?.newestCheckpoint(keep: keep, warn: warn)
+        let checkpoint = try earlier?.newestCheckpoint(keep: keep) { passedOver.append($0) }
         try recipe.useThreads(warn: warn)
         let parts = try recipe.parts(warn: warn)
         // Everything that can be wrong with the recipe has been checked: now the folder may be made.
@@ -73,6 +74,7 @@ public final class Trainer {
         if run.isContinued {
             try parts.recipe.checkResumable(from: run.recipe().resolved(for: parts.data))
         }
+        passedOver.forEach(warn)
         let start = earlier == nil ? try run.newestCheckpoint(keep: keep, warn: warn) : checkpoint
         try self.init(parts, into: run, from: start, warn: warn)
     }

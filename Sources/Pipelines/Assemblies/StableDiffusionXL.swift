@@ -38,13 +38,8 @@ package struct StableDiffusionXL: TextAssembly {
             try model.source.has(.textEncoder)
             ? encoding.clip(prompts, .textEncoder, isProjected: false) : nil
         let second = try encoding.clip(prompts, .textEncoder2, isProjected: true)
-        return try prompts.indices.map { index in
+        return prompts.indices.map { index in
             let parts = [first?[index].context, second[index].context].compactMap(\.self)
-            guard Set(parts.map { $0.shape[1] }).count == 1 else {
-                throw PipelineError(
-                    "\(model.source.path): the tokenizers make texts of \(parts.map { $0.shape[1] }) tokens, which must be equal"
-                )
-            }
             return TextEmbedding(context: concatenated(parts, along: -1), pooled: second[index].pooled)
         }
     }

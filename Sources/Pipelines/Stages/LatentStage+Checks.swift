@@ -153,6 +153,7 @@ extension LatentStage {
     }
 
     func checkReference(_ latents: Tensor) throws {
+        try Request.check(initial: latents, .reference)
         guard task == .imageToImage, latents.rank == 4,
             [1, request.count].contains(latents.shape[0]),
             Shape(Array(latents.shape.extents.dropFirst())) == settings.sampleShape

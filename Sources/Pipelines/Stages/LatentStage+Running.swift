@@ -60,7 +60,6 @@ extension LatentStage {
         switch request.reference {
         case nil: return nil
         case .latents(let latents):
-            try Request.check(initial: latents)
             return Encoded(latents: { _ in latents.to(model.device) })
         case .picture(let picture):
             let pixels = request.opaque(picture, .reference, say)

@@ -9,7 +9,7 @@ extension TextEncoding {
     func checkCLIP(_ clips: [(component: ModelComponent, isProjected: Bool)]) throws -> (
         context: Int, pooled: Int
     ) {
-        var widths = (context: 0, pooled: 0)
+        var (widths, lengths) = ((context: 0, pooled: 0), [Int]())
         for (component, isProjected) in clips {
             if isProjected {
                 try source.check(CLIPTextWithProjection.self, component)
@@ -17,9 +17,14 @@ extension TextEncoding {
                 try source.check(CLIPText.self, component)
             }
             let configuration = try CLIPText.configuration(source.configuration(of: component))
-            _ = try clipTokenizer(component, configuration)
+            lengths.append(try clipTokenizer(component, configuration).length)
             widths.context += configuration.hiddenSize
             widths.pooled += isProjected ? configuration.projectionDim : 0
+        }
+        // Their features of a token are laid side by side.
+        guard Set(lengths).count <= 1 else {
+            throw PipelineError(
+                "\(source.path): the tokenizers make texts of \(lengths) tokens, which must be equal")
         }
         return widths
     }
