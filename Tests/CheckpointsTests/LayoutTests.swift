@@ -31,28 +31,32 @@ struct PublishedFile: Sendable {
         let parts: JSONObject = try root.required("components")
         components = try parts.keys.map { key in
             let part: JSONObject = try parts.required(key)
+            let configuration: JSONObject = try part.required("configuration")
+            let width = try? configuration.required("attention_head_dim", as: Int.self)
             return PublishedComponent(
-                component: try #require(ModelComponent(rawValue: key)),
-                configuration: try part.required("configuration"),
-                rows: try part.required("rows", as: [[JSONValue]].self).map(Self.row))
+                component: try #require(ModelComponent(rawValue: key)), configuration: configuration,
+                rows: try part.required("rows", as: [[JSONValue]].self).map {
+                    try Self.row($0, headWidth: width)
+                })
         }
         aside = try root.required("aside", as: [[JSONValue]].self).map { pair in
             (try #require(String(json: pair[0])), Shape(try #require([Int](json: pair[1]))))
         }
     }
 
-    private static func row(_ row: [JSONValue]) throws -> PublishedComponent.Row {
+    private static func row(_ row: [JSONValue], headWidth: Int?) throws -> PublishedComponent.Row {
         PublishedComponent.Row(
             foreign: try #require(String(json: row[0])), shape: Shape(try #require([Int](json: row[1]))),
             natives: try #require([[JSONValue]](json: row[2])).map { native in
                 (
-                    try #require(String(json: native[0])), try view(#require(String(json: native[1]))),
+                    try #require(String(json: native[0])),
+                    try view(#require(String(json: native[1])), headWidth),
                     Shape(try #require([Int](json: native[2])))
                 )
             })
     }
 
-    private static func view(_ name: String) throws -> TensorView {
+    private static func view(_ name: String, _ headWidth: Int?) throws -> TensorView {
         switch name {
         case "whole": return .whole
         case "matrix": return .matrix
@@ -61,8 +65,8 @@ struct PublishedFile: Sendable {
         case "identity": return .identity
         default:
             let index = try #require(Int(name.filter(\.isNumber).prefix(1)))
-            // The one family with heads has heads of width 32.
-            return name.hasPrefix("head") ? .headPart(index, width: 32) : .part(index, of: 3)
+            return name.hasPrefix("head")
+                ? .headPart(index, width: try #require(headWidth)) : .part(index, of: 3)
         }
     }
 

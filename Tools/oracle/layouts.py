@@ -87,6 +87,8 @@ def small(config):
     if "addition_time_embed_dim" in config:
         config["addition_time_embed_dim"] = 4
         config["projection_class_embeddings_input_dim"] = 9
+    if config.get("attn_norm_num_groups"):
+        config["attn_norm_num_groups"] = 2
     if config.get("num_class_embeds"):
         config["num_class_embeds"] = 6
     return config
@@ -113,9 +115,11 @@ def unet_name(name, config):
     if match:
         side, block, kind, index, rest = match[1], int(match[2]), match[3], int(match[4]), match[5]
         if kind == "downsamplers":
-            return f"input_blocks.{(block + 1) * step}.0.op.{rest.removeprefix('conv.')}"
+            place = f"input_blocks.{(block + 1) * step}.0"
+            return f"{place}.op.{rest.removeprefix('conv.')}" if rest.startswith("conv.") else f"{place}.{substituted(rest, RESIDUAL)}"
         if kind == "upsamplers":
-            return f"output_blocks.{block * step + step - 1}.{2 if crosses[block] else 1}.{rest}"
+            place = f"output_blocks.{block * step + step - 1}.{2 if crosses[block] else 1}"
+            return f"{place}.{rest}" if rest.startswith("conv.") else f"{place}.{substituted(rest, RESIDUAL)}"
         place = f"input_blocks.{block * step + index + 1}" if side == "down_blocks" else f"output_blocks.{block * step + index}"
         return f"{place}.0.{substituted(rest, RESIDUAL)}" if kind == "resnets" else f"{place}.1.{rest}"
     match = re.match(r"mid_block\.(resnets|attentions)\.(\d+)\.(.*)", name)
@@ -151,6 +155,11 @@ def unet(tensors, config):
         whole = torch.cat(split, 1).reshape(-1, *split[0].shape[3:])
         result[name] = whole[:, :, None] if whole.ndim == 2 else whole
     return result
+
+
+def adm(tensors, config):
+    """OpenAI's own files, which hold the network alone."""
+    return {name.removeprefix("model.diffusion_model."): tensor for name, tensor in unet(tensors, config).items()}
 
 
 def autoencoder(tensors, config):
@@ -273,7 +282,7 @@ def dit(tensors, config):
 
 
 TO_SINGLE_FILE = {
-    "unet": unet, "autoencoder": autoencoder, "sd3": sd3, "dit": dit,
+    "unet": unet, "adm": adm, "autoencoder": autoencoder, "sd3": sd3, "dit": dit,
     "clip:sd1": clip("cond_stage_model.transformer."), "clip:xl": clip("conditioner.embedders.0.transformer."),
     "clip:sd3": clip_large_of_sd3, "clip-g:sd3": clip("text_encoders.clip_g.transformer."),
     "t5": clip("text_encoders.t5xxl.transformer."), "open-clip:sd2": open_clip("cond_stage_model.model."),

@@ -24,6 +24,10 @@ UPSCALER = unet([DOWN] + [CROSS_DOWN] * 3, [CROSS_UP] * 3 + [UP], [256, 512, 512
 LDM4 = unet([DOWN] + ["AttnDownBlock2D"] * 3, ["AttnUpBlock2D"] * 3 + [UP], [224, 448, 672, 896], inputs=3, outputs=3,
             kind="UNet2DModel", attention_head_dim=32, resnet_time_scale_shift="default", time_embedding_type="positional")
 LDM8 = unet([CROSS_DOWN] * 3, [CROSS_UP] * 3, [256, 512, 1024], size=32, attention_head_dim=[8, 16, 32], cross_attention_dim=512)
+ADM = unet(["ResnetDownsampleBlock2D"] * 3 + ["AttnDownBlock2D"] * 3, ["AttnUpBlock2D"] * 3 + ["ResnetUpsampleBlock2D"] * 3,
+           [256, 256, 512, 512, 1024, 1024], inputs=3, outputs=6, size=256, kind="UNet2DModel", attention_head_dim=64,
+           attn_norm_num_groups=32, downsample_type="resnet", upsample_type="resnet", num_class_embeds=1000,
+           resnet_time_scale_shift="scale_shift", time_embedding_type="positional")
 
 
 def autoencoder(channels, size, scale, latents=4, kind="AutoencoderKL", **more):
@@ -129,6 +133,7 @@ FAMILIES = {
         "unet": ("unet", UPSCALER), "vae": ("autoencoder", autoencoder([128, 256, 512], 256, 0.08333)),
         "text_encoder": ("open-clip:sd2", OPEN_CLIP_H)},
         "aside": SCHEDULE + [["low_scale_model.betas", [1000]]] + open_clip_aside("cond_stage_model.model.", projected=False)},
+    "adm": {"components": {"unet": ("adm", ADM)}, "aside": []},
     "dit": {"components": {"transformer": ("dit", DIT)}, "aside": [["pos_embed", [1, 256, 1152]]]},
 }
 
@@ -140,5 +145,5 @@ COUNTS = {
     ("dit", "transformer"): 749_826_464, ("sd1", "text_encoder"): 123_060_480, ("sd2", "text_encoder"): 340_387_840,
     ("sdxl", "text_encoder_2"): 694_659_840, ("sd3-medium", "text_encoder_3"): 4_762_310_656,
     ("ldm-vq-f4", "unet"): 274_056_163, ("ldm-vq-f4", "vqvae"): 55_322_782, ("ldm-vq-f8", "unet"): 394_984_196,
-    ("ldm-vq-f8", "vqvae"): 67_717_295, ("ldm-vq-f8", "class_embedder"): 512_000,
+    ("adm", "unet"): 553_838_086, ("ldm-vq-f8", "vqvae"): 67_717_295, ("ldm-vq-f8", "class_embedder"): 512_000,
 }

@@ -56,6 +56,7 @@ extension CheckpointFamily: RawRepresentable, CaseIterable, Codable, Hashable {
         stableDiffusion35Medium, stableDiffusion35Large, stableDiffusion3Medium, diffusionTransformer,
         latentDiffusionVQ4, latentDiffusionVQ8, upscaler4, stableDiffusionXL, stableDiffusionXLRefiner,
         stableDiffusion2, stableDiffusion2Inpainting, stableDiffusion1, stableDiffusion1Inpainting,
+        guidedDiffusion,
     ]
 
     /// The family of a name, `nil` where there is none.

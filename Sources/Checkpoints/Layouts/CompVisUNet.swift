@@ -1,9 +1,21 @@
-/// The U-Net of the latent-diffusion code (`openaimodel.py`): blocks in one row, numbered through.
+/// The U-Net of OpenAI's code for diffusion and of the latent-diffusion code that took it over (`openaimodel.py`): blocks in one
+/// row, numbered through.
 ///
 /// The number of levels, the residual blocks of each and the places of attention follow from the names.
 package struct CompVisUNet {
     /// How a level mixes pixels.
     package enum Attention { case none, transformer, heads }
+
+    /// How levels halve and double: by convolutions, or by residual blocks.
+    package enum Resampling { case convolution, residual }
+
+    /// The order of queries, keys and values in the one tensor of a level with `qkv`.
+    package enum HeadOrder {
+        /// Those of a head together, for heads of a width.
+        case byHead(width: Int)
+        /// All queries, then all keys, then all values.
+        case byPart
+    }
 
     /// Residual blocks of a level on the way down.
     let layersPerBlock: Int
@@ -11,6 +23,8 @@ package struct CompVisUNet {
     let attentions: [Attention]
     /// The attention in the middle.
     let middle: Attention
+    /// How levels halve and double.
+    let resampling: Resampling
 
     /// The structure of a U-Net whose names follow `prefix`, nil where they are none of a U-Net.
     package init?(_ names: some Sequence<String>, prefix: String) {
@@ -20,19 +34,7 @@ package struct CompVisUNet {
             if names.contains("\(block).qkv.weight") { return .heads }
             return names.contains("\(block).proj_in.weight") ? .transformer : .none
         }
-        // Every level but the last ends with a convolution that halves.
-        var levels: [[Int]] = [[]]
-        var index = 1
-        while true {
-            if names.contains("input_blocks.\(index).0.in_layers.0.weight") {
-                levels[levels.count - 1].append(index)
-            } else if names.contains("input_blocks.\(index).0.op.weight") {
-                levels.append([])
-            } else {
-                break
-            }
-            index += 1
-        }
+        let (levels, resampling) = Self.levels(names)
         guard let count = levels.first?.count, count > 0, levels.allSatisfy({ $0.count == count }) else {
             return nil
         }
@@ -41,6 +43,34 @@ package struct CompVisUNet {
             level.lazy.map { attention("input_blocks.\($0).1") }.first { $0 != .none } ?? .none
         }
         middle = attention("middle_block.1")
+        self.resampling = resampling
+    }
+
+    /// The numbers of the residual blocks of each level on the way down.
+    private static func levels(_ names: Set<String>) -> (levels: [[Int]], resampling: Resampling) {
+        func isResidual(_ block: String) -> Bool { names.contains("\(block).in_layers.0.weight") }
+        // Every level but the last ends with what halves: a convolution shows itself, a residual block is like the others.
+        var levels: [[Int]] = [[]]
+        var index = 1
+        while true {
+            if isResidual("input_blocks.\(index).0") {
+                levels[levels.count - 1].append(index)
+            } else if names.contains("input_blocks.\(index).0.op.weight") {
+                levels.append([])
+            } else {
+                break
+            }
+            index += 1
+        }
+        // On the way up it stands behind the last block of a level, in the same place of the row.
+        let doubling = (0..<index).first { block in
+            [1, 2].contains { isResidual("output_blocks.\(block).\($0)") }
+        }
+        guard levels.count == 1, let layers = doubling, index % (layers + 1) == 0 else {
+            return (levels, .convolution)
+        }
+        let starts = stride(from: 1, to: index, by: layers + 1)
+        return (starts.map { Array($0..<$0 + layers) }, .residual)
     }
 
     /// The structure of a U-Net under the names of diffusers, nil where they are none of one.
@@ -57,11 +87,18 @@ package struct CompVisUNet {
         }
         attentions = (0..<levels).map { attention("down_blocks.\($0)") }
         middle = attention("mid_block")
+        resampling = names.contains("down_blocks.0.downsamplers.0.conv1.weight") ? .residual : .convolution
     }
 
     /// The layout, for attention heads of a width where a level has `qkv`.
     package func layout(prefix: String, headWidth: Int) -> TensorLayout {
-        var rows = BlockRows(headWidth: headWidth)
+        layout(prefix: prefix, heads: .byHead(width: headWidth))
+    }
+
+    /// The layout, for an order of heads where a level has `qkv`.
+    /// - Parameter scopes: where nothing begins all names: the first words that are this network's.
+    package func layout(prefix: String, heads: HeadOrder, scopes: Set<String> = []) -> TensorLayout {
+        var rows = BlockRows(order: heads)
         rows.exact += [
             ("time_embed.0", "time_embedding.linear_1"), ("time_embed.2", "time_embedding.linear_2"),
             ("input_blocks.0.0", "conv_in"), ("out.0", "conv_norm_out"), ("out.2", "conv_out"),
@@ -76,8 +113,8 @@ package struct CompVisUNet {
                 rows.attention(attention, "input_blocks.\(first + layer).1", "\(down).attentions.\(layer)")
             }
             if level < last {
-                rows.exact.append(
-                    ("input_blocks.\(first + layersPerBlock).0.op", "\(down).downsamplers.0.conv"))
+                rows.resampling(
+                    resampling, "input_blocks.\(first + layersPerBlock).0", "op", "\(down).downsamplers.0")
             }
             let up = "up_blocks.\(last - level)"
             let start = (last - level) * (layersPerBlock + 1)
@@ -87,26 +124,37 @@ package struct CompVisUNet {
             }
             if level > 0 {
                 let place = attention == .none ? 1 : 2
-                rows.exact.append(
-                    ("output_blocks.\(start + layersPerBlock).\(place).conv", "\(up).upsamplers.0.conv"))
+                rows.resampling(
+                    resampling, "output_blocks.\(start + layersPerBlock).\(place)", "conv",
+                    "\(up).upsamplers.0")
             }
         }
         rows.residual("middle_block.0", "mid_block.resnets.0")
         rows.attention(middle, "middle_block.1", "mid_block.attentions.0")
         rows.residual("middle_block.2", "mid_block.resnets.1")
-        return TensorLayout(prefix: prefix, rows.sections)
+        return TensorLayout(prefix: prefix, scopes: scopes, rows.sections)
     }
 }
 
 /// The rows of a U-Net as they are collected; the exact ones stand for `weight` and `bias`.
 private struct BlockRows {
-    let headWidth: Int
+    let order: CompVisUNet.HeadOrder
     var exact: [(String, String)] = []
     private var scopes: [(String, String)] = []
     private var matrices: [(String, String)] = []
     private var heads: [(String, String)] = []
 
-    init(headWidth: Int) { self.headWidth = headWidth }
+    init(order: CompVisUNet.HeadOrder) { self.order = order }
+
+    /// What halves or doubles: a convolution under a word of its own, or a residual block.
+    mutating func resampling(
+        _ resampling: CompVisUNet.Resampling, _ foreign: String, _ word: String, _ native: String
+    ) {
+        switch resampling {
+        case .convolution: exact.append(("\(foreign).\(word)", "\(native).conv"))
+        case .residual: residual(foreign, native)
+        }
+    }
 
     mutating func residual(_ foreign: String, _ native: String) {
         exact += [
@@ -133,9 +181,19 @@ private struct BlockRows {
         }
         let parts: [TensorLayout.Section] = ["to_q", "to_k", "to_v"].enumerated().map { index, name in
             let rows = heads.map { ("\($0).*", "\($1).\(name).*") }
-            return (.headPart(index, width: headWidth), NameMap(rows))
+            return (order.view(of: index), NameMap(rows))
         }
         return [(.whole, NameMap(whole + [("label_emb.weight", "class_embedding.weight")] + scopes))]
             + [(.matrix, NameMap(matrices))] + parts
+    }
+}
+
+extension CompVisUNet.HeadOrder {
+    /// How queries (0), keys (1) or values (2) are seen.
+    fileprivate func view(of part: Int) -> TensorView {
+        switch self {
+        case .byHead(let width): .headPart(part, width: width)
+        case .byPart: .matrixPart(part)
+        }
     }
 }

@@ -8,8 +8,11 @@ public enum TensorView: Hashable, Sendable {
     /// values.
     case part(Int, of: Int)
     /// One of three equal parts of each head along the outermost dimension, for heads of a width; a kernel of
-    /// extent 1 becomes a matrix. So OpenAI's U-Nets keep queries, keys and values.
+    /// extent 1 becomes a matrix. So OpenAI's older U-Nets keep queries, keys and values.
     case headPart(Int, width: Int)
+    /// One of three equal parts along the outermost dimension, in which all heads follow each other; a kernel of extent 1
+    /// becomes a matrix. So OpenAI's newer U-Nets keep them.
+    case matrixPart(Int)
     /// Rows and columns exchanged.
     case transposed
     /// A kernel of extent 1 as a matrix; a vector or matrix as it is.
@@ -29,6 +32,8 @@ public enum TensorView: Hashable, Sendable {
         case .headPart(_, let width):
             guard whole.rank > 0, width > 0, whole[0].isMultiple(of: 3 * width) else { return nil }
             return TensorView.matrix.shape(in: Shape([whole[0] / 3] + whole.extents.dropFirst()))
+        case .matrixPart:
+            return TensorView.part(0, of: 3).shape(in: whole).flatMap { TensorView.matrix.shape(in: $0) }
         case .transposed: return whole.rank == 2 ? [whole[1], whole[0]] : nil
         case .matrix:
             let (kept, dropped) = (whole.extents.prefix(2), whole.extents.dropFirst(2))
@@ -50,6 +55,7 @@ public enum TensorView: Hashable, Sendable {
             let (rows, rest) = (whole.shape[0] / 3, Array(whole.shape.extents.dropFirst()))
             let heads = whole.reshaped(Shape([rows / width, 3, width] + rest)).select(index, of: 1)
             return TensorView.matrix(heads.reshaped(Shape([rows] + rest)))
+        case .matrixPart(let index): return TensorView.matrix(TensorView.part(index, of: 3)(whole))
         case .transposed: return whole.transposed(0, 1).contiguous()
         case .matrix: return whole.reshaped(Shape(Array(whole.shape.extents.prefix(2))))
         case .halvesExchanged:

@@ -1,0 +1,89 @@
+import Layers
+import Storage
+
+extension CheckpointFamily {
+    /// OpenAI's guided diffusion of pictures, by class or without.
+    ///
+    /// The file is the network alone. Its sizes follow from the names and shapes; what they cannot show is that of the
+    /// published networks of 64, 128 and 256 pixels, whose levels are 4, 5 and 6: heads of 64 channels, in the newer order at
+    /// 64 pixels, and the table of β, the cosine's there and linear elsewhere.
+    /// Source: Dhariwal and Nichol 2021 (arXiv:2105.05233), tables 4 and 11, and the flags that their code publishes with the
+    /// weights.
+    public static let guidedDiffusion = CheckpointFamily(
+        "adm", pipeline: "DDPMPipeline", parts: ["unet"],
+        caveats: [
+            "heads of 64 channels, their order and the schedule are those of the published networks of this size"
+        ],
+        marks: .tensors { tensors in
+            tensors.has("time_embed.0.weight") && tensors.has("out.2.weight")
+                && tensors.extent("input_blocks.0.0.weight", 1) == 3 && !tensors.hasAny("transformer.")
+                && CompVisUNet(tensors.all, prefix: "")?.resampling == .residual
+        },
+        networks: { names, _ in
+            guard let unet = CompVisUNet(names, prefix: "") else { return [] }
+            let layout = unet.layout(
+                prefix: "", heads: isSmallest(unet) ? .byPart : .byHead(width: headChannels),
+                scopes: ["time_embed", "label_emb", "input_blocks", "middle_block", "output_blocks", "out"])
+            return [(.unet, layout)]
+        },
+        configurations: { source in
+            let sizes = Sizes(source)
+            return [.unet: network(sizes), .scheduler: schedule(sizes)]
+        })
+
+    private static let headChannels = 64
+
+    /// Whether a network is the one of 64 pixels.
+    private static func isSmallest(_ unet: CompVisUNet) -> Bool { unet.attentions.count == 4 }
+
+    /// What the names and shapes of a file show; without them that of the network of 256 pixels.
+    private struct Sizes {
+        var channels = [256, 256, 512, 512, 1024, 1024]
+        var hasAttention = [false, false, false, true, true, true]
+        var layers = 2
+        var outputs = 6
+        var classes: Int? = 1000
+        var scalesByTime = true
+
+        init(_ source: any TensorSource) {
+            guard let unet = CompVisUNet(source.names, prefix: "") else { return }
+            func rows(_ name: String) -> Int? { source.shape(of: name)?.first }
+            layers = unet.layersPerBlock
+            hasAttention = unet.attentions.map { $0 != .none }
+            channels = unet.attentions.indices.map { level in
+                rows("input_blocks.\(1 + level * (unet.layersPerBlock + 1)).0.out_layers.3.weight") ?? 0
+            }
+            outputs = rows("out.2.weight") ?? 3
+            classes = rows("label_emb.weight")
+            scalesByTime = rows("input_blocks.1.0.emb_layers.1.weight") == 2 * channels[0]
+        }
+    }
+
+    /// The configuration of diffusers' `UNet2DModel`.
+    private static func network(_ sizes: Sizes) -> JSONObject {
+        Published.join(
+            Published.unet(
+                "UNet2DModel",
+                down: sizes.hasAttention.map { $0 ? "AttnDownBlock2D" : "ResnetDownsampleBlock2D" },
+                up: sizes.hasAttention.reversed().map { $0 ? "AttnUpBlock2D" : "ResnetUpsampleBlock2D" },
+                channels: sizes.channels, inputs: 3, sampleSize: 4 << sizes.channels.count),
+            [
+                "attention_head_dim": .integer(headChannels), "attn_norm_num_groups": 32,
+                "downsample_type": "resnet", "layers_per_block": .integer(sizes.layers),
+                "num_class_embeds": sizes.classes.map(JSONValue.integer) ?? .null,
+                "out_channels": .integer(sizes.outputs),
+                "resnet_time_scale_shift": sizes.scalesByTime ? "scale_shift" : "default",
+                "time_embedding_type": "positional", "upsample_type": "resnet",
+            ])
+    }
+
+    /// The schedule that networks of this size were trained on; a variance is learned where there are channels for it.
+    private static func schedule(_ sizes: Sizes) -> JSONObject {
+        [
+            "_class_name": "DDPMScheduler", "beta_end": 0.02, "beta_start": 0.0001, "clip_sample": true,
+            "beta_schedule": .string(sizes.channels.count == 4 ? "squaredcos_cap_v2" : "linear"),
+            "num_train_timesteps": 1000, "prediction_type": "epsilon",
+            "variance_type": .string(sizes.outputs == 6 ? "learned_range" : "fixed_large"),
+        ]
+    }
+}
