@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Slow proofs: fresh cases for a seed against diffusers, through the commands.
 # SEED=N chooses the cases; the date's own by default, printed. CASES=N says how many bad inputs are tried.
+# GUIDED_DIFFUSION=FOLDER, a checkout of github.com/openai/guided-diffusion, adds the comparison of likelihoods.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${LANGEVIN_ORACLE_PYTHON:-$(Tools/oracle/setup.sh)}
@@ -12,6 +13,15 @@ echo "verify: seed $seed" >&2
 "$python" Tools/oracle/pipelines.py --program .build/release/langevin --seed "$seed"
 "$python" Tools/oracle/repeats.py --program .build/release/langevin --seed "$seed"
 "$python" Tools/oracle/recipes.py --program .build/release/langevin --seed "$seed"
+"$python" Tools/oracle/autoencoder_recipes.py --program .build/release/langevin --seed "$seed" --cases 8
+"$python" Tools/oracle/clip.py --program .build/release/langevin --seed "$seed" --cases 8
+"$python" Tools/oracle/latents.py --program .build/release/langevin --seed "$seed" --cases 1
+if [[ -n "${GUIDED_DIFFUSION:-}" ]]; then
+    "$python" Tools/oracle/likelihood.py --guided-diffusion "$GUIDED_DIFFUSION" --program .build/release/langevin \
+        --seed "$seed" --cases 4
+else
+    echo "verify: GUIDED_DIFFUSION is not set: likelihoods are not compared" >&2
+fi
 "$python" Tools/oracle/learning.py --program .build/release/langevin --seed "$seed" --points 10 --digits 3
 texts=$(mktemp -d)
 trap 'rm -rf "$texts"' EXIT

@@ -10,7 +10,7 @@ extension Evaluate {
     /// - Parameter read: those of them that this measure reads, too.
     func refuseSampling(_ reason: String, reads read: Set<String>) throws {
         guard count > 0 else { throw PipelineError("--count is \(count): give a number above 0") }
-        let given = [
+        var given = [
             ("--seed", sampling.seed != nil), ("--steps", sampling.steps != nil),
             ("--solver", sampling.solver != nil), ("--eta", sampling.eta != nil),
             ("--guidance", sampling.guidance != nil), ("--guidance-method", guiding.guidanceMethod != nil),
@@ -18,6 +18,7 @@ extension Evaluate {
             ("--guidance-rescale", guiding.guidanceRescale != 0), ("--guide", guiding.guide != nil),
             ("--classifier", guiding.classifier != nil),
         ]
+        given += stochastic.given
         guard let option = given.first(where: { $0.1 && !read.contains($0.0) })?.0 else { return }
         throw PipelineError("\(option): \(reason): leave it out")
     }

@@ -31,6 +31,7 @@ struct Evaluate: ParsableCommand {
 
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var guiding: GuidanceOptions
+    @OptionGroup var stochastic: StochasticOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -49,6 +50,7 @@ struct Evaluate: ParsableCommand {
         let opened = try Model(model, options)
         var request = sampling.request(count: count)
         try guiding.set(&request, options)
+        stochastic.set(&request)
         // A model without classes has those that a classifier guides it to.
         let classes = opened.classCount ?? request.classifier?.classifiedCount
         try checkCount(classes: classes)

@@ -61,8 +61,8 @@ struct GuidanceOptions: ParsableArguments {
     }
 }
 
-/// Noise that is added on the way, and where the noise of the start is from: shared by the commands that make pictures.
-struct NoiseOptions: ParsableArguments {
+/// What methods read that add noise on the way: shared by the commands that sample.
+struct StochasticOptions: ParsableArguments {
     @Option(
         help:
             "Noise that euler, heun, dpm2 and edm put back before their steps: S_churn of Karras et al., over all steps; none where not given."
@@ -87,6 +87,25 @@ struct NoiseOptions: ParsableArguments {
     @Option(help: "The signal-to-noise ratio of the Langevin steps of predictor-corrector; by default 0.16.")
     var signalToNoise: Double?
 
+    func set(_ request: inout Request) {
+        (request.churn, request.churnRange, request.churnNoise) = (churn, churnRange?.range, churnNoise)
+        (request.langevinSteps, request.signalToNoise) = (langevinSteps, signalToNoise)
+    }
+
+    /// Each option and whether it is given.
+    var given: [(String, Bool)] {
+        [
+            ("--churn", churn != nil), ("--churn-range", churnRange != nil),
+            ("--churn-noise", churnNoise != nil), ("--langevin-steps", langevinSteps != nil),
+            ("--signal-to-noise", signalToNoise != nil),
+        ]
+    }
+}
+
+/// Noise that is added on the way, and where the noise of the start is from: shared by the commands that make pictures.
+struct NoiseOptions: ParsableArguments {
+    @OptionGroup var stochastic: StochasticOptions
+
     @Flag(
         help:
             "Write the noise that leads to --image, for --initial: -o noise.safetensors. By ddim, euler, flow-euler, heun, edm, flow-heun, dpm2 and rk45."
@@ -101,8 +120,7 @@ struct NoiseOptions: ParsableArguments {
 
     /// - Parameter seed: whether a seed was given.
     func set(_ request: inout Request, seed isGiven: Bool) throws {
-        (request.churn, request.churnRange, request.churnNoise) = (churn, churnRange?.range, churnNoise)
-        (request.langevinSteps, request.signalToNoise) = (langevinSteps, signalToNoise)
+        stochastic.set(&request)
         request.inverts = inversion
         request.interpolation = interpolate.map { ($0.first, $0.last) }
         guard isGiven, inversion || interpolate != nil else { return }

@@ -41,6 +41,7 @@ import Testing
         ("evaluate", ["autoencoder-kl"], "AutoencoderCommandTests", "theyAreTrainedJudgedAndSeenThrough"),
         ("evaluate", ["text_to_picture"], "ContrastiveCommandTests", "aRunGoesOnBitForBitAndIsJudged"),
         ("evaluate", ["log_snr"], "ClassifierCommandTests", "aRunGoesOnBitForBitAndIsJudged"),
+        ("evaluate", ["--churn", "--langevin-steps"], "EvaluateTests", "stochasticMethodsAreJudged"),
         ("evaluate", ["--classifier"], "ClassifierCommandTests", "guidedSamplesAreJudged"),
         ("likelihood", ["analytic:", "--against", "-o"], "LikelihoodCommandTests", "anExactModelIsMeasured"),
         (

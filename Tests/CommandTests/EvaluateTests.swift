@@ -75,6 +75,21 @@ import Testing
             ["evaluate", run, "--against", folder.path, "--count", "10"], "two classes")
     }
 
+    /// Methods that add noise on the way read the options of `sample`; others refuse them.
+    @Test func stochasticMethodsAreJudged() throws {
+        func distance(_ options: String...) throws -> Double {
+            let call = ["evaluate", run, "--count", "65", "--steps", "2", "--threads", "1", "--json"]
+            return try #require(Program.run(call + options).json()["frechet_distance"] as? Double)
+        }
+        let heun = try distance("--solver", "heun")
+        let churned = try distance("--solver", "heun", "--churn", "0.5", "--churn-noise", "1.1")
+        let annealed = try distance("--solver", "annealed-langevin", "--langevin-steps", "3")
+        #expect(heun.isFinite && churned.isFinite && annealed.isFinite)
+        #expect(heun != churned && heun != annealed)
+        try Program.expectRefused(["evaluate", run, "--solver", "ddim", "--churn", "1"], "--churn")
+        try Program.expectRefused(["evaluate", run, "--langevin-steps", "3"], "--langevin-steps")
+    }
+
     /// Whatever its files are called, a part that was not learnt from has to be there.
     @Test func idxWithoutATestPartIsRefused() throws {
         let folder = try TemporaryFolder()
