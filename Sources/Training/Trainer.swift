@@ -64,9 +64,10 @@ public final class Trainer {
     ) throws {
         // A damaged run is found before a network is built; what is passed over is said once nothing is refused.
         var passedOver: [String] = []
-        let earlier = try RunFolder.holdsRun(folder, resume: resume) ? RunFolder(folder, resume: true) : nil
+        let earlier = try RunFolder.checked(folder, resume: resume) ? RunFolder(folder, resume: true) : nil
         let keep = recipe.training.keepCheckpoints
         let checkpoint = try earlier?.newestCheckpoint(keep: keep) { passedOver.append($0) }
+        if let earlier { try recipe.filled.checkResumable(from: earlier.recipe(), dataAreOpen: false) }
         try recipe.useThreads(warn: warn)
         let parts = try recipe.parts(warn: warn)
         // Everything that can be wrong with the recipe has been checked: now the folder may be made.

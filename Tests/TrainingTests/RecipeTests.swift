@@ -145,7 +145,7 @@ import Training
         ),
         (
             "diffusion: {prediction: hope}",
-            "diffusion.prediction is \"hope\"; write one of noise, data, v, flow, score, edm, epsilon, flow_prediction, sample, v_prediction"
+            "diffusion.prediction is \"hope\"; write one of noise, data, v, flow, score, edm, logit, epsilon, flow_prediction, sample, v_prediction"
         ),
         ("training:\n  steps: 1\n  steps: 2", "stands twice"),
         ("training:\n  steps: [1", "r.yaml:"),

@@ -68,9 +68,15 @@ extension Recipe {
 
     /// Checks that a run started with `earlier` can be continued with this recipe.
     ///
-    /// Throws `RecipeError` that lists every difference that may not be.
-    public func checkResumable(from earlier: Recipe) throws {
-        let refused = try differences(from: earlier).filter { !$0.mayChangeOnResume }
+    /// - Parameter dataAreOpen: whether this recipe has all that follows from its data. Otherwise what it does not say may be
+    ///   the same, and so may its model.
+    /// - Throws: `RecipeError` that lists every difference that may not be.
+    public func checkResumable(from earlier: Recipe, dataAreOpen: Bool = true) throws {
+        let refused = try differences(from: earlier).filter { difference in
+            let mayFollow =
+                difference.path.hasPrefix("model.") || ["absent", "null"].contains(difference.here)
+            return !difference.mayChangeOnResume && (dataAreOpen || !mayFollow)
+        }
         guard !refused.isEmpty else { return }
         throw RecipeError(
             """

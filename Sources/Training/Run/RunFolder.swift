@@ -45,9 +45,21 @@ public struct RunFolder: Sendable {
     }
 
     /// Whether a folder holds a run, looked up before anything is made.
-    /// - Throws: `RunError` where it does and is not to be continued.
-    @discardableResult
-    static func holdsRun(_ path: String, resume: Bool) throws -> Bool {
+    /// - Throws: `RunError` where it does and is not to be continued, or where no run can be begun.
+    static func checked(_ path: String, resume: Bool) throws -> Bool {
+        guard try !holdsRun(path, resume: resume) else { return true }
+        var folder = path
+        while !Files.exists(folder), folder != Files.parent(of: folder) { folder = Files.parent(of: folder) }
+        do {
+            try Files.checkPlace(ofFolder: path.isEmpty ? path : folder)
+        } catch {
+            throw RunError("The run folder cannot be made", error)
+        }
+        if Files.isFolder(path) { try checkEmpty(path) }
+        return false
+    }
+
+    private static func holdsRun(_ path: String, resume: Bool) throws -> Bool {
         let isRun = Files.exists("\(path)/recipe.yaml")
         guard resume || !isRun else {
             throw RunError(
