@@ -126,7 +126,7 @@ def recipe(draw, kind, folder, names):
         "training": {"steps": 3, "batch_size": 4, "warmup_steps": 0, "log_every": 1, "checkpoint_every": 0, "sample_every": 0,
                      "ema_decay": draw.one(0, 0.9), "threads": 1, "learning_rate": 1e-3},
         # The pipelines of classes and of nothing give their scheduler no generator, so steps must not draw; that of classes
-        # also leaves out the scale of Euler's start, which makes noise of rounding.
+        # also steps from what the network saw, which Euler's scheduler has scaled, and so leaves its path.
         "evaluation": {"solver": "flow-euler" if kind == "mmdit" else draw.one(
             "ddim", "dpmpp-2m", *({"text": ["ddpm", "euler"], "dit": []}.get(kind, ["euler"]))), "steps": 4,
                        "guidance": draw.one(1.0, 2.0) if conditioning != "none" else 1.0, "count": len(names)},
