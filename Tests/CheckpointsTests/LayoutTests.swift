@@ -65,6 +65,7 @@ struct PublishedFile: Sendable {
         case "identity": return .identity
         default:
             let index = try #require(Int(name.filter(\.isNumber).prefix(1)))
+            if name.hasPrefix("matrix ") { return .matrixPart(index) }
             return name.hasPrefix("head")
                 ? .headPart(index, width: try #require(headWidth)) : .part(index, of: 3)
         }

@@ -15,6 +15,7 @@ from diffusers import AutoencoderKL, DiTTransformer2DModel, SD3Transformer2DMode
 from diffusers.loaders import single_file_utils as theirs
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection, T5Config, T5EncoderModel
 
+from classifier import Classifier
 from common import arguments, write
 from layouts_published import COUNTS, FAMILIES
 
@@ -42,6 +43,8 @@ def build(config):
         return CLIPTextModelWithProjection(CLIPTextConfig(**settings))
     if config["_class_name"] == "ClassEmbedder":
         return ClassEmbedder(config)
+    if config["_class_name"] == "UNetClassifier":
+        return Classifier(**{key: value for key, value in config.items() if key != "_class_name"})
     return CLASSES[config["_class_name"]].from_config(config)
 
 
@@ -110,7 +113,7 @@ def substituted(name, pairs):
 
 def unet_name(name, config):
     step = config["layers_per_block"] + 1
-    crosses = ["Attn" in kind for kind in config["up_block_types"]]
+    crosses = ["Attn" in kind for kind in config.get("up_block_types", [])]
     match = re.match(r"(down_blocks|up_blocks)\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.*)", name)
     if match:
         side, block, kind, index, rest = match[1], int(match[2]), match[3], int(match[4]), match[5]
@@ -139,7 +142,7 @@ def unet(tensors, config):
     result, heads = {}, {}
     for name, tensor in tensors.items():
         foreign = "model.diffusion_model." + unet_name(name, config)
-        if config["_class_name"] == "UNet2DModel" and ".attentions." in name:
+        if config["_class_name"] in ("UNet2DModel", "UNetClassifier") and ".attentions." in name:
             scope, part = re.match(r"(.*\.1)\.((?:group_norm|to_[qkv]|to_out\.0)\.\w+)$", foreign).groups()
             if part.startswith("group_norm"):
                 result[f"{scope}.{part.removeprefix('group_')}"] = tensor
@@ -160,6 +163,17 @@ def unet(tensors, config):
 def adm(tensors, config):
     """OpenAI's own files, which hold the network alone."""
     return {name.removeprefix("model.diffusion_model."): tensor for name, tensor in unet(tensors, config).items()}
+
+
+def adm_classifier(tensors, config):
+    """The way down likewise; the pool's queries, keys and values in one tensor, its places in columns."""
+    rest = adm({name: tensor for name, tensor in tensors.items() if not name.startswith("pool.")}, config)
+    for kind in ("weight", "bias"):
+        whole = torch.cat([tensors[f"pool.to_{key}.{kind}"] for key in "qkv"])
+        rest[f"out.2.qkv_proj.{kind}"] = whole[:, :, None] if kind == "weight" else whole
+    rest["out.2.positional_embedding"] = tensors["pool.positional_embedding"].mT
+    rest["out.2.c_proj.weight"] = tensors["pool.to_out.0.weight"][:, :, None]
+    return rest | {"out.2.c_proj.bias": tensors["pool.to_out.0.bias"]}
 
 
 def autoencoder(tensors, config):
@@ -282,7 +296,7 @@ def dit(tensors, config):
 
 
 TO_SINGLE_FILE = {
-    "unet": unet, "adm": adm, "autoencoder": autoencoder, "sd3": sd3, "dit": dit,
+    "unet": unet, "adm": adm, "adm-classifier": adm_classifier, "autoencoder": autoencoder, "sd3": sd3, "dit": dit,
     "clip:sd1": clip("cond_stage_model.transformer."), "clip:xl": clip("conditioner.embedders.0.transformer."),
     "clip:sd3": clip_large_of_sd3, "clip-g:sd3": clip("text_encoders.clip_g.transformer."),
     "t5": clip("text_encoders.t5xxl.transformer."), "open-clip:sd2": open_clip("cond_stage_model.model."),
@@ -331,6 +345,9 @@ def candidates(tensor, width):
     if len(tensor) % 3 == 0:
         for index in range(3):
             yield f"{index}/3", tensor.chunk(3)[index]
+    if len(tensor) % 3 == 0 and tensor.ndim > 2 and all(extent == 1 for extent in tensor.shape[2:]):
+        for index in range(3):
+            yield f"matrix {index}", tensor.chunk(3)[index].reshape(-1, tensor.shape[1])
     if len(tensor) % (3 * width) == 0 and all(extent == 1 for extent in tensor.shape[2:]):
         for index in range(3):
             heads = tensor.reshape(-1, 3, width, *tensor.shape[1:])[:, index].reshape(-1, *tensor.shape[1:])

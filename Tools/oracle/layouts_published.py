@@ -29,6 +29,12 @@ ADM = unet(["ResnetDownsampleBlock2D"] * 3 + ["AttnDownBlock2D"] * 3, ["AttnUpBl
            attn_norm_num_groups=32, downsample_type="resnet", upsample_type="resnet", num_class_embeds=1000,
            resnet_time_scale_shift="scale_shift", time_embedding_type="positional")
 
+CLASSIFIER = {key: ADM[key] for key in (
+    "act_fn", "attention_head_dim", "down_block_types", "downsample_padding", "downsample_type", "flip_sin_to_cos", "freq_shift",
+    "in_channels", "layers_per_block", "norm_eps", "norm_num_groups", "resnet_time_scale_shift", "sample_size")}
+CLASSIFIER |= {"_class_name": "UNetClassifier", "block_out_channels": [128, 128, 256, 256, 512, 512], "num_classes": 1000,
+               "pool": "attention"}
+
 
 def autoencoder(channels, size, scale, latents=4, kind="AutoencoderKL", **more):
     return {"_class_name": kind, "act_fn": "silu", "block_out_channels": channels,
@@ -134,6 +140,7 @@ FAMILIES = {
         "text_encoder": ("open-clip:sd2", OPEN_CLIP_H)},
         "aside": SCHEDULE + [["low_scale_model.betas", [1000]]] + open_clip_aside("cond_stage_model.model.", projected=False)},
     "adm": {"components": {"unet": ("adm", ADM)}, "aside": []},
+    "adm-classifier": {"components": {"classifier": ("adm-classifier", CLASSIFIER)}, "aside": []},
     "dit": {"components": {"transformer": ("dit", DIT)}, "aside": [["pos_embed", [1, 256, 1152]]]},
 }
 
@@ -145,5 +152,5 @@ COUNTS = {
     ("dit", "transformer"): 749_826_464, ("sd1", "text_encoder"): 123_060_480, ("sd2", "text_encoder"): 340_387_840,
     ("sdxl", "text_encoder_2"): 694_659_840, ("sd3-medium", "text_encoder_3"): 4_762_310_656,
     ("ldm-vq-f4", "unet"): 274_056_163, ("ldm-vq-f4", "vqvae"): 55_322_782, ("ldm-vq-f8", "unet"): 394_984_196,
-    ("adm", "unet"): 553_838_086, ("ldm-vq-f8", "vqvae"): 67_717_295, ("ldm-vq-f8", "class_embedder"): 512_000,
+    ("adm", "unet"): 553_838_086, ("adm-classifier", "classifier"): 54_096_360, ("ldm-vq-f8", "vqvae"): 67_717_295, ("ldm-vq-f8", "class_embedder"): 512_000,
 }

@@ -21,15 +21,57 @@ extension CheckpointFamily {
         },
         networks: { names, _ in
             guard let unet = CompVisUNet(names, prefix: "") else { return [] }
-            let layout = unet.layout(
-                prefix: "", heads: isSmallest(unet) ? .byPart : .byHead(width: headChannels),
-                scopes: ["time_embed", "label_emb", "input_blocks", "middle_block", "output_blocks", "out"])
-            return [(.unet, layout)]
+            let heads: CompVisUNet.HeadOrder = isSmallest(unet) ? .byPart : .byHead(width: headChannels)
+            return [(.unet, unet.layout(prefix: "", heads: heads, scopes: scopes))]
         },
         configurations: { source in
             let sizes = Sizes(source)
             return [.unet: network(sizes), .scheduler: schedule(sizes)]
         })
+
+    /// A classifier of noisy pictures that guides such a network, recognized likewise. Its heads are in the older order at
+    /// every size, and those of its pool in the newer one.
+    /// Source: same paper, section 4 and the flags of its classifiers.
+    public static let guidedDiffusionClassifier = CheckpointFamily(
+        "adm-classifier", pipeline: "NoisyClassifierPipeline", parts: ["classifier"],
+        caveats: [
+            "heads of 64 channels, their order and the schedule are those of the published networks of this size"
+        ],
+        marks: .tensors { tensors in
+            tensors.has("time_embed.0.weight") && tensors.has("out.2.positional_embedding")
+                && tensors.extent("input_blocks.0.0.weight", 1) == 3
+                && CompVisUNet(tensors.all, prefix: "")?.resampling == .residual
+        },
+        networks: { names, _ in
+            guard let unet = CompVisUNet(names, prefix: "") else { return [] }
+            let layout = unet.layout(
+                prefix: "", heads: .byHead(width: headChannels), scopes: scopes, more: poolSections)
+            return [(.classifier, layout)]
+        },
+        configurations: { source in
+            var sizes = Sizes(source)
+            if source.names.isEmpty { sizes.channels = sizes.channels.map { $0 / 2 } }
+            let classes = source.shape(of: "out.2.c_proj.weight")?.first ?? 1000
+            return [.classifier: classifier(sizes, classes), .scheduler: schedule(sizes)]
+        })
+
+    /// The pool over all places: queries, keys and values in one tensor, a place a column.
+    private static let poolSections: [TensorLayout.Section] =
+        [
+            (.transposed, ["out.2.positional_embedding": "pool.positional_embedding"]),
+            (.matrix, ["out.2.c_proj.weight": "pool.to_out.0.weight"]),
+            (.whole, ["out.2.c_proj.bias": "pool.to_out.0.bias"]),
+        ]
+        + ["to_q", "to_k", "to_v"].enumerated().flatMap { index, name -> [TensorLayout.Section] in
+            [
+                (.matrixPart(index), NameMap([("out.2.qkv_proj.weight", "pool.\(name).weight")])),
+                (.part(index, of: 3), NameMap([("out.2.qkv_proj.bias", "pool.\(name).bias")])),
+            ]
+        }
+
+    private static let scopes: Set = [
+        "time_embed", "label_emb", "input_blocks", "middle_block", "output_blocks", "out",
+    ]
 
     private static let headChannels = 64
 
@@ -75,6 +117,21 @@ extension CheckpointFamily {
                 "resnet_time_scale_shift": sizes.scalesByTime ? "scale_shift" : "default",
                 "time_embedding_type": "positional", "upsample_type": "resnet",
             ])
+    }
+
+    /// The configuration of this project's `UNetClassifier`: the way down of the network, and its pool.
+    private static func classifier(_ sizes: Sizes, _ classes: Int) -> JSONObject {
+        let whole = network(sizes)
+        let kept = [
+            "act_fn", "attention_head_dim", "block_out_channels", "down_block_types", "downsample_padding",
+            "downsample_type", "flip_sin_to_cos", "freq_shift", "in_channels", "layers_per_block", "norm_eps",
+            "norm_num_groups", "resnet_time_scale_shift", "sample_size",
+        ]
+        var object: JSONObject = [
+            "_class_name": "UNetClassifier", "num_classes": .integer(classes), "pool": "attention",
+        ]
+        for key in kept { object[key] = whole[key] }
+        return object
     }
 
     /// The schedule that networks of this size were trained on; a variance is learned where there are channels for it.

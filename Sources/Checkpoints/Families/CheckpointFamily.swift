@@ -56,7 +56,7 @@ extension CheckpointFamily: RawRepresentable, CaseIterable, Codable, Hashable {
         stableDiffusion35Medium, stableDiffusion35Large, stableDiffusion3Medium, diffusionTransformer,
         latentDiffusionVQ4, latentDiffusionVQ8, upscaler4, stableDiffusionXL, stableDiffusionXLRefiner,
         stableDiffusion2, stableDiffusion2Inpainting, stableDiffusion1, stableDiffusion1Inpainting,
-        guidedDiffusion,
+        guidedDiffusion, guidedDiffusionClassifier,
     ]
 
     /// The family of a name, `nil` where there is none.
@@ -91,6 +91,9 @@ extension CheckpointFamily {
         published(source)
     }
 
+    /// The classes of networks that diffusers does not have.
+    private var ownClasses: Set<String> { ["ClassEmbedder", "UNetClassifier"] }
+
     /// The `model_index.json` of the family for the components that there are; what its class has and the file has
     /// not is `[null, null]`. Every text encoder has its tokenizer.
     package func index(_ configurations: [ModelComponent: JSONObject]) throws -> JSONObject {
@@ -103,7 +106,7 @@ extension CheckpointFamily {
             let className = try object.optional("_class_name", as: String.self)
             let architecture = try object.optional("architectures", as: [String].self)?.first
             let library =
-                className == nil ? "transformers" : className == "ClassEmbedder" ? "langevin" : "diffusers"
+                className.map { ownClasses.contains($0) ? "langevin" : "diffusers" } ?? "transformers"
             index[component.rawValue] = [.string(library), .string(className ?? architecture ?? "")]
             if let tokenizer = component.tokenizer { index[tokenizer] = ["transformers", "CLIPTokenizer"] }
         }

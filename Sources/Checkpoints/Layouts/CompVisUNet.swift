@@ -62,11 +62,16 @@ package struct CompVisUNet {
             }
             index += 1
         }
-        // On the way up it stands behind the last block of a level, in the same place of the row.
+        // On the way up it stands behind the last block of a level, in the same place of the row. Where there is no way up,
+        // it is the block without attention among those with.
         let doubling = (0..<index).first { block in
             [1, 2].contains { isResidual("output_blocks.\(block).\($0)") }
         }
-        guard levels.count == 1, let layers = doubling, index % (layers + 1) == 0 else {
+        func attends(_ block: Int) -> Bool { names.contains("input_blocks.\(block).1.qkv.weight") }
+        let attended = (1..<index).first(where: attends).map { first in
+            (first..<index).prefix(while: attends).count
+        }
+        guard levels.count == 1, let layers = doubling ?? attended, index % (layers + 1) == 0 else {
             return (levels, .convolution)
         }
         let starts = stride(from: 1, to: index, by: layers + 1)
@@ -96,8 +101,12 @@ package struct CompVisUNet {
     }
 
     /// The layout, for an order of heads where a level has `qkv`.
-    /// - Parameter scopes: where nothing begins all names: the first words that are this network's.
-    package func layout(prefix: String, heads: HeadOrder, scopes: Set<String> = []) -> TensorLayout {
+    /// - Parameters:
+    ///   - scopes: where nothing begins all names: the first words that are this network's.
+    ///   - more: tables of what stands in place of the way up.
+    package func layout(
+        prefix: String, heads: HeadOrder, scopes: Set<String> = [], more: [TensorLayout.Section] = []
+    ) -> TensorLayout {
         var rows = BlockRows(order: heads)
         rows.exact += [
             ("time_embed.0", "time_embedding.linear_1"), ("time_embed.2", "time_embedding.linear_2"),
@@ -132,7 +141,7 @@ package struct CompVisUNet {
         rows.residual("middle_block.0", "mid_block.resnets.0")
         rows.attention(middle, "middle_block.1", "mid_block.attentions.0")
         rows.residual("middle_block.2", "mid_block.resnets.1")
-        return TensorLayout(prefix: prefix, scopes: scopes, rows.sections)
+        return TensorLayout(prefix: prefix, scopes: scopes, rows.sections + more)
     }
 }
 
