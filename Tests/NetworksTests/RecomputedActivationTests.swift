@@ -135,9 +135,10 @@ import Testing
         (configuration.visionConfig.numHiddenLayers, configuration.visionConfig.numAttentionHeads) = (2, 2)
         (configuration.visionConfig.imageSize, configuration.visionConfig.patchSize) = (8, 4)
         configuration.projectionDim = 6
-        let store = ParameterStore(.initialized(RandomGenerator(seed: 1)), purpose: .training)
+        let store = ParameterStore(
+            .initialized(RandomGenerator(seed: 1)), purpose: .training, elementType: .float64)
         let network = try store.build { try CLIP(configuration, $0) }
-        let pictures = RandomGenerator(seed: 2).normal([2, 3, 8, 8])
+        let pictures = RandomGenerator(seed: 2).normal([2, 3, 8, 8], .float64)
         let ids = Tensor([1, 5, 2, 1, 7, 2] as [Int64], shape: [2, 3])
         try expectRecomputed(store) {
             network.logits(

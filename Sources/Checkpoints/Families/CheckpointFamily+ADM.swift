@@ -49,8 +49,7 @@ extension CheckpointFamily {
             return [(.classifier, layout)]
         },
         configurations: { source in
-            var sizes = Sizes(source)
-            if source.names.isEmpty { sizes.channels = sizes.channels.map { $0 / 2 } }
+            let sizes = Sizes(source, usual: [128, 128, 256, 256, 512, 512])
             let classes = source.shape(of: "out.2.c_proj.weight")?.first ?? 1000
             return [.classifier: classifier(sizes, classes), .scheduler: schedule(sizes)]
         })
@@ -80,14 +79,16 @@ extension CheckpointFamily {
 
     /// What the names and shapes of a file show; without them that of the network of 256 pixels.
     private struct Sizes {
-        var channels = [256, 256, 512, 512, 1024, 1024]
+        var channels: [Int]
         var hasAttention = [false, false, false, true, true, true]
         var layers = 2
         var outputs = 6
         var classes: Int? = 1000
         var scalesByTime = true
 
-        init(_ source: any TensorSource) {
+        /// - Parameter usual: the channels of the network of 256 pixels.
+        init(_ source: any TensorSource, usual: [Int] = [256, 256, 512, 512, 1024, 1024]) {
+            channels = usual
             guard let unet = CompVisUNet(source.names, prefix: "") else { return }
             func rows(_ name: String) -> Int? { source.shape(of: name)?.first }
             layers = unet.layersPerBlock

@@ -51,6 +51,7 @@ package struct LatentModel: Sendable {
         self.options = options
         try checkNetwork(of: family)
         try checkParts(of: family)
+        try card.check(classes: classes?.classes ?? network.labels?.count, of: source.path)
     }
 
     /// Throws where the denoising network is not one of this family.

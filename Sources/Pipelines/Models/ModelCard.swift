@@ -20,6 +20,25 @@ public struct ModelCard: Codable, Sendable, Equatable {
     /// A card that says nothing.
     public init() {}
 
+    /// Throws where it speaks of classes that a network does not have.
+    /// - Parameters:
+    ///   - classes: the classes that the network tells apart, one that stands for none included; `nil` where it knows none.
+    ///   - model: the model, for the message.
+    /// - Throws: `PipelineError` that names the key.
+    func check(classes: Int?, of model: String) throws {
+        let count = classes ?? 0
+        if let nullClass, !(0..<count).contains(nullClass) {
+            throw PipelineError(
+                "\(model): null_class in \(Self.fileName) is \(nullClass), and the network has \(count) classes, counted from 0"
+            )
+        }
+        if let classNames, classNames.count > count {
+            throw PipelineError(
+                "\(model): class_names in \(Self.fileName) are \(classNames.count), and the network has \(count) classes"
+            )
+        }
+    }
+
     enum CodingKeys: String, CodingKey {
         case solver, steps, guidance, height, width
         case classNames = "class_names"
