@@ -96,4 +96,14 @@ public struct Evaluator {
             diversity: own.flatMap { own in spread.map { own / $0 } },
             classifierAccuracy: accuracy)
     }
+
+    /// The Fréchet distance of samples to the data, with its interval over the samples.
+    /// - Throws: the error that a tensor carries.
+    func frechetDistance(of samples: Tensor) throws -> BootstrapInterval {
+        let features = classifier.features(samples).to(.float64)
+        return try BootstrapInterval(count: samples.shape[0], resamples: 100) { rows in
+            try FeatureStatistics(features: features.gathered(Tensor(rows.map(Int64.init))))
+                .frechetDistance(to: real)
+        }
+    }
 }

@@ -1,4 +1,5 @@
 import Pictures
+import Tensors
 
 // Pictures of a request as models take them.
 
@@ -15,6 +16,17 @@ extension Request {
             )
         }
         return picture.converted(toChannels: 3)
+    }
+
+    /// The mask in a size, cut at one half: `[1, 1, height, width]` of 0 and 1; `nil` where there is none.
+    func binaryMask(in size: Size, _ say: (Sentence) -> Void) -> Tensor? {
+        guard let mask else { return nil }
+        let fitted = opaque(mask, .mask, say).fitted(to: size, .nearest, .mask, say)
+        let grey = fitted.converted(toChannels: 1)
+        if grey.pixels.contains(where: { $0 != 0 && $0 != 255 }) {
+            say("warning: \(.mask) has greys, which were cut at one half")
+        }
+        return Tensor(grey.pixels.map { $0 >= 128 ? Float(1) : 0 }, shape: [1, 1, grey.height, grey.width])
     }
 }
 

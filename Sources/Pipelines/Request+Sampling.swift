@@ -84,9 +84,9 @@ extension Request {
         }
     }
 
-    /// The samples that a run begins with, and where they are from: noise, or data for an inversion.
+    /// The samples that a run begins with, and where they are from: noise, or data.
     var beginning: (samples: Tensor?, field: RequestField) {
-        if case .latents(let samples)? = reference, inverts { return (samples, .reference) }
+        if case .latents(let samples)? = reference { return (samples, .reference) }
         return (initial, .initial)
     }
 

@@ -1,6 +1,6 @@
 import Storage
 
-/// The files of a tokenizer's folder, as any version of transformers writes them.
+/// The files of a tokenizer's folder, as any version of transformers writes them: on a disk, or in memory.
 struct TokenizerFolder {
     /// Far above real files (T5's has 2.4 MB), and small enough that reading a hostile one stays harmless.
     private static let maximalByteCount = 32 << 20
@@ -9,16 +9,28 @@ struct TokenizerFolder {
     let path: String
     /// `tokenizer_config.json`; no keys where there is none.
     let configuration: JSONObject
+    /// The files where they are in memory.
+    private let files: [String: [UInt8]]?
 
     /// Opens a folder.
     /// - Throws: `TokenizerError` where there is no such folder or its configuration asks for what is not done here.
     init(_ path: String) throws {
-        self.path = path
         guard Files.isFolder(path) else {
             throw TokenizerError(path, "there is no such folder; give the model's tokenizer folder")
         }
-        let place = "\(path)/tokenizer_config.json"
-        configuration = try Self.object(place) ?? JSONObject(place: place)
+        try self.init(path, files: nil)
+    }
+
+    /// The files of a folder in memory, by name.
+    /// - Throws: `TokenizerError` where their configuration asks for what is not done here.
+    init(files: [String: [UInt8]], place: String) throws { try self.init(place, files: files) }
+
+    private init(_ path: String, files: [String: [UInt8]]?) throws {
+        (self.path, self.files) = (path, files)
+        let name = "tokenizer_config.json"
+        let place = "\(path)/\(name)"
+        configuration =
+            try Self.object(Self.bytes(name, path, files), place: place) ?? JSONObject(place: place)
         for (key, usual) in [("padding_side", "right"), ("truncation_side", "right")] {
             let side: String = try read { try configuration.optional(key) ?? usual }
             guard side == usual else {
@@ -35,23 +47,29 @@ struct TokenizerFolder {
     func place(_ name: String) -> String { "\(path)/\(name)" }
 
     /// A JSON file whose value is an object, nil where there is none of that name.
-    func object(_ name: String) throws -> JSONObject? { try Self.object(place(name)) }
+    func object(_ name: String) throws -> JSONObject? {
+        try Self.object(bytes(name), place: place(name))
+    }
 
     /// The bytes of a file, nil where there is none of that name.
-    func bytes(_ name: String) throws -> [UInt8]? { try Self.bytes(place(name)) }
+    func bytes(_ name: String) throws -> [UInt8]? { try Self.bytes(name, path, files) }
 
-    private static func bytes(_ path: String) throws -> [UInt8]? {
+    private static func bytes(_ name: String, _ folder: String, _ files: [String: [UInt8]]?) throws
+        -> [UInt8]?
+    {
+        if let files { return files[name] }
+        let path = "\(folder)/\(name)"
         guard Files.exists(path) else { return nil }
         let bytes = try Files.read(path, atMost: maximalByteCount)
         if let other = mistakenFile(bytes) { throw TokenizerError(path, other) }
         return bytes
     }
 
-    private static func object(_ path: String) throws -> JSONObject? {
-        guard let bytes = try bytes(path) else { return nil }
+    private static func object(_ bytes: [UInt8]?, place: String) throws -> JSONObject? {
+        guard let bytes else { return nil }
         return try read {
-            guard let object = JSONObject(json: try JSONValue(parsing: bytes, place: path)) else {
-                throw TokenizerError(path, "it must hold a JSON object")
+            guard let object = JSONObject(json: try JSONValue(parsing: bytes, place: place)) else {
+                throw TokenizerError(place, "it must hold a JSON object")
             }
             return object
         }

@@ -17,6 +17,8 @@ import Training
 
 /// A model that draws samples.
 public typealias Model = Pipelines.Model
+/// The model that comes with the project.
+public typealias ShippedModel = Pipelines.ShippedModel
 /// How a model is opened.
 public typealias ModelOptions = Pipelines.ModelOptions
 /// What is wanted of a model.

@@ -14,7 +14,8 @@ struct Evaluate: ParsableCommand {
             trained on the data on the spot, beside the same distance between two halves of the data and that \
             of noise, the classifier's accuracy on the samples, and how far samples of a class are apart. Of a CLIP: how \
             often pictures and captions find each other, and classes by their names. Of a classifier of noisy pictures: its \
-            accuracy at eight amounts of noise.
+            accuracy at eight amounts of noise. Of a model that draws from texts, where the data's files have captions: how \
+            often the picture drawn from a caption looks most like the one that has it, with intervals.
             """)
 
     @Argument(help: "A run folder, or a folder in the diffusers layout.", transform: pathArgument)
@@ -29,6 +30,18 @@ struct Evaluate: ParsableCommand {
     @Option(help: "The number of samples, or the most pictures of the data that are looked at.")
     var count = 1000
 
+    @Option(
+        help: "For captions: a run of a CLIP, which finds the captions of drawn pictures among others.",
+        transform: pathArgument)
+    var clip: String?
+
+    @Option(
+        parsing: .upToNextOption, help: "For captions: several scales of guidance, each measured.")
+    var sweep: [Double] = []
+
+    @Option(help: "For captions: a plot of the figures over --sweep.", transform: pathArgument)
+    var plot: String?
+
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var guiding: GuidanceOptions
     @OptionGroup var stochastic: StochasticOptions
@@ -38,8 +51,21 @@ struct Evaluate: ParsableCommand {
 
     @OptionGroup var compute: ComputeOptions
 
+    func validate() throws {
+        guard sweep.isEmpty || sampling.guidance == nil else {
+            throw ValidationError("--guidance and --sweep exclude each other: give one of them")
+        }
+        guard plot == nil || sweep.count > 1 else {
+            throw ValidationError("--plot shows figures over --sweep: give several scales, or leave it out")
+        }
+    }
+
     func run() throws {
-        if let (kind, folder) = try EvaluatedKind.of(model) { return try kind.measure(self, folder) }
+        if let plot { try SampleOutput.checkPicture(plot) }
+        if let (kind, folder) = try EvaluatedKind.of(model) {
+            try refuseCaptionOptions()
+            return try kind.measure(self, folder)
+        }
         try compareSamples()
     }
 
@@ -65,6 +91,10 @@ struct Evaluate: ParsableCommand {
         }
         try Generate.refuse([guiding.unused(in: settings)])
         let data = try Recipe.DataSection(named: against, shape: shape)
+        if opened.takesPrompt, let captioned = captioned(data) {
+            return try compareCaptions(opened, captioned, data, request)
+        }
+        try refuseCaptionOptions()
         let (training, heldOut) = try (data.open(.train), data.open(.evaluation))
         if opened.takesPrompt, let names = training.classNames {
             // A model that is conditioned on texts draws every class by its name.
@@ -109,9 +139,9 @@ struct Evaluate: ParsableCommand {
         }
     }
 
-    private func pictures(of run: Run) throws -> Tensor {
+    func pictures(of run: Run) throws -> Tensor {
         run.onMessage = say
-        var bar = ProgressBar(total: run.settings[0].sampler.grid.steps.count * count)
+        var bar = ProgressBar(total: run.settings[0].sampler.grid.steps.count * run.settings[0].count)
         defer { bar.finish() }
         for step in run { bar.show(step: step.done) }
         return try run.pictures()

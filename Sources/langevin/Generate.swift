@@ -14,15 +14,21 @@ struct Generate: ParsableCommand {
         abstract: "Make pictures from a prompt.",
         discussion: """
             Picture i of a call uses seed S + i, whatever the batch size and device. With --image the picture is \
-            changed (--strength says how much); with --mask only its white part is.
+            changed (--strength says how much); with --mask only its white part is. Without --model the model that comes \
+            with the program draws emoji of 64×64 pixels (docs/EmojiModel.md).
             """)
 
     @Argument(help: "What the pictures shall show.")
-    var prompt: String
+    var prompt: String?
+
+    @Option(
+        help: "In place of PROMPT: a text file with a prompt on each line, and a picture of each.",
+        transform: pathArgument)
+    var prompts: String?
 
     @Option(
         help:
-            "A folder in the diffusers layout, or a .safetensors file in the original layout of Stable Diffusion; by default the model that comes with the program, which this version has none of.",
+            "A run folder, a folder in the diffusers layout, or a .safetensors file in the original layout of Stable Diffusion or as 'convert' writes it; by default the model that comes with the program.",
         transform: pathArgument)
     var model: String?
 
@@ -78,24 +84,36 @@ struct Generate: ParsableCommand {
 
     @OptionGroup var compute: ComputeOptions
 
+    func validate() throws {
+        guard (prompt == nil) != (prompts == nil) else {
+            throw ValidationError(
+                prompt == nil
+                    ? "Missing expected argument '<prompt>'"
+                    : "PROMPT and --prompts exclude each other: give one of them")
+        }
+        guard prompts == nil || pictures.count == 1 else {
+            throw ValidationError("--prompts makes a picture of each line: leave out --count")
+        }
+    }
+
     func run() throws {
         let start = ContinuousClock().now
         let device = try compute.open()
-        let output = try SampleOutput(output, count: pictures.count)
+        let texts = try prompts.map(PromptFile.lines(of:)) ?? [prompt ?? ""]
+        let count = prompts == nil ? pictures.count : texts.count
+        let output = try SampleOutput(output, count: count)
         if let preview {
             try SampleOutput.checkPicture(preview)
             try checkApart("--preview", preview, from: output.names)
-        }
-        guard let model else {
-            throw PipelineError("no model comes with this version: give --model MODEL")
         }
         var options = ModelOptions()
         (options.elementType, options.device, options.memory) = (compute.dtype, device, memory.options)
         (options.configurations, options.variant) = (config, variant)
         (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
-        let source = try ModelSource(model, options)
+        let source = try ModelSource(model ?? ShippedModel.path(), options)
         var notes = try compute.notes + source.foreignKeys() + source.notes()
         var request = try request(options)
+        (request.prompts, request.count) = (texts, count)
         try checkUnused(source)
         let opened = try Model(source, options)
         if let refiner = reference.refiner {
@@ -111,7 +129,7 @@ struct Generate: ParsableCommand {
 
     private func request(_ options: ModelOptions) throws -> Request {
         var request = try pictures.request(sampling)
-        (request.prompts, request.negativePrompt) = ([prompt], negativePrompt)
+        request.negativePrompt = negativePrompt
         try guiding.set(&request, options)
         try noise.set(&request, seed: sampling.seed != nil)
         (request.clipSkip, request.weighsWords) = (clipSkip, promptWeights)

@@ -16,7 +16,8 @@ import Testing
         "set", "trajectory", "pairs", "initial", "negative-prompt", "image", "mask", "background",
         "denoising-start",
         "denoising-end", "refiner", "preview", "preview-model", "config", "variant", "entry", "output",
-        "weights", "inputs", "attention-slicing", "guide", "classifier", "interpolate",
+        "weights", "inputs", "attention-slicing", "guide", "classifier", "interpolate", "prompts",
+        "clip", "plot", "sweep",
     ]
     /// Options of which the help says what they are about and not yet what holds without them.
     /// Every option that need not be given has a default in its help that a person can read, or a sentence about what

@@ -17,6 +17,7 @@ import Testing
     /// What a receipt has for an option: its keys there.
     private static let recorded: [String: [String]] = [
         "model": ["model", "model_hash", "weights", "configuration_hash"], "prompt": ["prompt"],
+        "prompts": ["prompts"],
         "class": ["classes"], "count": ["count"], "grid": ["grid"], "initial": ["initial"],
         "width": ["width"],
         "height": ["height"], "batch-size": ["batch_size"], "reuse-deep": ["deep_feature_interval"],
@@ -115,8 +116,8 @@ import Testing
             ["sample", pixels.run, "--initial", files.initial, "--steps", "2"],
             ["initial": named("initial.safetensors"), "solver": "ddim", "steps": 2])
         try expectGuidance(of: pixels, expect)
-        // Noise is no picture, and has a test of its own.
-        given.insert("inversion")
+        // Noise is no picture, and has a test of its own; a file of prompts has one, too (TextPictureModelTests).
+        given.formUnion(["inversion", "prompts"])
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small
         try expect(
             prompt + [

@@ -42,7 +42,7 @@ import Training
         // Those whose data do not come with the project have tests of their own.
         let others = [
             "fashion-annotated", "autoencoder-kl", "autoencoder-emoji", "vq", "fsq", "clip-emoji",
-            "clip-fashion",
+            "clip-fashion", "emoji",
         ]
         #expect(Set(names) == Set(Self.names + LatentRecipeTests.names + others))
     }

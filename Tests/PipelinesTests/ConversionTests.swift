@@ -201,7 +201,7 @@ import Testing
         let one = try write()
         expectRefused("there is no") { try Conversion().run(folder("none"), to: folder("out")) }
         expectRefused("is there already") { try Conversion().run(one, to: folder("described")) }
-        expectRefused("becomes a folder") {
+        expectRefused("holds no weights") {
             try Conversion().run(folder("described"), to: folder("out.safetensors"))
         }
         expectRefused("leave out configurations") {

@@ -1,10 +1,11 @@
 """Builds the captioned pictures of 64×64 that the text-to-image model learns from: `build.sh` calls it.
 
-    build.py --emoji emoji-64.tar.gz --packages FOLDER --out FOLDER [--seed 0] [--tars 1000]
+    build.py --emoji emoji-64.tar.gz [--packages FOLDER] --out FOLDER [--seed 0] [--tars 1000]
 
 FOLDER/train and FOLDER/held-out get pictures and `metadata.jsonl`: on each line `file_name`, `text` (a list, of which training
 draws one a time: as many bare names as longer captions), `label` (the group), `name`, `kind`, `licence`, `source`. With
-`--tars N` there are WebDataset tars of N pictures beside them, and no folders. Everything follows from the seed.
+`--tars N` there are WebDataset tars of N pictures beside them, and no folders. Without `--packages` there are the emoji of some
+groups, and what is made of them: a set that a small model can learn in an hour. Everything follows from the seed.
 """
 import argparse
 import collections
@@ -23,6 +24,8 @@ from pictures import SIZE, Seen
 
 # Drawings nearer than this to one that is kept (root mean square of 12×12 RGB, in 1/255) are left out.
 NEARLY_THE_SAME = 14.0
+# The groups of emoji that stand for themselves.
+GROUPS = ("Smileys & Emotion", "Animals & Nature", "Food & Drink", "Travel & Places", "Activities", "Objects")
 # Emoji this near to one another are the same picture under two names.
 THE_SAME = 2.0
 
@@ -40,8 +43,10 @@ def with_its_copies(emojis):
 
 def gathered(options):
     """The pictures that others are made of, without those that are nearly the same."""
-    share = os.path.join(options.packages, "usr/share")
     emojis = with_its_copies(sources.emoji(options.emoji))
+    if options.packages is None:
+        return [item for item in emojis if item.group in options.groups]
+    share = os.path.join(options.packages, "usr/share")
     tones = sources.skin_tones(emojis, os.path.join(share, "fonts/truetype/noto/NotoColorEmoji.ttf"))
     seen = Seen(NEARLY_THE_SAME)
     for item in emojis:
@@ -116,7 +121,8 @@ def report(items):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--emoji", required=True, help="emoji-64.tar.gz")
-    parser.add_argument("--packages", required=True, help="folder into which Debian's packages were unpacked")
+    parser.add_argument("--packages", help="folder into which Debian's packages were unpacked; the emoji alone without it")
+    parser.add_argument("--groups", nargs="+", default=GROUPS, help="groups of emoji that are taken without --packages")
     parser.add_argument("--out", required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tars", type=int, default=0, help="pictures of a WebDataset tar; 0 writes folders")

@@ -39,6 +39,9 @@ package struct DeferredTensor {
         self.init(name, shape, wanted) { try source.tensor(named: name).to(wanted) }
     }
 
+    /// The same tensor under another name.
+    package func named(_ name: String) -> DeferredTensor { .init(name, shape, elementType, make) }
+
     /// The tensor.
     /// - Throws: the source's error; `CheckpointError` where its file was changed meanwhile.
     func made() throws -> Tensor {

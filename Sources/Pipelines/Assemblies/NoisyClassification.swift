@@ -30,7 +30,7 @@ package struct NoisyClassification: StoredAssembly {
     package init(_ source: ModelSource, _ options: ModelOptions) throws {
         (name, self.source, elementType) = (source.name, source, options.elementType)
         process = try source.process()
-        card = try ModelLayout(source.path).card()
+        card = try source.card()
         network = try source.build(
             UNetClassifier.self, .classifier, elementType: options.elementType, on: options.device)
     }

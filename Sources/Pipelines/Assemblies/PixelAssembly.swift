@@ -33,20 +33,22 @@ package struct PixelAssembly: StoredAssembly {
     package let elementType: ElementType
     /// Where the network runs.
     package let device: Device
-    /// Its folder; `nil` for a model in memory.
-    let layout: ModelLayout?
+    /// Where its parts are; `nil` for a model in memory.
+    let source: ModelSource?
 
     /// A model of given parts.
     package init(
         name: String, configuration: NetworkConfiguration, process: Process, card: ModelCard,
         network: any NoiseNetwork, dataRange: ClosedRange<Double> = -1...1,
-        elementType: ElementType = .float32, device: Device = .cpu, layout: ModelLayout? = nil
+        elementType: ElementType = .float32, device: Device = .cpu
     ) {
         (self.name, self.configuration, self.process, self.card) = (name, configuration, process, card)
         (self.network, self.dataRange) = (network, dataRange)
-        (self.elementType, self.device, self.layout) = (elementType, device, layout)
+        (self.elementType, self.device, source) = (elementType, device, nil)
     }
 
+    /// Opens a model, strictly: every tensor must have its place in the network, and the other way round.
+    /// - Throws: `CheckpointError`, `LoadError`, `PipelineError`, `NetworkError`, each one sentence.
     package init(_ source: ModelSource, _ options: ModelOptions) throws {
         guard options.memory == MemoryOptions() else {
             throw PipelineError(
@@ -57,28 +59,31 @@ package struct PixelAssembly: StoredAssembly {
                 "\(.variant) names weights of models of latents, and \(source.name) diffuses pixels: leave it out"
             )
         }
-        try self.init(ModelLayout(source.path), options)
+        (name, self.source) = (source.name, source)
+        (elementType, device) = (options.elementType, options.device)
+        configuration = try source.pixelConfiguration()
+        (process, card, dataRange) = try (source.pixelProcess(), source.card(), source.pixelRange())
+        network = try Self.network(configuration, source, options)
+        text = try source.promptEncoder(for: configuration.traits, in: elementType, on: device)
     }
 
-    /// Opens a model folder, strictly: every tensor of the file must have its place in the network, and
-    /// the other way round.
-    /// - Throws: `CheckpointError`, `LoadError`, `PipelineError`, `NetworkError`, each one sentence.
+    /// Opens a model folder.
     package init(_ folder: ModelLayout, _ options: ModelOptions = ModelOptions()) throws {
-        let configuration = try folder.networkConfiguration()
-        let weights = try configuration.weights(of: folder.network)
-        let (type, device) = (options.elementType, options.device)
-        let network = try options.parts.part(
-            "\(folder.path) \(type.name) \(device)", byteCount: weights.byteCount(as: type)
-        ) { () throws -> any NoiseNetwork in
-            let store = ParameterStore(.loaded(weights), elementType: type, on: device)
-            return try explaining(folder.network) { try store.build(configuration.network) }
-                .replayed(on: device)
+        try self.init(ModelSource(folder.path, options), options)
+    }
+
+    private static func network(
+        _ configuration: NetworkConfiguration, _ source: ModelSource, _ options: ModelOptions
+    ) throws -> any NoiseNetwork {
+        func built<Network: DenoisingNetwork>(_ type: Network.Type) throws -> any NoiseNetwork {
+            try source.build(
+                type, networkComponent, elementType: options.elementType, on: options.device)
         }
-        try self.init(
-            name: folder.name, configuration: configuration,
-            process: folder.process(prediction: options.prediction), card: folder.card(), network: network,
-            dataRange: folder.dataRange(), elementType: type, device: device, layout: folder)
-        text = try folder.promptEncoder(for: configuration.traits, in: type, on: device)
+        let (type, device) = (options.elementType, options.device)
+        return try options.parts.part(
+            "\(source.path) \(type.name) \(device)",
+            byteCount: source.weights(of: networkComponent).byteCount(as: type)
+        ) { try built(configuration.type).replayed(on: device) }
     }
 
     package func stages(_ request: Request) throws -> [any Stage] { [try PixelStage(self, request)] }

@@ -42,21 +42,27 @@ public struct Conversion: Sendable {
         }
         let wantsFile = output.lowercased().hasSuffix(".safetensors")
         try wantsFile ? Files.checkPlace(ofFile: output) : Files.checkPlace(ofFolder: output)
+        if let packed = try PackedModel(path: input) {
+            try checkDescribesItself("'\(input)' is a model in one file")
+            guard variant == nil, prediction == nil, !isStrict else {
+                throw PipelineError(
+                    "'\(input)' is a model in one file, which is converted as it is: leave out \(.variant), \(.prediction) and \(.isStrict)"
+                )
+            }
+            return try write(ModelContents(packed), to: output, asFile: wantsFile)
+        }
         guard Files.isFolder(input) else {
             let (source, left) = try tensors(of: input)
             return wantsFile
                 ? try write(source, to: output, left) : try folder(from: source, input, to: output, left)
         }
-        guard !wantsFile else {
-            throw PipelineError(
-                "'\(input)' is a folder, which becomes a folder: give OUT without .safetensors")
-        }
-        guard configurations == nil, !usesAverage, entry == nil else {
-            throw PipelineError(
-                "'\(input)' is a folder and describes itself: leave out \(.configurations), \(.usesAverage) and \(.entry)"
-            )
-        }
+        try checkDescribesItself("'\(input)' is a folder")
         if Files.exists(input + "/config.json"), !Files.exists(input + "/model_index.json") {
+            guard !wantsFile else {
+                throw PipelineError(
+                    "'\(input)' is one network's folder, which becomes a folder: give OUT without .safetensors"
+                )
+            }
             let object = try ModelFolder(input).configuration()
             guard prediction == nil else {
                 throw PipelineError(
@@ -69,7 +75,29 @@ public struct Conversion: Sendable {
             }
         }
         let layout = try ModelLayout(model: input)
+        guard !wantsFile else {
+            guard prediction == nil else {
+                throw PipelineError(
+                    "\(.prediction) changes a schedule, and one file holds the folder's own: convert to a folder first"
+                )
+            }
+            if let variant { _ = try layout.parts(without: variant) }
+            return try write(ModelContents(layout, variant: variant), to: output, asFile: true)
+        }
         return try writing(output) { try copy(layout, to: $0) }
+    }
+
+    private func checkDescribesItself(_ subject: String) throws {
+        guard configurations == nil, !usesAverage, entry == nil else {
+            throw PipelineError(
+                "\(subject) and describes itself: leave out \(.configurations), \(.usesAverage) and \(.entry)"
+            )
+        }
+    }
+
+    private func write(_ contents: ModelContents, to output: String, asFile isFile: Bool) throws -> [String] {
+        guard !isFile else { return try contents.pack(into: output, as: elementType) }
+        return try writing(output) { try contents.layOut(in: $0, as: elementType) }
     }
 
     private func writing(_ output: String, _ body: (_ aside: String) throws -> [String]) throws -> [String] {
@@ -213,7 +241,7 @@ public struct Conversion: Sendable {
 
     /// Copies a model component by component.
     private func copy(_ layout: ModelLayout, to aside: String) throws -> [String] {
-        var index = try layout.index()
+        var index = try layout.completeIndex()
         let plain = try variant.map { try layout.parts(without: $0) } ?? []
         var lines = plain.isEmpty ? [] : ["note: \(ModelLayout.note(on: plain, without: variant))"]
         for name in index.keys {
@@ -284,22 +312,8 @@ public struct Conversion: Sendable {
         _ type: any ConfiguredNetwork.Type, _ object: JSONObject, _ place: String, to folder: String,
         from source: (any TensorSource)? = nil
     ) throws -> String {
-        let source = try type.native(source ?? weights(of: place))
-        let store: ParameterStore
-        do {
-            store = try type.shapes(object)
-        } catch let error as NetworkError {
-            throw PipelineError("\(object.place.isEmpty ? place : object.place): \(error)")
-        }
-        let report = store.report(on: source)
-        guard report.isComplete else {
-            let isOwn = !report.wrongShapes.isEmpty && object.place.isEmpty
-            let advice: Sentence =
-                isOwn ? "; its sizes are not the published ones: give \(.configurations) FOLDER" : ""
-            throw PipelineError(
-                "\(place): the checkpoint does not fit \(type.className): \(report.problems)\(advice)")
-        }
-        let tensors = try store.names.map { try DeferredTensor($0, in: source, as: elementType) }
+        let tensors = try type.tensors(
+            object, type.native(source ?? weights(of: place)), place: place, as: elementType)
         try type.write(object, tensors, to: ModelFolder(folder))
         return "\(type.className): all \(tensors.count) tensors used"
     }
@@ -319,10 +333,39 @@ public struct Conversion: Sendable {
     }
 }
 
+extension ConfiguredNetwork {
+    /// The tensors of a network, strictly: each has its place in it, and the other way round.
+    /// - Parameters:
+    ///   - object: its `config.json`.
+    ///   - source: its weights under its own names.
+    ///   - place: where they are, for messages.
+    ///   - elementType: what floating-point numbers become; as they are where `nil`.
+    /// - Throws: `PipelineError` where weights and configuration differ.
+    static func tensors(
+        _ object: JSONObject, _ source: any TensorSource, place: String, as elementType: ElementType?
+    ) throws -> [DeferredTensor] {
+        let store: ParameterStore
+        do {
+            store = try shapes(object)
+        } catch let error as NetworkError {
+            throw PipelineError("\(object.place.isEmpty ? place : object.place): \(error)")
+        }
+        let report = store.report(on: source)
+        guard report.isComplete else {
+            let isOwn = !report.wrongShapes.isEmpty && object.place.isEmpty
+            let advice: Sentence =
+                isOwn ? "; its sizes are not the published ones: give \(.configurations) FOLDER" : ""
+            throw PipelineError(
+                "\(place): the checkpoint does not fit \(className): \(report.problems)\(advice)")
+        }
+        return try store.names.map { try DeferredTensor($0, in: source, as: elementType) }
+    }
+}
+
 extension JSONObject {
     /// What an index has for a component whose value is a pair; `nil` for settings and for what is absent.
     /// - Throws: `PipelineError` where the name could lead out of the model's folder.
-    fileprivate func component(_ name: String, ifPair: Bool) throws -> (library: String, className: String)? {
+    func component(_ name: String, ifPair: Bool) throws -> (library: String, className: String)? {
         guard case .array = self[name] else { return nil }
         guard ModelLayout.isFolderName(name) else {
             throw PipelineError("\(place): \(quoted(name)) cannot be the folder of a component")

@@ -70,19 +70,25 @@ extension Inspection {
         public let float32Megabytes: Double
         /// The parts by name.
         public let components: [String: Component]
-        /// What a file holds beside them.
+        /// What a file of an original layout holds beside them.
         public let file: File?
+        /// The number of values of a file that describes itself that are infinite or not a number; absent where they were
+        /// not looked at.
+        public let nonFinite: Int?
 
         enum CodingKeys: String, CodingKey {
             case family, parameters, components, file
             case float32Megabytes = "float32_megabytes"
+            case nonFinite = "non_finite"
         }
 
-        init(family: String, _ components: [String: Component], file: File? = nil) {
+        init(
+            family: String, _ components: [String: Component], file: File? = nil, nonFinite: Int? = nil
+        ) {
             self.family = family
             parameters = components.values.reduce(0) { $0 + ($1.parameters ?? 0) }
             float32Megabytes = Double(4 * parameters) / 1e6
-            (self.components, self.file) = (components, file)
+            (self.components, self.file, self.nonFinite) = (components, file, nonFinite)
         }
     }
 }
@@ -108,14 +114,35 @@ extension Inspection.Model {
             }
             components[name] = try Component(named.className, in: "\(layout.path)/\(name)", parts)
         }
-        self.init(family: try Self.family(index, layout), components)
+        self.init(family: try Self.family(index) { try layout.networkConfiguration() }, components)
     }
 
-    private static func family(_ index: JSONObject, _ layout: ModelLayout) throws -> String {
-        let pipeline = try index.required("_class_name", as: String.self)
-        if PixelAssembly.classNames.contains(pipeline) {
-            return try layout.networkConfiguration().family
+    /// A model in one file that describes itself, from its metadata alone.
+    init(_ packed: PackedModel, _ parts: Inspection.Parts, nonFinite: Int?) throws {
+        var components: [String: Component] = [:]
+        let index = try packed.index()
+        for name in index.keys {
+            guard let named = try index.component(name, ifPair: true) else { continue }
+            if let network = KnownNetworks.network(named: named.className),
+                let object = try packed.object("\(name)/config.json")
+            {
+                components[name] = try Component(network, object, parts)
+            } else {
+                components[name] = Component(className: named.className)
+            }
         }
+        let family = try Self.family(index) {
+            try NetworkConfiguration(onPixels: index) { try packed.configuration(of: .unet) }
+        }
+        self.init(family: family, components, nonFinite: nonFinite)
+    }
+
+    /// - Parameter network: reads the configuration of the network of a model on pixels, which has the family's name.
+    private static func family(_ index: JSONObject, _ network: () throws -> NetworkConfiguration) throws
+        -> String
+    {
+        let pipeline = try index.required("_class_name", as: String.self)
+        if PixelAssembly.classNames.contains(pipeline) { return try network().family }
         guard let family = Assemblies.named(pipeline)?.family ?? Assemblies.onlyInspected[pipeline] else {
             throw PipelineError(
                 "\(index.place): the pipeline \(quoted(pipeline)) is not known here: there are \(Assemblies.classNames.joined(separator: ", "))"

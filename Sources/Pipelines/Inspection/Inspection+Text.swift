@@ -32,7 +32,8 @@ extension Inspection {
                 lines.append("  \(part.name)\(gap)\(grouped(part.parameters))")
             }
         }
-        return (lines + (model.file.map(text) ?? [])).joined(separator: "\n")
+        let rest = model.file.map(text) ?? remark(nonFinite: model.nonFinite)
+        return (lines + rest).joined(separator: "\n")
     }
 
     private static func text(_ file: Model.File) -> [String] {

@@ -93,6 +93,10 @@ public enum Inspection: Encodable, Sendable {
         } else if path.lowercased().hasSuffix(".safetensors") {
             let file = try SafetensorsFile(path: path)
             let nonFinite = readsValues ? file.nonFiniteCount() : nil
+            if let packed = PackedModel(file) {
+                self = .model(try Model(packed, parts, nonFinite: nonFinite))
+                return
+            }
             self =
                 try Model(file, path, parts, nonFinite: nonFinite).map(Inspection.model)
                 ?? .tensors(Tensors(file, nonFinite: nonFinite))
@@ -108,7 +112,7 @@ public enum Inspection: Encodable, Sendable {
     /// How many values of the file are infinite or not a number; `nil` where none were read.
     public var nonFiniteCount: Int? {
         switch self {
-        case .model(let model): model.file?.nonFinite
+        case .model(let model): model.file?.nonFinite ?? model.nonFinite
         case .tensors(let file): file.nonFinite
         case .analytic, .picture: nil
         }

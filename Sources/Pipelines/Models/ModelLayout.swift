@@ -75,21 +75,7 @@ public struct ModelLayout: Sendable {
     /// The network's configuration.
     /// - Throws: `PipelineError` where the index names a pipeline that is not of this kind.
     public func networkConfiguration() throws -> NetworkConfiguration {
-        let index = try self.index()
-        let pipeline = try index.required("_class_name", as: String.self)
-        guard PixelAssembly.classNames.contains(pipeline) else {
-            let names = PixelAssembly.classNames.joined(separator: " and ")
-            throw PipelineError(
-                "\(index.place): the pipeline \(quoted(pipeline)) is not one of a network on pixels: \(names) are"
-            )
-        }
-        let configuration = try NetworkConfiguration(network.configuration())
-        if let named = try index.component("unet")?.className, named != configuration.className {
-            throw PipelineError(
-                "\(index.place): 'unet' is a \(quoted(named)), and unet/config.json describes a '\(configuration.className)': make them agree"
-            )
-        }
-        return configuration
+        try NetworkConfiguration(onPixels: index()) { try network.configuration() }
     }
 
     /// The width of heads of a U-Net that may keep queries, keys and values in one tensor of its original
@@ -114,12 +100,7 @@ public struct ModelLayout: Sendable {
         return stored.process
     }
 
-    /// Where the elements of pictures lie: diffusers' pipeline of the variance-exploding equation has them in 0 … 1.
-    func dataRange() throws -> ClosedRange<Double> {
-        try index().required("_class_name", as: String.self) == Self.unitPipeline ? 0...1 : -1...1
-    }
-
-    private static let unitPipeline = "ScoreSdeVePipeline"
+    static let unitPipeline = "ScoreSdeVePipeline"
 
     /// diffusers' pipelines on pixels that are made for one class of schedulers.
     private static let pipelines = [

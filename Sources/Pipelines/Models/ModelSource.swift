@@ -8,7 +8,7 @@ import Tensors
 import Tokenizers
 
 /// Where the parts of a model are: in a folder of the diffusers layout, in one file of its original
-/// layout, or anywhere (`ModelParts`). Nothing is read before it is needed, and weights are mapped, so that opening costs next to
+/// layout or of this program's (`convert`), or anywhere (`ModelParts`). Nothing is read before it is needed, and weights are mapped, so that opening costs next to
 /// nothing however large the model is.
 public struct ModelSource: Sendable {
     private enum Place: Sendable {
@@ -16,6 +16,8 @@ public struct ModelSource: Sendable {
         /// A file, and the folder that its configurations and tokenizers are in where they are not the
         /// published ones.
         case file(SingleFileCheckpoint, configurations: ModelLayout?)
+        /// A file with all that a folder has.
+        case packed(PackedModel)
         /// Parts that may be anywhere.
         case parts(ModelParts)
     }
@@ -28,7 +30,7 @@ public struct ModelSource: Sendable {
     package let assembly: any StoredAssembly.Type
     private let place: Place
     /// `model_index.json`; empty for a file without a folder of configurations.
-    private let index: JSONObject
+    let index: JSONObject
     private let variant: String?
     /// What the network is said to predict, whatever the model says itself.
     public let prediction: Prediction?
@@ -38,7 +40,8 @@ public struct ModelSource: Sendable {
     /// Opens a model.
     ///
     /// - Parameters:
-    ///   - model: a run folder, a folder in the diffusers layout, or a `.safetensors` file in the original one.
+    ///   - model: a run folder, a folder in the diffusers layout, or a `.safetensors` file in the original one or of this
+    ///     program's.
     ///   - configurations: for a file, a folder in the diffusers layout whose configurations and tokenizers
     ///     describe it; the published ones of its family where `nil`.
     ///   - variant: the set of weights in a folder, such as `fp16`; parts that lack it, and all where `nil`, have the
@@ -60,12 +63,21 @@ public struct ModelSource: Sendable {
                 throw PipelineError("\(model) is one file, which has no variants: leave out \(.variant)")
             }
             plainParts = []
+            if let packed = try PackedModel(path: model) {
+                guard described == nil else {
+                    throw PipelineError(
+                        "\(model) is a model that describes itself: leave out \(.configurations)")
+                }
+                (place, name, index) = (.packed(packed), Self.name(ofFile: model), try packed.index())
+                assembly = try Self.assembly(of: index)
+                return
+            }
             var file = try Self.open(model, usesAverage: usesAverage, headWidth: described?.headWidth())
             file.prediction = prediction?.rawValue
             try locating(model) { try file.check(isStrict: isStrict) }
             guard described != nil || !file.needsPrediction else { throw Self.predictionIsOpen(model, file) }
             place = .file(file, configurations: described)
-            name = model.split(separator: "/").last.map { String($0.prefix { $0 != "." }) } ?? model
+            name = Self.name(ofFile: model)
             index = try described?.index() ?? JSONObject(place: model)
             guard let known = Assemblies.named(file.family.pipeline) else {
                 throw PipelineError(
@@ -89,6 +101,10 @@ public struct ModelSource: Sendable {
         (path, name, place, index) = (parts.name, parts.name, .parts(parts), try parts.fullIndex())
         (variant, prediction, plainParts) = (nil, nil, [])
         assembly = try Self.assembly(of: index)
+    }
+
+    private static func name(ofFile path: String) -> String {
+        path.split(separator: "/").last.map { String($0.prefix { $0 != "." }) } ?? path
     }
 
     private static func assembly(of index: JSONObject) throws -> any StoredAssembly.Type {
@@ -133,16 +149,24 @@ public struct ModelSource: Sendable {
     public func notes() -> [String] {
         switch place {
         case .folder: plainParts.isEmpty ? [] : [ModelLayout.note(on: plainParts, without: variant)]
-        case .parts: []
+        case .parts, .packed: []
         case .file(let file, let layout):
             file.caveats(isDescribed: layout != nil) + [file.passedOver].compactMap(\.self)
         }
     }
 
-    /// The file taken apart; `nil` for a folder.
+    /// The file taken apart; `nil` for a folder, and for a file that describes itself.
     public var file: SingleFileCheckpoint? {
         if case .file(let file, _) = place { return file }
         return nil
+    }
+
+    /// The one file that all parts are in; `nil` where they are apart.
+    var onlyFile: String? {
+        switch place {
+        case .file, .packed: path
+        case .folder, .parts: nil
+        }
     }
 
     // MARK: Parts
@@ -150,7 +174,7 @@ public struct ModelSource: Sendable {
     /// Whether the model has a part. A part that the index gives as `[null, null]`, or not at all, is absent.
     public func has(_ component: ModelComponent) throws -> Bool {
         switch place {
-        case .folder, .parts: try className(of: component) != nil
+        case .folder, .parts, .packed: try className(of: component) != nil
         case .file(let file, _): component.isSchedule || file.components.contains(component)
         }
     }
@@ -167,15 +191,16 @@ public struct ModelSource: Sendable {
     /// - Throws: `CheckpointError` where there is none.
     public func configuration(of component: ModelComponent) throws -> JSONObject {
         if case .parts(let parts) = place { return try parts.configuration(of: component) }
+        if case .packed(let packed) = place {
+            return try named(packed.configuration(of: component), component)
+        }
         if let folder = describing(component) {
-            var object =
+            let object =
                 try component.isSchedule
                 ? folder.configuration("scheduler_config.json", allowsNonFinite: true)
                 : folder.configuration()
-            if component == .scheduler, object["kind"] == nil, let named = try className(of: component) {
-                object["_class_name"] = .string(named)
-            }
-            return try file?.configuration(of: component, described: object) ?? object
+            let described = try named(object, component)
+            return try file?.configuration(of: component, described: described) ?? described
         }
         guard case .file(let file, _) = place, let found = try file.configurations()[component] else {
             throw PipelineError("\(path): there is no \(component.rawValue) in this model")
@@ -183,12 +208,21 @@ public struct ModelSource: Sendable {
         return found
     }
 
+    /// The configuration of a schedule with the class of diffusers that the index names, as there.
+    private func named(_ object: JSONObject, _ component: ModelComponent) throws -> JSONObject {
+        var object = object
+        if component == .scheduler, object["kind"] == nil, let named = try className(of: component) {
+            object["_class_name"] = .string(named)
+        }
+        return object
+    }
+
     /// The folder with the configuration of a part, `nil` where the family's own is taken.
     func describing(_ component: ModelComponent) -> ModelFolder? {
         switch place {
         case .folder: ModelFolder("\(path)/\(component.rawValue)")
         case .file(_, let layout): layout.map { ModelFolder("\($0.path)/\(component.rawValue)") }
-        case .parts: nil
+        case .parts, .packed: nil
         }
     }
 
@@ -198,6 +232,7 @@ public struct ModelSource: Sendable {
         switch place {
         case .file(let file, _): try file.weights(of: component)
         case .parts(let parts): parts.parts[component]?.weights ?? TensorDictionary([:])
+        case .packed(let packed): packed.weights(of: component.rawValue)
         case .folder:
             try ModelFolder("\(path)/\(component.rawValue)").anyWeights(variant: variant)
         }
@@ -243,20 +278,25 @@ public struct ModelSource: Sendable {
         switch place {
         case .folder: ModelLayout(path)
         case .file(_, let layout): layout
-        case .parts: nil
+        case .parts, .packed: nil
         }
     }
 
     /// What is known of the model's use beside its configurations; an empty card where there is none.
     func card() throws -> ModelCard {
         if case .parts(let parts) = place { return parts.card }
+        if case .packed(let packed) = place { return try packed.card() }
         return try configurations?.card() ?? ModelCard()
     }
 
-    /// The tokenizer of a model of parts; `nil` where tokenizers are in folders.
-    var tokenizer: CLIPTokenizer? {
-        if case .parts(let parts) = place { return parts.tokenizer }
-        return nil
+    /// The tokenizer of a model that has it itself; `nil` where tokenizers are in folders.
+    /// - Throws: one sentence about what is wrong with it.
+    func tokenizer() throws -> CLIPTokenizer? {
+        switch place {
+        case .parts(let parts): parts.tokenizer
+        case .packed(let packed): try packed.tokenizer()
+        case .folder, .file: nil
+        }
     }
 
     /// The folder of a tokenizer, `nil` where the program's own must do.
@@ -264,7 +304,7 @@ public struct ModelSource: Sendable {
         switch place {
         case .folder: "\(path)/\(name)"
         case .file(_, let layout): layout.map { "\($0.path)/\(name)" }
-        case .parts: nil
+        case .parts, .packed: nil
         }
     }
 

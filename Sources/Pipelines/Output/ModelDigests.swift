@@ -67,9 +67,7 @@ public final class ModelDigests {
     /// Begins with the digests of a model on pixels.
     /// - Throws: an error about files that cannot be opened.
     public convenience init(_ layout: ModelLayout) throws {
-        let weights = try layout.networkConfiguration().weights(of: layout.network)
-        try self.init(
-            layout.name, [(ModelComponent.unet.rawValue, weights.files)], describedBy: layout)
+        try self.init(ModelSource(layout.path), [PixelAssembly.networkComponent])
     }
 
     /// Begins with the digests of parts of a model.
@@ -77,11 +75,11 @@ public final class ModelDigests {
     /// - Throws: an error about files that cannot be opened.
     convenience init(_ source: ModelSource, _ components: [ModelComponent]) throws {
         let parts = try components.map { component in
-            (source.file == nil ? component.rawValue : nil, try source.weights(of: component).files)
+            (part: component.rawValue as String?, files: try source.weights(of: component).files)
         }
         // A file has all parts in it.
         try self.init(
-            source.name, source.file == nil ? parts : [(nil, [source.path])],
+            source.name, source.onlyFile.map { [(part: nil, files: [$0])] } ?? parts,
             describedBy: source.configurations)
     }
 

@@ -72,4 +72,11 @@ extension Receipt {
         seed = ends.first
         interpolation = Interpolation(first: ends.first, last: ends.last, weights: request.weights)
     }
+
+    /// The prompts that the pictures were to show.
+    mutating func setPrompts(of request: Request) {
+        let all = request.prompts ?? [""]
+        prompt = all.joined(separator: "\n")
+        prompts = all.count > 1 ? all : nil
+    }
 }

@@ -86,8 +86,10 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var mask: InputFile?
     /// What their transparent parts were laid on, `#rrggbb`.
     public var background: String?
-    /// What the pictures were to show.
+    /// What the pictures were to show, a line for each where that differs.
     public var prompt: String?
+    /// What each of several pictures was to show, where that differs.
+    public var prompts: [String]?
     /// What they were not to show, where guidance led away from it.
     public var negativePrompt: String?
     /// Whether `(word:1.2)` in prompts was a weight.
@@ -188,7 +190,7 @@ public struct Receipt: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
-            strength
+            prompts, strength
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"
@@ -228,6 +230,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         }
         receipt.count = 1
         receipt.classes = classes.map { [$0[index]] }
+        if let prompts { (receipt.prompt, receipt.prompts) = (prompts[index], nil) }
         return receipt
     }
 }

@@ -8,7 +8,7 @@ extension LatentStage {
         receipt.config = source.file == nil ? nil : source.configurations?.name
         (receipt.image, receipt.mask) = (request.files["image"], request.files["mask"])
         receipt.background = request.background?.description
-        receipt.prompt = request.prompt
+        if request.prompts != nil { receipt.setPrompts(of: request) }
         receipt.promptWeights = request.weighsWords ? true : nil
         receipt.clipSkip = request.clipSkip == 0 ? nil : request.clipSkip
         if isGuided {

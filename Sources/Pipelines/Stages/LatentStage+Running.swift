@@ -65,9 +65,7 @@ extension LatentStage {
             let pixels = request.opaque(picture, .reference, say)
                 .fitted(to: size, .lanczos, .reference, say)
                 .converted(toChannels: model.autoencoder.channels == 1 ? 1 : 3).tensor().unsqueezed(0)
-            let mask = request.mask.map {
-                binary(request.opaque($0, .mask, say).fitted(to: size, .nearest, .mask, say), say)
-            }
+            let mask = request.binaryMask(in: size, say)
             let autoencoder = try RecoveringAutoencoder(model, say: say)
             return Encoded(
                 latents: encoder(autoencoder, of: pixels, "the picture"),
@@ -92,15 +90,6 @@ extension LatentStage {
             }
             return assembly.scaled(latents, autoencoder.network.latentScaling, task)
         }
-    }
-
-    /// `[1, 1, height, width]` of 0 and 1, cut at one half.
-    private func binary(_ mask: Picture, _ say: (Sentence) -> Void) -> Tensor {
-        let grey = mask.converted(toChannels: 1)
-        if grey.pixels.contains(where: { $0 != 0 && $0 != 255 }) {
-            say("warning: \(.mask) has greys, which were cut at one half")
-        }
-        return Tensor(grey.pixels.map { $0 >= 128 ? Float(1) : 0 }, shape: [1, 1, mask.height, mask.width])
     }
 
     /// How much noise is laid on a reference beside a sample at a level. diffusers' class of stochastic Adams takes it from

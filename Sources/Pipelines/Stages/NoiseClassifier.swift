@@ -69,10 +69,13 @@ extension PixelAssembly {
                 "\(.classifier): \(name) takes samples of \(traits.channels) channels or numbers, and here they are \(shape): give a classifier of these samples"
             )
         }
-        let (network, layout, name) = (network, layout, name)
+        let (network, source, name) = (network, source, name)
         return NoiseClassifier(
             labels: labels, of: self.process, for: (sampler, process), in: elementType,
-            digests: { try layout.map { try ModelDigests($0) } ?? ModelDigests(ModelRecord(name: name)) },
+            digests: {
+                try source.map { try ModelDigests($0, [Self.networkComponent]) }
+                    ?? ModelDigests(ModelRecord(name: name))
+            },
             network: { x, time in
                 let output = network(x, time: time, Conditions(), dropout: nil)
                 return output.rank > 2 ? output.flattened(from: 2).mean([2]) : output

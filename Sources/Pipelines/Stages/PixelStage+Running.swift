@@ -6,12 +6,11 @@ import Tensors
 extension PixelStage {
     package func load(_ say: @escaping (Sentence) -> Void) throws -> SamplingLoop.Begin {
         let denoiser = try guidedDenoisers(say)
-        let data = settings.request.inverts ? try data(say) : nil
+        let reference = try reference(say)
         return { pictures, noise, own in
             let (request, sampler) = (settings.request, settings.sampler)
-            if let data {
-                let sample = sampler.scaled(own(data.slice(pictures, of: 0)))
-                return .init(sample: sample, denoiser: denoiser(pictures, nil))
+            if let reference {
+                return beginning(pictures, noise, reference, own, denoiser(pictures, nil))
             }
             let unit =
                 request.initial.map { own($0.slice(pictures, of: 0)) } ?? noise.draw(settings.sampleShape)
@@ -66,23 +65,6 @@ extension PixelStage {
             }
         }
         return text.conditions(of: texts, on: model.device).to(model.elementType)
-    }
-
-    /// The data whose noise is wanted, `[count, …]`, in the model's range.
-    private func data(_ say: @escaping (Sentence) -> Void) throws -> Tensor {
-        let request = settings.request
-        switch request.reference {
-        case .picture(let picture):
-            let shape = settings.sampleShape
-            let pixels = request.opaque(picture, .reference, say)
-                .fitted(to: .init(height: shape[1], width: shape[2]), .lanczos, .reference, say)
-                .converted(toChannels: shape[0]).tensor().unsqueezed(0)
-            let range = model.dataRange
-            let half = (range.upperBound - range.lowerBound) / 2
-            return range == -1...1 ? pixels : pixels * half + (range.lowerBound + half)
-        case .latents(let samples): return samples
-        case nil: preconditionFailure("an inversion begins with data")
-        }
     }
 
     /// Samples with the model's range of data stretched to −1 … 1.

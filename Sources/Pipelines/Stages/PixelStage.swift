@@ -8,6 +8,8 @@ import Tensors
 package struct PixelStage: Stage {
     let model: PixelAssembly
     package var settings: StageSettings
+    /// The share of the steps that are taken from a reference on.
+    let strength: Double?
 
     private var request: Request { settings.request }
 
@@ -15,7 +17,7 @@ package struct PixelStage: Stage {
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     init(_ model: PixelAssembly, _ request: Request) throws {
         try request.check(
-            reads: Self.fields(of: request),
+            reads: Self.fields(of: request, model),
             "is for models that diffuse latents, and \(model.name) diffuses pixels")
         try request.checkRanges()
         try request.checkDeepFeatures(of: model.configuration)
@@ -24,9 +26,11 @@ package struct PixelStage: Stage {
         let solver = request.solver ?? model.card.solver
         let steps = request.steps ?? model.card.steps ?? process.sampling.usualSteps(solver)
         try Request.check(steps: steps)
+        strength = try Self.strength(request)
         let sampler = try process.sampling.sampler(
-            solver, steps: steps, grid: request.grid, options: request.samplerOptions)
-        try sampler.check(process.parameterization.output)
+            solver, steps: steps, grid: request.grid,
+            options: Self.options(request, steps: steps, strength: strength))
+        try Self.check(sampler, process, steps: steps)
         let shape = try Self.shape(model, request)
         let prompts = try Self.prompts(model, request)
         let isConditional = request.classes != nil || request.prompts != nil
@@ -45,14 +49,16 @@ package struct PixelStage: Stage {
         if request.inverts { try settings.invert(sampler.parameterization(of: model.process)) }
     }
 
-    /// The fields of a request that such models read.
-    private static func fields(of request: Request) -> Set<RequestField> {
-        let fields: Set<RequestField> = [
+    /// The fields of a request that such models read: those with a text begin from pictures, too.
+    private static func fields(of request: Request, _ model: PixelAssembly) -> Set<RequestField> {
+        var fields: Set<RequestField> = [
             .prompts, .negativePrompt, .classes, .height, .width, .guidance, .guidanceMethod,
             .guidanceInterval, .guidanceRescale, .negativeWeight, .guide, .classifier, .deepFeatureInterval,
             .inverts,
         ]
-        return request.inverts ? fields.union([.reference, .background]) : fields
+        if request.inverts || model.text != nil { fields.formUnion([.reference, .background]) }
+        if !request.inverts, model.text != nil { fields.formUnion([.mask, .strength]) }
+        return fields
     }
 
     package func check(decodes: Bool) throws {
@@ -65,16 +71,15 @@ package struct PixelStage: Stage {
     }
 
     package func digests(decodes: Bool) throws -> ModelDigests {
-        guard let layout = model.layout else { return ModelDigests(ModelRecord(name: model.name)) }
-        return try ModelDigests(layout)
+        guard let source = model.source else { return ModelDigests(ModelRecord(name: model.name)) }
+        return try ModelDigests(source, [PixelAssembly.networkComponent])
     }
 
     package func complete(_ receipt: inout Receipt, decodes: Bool) {
-        if request.inverts {
-            (receipt.image, receipt.background) = (request.files["image"], request.background?.description)
-        }
+        (receipt.image, receipt.mask) = (request.files["image"], request.files["mask"])
+        (receipt.background, receipt.strength) = (request.background?.description, strength)
         if settings.prompts != nil {
-            receipt.prompt = request.prompt ?? ""
+            receipt.setPrompts(of: request)
             receipt.negativePrompt = settings.isGuided ? request.negativePrompt : nil
         }
     }

@@ -51,14 +51,7 @@ extension ModelLayout {
     public func promptEncoder(for traits: NetworkTraits, in type: ElementType, on device: Device) throws
         -> PromptEncoder?
     {
-        guard hasTextEncoder else { return nil }
-        let configuration = try CLIPText.configuration(of: textEncoder)
-        let store = ParameterStore(
-            .loaded(try CLIPText.weights(of: textEncoder)), elementType: type, on: device)
-        let tokenizer = try CLIPTokenizer(folder: tokenizerPath)
-        return PromptEncoder(
-            tokenizer, try explaining(textEncoder) { try store.build { try CLIPText(configuration, $0) } },
-            length: min(tokenizer.length, configuration.maxPositionEmbeddings), for: traits)
+        try ModelSource(path).promptEncoder(for: traits, in: type, on: device)
     }
 
     /// Writes a text encoder beside the network: `text_encoder/` and `tokenizer/`.

@@ -133,7 +133,7 @@ package struct TextEncoding {
         -> CLIPTokenizer
     {
         let tokenizer =
-            try source.tokenizer ?? tokenizerFolder(component).map { try CLIPTokenizer(folder: $0) }
+            try source.tokenizer() ?? tokenizerFolder(component).map { try CLIPTokenizer(folder: $0) }
             ?? .published(padding: source.file?.family.padding(of: component) ?? .end)
         guard tokenizer.length <= configuration.maxPositionEmbeddings else {
             throw PipelineError(

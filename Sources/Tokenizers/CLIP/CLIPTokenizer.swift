@@ -22,8 +22,16 @@ public struct CLIPTokenizer: TextTokenizer {
     /// Reads a folder with `tokenizer.json`, or with `vocab.json` and `merges.txt`. Of the former only the
     /// model, the added tokens and what stands at start and end count, as in transformers 5.
     /// - Throws: one sentence about what is wrong with a file.
-    public init(folder path: String) throws {
-        let folder = try TokenizerFolder(path)
+    public init(folder path: String) throws { try self.init(TokenizerFolder(path)) }
+
+    /// The tokenizer of the files of such a folder, by name.
+    /// - Parameter place: where they are from, for messages.
+    /// - Throws: one sentence about what is wrong with a file.
+    package init(files: [String: [UInt8]], place: String) throws {
+        try self.init(TokenizerFolder(files: files, place: place))
+    }
+
+    private init(_ folder: TokenizerFolder) throws {
         let json = try folder.object("tokenizer.json")
         let special = try SpecialTokens(
             folder,
@@ -34,15 +42,17 @@ public struct CLIPTokenizer: TextTokenizer {
         var (vocabulary, merges, place) =
             try json.map { try Self.model(of: $0) } ?? Self.model(in: folder)
         finders = try special.finders(
-            to: &vocabulary, required: ["bos", "eos", "unk", "pad"], place: path, clean: CLIPWords.cleaned)
+            to: &vocabulary, required: ["bos", "eos", "unk", "pad"], place: folder.path,
+            clean: CLIPWords.cleaned)
         let (start, end) = (
-            try special.id("bos", in: vocabulary, place: path),
-            try special.id("eos", in: vocabulary, place: path)
+            try special.id("bos", in: vocabulary, place: folder.path),
+            try special.id("eos", in: vocabulary, place: folder.path)
         )
         try json?.checkEnds(start: start, end: end)
         model = try BytePairModel(
-            vocabulary, merges: merges, unknown: special.id("unk", in: vocabulary, place: path), place: place)
-        paddingToken = try special.id("pad", in: vocabulary, place: path)
+            vocabulary, merges: merges, unknown: special.id("unk", in: vocabulary, place: folder.path),
+            place: place)
+        paddingToken = try special.id("pad", in: vocabulary, place: folder.path)
         (startToken, endToken) = (start, end)
         length = try folder.length() ?? 77
         names = vocabulary.tokens

@@ -1,0 +1,67 @@
+import Checkpoints
+import Diffusion
+import Networks
+import Storage
+import Tensors
+import Tokenizers
+
+// What models on pixels or points take from where their parts are.
+
+extension ModelSource {
+    /// The network's configuration.
+    /// - Throws: `PipelineError` where the index names a pipeline that is not of this kind, or another network.
+    func pixelConfiguration() throws -> NetworkConfiguration {
+        try NetworkConfiguration(onPixels: index) { try configuration(of: .unet) }
+    }
+
+    /// The process that the network was trained on; a folder's file and its index must agree on the class.
+    func pixelProcess() throws -> Process {
+        try configurations?.process(prediction: prediction) ?? process()
+    }
+
+    /// Where the elements of pictures lie: diffusers' pipeline of the variance-exploding equation has them in 0 … 1.
+    func pixelRange() throws -> ClosedRange<Double> {
+        try index.required("_class_name", as: String.self) == ModelLayout.unitPipeline ? 0...1 : -1...1
+    }
+
+    /// The text encoder of a model whose network has given traits; `nil` where it has none.
+    /// - Throws: errors that name the file.
+    func promptEncoder(for traits: NetworkTraits, in type: ElementType, on device: Device) throws
+        -> PromptEncoder?
+    {
+        guard try hasTextEncoder else { return nil }
+        let network = try build(CLIPText.self, .textEncoder, elementType: type, on: device)
+        let tokenizer = try self.tokenizer() ?? CLIPTokenizer(folder: "\(path)/\(ModelContents.tokenizer)")
+        return PromptEncoder(
+            tokenizer, network,
+            length: min(tokenizer.length, network.configuration.maxPositionEmbeddings), for: traits)
+    }
+
+    /// Whether there is a text encoder; the index of a run's folder does not list it.
+    private var hasTextEncoder: Bool {
+        get throws { try has(.textEncoder) || configurations?.hasTextEncoder ?? false }
+    }
+}
+
+extension NetworkConfiguration {
+    /// The configuration of a network on pixels.
+    /// - Parameters:
+    ///   - index: the model's index.
+    ///   - object: reads the network's own configuration.
+    /// - Throws: `PipelineError` where the index names a pipeline that is not of this kind, or another network.
+    init(onPixels index: JSONObject, _ object: () throws -> JSONObject) throws {
+        let pipeline = try index.required("_class_name", as: String.self)
+        guard PixelAssembly.classNames.contains(pipeline) else {
+            let names = PixelAssembly.classNames.joined(separator: " and ")
+            throw PipelineError(
+                "\(index.place): the pipeline \(quoted(pipeline)) is not one of a network on pixels: \(names) are"
+            )
+        }
+        try self.init(object())
+        if let named = try index.component("unet")?.className, named != className {
+            throw PipelineError(
+                "\(index.place): 'unet' is a \(quoted(named)), and unet/config.json describes a '\(className)': make them agree"
+            )
+        }
+    }
+}
