@@ -63,6 +63,7 @@ package struct PixelAssembly: StoredAssembly {
         (elementType, device) = (options.elementType, options.device)
         configuration = try source.pixelConfiguration()
         (process, card, dataRange) = try (source.pixelProcess(), source.card(), source.pixelRange())
+        try card.check(classes: configuration.classCount, of: source.path)
         network = try Self.network(configuration, source, options)
         text = try source.promptEncoder(for: configuration.traits, in: elementType, on: device)
     }
