@@ -40,7 +40,7 @@ def ncsn_ways():
         yield f"200 steps at σ = {sigma} alone", 201, langevin(1, 200), sigma
 
 
-TABLES = {"edm": (edm_ways, 1000), "ncsn": (ncsn_ways, 500)}
+TABLES = {"edm": (edm_ways, 500), "ncsn": (ncsn_ways, 500)}
 
 
 def with_largest(sigma, model):
