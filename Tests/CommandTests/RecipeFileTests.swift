@@ -15,8 +15,9 @@ import Training
 
     static let names = [
         "bound", "brightness", "classifier-digits", "digits", "dit", "edm", "flow", "hybrid", "min-snr",
-        "mmdit-text", "ncsn", "ot-flow", "points", "reflow", "score-matching", "unet-text", "ve",
-        "vp-sde",
+        "mmdit-text", "ot-flow", "points",
+        "reflow",
+        "score-matching", "unet-text", "ve", "vp-sde",
     ]
 
     /// Settings that make any run short.

@@ -184,6 +184,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--points", type=int, default=10**6, help="at most so many cases of points")
     parser.add_argument("--digits", type=int, default=3, help="so many cases of digits")
+    parser.add_argument("--first", type=int, default=0, help="the first of them, by its number")
     parser.add_argument("--only", default="", help="only cases of points whose name holds this text")
     options = parser.parse_args()
     program, failures = Program(options.program), []
@@ -200,7 +201,7 @@ def main():
             distance, floor, seconds = learn_points(program, mixture, sections, options.seed, folder)
         report(name, not distance < MOST_ENERGY,
                f"energy distance {distance:.5f} (two samples of the truth {floor:.5f}), {seconds:.0f} s")
-    for index in range(options.digits):
+    for index in range(options.first, options.first + options.digits):
         own = random.Random(f"{options.seed}/{index}")
         name, recipe = drawn_digits(own)
         with tempfile.TemporaryDirectory() as folder:
