@@ -11,7 +11,7 @@ extension ModelSource {
     /// The network's configuration.
     /// - Throws: `PipelineError` where the index names a pipeline that is not of this kind, or another network.
     func pixelConfiguration() throws -> NetworkConfiguration {
-        try NetworkConfiguration(onPixels: index) { try configuration(of: .unet) }
+        try NetworkConfiguration(onPixels: pixelIndex) { try configuration(of: .unet) }
     }
 
     /// The process that the network was trained on; a folder's file and its index must agree on the class.
@@ -21,7 +21,7 @@ extension ModelSource {
 
     /// Where the elements of pictures lie: diffusers' pipeline of the variance-exploding equation has them in 0 … 1.
     func pixelRange() throws -> ClosedRange<Double> {
-        try index.required("_class_name", as: String.self) == ModelLayout.unitPipeline ? 0...1 : -1...1
+        try pixelIndex.required("_class_name", as: String.self) == ModelLayout.unitPipeline ? 0...1 : -1...1
     }
 
     /// The text encoder of a model whose network has given traits; `nil` where it has none.
@@ -35,6 +35,14 @@ extension ModelSource {
         return PromptEncoder(
             tokenizer, network,
             length: min(tokenizer.length, network.configuration.maxPositionEmbeddings), for: traits)
+    }
+
+    /// The index; that of its family of a file that nothing describes.
+    private var pixelIndex: JSONObject {
+        get throws {
+            guard let file, index["_class_name"] == nil else { return index }
+            return try file.family.index(file.configurations())
+        }
     }
 
     /// Whether there is a text encoder; the index of a run's folder does not list it.
