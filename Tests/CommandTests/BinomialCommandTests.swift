@@ -42,7 +42,7 @@ import Testing
                 ], "binomial"
             ),
             (
-                ["train", "recipes/edm.yaml", "--out", folder("y"), "--set", "objective.kind=binomial"],
+                ["train", "recipes/digits.yaml", "--out", folder("y"), "--set", "objective.kind=binomial"],
                 "diffusion.process"
             ),
             (

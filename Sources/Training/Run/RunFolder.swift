@@ -53,7 +53,7 @@ public struct RunFolder: Sendable {
         do {
             try Files.checkPlace(ofFolder: path.isEmpty ? path : folder)
         } catch {
-            throw RunError("The run folder cannot be made", error)
+            throw RunError("The run folder \(path) cannot be made", error)
         }
         if Files.isFolder(path) { try checkEmpty(path) }
         return false
