@@ -34,9 +34,10 @@ def ve_ways():
     def langevin(levels, steps):
         return ["--solver", "annealed-langevin", "--steps", levels, "--langevin-steps", steps]
     yield "Heun", 49, ["--solver", "heun", "--steps", 25], None
-    for steps in (5, 20):
-        yield f"annealed, 10 levels of {steps} steps", 10 * (steps + 1), langevin(10, steps), None
-    yield "200 steps at σ = 0.5 alone", 201, langevin(1, 200), 0.5
+    for levels, steps in ((10, 20), (30, 7)):
+        yield f"annealed, {levels} levels of {steps} steps", levels * (steps + 1), langevin(levels, steps), None
+    for sigma in (0.5, 0.1):
+        yield f"200 steps at σ = {sigma} alone", 201, langevin(1, 200), sigma
 
 
 TABLES = {"edm": (edm_ways, 500), "ve": (ve_ways, 500)}
