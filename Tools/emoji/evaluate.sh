@@ -28,6 +28,6 @@ END
 echo "Captions of pictures that the model has learnt from:"
 "$langevin" evaluate "$model" --against "$out/judged" --clip "$out/clip" --count 300
 echo "The same over the scale of guidance:"
-"$langevin" evaluate "$model" --against "$out/judged" --clip "$out/clip" --count 200 --sweep 1 2 3 5 --plot "$out/sweep.png"
+"$langevin" evaluate "$model" --against "$out/judged" --clip "$out/clip" --count 100 --sweep 1 2 4 --plot "$out/sweep.png"
 echo "Captions of pictures that it has not learnt from:"
 "$langevin" evaluate "$model" --against "$data/held-out"
