@@ -1,10 +1,10 @@
-# make demo    train on handwritten digits and draw new ones (demo/)
+# make demo    draw emoji from prompts, train on handwritten digits and draw new ones (demo/)
 # make test    every test
 # make package a package that depends on this one, as `langevin new` lays it out, built and run
 # make build   the program, .build/release/langevin
 # make bench   ours and diffusers', alternately in one run (needs Python; see Benchmarks/README.md)
 # make verify  slow proofs against the oracles over fresh seeds (needs Python; see Tools/oracle/README.md)
-# make dist    the program with the Swift runtime inside, .build/static/release/langevin
+# make dist    the program with the Swift runtime inside, and the model beside it, .build/static/release/
 # make cuda    what runs on NVIDIA's cards only, beside the programs that were built
 # make docs    the documentation of the mathematics, .build/documentation/
 # make format  lay out every Swift file; make lint says what is not
@@ -19,6 +19,7 @@ build: setup
 
 dist: setup
 	@LANGEVIN_STATIC=1 scripts/swift.sh build --product langevin
+	@cp models/emoji.safetensors .build/static/release/
 
 cuda: setup
 	@scripts/cuda.sh

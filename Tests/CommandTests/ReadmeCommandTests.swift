@@ -1,4 +1,5 @@
 import Foundation
+import Pictures
 import TestSupport
 import Testing
 
@@ -15,8 +16,11 @@ import Testing
         try #require(trained.code == 0, "\(trained.messages)")
         let made = [
             "run", "sevens.png", "sheet.png", "exported", "three.png", "spots.png", "order.png", "terms.png",
-            "clean.png", "plots",
+            "clean.png", "plots", "prompts.png", "apple.png", "apples.png", "blue.png", "mask.png",
+            "both.png",
+            "cats.png", "noise.safetensors", "mine.safetensors",
         ]
+        try folder.write("mask.png", Picture(width: 64, height: 64, colour: [255]).encoded(as: .png))
         var counts = (here: 0, elsewhere: 0)
         for words in try commands() where !["train", "evaluate"].contains(words[0]) {
             let arguments = words.map { made.contains($0) ? folder($0) : $0 }
@@ -31,7 +35,7 @@ import Testing
                 counts.elsewhere += 1
             }
         }
-        #expect(counts.here >= 8 && counts.elsewhere >= 9)
+        #expect(counts.here >= 16 && counts.elsewhere >= 9)
     }
 
     /// The words of every command that stands in the README by itself, without "langevin".

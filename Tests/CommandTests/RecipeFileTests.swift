@@ -14,7 +14,8 @@ import Training
     init() throws { folder = try TemporaryFolder() }
 
     static let names = [
-        "bound", "brightness", "classifier-digits", "digits", "dit", "edm", "flow", "hybrid", "min-snr",
+        "binomial", "bound", "brightness", "classifier-digits", "digits", "dit", "edm", "flow", "hybrid",
+        "min-snr",
         "mmdit-text", "ot-flow", "points",
         "reflow",
         "score-matching", "unet-text", "ve", "vp-sde",
