@@ -34,7 +34,7 @@ import Testing
     /// What the network predicts is no matter of the solver: through any two predictions the same sample comes
     /// out, also where noise is drawn.
     @Test func solversDoNotSeeThePrediction() throws {
-        let names = Method.allCases.filter { 
+        let names = Method.allCases.filter {
             $0.convergence != .adaptive && $0 != .annealedLangevin && !$0.isOfBits
         }
         let predictions = Prediction.allCases

@@ -48,7 +48,8 @@ extension Recipe.DiffusionSection {
         ]
         + valueKeys + [
             RecipeKey(
-                "diffusion.prediction", \.diffusion.prediction, .word(of: ProcessKind.all.flatMap(\.predictions).unique, synonyms),
+                "diffusion.prediction", \.diffusion.prediction,
+                .word(of: ProcessKind.all.flatMap(\.predictions).unique, synonyms),
                 of: .process,
                 Dictionary(uniqueKeysWithValues: ProcessKind.all.map { ($0.word, $0.prediction) }),
                 "What the network's output means: noise ε, data x₀, v = α·ε − σ·x₀, flow ε − x₀, the score times σ, the output of EDM's preconditioning, or the logit of a bit."

@@ -23,7 +23,8 @@ public struct BinomialObjective: TimedObjective {
     /// - Throws: `DiffusionError` where samples of the process are no bits.
     public init(_ process: Process, times: (any TimeSampling)? = nil) throws {
         guard process.isOfBits else {
-            throw DiffusionError("the bound of bits is of a process that turns bits over: use the binomial one")
+            throw DiffusionError(
+                "the bound of bits is of a process that turns bits over: use the binomial one")
         }
         self.process = process
         self.times = times ?? process.schedule.uniformTimes
@@ -39,7 +40,8 @@ public struct BinomialObjective: TimedObjective {
         let data = example.data.to(.float64).bits
         func column(_ values: [Double]) -> Tensor { factorColumn(values, like: data) }
         let posterior = BitPosterior(
-            kept: column(zip(levels, before).map { $0.alpha / $1.alpha }), before: column(before.map(\.alpha)))
+            kept: column(zip(levels, before).map { $0.alpha / $1.alpha }), before: column(before.map(\.alpha))
+        )
 
         let uniform = generator.uniform(data.shape, .float64).sent(to: data.device)
         let x = ((1 + column(levels.map(\.alpha)) * data) / 2 - uniform).bits
