@@ -62,7 +62,7 @@ extension SchedulerConfiguration {
         guard !method.isOfBits else {
             throw DiffusionError(
                 field: "solver",
-                "is \(method.name), whose samples are bits, and \(kind.rawValue) adds normal noise")
+                "is \(method.name), whose samples are bits, and \(kind.rawValue) adds Gaussian noise")
         }
         // The methods of k-diffusion run on the variance-exploding grid that diffusers' Euler uses.
         var own = SamplerOptions()

@@ -145,7 +145,7 @@ extension Explanation {
         guard model.components["scheduler"] != nil else { return }
         let process = try source.process()
         schedule = Schedule(process, name: process.sampling.name)
-        // The derivation is that of normal noise.
+        // The derivation is that of Gaussian noise.
         guard !process.isOfBits else { return }
         if let bare = try? Model(source, options).bare() {
             try derive(bare)

@@ -34,7 +34,7 @@ import Testing
         let refused: [([String], String)] = [
             (["sample", run, "--solver", "ddim", "-o", folder("x.png")], "--solver"),
             (["sample", run, "--steps", "1001", "-o", folder("x.png")], "--steps"),
-            (["likelihood", run], "turns bits over"),
+            (["likelihood", run], "flips bits"),
             (
                 [
                     "train", "recipes/binomial.yaml", "--out", folder("y"), "--set",

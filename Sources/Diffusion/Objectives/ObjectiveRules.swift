@@ -32,8 +32,8 @@ enum ObjectiveRules {
             context.process.isOfBits != (kind.word == BinomialObjective.kind.word)
         } sentence: { _, kind, context in
             context.process.isOfBits
-                ? "objective.kind \(kind.word) adds normal noise, and diffusion.process \(context.processWord) turns bits over: use objective.kind binomial"
-                : "objective.kind \(kind.word) is of bits, and diffusion.process \(context.processWord) adds normal noise: use diffusion.process binomial"
+                ? "objective.kind \(kind.word) adds Gaussian noise, and diffusion.process \(context.processWord) flips bits: use objective.kind binomial"
+                : "objective.kind \(kind.word) is of bits, and diffusion.process \(context.processWord) adds Gaussian noise: use diffusion.process binomial"
         },
         Rule { _, kind, context in
             kind.needsWholeTimes == true && context.process.schedule.wholeTimeCount == nil

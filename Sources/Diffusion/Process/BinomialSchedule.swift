@@ -6,7 +6,7 @@
 public struct BinomialSchedule: NoiseSchedule, Equatable {
     /// T
     public let count: Int
-    /// A table of the same α and σ, whose noise is normal: for the time of a log-SNR.
+    /// A table of the same α and σ, whose noise is Gaussian: for the time of a log-SNR.
     private let table: DiscreteSchedule
 
     /// The process of T steps.
@@ -30,7 +30,7 @@ public struct BinomialSchedule: NoiseSchedule, Equatable {
     public var wholeTimeCount: Int? { count }
     /// ⌊share·T⌋, so that each time has the same share.
     public func time(atShare share: Double) -> Double { table.time(atShare: share) }
-    /// That of normal noise of the same α and σ.
+    /// That of Gaussian noise of the same α and σ.
     public var boundWeighting: LossWeighting { table.boundWeighting }
 
     /// The level at a whole time; times below 0 are the data itself.
@@ -45,6 +45,6 @@ public struct BinomialSchedule: NoiseSchedule, Equatable {
 }
 
 extension Process {
-    /// Whether its samples are bits ±1, and noise turns them over.
+    /// Whether its samples are bits ±1, and noise flips them.
     public var isOfBits: Bool { schedule is BinomialSchedule }
 }

@@ -198,7 +198,7 @@ extension ProcessDescription: SamplerSource {
         guard method.isOfBits == kind.isOfBits else {
             throw DiffusionError(
                 field: "solver",
-                "is \(method.name), and process '\(kind.word)' \(kind.isOfBits ? "turns bits over" : "adds normal noise"): use \(kind.method.name)"
+                "is \(method.name), and process '\(kind.word)' \(kind.isOfBits ? "flips bits" : "adds Gaussian noise"): use \(kind.method.name)"
             )
         }
         var sampler = try method.sampler(on: self.grid(steps: steps, grid), options)

@@ -41,10 +41,10 @@ public struct ProcessKind: Sendable {
     /// Every kind.
     public static let all = [betas, edm, vpSDE, subVPSDE, ve, flow, cosine, binomial]
 
-    /// Those whose noise is normal.
+    /// Those whose noise is Gaussian.
     public static let gaussian = all.filter { !$0.isOfBits }
 
-    /// What networks can predict on every process of normal noise.
+    /// What networks can predict on every process of Gaussian noise.
     public static let predictions = ["noise", "data", "v", "flow", "score", "edm"]
 
     /// What networks can predict on this process.

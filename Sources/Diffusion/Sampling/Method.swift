@@ -8,7 +8,7 @@ public struct Method: Sendable {
     public let convergence: Convergence
     /// The options that change what it does; it refuses all others.
     public let reads: Set<SamplerOption>
-    /// Whether its samples are bits ±1; others are of processes whose noise is normal.
+    /// Whether its samples are bits ±1; others are of processes whose noise is Gaussian.
     public let isOfBits: Bool
     /// The grid that it wants in place of one of as many steps.
     private let regrid: @Sendable (StepGrid) -> StepGrid

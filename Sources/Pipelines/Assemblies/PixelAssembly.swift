@@ -95,7 +95,7 @@ package struct PixelAssembly: StoredAssembly {
         try PixelStage.checkConditions(self)
         guard !process.isOfBits else {
             throw PipelineError(
-                "\(name) turns bits over, and this is for models on normal noise: use another model")
+                "\(name) flips bits, and this is for models on Gaussian noise: use another model")
         }
         let isPoint = configuration.sample == .point
         let size = isPoint ? nil : try pictureSize()

@@ -69,7 +69,7 @@ public struct AnalyticModel: Sendable {
         process = try schedule.decoded()
         guard !process.process.isOfBits else {
             throw PipelineError(
-                "\(schedule.place): process 'binomial' turns bits over, and a mixture has none: use another kind"
+                "\(schedule.place): process 'binomial' flips bits, and a mixture has none: use another kind"
             )
         }
         name = URL(file: path).lastPathComponent

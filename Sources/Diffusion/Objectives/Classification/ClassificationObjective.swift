@@ -63,7 +63,7 @@ extension ClassificationObjective {
     public init(_ settings: ObjectiveSettings, on process: Process) throws {
         guard !process.isOfBits else {
             throw DiffusionError(
-                "a classifier of noisy samples learns on normal noise, and diffusion.process binomial turns bits over: use another process"
+                "a classifier of noisy samples learns on Gaussian noise, and diffusion.process binomial flips bits: use another process"
             )
         }
         self.init(process, times: try settings.times(on: process.schedule))

@@ -24,7 +24,7 @@ public struct BinomialObjective: TimedObjective {
     public init(_ process: Process, times: (any TimeSampling)? = nil) throws {
         guard process.isOfBits else {
             throw DiffusionError(
-                "the bound of bits is of a process that turns bits over: use the binomial one")
+                "the bound of bits is of a process that flips bits: use the binomial one")
         }
         self.process = process
         self.times = times ?? process.schedule.uniformTimes
