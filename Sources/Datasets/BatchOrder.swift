@@ -214,7 +214,7 @@ extension BatchOrder.Configuration {
 }
 
 /// Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014: a counter and a mixer.
-package struct SplitMix64 {
+package struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 
     package init(seed: UInt64) { state = seed }

@@ -1,3 +1,5 @@
+import Datasets
+
 /// A figure of a sample of examples, and how far another sample would have it elsewhere.
 public struct BootstrapInterval: Codable, Sendable, Equatable {
     /// The figure.
@@ -19,28 +21,12 @@ public struct BootstrapInterval: Codable, Sendable, Equatable {
         rethrows
     {
         value = try figure(Array(0..<count))
-        var generator = SplitMixGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let others = try (0..<resamples).map { _ in
             try figure((0..<count).map { _ in Int.random(in: 0..<count, using: &generator) })
         }
         let mean = others.reduce(0, +) / Double(resamples)
         let variance = others.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(max(resamples - 1, 1))
         (low, high) = (value - 1.96 * variance.squareRoot(), value + 1.96 * variance.squareRoot())
-    }
-}
-
-/// Numbers from a seed, the same everywhere.
-/// Source: Steele, Lea and Flood 2014, Fast splittable pseudorandom number generators, figure 16.
-struct SplitMixGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

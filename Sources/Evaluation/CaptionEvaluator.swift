@@ -1,3 +1,4 @@
+import Datasets
 import Tensors
 
 /// Judges pictures that were drawn from captions by the pictures that have these captions.
@@ -43,8 +44,7 @@ public struct CaptionEvaluator {
         let candidates = self.candidates(for: rows)
         let lookRanks = try ranks(
             PictureLook.vectors(of: samples).distances(to: looks), rows, among: candidates)
-        let nearest = try Self.pixels(samples).distances(to: small).sorted(1).values.slice(0..<1, of: 1)
-            .flattened().array(of: Double.self)
+        let nearest = try Self.pixels(samples).distances(to: small).min([1]).array(of: Double.self)
         var report = CaptionReport(
             samples: rows.count, candidates: candidates.first?.count ?? 0, look: .init(ranks: lookRanks),
             nearest: Self.median(nearest), nearestOfData: nearestOfData)
@@ -64,7 +64,7 @@ public struct CaptionEvaluator {
 
     /// For each row the numbers of as many candidates as there are, itself the first; the others have other captions.
     private func candidates(for rows: [Int]) -> [[Int]] {
-        var generator = SplitMixGenerator(seed: 0)
+        var generator = SplitMix64(seed: 0)
         let most = min(Self.candidateCount, Set(captions).count)
         return rows.map { row in
             var (chosen, seen) = ([row], Set([captions[row]]))

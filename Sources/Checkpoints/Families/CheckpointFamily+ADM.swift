@@ -11,13 +11,9 @@ extension CheckpointFamily {
     /// weights.
     public static let guidedDiffusion = CheckpointFamily(
         "adm", pipeline: "DDPMPipeline", parts: ["unet"],
-        caveats: [
-            "heads of 64 channels, their order and the schedule are those of the published networks of this size"
-        ],
+        caveats: [caveat],
         marks: .tensors { tensors in
-            tensors.has("time_embed.0.weight") && tensors.has("out.2.weight")
-                && tensors.extent("input_blocks.0.0.weight", 1) == 3 && !tensors.hasAny("transformer.")
-                && CompVisUNet(tensors.all, prefix: "")?.resampling == .residual
+            isOfPictures(tensors) && tensors.has("out.2.weight") && !tensors.hasAny("transformer.")
         },
         networks: { names, _ in
             guard let unet = CompVisUNet(names, prefix: "") else { return [] }
@@ -34,13 +30,9 @@ extension CheckpointFamily {
     /// Source: same paper, section 4 and the flags of its classifiers.
     public static let guidedDiffusionClassifier = CheckpointFamily(
         "adm-classifier", pipeline: "NoisyClassifierPipeline", parts: ["classifier"],
-        caveats: [
-            "heads of 64 channels, their order and the schedule are those of the published networks of this size"
-        ],
+        caveats: [caveat],
         marks: .tensors { tensors in
-            tensors.has("time_embed.0.weight") && tensors.has("out.2.positional_embedding")
-                && tensors.extent("input_blocks.0.0.weight", 1) == 3
-                && CompVisUNet(tensors.all, prefix: "")?.resampling == .residual
+            isOfPictures(tensors) && tensors.has("out.2.positional_embedding")
         },
         networks: { names, _ in
             guard let unet = CompVisUNet(names, prefix: "") else { return [] }
@@ -67,6 +59,16 @@ extension CheckpointFamily {
                 (.part(index, of: 3), NameMap([("out.2.qkv_proj.bias", "pool.\(name).bias")])),
             ]
         }
+
+    /// What names and shapes cannot show.
+    private static let caveat =
+        "heads of 64 channels, their order and the schedule are those of the published networks of this size"
+
+    /// Whether a file is of a network of that code that halves by residual blocks and takes a picture alone.
+    private static func isOfPictures(_ tensors: TensorNames) -> Bool {
+        tensors.has("time_embed.0.weight") && tensors.extent("input_blocks.0.0.weight", 1) == 3
+            && CompVisUNet(tensors.all, prefix: "")?.resampling == .residual
+    }
 
     private static let scopes: Set = [
         "time_embed", "label_emb", "input_blocks", "middle_block", "output_blocks", "out",
