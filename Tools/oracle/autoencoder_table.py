@@ -20,7 +20,7 @@ import statistics
 
 import numpy as np
 
-from program import ROOT, Program, Results
+from program import ROOT, Program, Results, cell
 
 JUDGED_BY = 1500
 DIGITS = os.path.join(ROOT, "data/digits/digits.csv.gz")
@@ -94,13 +94,6 @@ def measure(program, table, name, seed, data, folder):
 
 def printed(results, table):
     """The rows of the table: the mean over the seeds, and the largest difference from it."""
-    def cell(rows, key, digits):
-        values = [row[key] for row in rows if row.get(key) is not None]
-        if not values:
-            return "–"
-        mean = statistics.mean(values)
-        spread = max(abs(value - mean) for value in values)
-        return f"{mean:.{digits}f}" + (f" ± {spread:.{digits}f}" if len(values) > 1 else "")
     columns = {"PSNR, dB": ("psnr", 2), "SSIM": ("ssim", 3), "Fréchet distance": ("frechet_distance", 1)}
     if table == "kinds":
         columns |= {"perplexity": ("perplexity", 0), "codes in use": ("codebook_use", 2)}

@@ -13,7 +13,7 @@ import json
 import os
 import statistics
 
-from program import Program, Results
+from program import Program, Results, cell
 
 SCALES = [0, 1, 2, 4, 8]
 
@@ -37,10 +37,6 @@ def measured(program, seed, folder, done):
 
 
 def printed(results):
-    def cell(rows, key, digits):
-        values = [row[key] for row in rows]
-        mean = statistics.mean(values)
-        return f"{mean:.{digits}f} ± {max(abs(value - mean) for value in values):.{digits}f}"
     print("| scale | accuracy | diversity | Fréchet distance | seeds |\n|---|---|---|---|---|")
     for scale in SCALES:
         rows = [row for row in results if row["scale"] == scale]

@@ -2,6 +2,7 @@
 import json
 import os
 import resource
+import statistics
 import subprocess
 
 import numpy as np
@@ -56,6 +57,16 @@ class Results:
     def add(self, row):
         with open(self.path, "a") as file:
             file.write(json.dumps(row) + "\n")
+
+
+def cell(rows, key, digits):
+    """The mean of a figure over rows, and the largest difference from it where there are several; a dash where no row has it."""
+    values = [row[key] for row in rows if row.get(key) is not None]
+    if not values:
+        return "–"
+    mean = statistics.mean(values)
+    spread = max(abs(value - mean) for value in values)
+    return f"{mean:.{digits}f}" + (f" ± {spread:.{digits}f}" if len(values) > 1 else "")
 
 
 def energy_distance(first, second):

@@ -12,9 +12,8 @@ import argparse
 import json
 import os
 import shutil
-import statistics
 
-from program import Program, Results
+from program import Program, Results, cell
 
 EVALUATIONS = [9, 19, 39, 79]
 CHURN = ["--churn", 5, "--churn-noise", 1.003]
@@ -70,10 +69,6 @@ def measured(program, table, seed, folder, done):
 
 
 def printed(results, table):
-    def cell(rows, key, digits):
-        values = [row[key] for row in rows]
-        mean = statistics.mean(values)
-        return f"{mean:.{digits}f} ± {max(abs(value - mean) for value in values):.{digits}f}"
     print("| method | evaluations | Fréchet distance | accuracy | seeds |\n|---|---|---|---|---|")
     for way, evaluations, _, _ in sorted(TABLES[table][0](), key=lambda way: (way[0], way[1])):
         rows = [row for row in results

@@ -11,11 +11,10 @@ recipe's own solver, steps and guidance by `evaluate --count 1000`. Results are 
 import argparse
 import json
 import os
-import statistics
 
 import numpy as np
 
-from program import ROOT, Program, Results, energy_distance
+from program import ROOT, Program, Results, cell, energy_distance
 
 RECIPES = ["edm", "flow", "vp-sde", "ve", "hybrid", "bound", "min-snr", "ot-flow", "reflow", "score-matching", "dit",
            "unet-text", "mmdit-text", "points"]
@@ -50,19 +49,12 @@ def measure_points(program, recipe, seed, folder):
 
 def printed(results):
     """The rows of the table: the mean over the seeds, and the largest difference from it."""
-    def cell(values, digits):
-        values = [value for value in values if value is not None]
-        if not values:
-            return "–"
-        mean = statistics.mean(values)
-        spread = max(abs(value - mean) for value in values)
-        return f"{mean:.{digits}f}" + (f" ± {spread:.{digits}f}" if len(values) > 1 else "")
     print("| recipe | Fréchet distance | accuracy | seconds of one thread | seeds |\n|---|---|---|---|---|")
     for recipe in RECIPES:
         rows = [row for row in results if row["recipe"] == recipe]
         if rows and recipe != "points":
-            print(f"| {recipe} | {cell([row['frechet_distance'] for row in rows], 1)} "
-                  f"| {cell([row.get('accuracy') for row in rows], 3)} | {cell([row['seconds'] for row in rows], 0)} "
+            print(f"| {recipe} | {cell(rows, 'frechet_distance', 1)} "
+                  f"| {cell(rows, 'accuracy', 3)} | {cell(rows, 'seconds', 0)} "
                   f"| {len(rows)} |")
     for row in results:
         if row["recipe"] == "points":
