@@ -43,11 +43,13 @@ def with_its_copies(emojis):
 
 def gathered(options):
     """The pictures that others are made of, without those that are nearly the same."""
-    emojis = with_its_copies(sources.emoji(options.emoji))
+    everything = with_its_copies(sources.emoji(options.emoji))
+    emojis = [item for item in everything if item.group in options.groups] if options.groups else everything
     if options.packages is None:
-        return [item for item in emojis if item.group in options.groups]
+        return emojis
     share = os.path.join(options.packages, "usr/share")
-    tones = sources.skin_tones(emojis, os.path.join(share, "fonts/truetype/noto/NotoColorEmoji.ttf"))
+    font = os.path.join(share, "fonts/truetype/noto/NotoColorEmoji.ttf")
+    tones = sources.skin_tones(emojis, font) if options.tones else []
     seen = Seen(NEARLY_THE_SAME)
     for item in emojis:
         seen.add(item)
@@ -122,7 +124,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--emoji", required=True, help="emoji-64.tar.gz")
     parser.add_argument("--packages", help="folder into which Debian's packages were unpacked; the emoji alone without it")
-    parser.add_argument("--groups", nargs="+", default=GROUPS, help="groups of emoji that are taken without --packages")
+    parser.add_argument("--groups", nargs="+", help=f"groups of emoji that are taken; without --packages {', '.join(GROUPS)}")
+    parser.add_argument("--things-only", dest="groups", action="store_const", const=GROUPS, help="these groups, with --packages, too")
+    parser.add_argument("--no-tones", dest="tones", action="store_false", help="no skin tones, which are glyphs of a font")
     parser.add_argument("--out", required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tars", type=int, default=0, help="pictures of a WebDataset tar; 0 writes folders")
@@ -132,6 +136,8 @@ def main():
     parser.add_argument("--placed", type=int, default=1200)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     options = parser.parse_args()
+    if options.packages is None and options.groups is None:
+        options.groups = GROUPS
     items = gathered(options)
     for index, item in enumerate(items):
         item.captions = captions.of_item(item, random.Random(f"{options.seed}/{index}/{item.name}"))
