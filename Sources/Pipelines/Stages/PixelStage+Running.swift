@@ -10,11 +10,12 @@ extension PixelStage {
         return { pictures, noise, own in
             let (request, sampler) = (settings.request, settings.sampler)
             if let reference {
-                return beginning(pictures, noise, reference, own, denoiser(pictures, nil))
+                return beginning(pictures, noise, reference, own, denoiser(pictures, BatchInputs()))
             }
             let unit =
                 request.initial.map { own($0.slice(pictures, of: 0)) } ?? noise.draw(settings.sampleShape)
-            return .init(sample: sampler.scaled(unit), denoiser: denoiser(pictures, nil), noise: unit)
+            return .init(
+                sample: sampler.scaled(unit), denoiser: denoiser(pictures, BatchInputs()), noise: unit)
         }
     }
 
