@@ -36,10 +36,11 @@ struct Sample: ParsableCommand {
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var guiding: GuidanceOptions
     @OptionGroup var noise: NoiseOptions
+    @OptionGroup var upscaling: UpscalingOptions
 
     @Option(
         help:
-            "With --inversion: a picture, or .safetensors with the 'samples' of another run, whose noise is wanted; none where not given.",
+            "With --inversion: a picture, or .safetensors with the 'samples' of another run, whose noise is wanted; for a model that makes variations, the picture that they are of.",
         transform: pathArgument)
     var image: String?
 
@@ -82,10 +83,11 @@ struct Sample: ParsableCommand {
         request.classes = classChoice?.classes
         try guiding.set(&request, options)
         try noise.set(&request, seed: sampling.seed != nil)
+        upscaling.set(&request)
         request.reference = try image.map(Request.Reference.init(file:))
         request.files["image"] = try image.map(InputFile.init)
         let run = try opened.run(request, decodes: !output.isTensor)
-        try Generate.refuse([guiding.unused(in: run.settings[0])])
+        try Generate.refuse([guiding.unused(in: run.mainSettings)])
         try SamplingRun(
             run: run, output: output, trajectory: trajectory, pairs: pairs, notes: notes, start: start
         ).execute(printing: json)
