@@ -41,6 +41,7 @@ public struct RequestField: Sendable, Hashable {
     package static let mask = Self("mask")
     package static let background = Self("background")
     package static let strength = Self("strength")
+    package static let noiseLevel = Self("noiseLevel")
     package static let denoisingStart = Self("denoisingStart")
     package static let denoisingEnd = Self("denoisingEnd")
     package static let takesWholeSteps = Self("takesWholeSteps")
@@ -50,6 +51,9 @@ public struct RequestField: Sendable, Hashable {
     package static let crop = Self("crop")
     package static let aestheticScores = Self("aestheticScores")
     package static let previewModel = Self("previewModel")
+
+    /// Fields that are read by few families of models; the others refuse them.
+    static let ofFewFamilies: Set<RequestField> = [priorSteps, priorGuidance, upscaleSteps, noiseLevel]
 
     // MARK: Options of a model
 
@@ -76,7 +80,8 @@ extension Request {
             (.priorGuidance, priorGuidance != nil), (.upscaleSteps, upscaleSteps != nil),
             (.weighsWords, weighsWords), (.deepFeatureInterval, deepFeatureInterval != 1),
             (.reference, reference != nil), (.mask, mask != nil), (.background, background != nil),
-            (.strength, strength != nil), (.denoisingStart, denoisingStart != nil),
+            (.strength, strength != nil), (.noiseLevel, noiseLevel != nil),
+            (.denoisingStart, denoisingStart != nil),
             (.denoisingEnd, denoisingEnd != nil), (.takesWholeSteps, takesWholeSteps),
             (.refiner, refiner != nil), (.originalSize, originalSize != nil),
             (.targetSize, targetSize != nil), (.crop, crop != (0, 0)),

@@ -48,6 +48,7 @@ struct Generate: ParsableCommand {
     @OptionGroup var noise: NoiseOptions
     @OptionGroup var prior: PriorOptions
     @OptionGroup var upscaling: UpscalingOptions
+    @OptionGroup var level: NoiseLevelOption
 
     @Option(help: "Layers of CLIP that are left out at its end.")
     var clipSkip = 0
@@ -136,6 +137,7 @@ struct Generate: ParsableCommand {
         try noise.set(&request, seed: sampling.seed != nil)
         prior.set(&request)
         upscaling.set(&request)
+        level.set(&request)
         (request.clipSkip, request.weighsWords) = (clipSkip, promptWeights)
         request.previewModel = previewModel
         try reference.set(&request)

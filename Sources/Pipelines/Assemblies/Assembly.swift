@@ -71,7 +71,8 @@ package enum Assemblies {
     package static let all: [any StoredAssembly.Type] = [
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
         StableDiffusion3.self,
-        LatentDiffusion.self, DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self,
+        UnCLIP.self, StableUnCLIP.self, LatentDiffusion.self, DiffusionTransformer.self, TextTransformer.self,
+        NoisyClassification.self,
     ]
 
     /// The family that a network becomes a model of when it is trained on latents, and what its index says beside its

@@ -108,6 +108,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var deepFeatureInterval: Int?
     /// The share of the steps that were taken from a reference on.
     public var strength: Double?
+    /// The time of the noise on the picture that was enlarged, or on the embedding of a picture.
+    public var noiseLevel: Int?
 
     /// The share of the process at which the pictures began.
     public var denoisingStart: Double?
@@ -197,6 +199,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
             prompts, strength
+        case noiseLevel = "noise_level"
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"
