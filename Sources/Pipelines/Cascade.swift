@@ -52,7 +52,7 @@ extension Model {
             let last = stages.count - 1
             var stage = try next.model.assembly.stage(
                 after: stages[last].settings, next.request(after: request))
-            stage.settings.isFollowing = true
+            (stage.settings.isFollowing, stage.settings.continuesNoise) = (true, true)
             if next.truncates { try stage.truncate(&stages[last].settings) }
             stages.append(stage)
         }

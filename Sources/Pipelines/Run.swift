@@ -41,6 +41,7 @@ public final class Run: Sequence, IteratorProtocol {
     private var loop: SamplingLoop?
     private var finished: Tensor?
     private var failure: (any Error)?
+    private var streams: NoiseSource?
     private var noises: [Tensor] = []
 
     /// Looks at everything that the stages will need.
@@ -61,6 +62,12 @@ public final class Run: Sequence, IteratorProtocol {
     /// What each stage draws its samples with.
     public var settings: [StageSettings] { stages.map(\.settings) }
 
+    /// What the stage draws with whose steps and guidance are those of the request: the first one, unless others serve it.
+    public var mainSettings: StageSettings { stages[stages.mainIndex].settings }
+
+    /// What the stage draws with that makes the pictures.
+    public var lastSettings: StageSettings { stages[stages.count - 1].settings }
+
     /// The stages, for programs that know their kinds.
     package var work: [any Stage] { stages }
 
@@ -74,11 +81,15 @@ public final class Run: Sequence, IteratorProtocol {
             digests = try stages.enumerated().map {
                 try $1.digests(decodes: makesPictures($0))
             }
-            guideDigests = try stages[0].settings.guides.digests()
+            guideDigests = try mainSettings.guides.digests()
         }
         let stage = stages[current]
         let begin = try inference { try stage.load(onMessage) }
-        loop = SamplingLoop(stage.settings, keepsNoise: keepsNoise && current == 0, begin: begin)
+        loop = SamplingLoop(
+            stage.settings, streams: stage.settings.continuesNoise ? streams : nil,
+            keepsNoise: keepsNoise && current == 0,
+            keepsStreams: current + 1 < stages.count && stages[current + 1].settings.continuesNoise,
+            begin: begin)
     }
 
     /// Takes the next step; `nil` when the run is done or has failed.
@@ -105,6 +116,7 @@ public final class Run: Sequence, IteratorProtocol {
             }
             let samples = loop!.samples
             noises += loop!.noise
+            streams = loop!.streamsAtEnd
             // What one stage loaded goes before the next one comes.
             loop = nil
             guard current + 1 < stages.count else {
@@ -133,11 +145,10 @@ public final class Run: Sequence, IteratorProtocol {
     /// The pictures of the samples, `[count, channels, height, width]` in −1 … 1; takes the steps that are left.
     /// - Throws: what ended the run; `PipelineError` where the samples are points, or a picture is not finite.
     public func pictures() throws -> Tensor {
-        let last = stages[stages.count - 1]
-        guard last.settings.pictureShape != nil else {
-            throw PipelineError("\(last.settings.model) makes points, not pictures: read the samples")
+        guard lastSettings.pictureShape != nil else {
+            throw PipelineError("\(lastSettings.model) makes points, not pictures: read the samples")
         }
-        guard !last.settings.request.inverts else {
+        guard !lastSettings.request.inverts else {
             throw PipelineError("the noise that leads to a picture is no picture: read the samples")
         }
         let samples = try samples()
@@ -157,7 +168,7 @@ public final class Run: Sequence, IteratorProtocol {
     /// - Throws: what ended the run; an error that names the file.
     @discardableResult
     public func write(to path: String) throws -> [String] {
-        let settings = stages[stages.count - 1].settings
+        let settings = lastSettings
         let output = try SampleOutput(path, count: settings.count)
         try output.check(settings)
         let isTensor = output.isTensor || settings.pictureShape == nil

@@ -36,11 +36,12 @@ struct Sample: ParsableCommand {
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var guiding: GuidanceOptions
     @OptionGroup var noise: NoiseOptions
+    @OptionGroup var upscaling: UpscalingOptions
     @OptionGroup var cascade: CascadeOptions
 
     @Option(
         help:
-            "A picture, or .safetensors with the 'samples' of another run: what a model that enlarges pictures makes larger, or with --inversion what the noise is wanted of.",
+            "A picture, or .safetensors with the 'samples' of another run: what a model that enlarges pictures makes larger, or one that makes variations makes them of, or with --inversion what the noise is wanted of.",
         transform: pathArgument)
     var image: String?
 
@@ -89,13 +90,14 @@ struct Sample: ParsableCommand {
         request.classes = classChoice?.classes
         try guiding.set(&request, options)
         try noise.set(&request, seed: sampling.seed != nil)
+        upscaling.set(&request)
         request.reference = try image.map(Request.Reference.init(file:))
         request.files["image"] = try image.map(InputFile.init)
         request.noiseLevel = noiseLevel
         try cascade.set(&request, options)
         try refuseWithStages()
         let run = try opened.run(request, decodes: !output.isTensor)
-        try Generate.refuse([guiding.unused(in: run.settings[0])])
+        try Generate.refuse([guiding.unused(in: run.mainSettings)])
         try SamplingRun(
             run: run, output: output, trajectory: trajectory, pairs: pairs, notes: notes, start: start
         ).execute(printing: json)

@@ -5,7 +5,7 @@ import Tensors
 extension Receipt {
     /// The receipt of a run.
     /// - Parameters:
-    ///   - stages: one, or two where another model goes on with the latents of the first.
+    ///   - stages: one, two where another model goes on with the latents of the first, or those of a pipeline.
     ///   - models: what is known of the files of each.
     ///   - guides: the same of models that had a part in guidance, and where the receipt has each.
     ///   - decodes: whether samples became pictures.
@@ -14,12 +14,18 @@ extension Receipt {
         _ stages: [any Stage], of models: [ModelRecord],
         guides: [(place: WritableKeyPath<Receipt, Guide?>, record: ModelRecord)], decodes: Bool
     ) throws {
-        try self.init(stages[0], of: models[0], decodes: decodes)
+        let main = stages.mainIndex
+        try self.init(stages[main], of: models[main], decodes: decodes)
         for (place, record) in guides {
             self[keyPath: place] = Guide(model: record.name, modelHash: record.hash)
             weights += record.weights
         }
-        for (stage, model) in zip(stages, models).dropFirst() {
+        for (index, (stage, model)) in zip(stages, models).enumerated() where index != main {
+            guard stage.isMain else {
+                weights += model.weights.filter { !weights.contains($0) }
+                try stage.complete(&self, decodes: decodes)
+                continue
+            }
             let own = try Receipt(stage, of: model, decodes: decodes)
             weights += model.weights
             guard !stage.settings.isFollowing else {

@@ -64,6 +64,12 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var interpolation: Interpolation?
     /// Whether these are not pictures but the noise that leads to one.
     public var inversion: Bool?
+    /// The number of steps of unCLIP's prior.
+    public var priorSteps: Int?
+    /// Its guidance.
+    public var priorGuidance: Double?
+    /// The number of steps of what enlarged unCLIP's pictures.
+    public var upscaleSteps: Int?
     /// The class of each picture.
     public var classes: [Int]?
     /// Pixels.
@@ -235,6 +241,9 @@ public struct Receipt: Codable, Sendable, Equatable {
         case churnNoise = "churn_noise"
         case langevinSteps = "langevin_steps"
         case signalToNoise = "signal_to_noise"
+        case priorSteps = "prior_steps"
+        case priorGuidance = "prior_guidance"
+        case upscaleSteps = "upscale_steps"
         case modelHash = "model_hash"
         case configurationHash = "configuration_hash"
         case batchSize = "batch_size"

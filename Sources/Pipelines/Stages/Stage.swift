@@ -8,6 +8,10 @@ package protocol Stage: Sendable {
     /// What the samples are drawn with.
     var settings: StageSettings { get set }
 
+    /// Whether the request's steps and guidance are those of this stage; other stages of one pipeline serve it with steps
+    /// of their own.
+    var isMain: Bool { get }
+
     /// Looks at everything that the run will need, before any of it is done: configurations, the names and shapes of
     /// weights, tokenizers, memory. No weights are read.
     /// - Parameter decodes: whether pictures will be made of the samples.
@@ -46,6 +50,9 @@ package protocol Stage: Sendable {
 }
 
 extension Stage {
+    /// They are.
+    package var isMain: Bool { true }
+
     /// Only models of latents go on with the samples of another.
     package func starting(from samples: Tensor) throws -> any Stage {
         throw PipelineError("\(settings.model) goes on with no other model's samples: leave it out")
@@ -100,6 +107,9 @@ public struct StageSettings: Sendable {
     var guides = GuidanceModels()
     /// What samples are divided by at the end: for an inversion, what unit noise is multiplied with at the start.
     var resultScale = 1.0
+    /// Whether each picture's stream of noise goes on where the stage before this one stopped, as through the networks of
+    /// one pipeline; it begins anew otherwise.
+    package var continuesNoise = false
 
     /// The number of samples.
     public var count: Int { request.count }
