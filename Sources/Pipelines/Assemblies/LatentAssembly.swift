@@ -76,6 +76,11 @@ package protocol LatentAssembly: StoredAssembly {
     func checkConditions(of stage: LatentStage) throws
     /// What the network is conditioned on.
     func conditions(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws -> BranchConditions
+    /// What each batch is given that belongs to it alone, drawn of its noise before its latents are; `nil` where nothing
+    /// is.
+    func batchInputs(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws -> (
+        (_ pictures: Range<Int>, _ noise: NoiseSource) throws -> BatchInputs
+    )?
 }
 
 /// What is done with a request's reference.
@@ -162,6 +167,9 @@ extension LatentAssembly {
 
     package func conditionParts() throws -> [ModelComponent] { [] }
     package func checkConditions(of stage: LatentStage) throws {}
+    package func batchInputs(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws -> (
+        (_ pictures: Range<Int>, _ noise: NoiseSource) throws -> BatchInputs
+    )? { nil }
 
     // MARK: Stages
 
