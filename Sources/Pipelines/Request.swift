@@ -114,9 +114,10 @@ public struct Request: Sendable {
     public var background: Colour?
     /// The share of the steps that are taken from the reference on.
     public var strength: Double?
-    /// The time of the noise that is laid on a picture of lower resolution before it is enlarged, or on the embedding of a
-    /// picture.
+    /// The time of the noise that is laid on a picture of lower resolution before it is enlarged, or on its embedding.
     public var noiseLevel: Int?
+    /// The models that go on with the pictures, one after the other: the further stages of a cascade.
+    public var following: [FollowingStage] = []
     /// The share of the process at which to begin, with latents that another model left there.
     public var denoisingStart: Double?
     /// The share of the process at which to stop.
