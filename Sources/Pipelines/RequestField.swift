@@ -54,8 +54,8 @@ public struct RequestField: Sendable, Hashable {
     package static let aestheticScores = Self("aestheticScores")
     package static let previewModel = Self("previewModel")
 
-    /// Fields that are read by few families of models; the others refuse them.
-    static let ofFewFamilies: Set<RequestField> = [priorSteps, priorGuidance, upscaleSteps, noiseLevel]
+    /// Fields that stages of unCLIP read before or after the one that diffuses latents.
+    static let ofUnCLIP: Set<RequestField> = [priorSteps, priorGuidance, upscaleSteps]
 
     // MARK: Options of a model
 

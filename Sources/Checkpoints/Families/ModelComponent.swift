@@ -12,6 +12,8 @@ public enum ModelComponent: String, Sendable, Codable, CaseIterable {
     case classEmbedder = "class_embedder"
     /// What gives a number for each class of a noisy sample.
     case classifier
+    /// The text encoder of latent diffusion.
+    case bert
     /// The encoder of pictures.
     case imageEncoder = "image_encoder"
     /// From a text to CLIP's embedding of a picture.
@@ -50,6 +52,8 @@ public enum ModelComponent: String, Sendable, Codable, CaseIterable {
         case .textEncoder: "tokenizer"
         case .textEncoder2: "tokenizer_2"
         case .textEncoder3: "tokenizer_3"
+        case .bert: "tokenizer"
+        case .priorTextEncoder: "prior_tokenizer"
         default: nil
         }
     }

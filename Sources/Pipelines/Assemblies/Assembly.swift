@@ -81,7 +81,8 @@ package enum Assemblies {
     package static let all: [any StoredAssembly.Type] = [
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
         StableDiffusion3.self,
-        UnCLIP.self, StableUnCLIP.self, LatentDiffusion.self, DiffusionTransformer.self, TextTransformer.self,
+        UnCLIP.self, StableUnCLIP.self, LatentTextDiffusion.self, LatentDiffusion.self,
+        DiffusionTransformer.self, TextTransformer.self,
         NoisyClassification.self,
     ]
 
@@ -99,7 +100,7 @@ package enum Assemblies {
     }
 
     /// Pipelines whose folders can be inspected and converted, and not sampled.
-    static let onlyInspected = ["StableDiffusionUpscalePipeline": "sd", "LDMTextToImagePipeline": "ldm"]
+    static let onlyInspected = ["StableDiffusionUpscalePipeline": "sd"]
 
     /// Every class that can be sampled.
     static var classNames: [String] { all.flatMap { $0.classNames } }

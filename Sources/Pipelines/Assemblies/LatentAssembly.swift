@@ -29,8 +29,9 @@ package protocol LatentAssembly: StoredAssembly {
     static var readsClassTable: Bool { get }
     /// Whether a table of classes that is the network's own is given them.
     static var fillsLabels: Bool { get }
-    /// The fields of a request that it reads and most families of latents do not.
-    static var reads: Set<RequestField> { get }
+    /// Whether the network is conditioned on how much noise is laid on a picture that it is given; its labels are no
+    /// classes then.
+    static var readsNoiseLevel: Bool { get }
 
     /// A family's model of opened parts.
     init(_ model: LatentModel)
@@ -122,7 +123,7 @@ extension LatentAssembly {
     package static var takesSizes: Bool { false }
     package static var readsClassTable: Bool { false }
     package static var fillsLabels: Bool { false }
-    package static var reads: Set<RequestField> { [] }
+    package static var readsNoiseLevel: Bool { false }
     package static func networks(readsClassTable: Bool) -> [any DenoisingNetwork.Type] {
         [network(readsClassTable: readsClassTable)]
     }

@@ -35,7 +35,7 @@ extension LatentStage {
         if !takesPrompt, request.negativePrompt != nil || request.reference != nil && !request.inverts {
             throw PipelineError("\(name) takes neither \(.negativePrompt) nor \(.reference): leave them out")
         }
-        let foreign = RequestField.ofFewFamilies.subtracting(type(of: assembly).reads)
+        let foreign = RequestField.ofUnCLIP.union(type(of: assembly).readsNoiseLevel ? [] : [.noiseLevel])
         if let field = request.given.intersection(foreign).min(by: { $0.name < $1.name }) {
             throw PipelineError("\(field) has no part in the pictures of \(name): leave it out")
         }
