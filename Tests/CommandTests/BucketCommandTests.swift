@@ -19,6 +19,10 @@ import Testing
     }
 
     private func train(_ run: String, _ changes: String...) throws -> Program.Outcome {
+        try train(run, changes)
+    }
+
+    private func train(_ run: String, _ changes: [String], _ words: String...) throws -> Program.Outcome {
         let recipe = try folder.write(
             "recipe.yaml",
             """
@@ -34,7 +38,27 @@ import Testing
             evaluation: {steps: 2, count: 4}
             """)
         return try Program.run(
-            ["train", recipe, "--out", folder(run)] + changes.flatMap { ["--set", $0] })
+            ["train", recipe, "--out", folder(run)] + words + changes.flatMap { ["--set", $0] })
+    }
+
+    /// What shards give is bit for bit what a run gives that stopped in between.
+    @Test func picturesOfShardsKeepTheirShapes() throws {
+        var archive = TarArchive()
+        for number in 0..<30 {
+            archive.add("\(10 + number).png", folder.bytes("data/\(10 + number).png"))
+            archive.add("\(10 + number).txt", "shade \(number)".utf8)
+        }
+        try folder.write("a.tar", archive.closed)
+        let changes = ["data.kind=webdataset", "data.path=\(folder("a.tar"))", "training.schedule=constant"]
+        let whole = try train("whole", changes + ["data.shuffle_buffer=7"])
+        #expect(whole.code == 0, "\(whole.messages)")
+        let first = try train("halves", changes + ["data.shuffle_buffer=7", "training.steps=2"])
+        #expect(first.code == 0, "\(first.messages)")
+        let second = try train("halves", changes + ["data.shuffle_buffer=7"], "--resume")
+        #expect(second.code == 0, "\(second.messages)")
+        #expect(
+            folder.bytes("halves/checkpoints/step-4/model.safetensors")
+                == folder.bytes("whole/checkpoints/step-4/model.safetensors"))
     }
 
     @Test func aNetworkLearnsFromPicturesOfManyShapesAndTheirSizes() throws {

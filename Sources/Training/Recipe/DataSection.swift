@@ -79,7 +79,7 @@ extension Recipe.DataSection {
             "Colour channels of the pictures; as they are by default, 3 of picture files."),
         RecipeKey(
             "data.buckets", \.data.buckets, .optional(.whole(1...8192)),
-            "What the sides of a folder's pictures are multiples of where they keep about their own shape, in an area of at most data.size squared; a batch is of one size. By default all are cut to squares."
+            "What the sides of pictures of folders and shards are multiples of where they keep about their own shape, in an area of at most data.size squared; a batch is of one size. By default all are cut to squares."
         ),
         RecipeKey(
             "data.bucket_ratio", \.data.bucketRatio, .optional(.number(1...16)),

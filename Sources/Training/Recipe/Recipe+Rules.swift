@@ -50,7 +50,7 @@ extension Recipe {
         Rule("data.shuffle_buffer", "nothing: only data.kind webdataset has one") {
             $0.data.shuffleBuffer == nil || $0.data.kind.hasShuffleBuffer
         },
-        Rule("data.buckets", "nothing: only pictures of data.kind folder keep their shapes") {
+        Rule("data.buckets", "nothing: only pictures of data.kind folder and webdataset keep their shapes") {
             $0.data.buckets == nil || $0.data.kind.hasBuckets
         },
         Rule("data.buckets", "a step that is at most data.size, whose square is the area of pictures") {
