@@ -81,6 +81,34 @@ import Testing
                 == folder.bytes("whole/checkpoints/step-4/model.safetensors"))
     }
 
+    /// The loss of other data is measured on the way; where there is only what is learnt from, it is that of all of them.
+    @Test func theLossOfOtherDataIsMeasured() throws {
+        try folder.makeFolder("others")
+        for number in 0..<3 {
+            try folder.write("others/\(number).png", folder.bytes("data/\(10 + 3 * number).png"))
+            try folder.write("others/\(number).txt", "shade \(3 * number)")
+        }
+        let all = ["data.split=all", "data.buckets=null", "data.bucket_ratio=null"]
+        func loss(_ run: String, _ path: String) throws -> Double {
+            let outcome = try train(run, all + ["data.validation_path=\(folder(path))"])
+            #expect(outcome.code == 0, "\(outcome.messages)")
+            let last = try #require(
+                folder.bytes("\(run)/metrics.jsonl").split(separator: UInt8(ascii: "\n")).last)
+            let object = try JSONSerialization.jsonObject(with: Data(last)) as? [String: Any]
+            return try #require(object?["validation_loss"] as? Double)
+        }
+        let (one, other) = (try loss("one", "others"), try loss("other", "data"))
+        #expect(one.isFinite && other.isFinite && one != other)
+        for (path, words) in [("nothing", "data.validation_path"), ("run.yaml", "data.validation_path")] {
+            try Program.expectRefusal(
+                train("never", all + ["data.validation_path=\(folder(path))"]), of: path, words)
+        }
+        try Program.expectRefusal(
+            train("never", ["data.kind=digits", "data.path=null", "data.validation_path=x"]), of: "digits",
+            "data")
+        #expect(try !folder.names().contains("never"))
+    }
+
     @Test func whatDoesNotFitIsRefused() throws {
         for (change, words) in [
             ("data.buckets=32", "data.buckets"), ("data.bucket_ratio=0.5", "data.bucket_ratio"),

@@ -13,11 +13,15 @@ import os
 import sys
 import tempfile
 
+import numpy as np
 import torch
 from diffusers import UNet2DModel
 from safetensors.torch import save_file
 
 from program import ROOT, Program
+
+# The checkout is of a time when NumPy still had this name.
+np.int = int
 
 NETWORK = {"kind": "unet2d", "conditioning": "class", "block_out_channels": [32, 64], "layers_per_block": 1,
            "norm_num_groups": 8, "attention_head_dim": 16, "down_block_types": ["DownBlock2D", "AttnDownBlock2D"],

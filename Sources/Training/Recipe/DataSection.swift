@@ -11,6 +11,8 @@ extension Recipe {
         public var path: String?
         /// Which part is learnt from.
         public var split = Split.train
+        /// Other data of the same form whose loss is measured on the way; what `split` holds back where absent.
+        public var validationPath: String?
         /// Side in pixels that pictures are padded or resized to; as they are where absent.
         public var size: Int?
         /// Colour channels of the pictures (1 or 3); as they are where absent.
@@ -69,6 +71,11 @@ extension Recipe.DataSection {
         RecipeKey(
             "data.split", \.data.split, .choice,
             "Which part is learnt from: of data that come in two parts, such as digits and idx files, those parts; of a folder every tenth picture of a class is held back for evaluation, of shards, npz, points and pairs every tenth example."
+        ),
+        RecipeKey(
+            "data.validation_path", \.data.validationPath, .optional(.text("a path")),
+            changeable: "nothing is learnt from it",
+            "Other data of the same form, all of them held out: the loss of at most 64 of their examples, evenly spread, is the validation loss; by default that of what data.split train holds back."
         ),
         RecipeKey(
             "data.size", \.data.size, .optional(.whole(1...8192)),

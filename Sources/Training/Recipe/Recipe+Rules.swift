@@ -20,6 +20,9 @@ extension Recipe {
     package static let rules: [Rule] = dataRules + modelRules + processRules + conditioningRules
 
     private static let dataRules: [Rule] = [
+        Rule("data.validation_path", "nothing: data.kind digits has no path") {
+            $0.data.validationPath == nil || $0.data.kind.needsPath
+        },
         Rule("data.path", "the path of the data, which every data.kind but digits needs") {
             !$0.data.kind.needsPath || $0.data.path?.isEmpty == false
         },
