@@ -46,7 +46,7 @@ extension SchedulerConfiguration {
     public func grid(steps: Int) throws -> StepGrid {
         try checkSteps(steps)
         let times = try kind == .unCLIP ? evenTimes(steps) : wholeTimes(steps)
-        let schedule = kind == .unCLIP ? cosineSchedule : self.schedule
+        let schedule = kind == .unCLIP ? unCLIPSchedule : self.schedule
         if kind == .ddimInverse { return try climbingGrid(times, stride: trainSteps / steps, schedule) }
         let ends = kind == .ddim ? times.map { $0 - trainSteps / steps } : times.dropFirst() + [-1]
         return StepGrid(
@@ -80,7 +80,7 @@ extension SchedulerConfiguration {
     }
 
     /// The one process that unCLIP knows.
-    private var cosineSchedule: DiscreteSchedule {
+    var unCLIPSchedule: DiscreteSchedule {
         DiscreteSchedule(betas: BetaSchedule.cosine.betas(count: trainSteps, from: 0, to: 0))
     }
 

@@ -50,6 +50,13 @@ public struct Conditions: Sendable {
     /// The tensors of all parts, in the order of the parts' names.
     package var tensors: [Tensor] { names.flatMap { parts[$0]!.tensors } }
 
+    /// These conditions with the parts of others, which take the place of parts of their names.
+    package func with(_ others: Conditions) -> Conditions {
+        var joined = self
+        joined.parts.merge(others.parts) { $1 }
+        return joined
+    }
+
     // MARK: Rows
 
     /// The conditions with every tensor of every part passed through a function.

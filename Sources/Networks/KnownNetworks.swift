@@ -6,7 +6,11 @@ import Storage
 public enum KnownNetworks {
     /// Those that denoise.
     public static var denoising: [any DenoisingNetwork.Type] {
-        [UNet2D.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self, MMDiT.self, MLP.self, ResNet.self]
+        [
+            UNet2D.self, ADMUNet.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self, MMDiT.self,
+            MLP.self,
+            ResNet.self,
+        ]
     }
 
     /// Those between pictures and latents.
@@ -22,12 +26,17 @@ public enum KnownNetworks {
         ]
     }
 
+    /// Those between texts, embeddings of pictures and their decoder.
+    public static var embeddings: [any ConfiguredNetwork.Type] {
+        [PriorTransformer.self, UnCLIPTextProjection.self, EmbeddingNormalizer.self]
+    }
+
     /// Those that classify noisy samples.
     public static var classifiers: [any ConfiguredNetwork.Type] { [UNetClassifier.self] }
 
     /// Every one of them.
     public static var all: [any ConfiguredNetwork.Type] {
-        denoising.map { $0 } + autoencoders.map { $0 } + encoders + classifiers
+        denoising.map { $0 } + autoencoders.map { $0 } + encoders + embeddings + classifiers
     }
 
     /// The denoising network of a class name; `nil` where there is none.

@@ -85,6 +85,12 @@ public struct Request: Sendable {
     public var guide: Model?
     /// A network or exact model that gives a number for each class of a noisy sample, for guidance by a `classifier`.
     public var classifier: Model?
+    /// The number of steps of unCLIP's prior, from a text to the embedding of a picture.
+    public var priorSteps: Int?
+    /// The prior's guidance; 1 and below is the conditional branch alone.
+    public var priorGuidance: Double?
+    /// The number of steps of what enlarges unCLIP's pictures.
+    public var upscaleSteps: Int?
     /// Layers of CLIP that are left out.
     public var clipSkip = 0
     /// Whether `(word:1.2)` in prompts is a weight.
@@ -108,6 +114,10 @@ public struct Request: Sendable {
     public var background: Colour?
     /// The share of the steps that are taken from the reference on.
     public var strength: Double?
+    /// The time of the noise that is laid on a picture of lower resolution before it is enlarged, or on its embedding.
+    public var noiseLevel: Int?
+    /// The models that go on with the pictures, one after the other: the further stages of a cascade.
+    public var following: [FollowingStage] = []
     /// The share of the process at which to begin, with latents that another model left there.
     public var denoisingStart: Double?
     /// The share of the process at which to stop.

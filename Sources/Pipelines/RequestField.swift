@@ -15,7 +15,7 @@ public struct RequestField: Sendable, Hashable {
     package static let solver = Self("solver")
     package static let grid = Self("grid")
     package static let eta = Self("eta")
-    static let churn = Self("churn")
+    package static let churn = Self("churn")
     package static let churnRange = Self("churnRange")
     package static let churnNoise = Self("churnNoise")
     package static let langevinSteps = Self("langevinSteps")
@@ -29,6 +29,9 @@ public struct RequestField: Sendable, Hashable {
     package static let interpolation = Self("interpolation")
     package static let guidanceRescale = Self("guidanceRescale")
     package static let negativeWeight = Self("negativeWeight")
+    package static let priorSteps = Self("priorSteps")
+    package static let priorGuidance = Self("priorGuidance")
+    package static let upscaleSteps = Self("upscaleSteps")
     package static let clipSkip = Self("clipSkip")
     package static let weighsWords = Self("weighsWords")
     package static let deepFeatureInterval = Self("deepFeatureInterval")
@@ -38,6 +41,9 @@ public struct RequestField: Sendable, Hashable {
     package static let mask = Self("mask")
     package static let background = Self("background")
     package static let strength = Self("strength")
+    package static let noiseLevel = Self("noiseLevel")
+    package static let following = Self("following")
+    package static let truncates = Self("truncates")
     package static let denoisingStart = Self("denoisingStart")
     package static let denoisingEnd = Self("denoisingEnd")
     package static let takesWholeSteps = Self("takesWholeSteps")
@@ -47,6 +53,9 @@ public struct RequestField: Sendable, Hashable {
     package static let crop = Self("crop")
     package static let aestheticScores = Self("aestheticScores")
     package static let previewModel = Self("previewModel")
+
+    /// Fields that are read by few families of models; the others refuse them.
+    static let ofFewFamilies: Set<RequestField> = [priorSteps, priorGuidance, upscaleSteps, noiseLevel]
 
     // MARK: Options of a model
 
@@ -69,10 +78,12 @@ extension Request {
             (.guidanceMethod, guidanceMethod != nil), (.guidanceInterval, guidanceInterval != nil),
             (.guide, guide != nil), (.classifier, classifier != nil), (.inverts, inverts),
             (.guidanceRescale, guidanceRescale != 0), (.negativeWeight, negativeWeight != nil),
-            (.clipSkip, clipSkip != 0),
+            (.clipSkip, clipSkip != 0), (.priorSteps, priorSteps != nil),
+            (.priorGuidance, priorGuidance != nil), (.upscaleSteps, upscaleSteps != nil),
             (.weighsWords, weighsWords), (.deepFeatureInterval, deepFeatureInterval != 1),
             (.reference, reference != nil), (.mask, mask != nil), (.background, background != nil),
-            (.strength, strength != nil), (.denoisingStart, denoisingStart != nil),
+            (.strength, strength != nil), (.noiseLevel, noiseLevel != nil),
+            (.following, !following.isEmpty), (.denoisingStart, denoisingStart != nil),
             (.denoisingEnd, denoisingEnd != nil), (.takesWholeSteps, takesWholeSteps),
             (.refiner, refiner != nil), (.originalSize, originalSize != nil),
             (.targetSize, targetSize != nil), (.crop, crop != (0, 0)),

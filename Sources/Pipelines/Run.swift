@@ -41,6 +41,7 @@ public final class Run: Sequence, IteratorProtocol {
     private var loop: SamplingLoop?
     private var finished: Tensor?
     private var failure: (any Error)?
+    private var streams: NoiseSource?
     private var noises: [Tensor] = []
 
     /// Looks at everything that the stages will need.
@@ -49,12 +50,23 @@ public final class Run: Sequence, IteratorProtocol {
     package init(_ stages: [any Stage], decodes: Bool) throws {
         (self.stages, self.decodes) = (stages, decodes)
         for (index, stage) in stages.enumerated() {
-            try stage.check(decodes: decodes && index == stages.count - 1)
+            try stage.check(decodes: makesPictures(index))
         }
+    }
+
+    /// Whether pictures are made of the samples of a stage.
+    private func makesPictures(_ index: Int) -> Bool {
+        index == stages.count - 1 ? decodes : stages[index + 1].takesPictures
     }
 
     /// What each stage draws its samples with.
     public var settings: [StageSettings] { stages.map(\.settings) }
+
+    /// What the stage draws with whose steps and guidance are those of the request: the first one, unless others serve it.
+    public var mainSettings: StageSettings { stages[stages.mainIndex].settings }
+
+    /// What the stage draws with that makes the pictures.
+    public var lastSettings: StageSettings { stages[stages.count - 1].settings }
 
     /// The stages, for programs that know their kinds.
     package var work: [any Stage] { stages }
@@ -67,13 +79,17 @@ public final class Run: Sequence, IteratorProtocol {
         guard loop == nil, finished == nil else { return }
         if digests.isEmpty {
             digests = try stages.enumerated().map {
-                try $1.digests(decodes: decodes && $0 == stages.count - 1)
+                try $1.digests(decodes: makesPictures($0))
             }
-            guideDigests = try stages[0].settings.guides.digests()
+            guideDigests = try mainSettings.guides.digests()
         }
         let stage = stages[current]
         let begin = try inference { try stage.load(onMessage) }
-        loop = SamplingLoop(stage.settings, keepsNoise: keepsNoise && current == 0, begin: begin)
+        loop = SamplingLoop(
+            stage.settings, streams: stage.settings.continuesNoise ? streams : nil,
+            keepsNoise: keepsNoise && current == 0,
+            keepsStreams: current + 1 < stages.count && stages[current + 1].settings.continuesNoise,
+            begin: begin)
     }
 
     /// Takes the next step; `nil` when the run is done or has failed.
@@ -100,6 +116,7 @@ public final class Run: Sequence, IteratorProtocol {
             }
             let samples = loop!.samples
             noises += loop!.noise
+            streams = loop!.streamsAtEnd
             // What one stage loaded goes before the next one comes.
             loop = nil
             guard current + 1 < stages.count else {
@@ -107,7 +124,10 @@ public final class Run: Sequence, IteratorProtocol {
                 break
             }
             current += 1
-            stages[current] = try stages[current].starting(from: samples)
+            let given =
+                stages[current].takesPictures
+                ? try stages[current - 1].pictures(of: samples, onMessage) : samples
+            stages[current] = try stages[current].starting(from: given)
         }
         return nil
     }
@@ -125,11 +145,10 @@ public final class Run: Sequence, IteratorProtocol {
     /// The pictures of the samples, `[count, channels, height, width]` in −1 … 1; takes the steps that are left.
     /// - Throws: what ended the run; `PipelineError` where the samples are points, or a picture is not finite.
     public func pictures() throws -> Tensor {
-        let last = stages[stages.count - 1]
-        guard last.settings.pictureShape != nil else {
-            throw PipelineError("\(last.settings.model) makes points, not pictures: read the samples")
+        guard lastSettings.pictureShape != nil else {
+            throw PipelineError("\(lastSettings.model) makes points, not pictures: read the samples")
         }
-        guard !last.settings.request.inverts else {
+        guard !lastSettings.request.inverts else {
             throw PipelineError("the noise that leads to a picture is no picture: read the samples")
         }
         let samples = try samples()
@@ -149,7 +168,7 @@ public final class Run: Sequence, IteratorProtocol {
     /// - Throws: what ended the run; an error that names the file.
     @discardableResult
     public func write(to path: String) throws -> [String] {
-        let settings = stages[stages.count - 1].settings
+        let settings = lastSettings
         let output = try SampleOutput(path, count: settings.count)
         try output.check(settings)
         let isTensor = output.isTensor || settings.pictureShape == nil

@@ -9,6 +9,7 @@ private let maximumPool = Operator("aten::max_pool2d")
 private let nearestUpsample = Operator("aten::upsample_nearest2d.vec")
 private let bilinearUpsample = Operator("aten::upsample_bilinear2d.vec")
 private let bicubicUpsample = Operator("aten::upsample_bicubic2d.vec")
+private let smoothBicubicUpsample = Operator("aten::_upsample_bicubic2d_aa.vec")
 
 extension Tensor {
     /// A convolution along one dimension, `[batch, channels, length]`.
@@ -68,13 +69,21 @@ extension Tensor {
     }
 
     /// Enlarged or reduced to a height and width, linear between pixel centres.
-    public func resizedBilinear(height: Int, width: Int) -> Tensor {
-        bilinearUpsample(.tensor(self), .ints([height, width]), .bool(false), .none)
+    /// - Parameter alignsCorners: whether the centres of the pixels in the corners stay in the corners, rather than the
+    ///   corners of these pixels.
+    public func resizedBilinear(height: Int, width: Int, alignsCorners: Bool = false) -> Tensor {
+        bilinearUpsample(.tensor(self), .ints([height, width]), .bool(alignsCorners), .none)
     }
 
     /// Enlarged or reduced to a height and width, cubic between pixel centres (Keys' kernel with a = −0.75), without
     /// smoothing.
     public func resizedBicubic(height: Int, width: Int) -> Tensor {
         bicubicUpsample(.tensor(self), .ints([height, width]), .bool(false), .none)
+    }
+
+    /// Enlarged or reduced to a height and width, cubic between pixel centres (Keys' kernel with a = −0.5), with a wider
+    /// kernel where it is reduced, so that no pixel is skipped.
+    public func resizedSmoothly(height: Int, width: Int) -> Tensor {
+        smoothBicubicUpsample(.tensor(self), .ints([height, width]), .bool(false), .none)
     }
 }

@@ -46,6 +46,9 @@ struct Generate: ParsableCommand {
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var guiding: GuidanceOptions
     @OptionGroup var noise: NoiseOptions
+    @OptionGroup var prior: PriorOptions
+    @OptionGroup var upscaling: UpscalingOptions
+    @OptionGroup var level: NoiseLevelOption
 
     @Option(help: "Layers of CLIP that are left out at its end.")
     var clipSkip = 0
@@ -132,6 +135,9 @@ struct Generate: ParsableCommand {
         request.negativePrompt = negativePrompt
         try guiding.set(&request, options)
         try noise.set(&request, seed: sampling.seed != nil)
+        prior.set(&request)
+        upscaling.set(&request)
+        level.set(&request)
         (request.clipSkip, request.weighsWords) = (clipSkip, promptWeights)
         request.previewModel = previewModel
         try reference.set(&request)

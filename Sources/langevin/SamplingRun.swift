@@ -37,13 +37,20 @@ struct SamplingRun {
     /// Takes all steps, and writes what came of them.
     func execute(printing json: Bool) throws {
         let clock = ContinuousClock()
-        let settings = run.settings[0]
+        let settings = run.lastSettings
         try output.check(settings)
+        if run.settings.count > 1,
+            let way = [("--trajectory", trajectory), ("--pairs", pairs)].first(where: { $0.1 != nil })
+        {
+            throw PipelineError(
+                "\(way.0) follows one network from noise to pictures, and \(settings.model) has several one after the other: leave it out"
+            )
+        }
         if pairs != nil, settings.request.inverts {
             throw PipelineError(
                 "--pairs are noise and what became of it, and --inversion draws none: leave it out")
         }
-        if preview != nil, run.work[0] is LatentStage, settings.request.previewModel == nil {
+        if preview != nil, run.work.last is LatentStage, settings.request.previewModel == nil {
             throw PipelineError("--preview needs a tiny autoencoder: add --preview-model FOLDER")
         }
         var way = try trajectory.map { _ in try Trajectory(settings) }

@@ -47,7 +47,7 @@ extension Generate {
     /// Throws where an option has no part in the pictures of a run.
     /// - Returns: notes on what has no part in them here and may have one elsewhere.
     func checkUnused(_ run: Run) throws -> [String] {
-        let settings = run.settings[0]
+        let settings = run.mainSettings
         let readsScore = try (run.work.last as? LatentStage)?.readsAestheticScore ?? false
         try Self.refuse([
             guiding.unused(in: settings),

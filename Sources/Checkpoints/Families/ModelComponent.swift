@@ -12,13 +12,37 @@ public enum ModelComponent: String, Sendable, Codable, CaseIterable {
     case classEmbedder = "class_embedder"
     /// What gives a number for each class of a noisy sample.
     case classifier
+    /// The encoder of pictures.
+    case imageEncoder = "image_encoder"
+    /// From a text to CLIP's embedding of a picture.
+    case prior
+    /// The text encoder of the prior, where the decoder has another.
+    case priorTextEncoder = "prior_text_encoder"
+    /// What the decoder of embeddings is conditioned on, made of them.
+    case textProjection = "text_proj"
+    /// From an embedding to a small picture.
+    case decoder
+    /// What enlarges it, in all steps but the last.
+    case superResolutionFirst = "super_res_first"
+    /// What enlarges it in the last step.
+    case superResolutionLast = "super_res_last"
+    /// The statistics of embeddings between which and unit variance noise is laid on them.
+    case imageNormalizer = "image_normalizer"
     /// The schedule; it has a configuration and no tensors.
     case scheduler
     /// The schedule that noises the picture which an upscaler enlarges.
     case lowResolutionScheduler = "low_res_scheduler"
+    /// The schedule of the prior.
+    case priorScheduler = "prior_scheduler"
+    /// The schedule of the decoder of embeddings.
+    case decoderScheduler = "decoder_scheduler"
+    /// The schedule of what enlarges pictures.
+    case superResolutionScheduler = "super_res_scheduler"
+    /// The schedule that noises embeddings.
+    case imageNoisingScheduler = "image_noising_scheduler"
 
     /// Whether it is a schedule.
-    public var isSchedule: Bool { self == .scheduler || self == .lowResolutionScheduler }
+    public var isSchedule: Bool { rawValue.hasSuffix("scheduler") }
 
     /// The folder of the tokenizer that goes with a text encoder; `nil` for what is none.
     package var tokenizer: String? {

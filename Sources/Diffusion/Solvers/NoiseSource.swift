@@ -6,14 +6,14 @@ import Tensors
 /// Stream i is libtorch's generator on the processor with seed S + i; it gives `[1, …]` for the start
 /// and then once a step where the solver asks.
 public struct NoiseSource: Sendable {
-    private let streams: Streams
+    private let streams: [Stream]
     private let elementType: ElementType
     private let device: Device
 
     /// Streams for `count` pictures from `seed` on.
     /// - Parameter elementType: what is drawn; half precisions are drawn in float32 and rounded.
     public init(seed: UInt64, count: Int, elementType: ElementType = .float32, on device: Device = .cpu) {
-        streams = .own((0..<count).map { RandomGenerator(seed: seed &+ UInt64($0)) })
+        streams = (0..<count).map { .own(RandomGenerator(seed: seed &+ UInt64($0))) }
         self.elementType = elementType
         self.device = device
     }
@@ -25,25 +25,40 @@ public struct NoiseSource: Sendable {
         from first: UInt64, to last: UInt64, weights: [Double], elementType: ElementType = .float32,
         on device: Device = .cpu
     ) {
-        streams = .between(RandomGenerator(seed: first), RandomGenerator(seed: last), weights)
+        streams = weights.map {
+            .between(RandomGenerator(seed: first), RandomGenerator(seed: last), weight: $0)
+        }
         self.elementType = elementType
         self.device = device
     }
 
-    /// Where noise comes from.
-    private enum Streams: Sendable {
-        /// One stream a picture.
-        case own([RandomGenerator])
-        /// Two streams for all pictures, and the place of each between them.
-        case between(RandomGenerator, RandomGenerator, [Double])
+    /// The streams of several sources, one after the other; draws go on where each of them stopped.
+    /// - Precondition: there is one at least, and all draw the same type on the same device.
+    public init(joining sources: [NoiseSource]) {
+        streams = sources.flatMap(\.streams)
+        (elementType, device) = (sources[0].elementType, sources[0].device)
+    }
 
-        /// `[1, …]` for every picture.
-        func draw(_ shape: Shape, _ type: ElementType) -> [Tensor] {
+    /// The streams of some of the pictures: what is drawn of them is drawn of this source.
+    public subscript(pictures: Range<Int>) -> NoiseSource {
+        NoiseSource(streams: Array(streams[pictures]), elementType: elementType, on: device)
+    }
+
+    private init(streams: [Stream], elementType: ElementType, on device: Device) {
+        (self.streams, self.elementType, self.device) = (streams, elementType, device)
+    }
+
+    /// Where the noise of one picture comes from.
+    private enum Stream: Sendable {
+        case own(RandomGenerator)
+        /// Two streams, and the place of the picture between them.
+        case between(RandomGenerator, RandomGenerator, weight: Double)
+
+        func draw(_ shape: Shape, _ type: ElementType) -> Tensor {
             switch self {
-            case .own(let generators): return generators.map { $0.normal(shape, type) }
-            case .between(let first, let last, let weights):
-                let (a, b) = (first.normal(shape, type), last.normal(shape, type))
-                return weights.map { sphericallyInterpolated(a, b, weight: $0) }
+            case .own(let generator): generator.normal(shape, type)
+            case .between(let first, let last, let weight):
+                sphericallyInterpolated(first.normal(shape, type), last.normal(shape, type), weight: weight)
             }
         }
     }
@@ -53,7 +68,7 @@ public struct NoiseSource: Sendable {
     /// - Returns: `[batch, channels, height, width]`
     public func draw(_ shape: Shape) -> Tensor {
         let drawn: ElementType = elementType == .float64 ? .float64 : .float32
-        let pictures = streams.draw(Shape([1] + shape.extents), drawn)
+        let pictures = streams.map { $0.draw(Shape([1] + shape.extents), drawn) }
         let batch = pictures.count == 1 ? pictures[0] : concatenated(pictures)
         return batch.to(elementType).to(device)
     }

@@ -17,6 +17,10 @@ package protocol Assembly: Sendable {
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     func stages(_ request: Request) throws -> [any Stage]
 
+    /// What makes larger pictures of those of an earlier stage.
+    /// - Throws: `PipelineError` where it enlarges none, or not these.
+    func stage(after earlier: StageSettings, _ request: Request) throws -> any Stage
+
     /// The number of classes that it tells apart as a classifier of noisy samples; `nil` where it is none.
     var classifiedCount: Int? { get }
 
@@ -39,6 +43,12 @@ extension Assembly {
     package func bare() throws -> BareModel {
         throw PipelineError(
             "\(name) diffuses latents, and this is for models of pixels, of points, and exact ones")
+    }
+
+    package func stage(after earlier: StageSettings, _ request: Request) throws -> any Stage {
+        throw PipelineError(
+            "\(.following): \(name) does not go on with the pictures of another model: give one that enlarges pictures"
+        )
     }
 
     package var classifiedCount: Int? { nil }
@@ -71,7 +81,8 @@ package enum Assemblies {
     package static let all: [any StoredAssembly.Type] = [
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
         StableDiffusion3.self,
-        LatentDiffusion.self, DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self,
+        UnCLIP.self, StableUnCLIP.self, LatentDiffusion.self, DiffusionTransformer.self, TextTransformer.self,
+        NoisyClassification.self,
     ]
 
     /// The family that a network becomes a model of when it is trained on latents, and what its index says beside its

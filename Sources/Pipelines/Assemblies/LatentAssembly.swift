@@ -29,6 +29,8 @@ package protocol LatentAssembly: StoredAssembly {
     static var readsClassTable: Bool { get }
     /// Whether a table of classes that is the network's own is given them.
     static var fillsLabels: Bool { get }
+    /// The fields of a request that it reads and most families of latents do not.
+    static var reads: Set<RequestField> { get }
 
     /// A family's model of opened parts.
     init(_ model: LatentModel)
@@ -76,6 +78,11 @@ package protocol LatentAssembly: StoredAssembly {
     func checkConditions(of stage: LatentStage) throws
     /// What the network is conditioned on.
     func conditions(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws -> BranchConditions
+    /// What each batch is given that belongs to it alone, drawn of its noise before its latents are; `nil` where nothing
+    /// is.
+    func batchInputs(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws -> (
+        (_ pictures: Range<Int>, _ noise: NoiseSource) throws -> BatchInputs
+    )?
 }
 
 /// What is done with a request's reference.
@@ -115,6 +122,7 @@ extension LatentAssembly {
     package static var takesSizes: Bool { false }
     package static var readsClassTable: Bool { false }
     package static var fillsLabels: Bool { false }
+    package static var reads: Set<RequestField> { [] }
     package static func networks(readsClassTable: Bool) -> [any DenoisingNetwork.Type] {
         [network(readsClassTable: readsClassTable)]
     }
@@ -162,6 +170,9 @@ extension LatentAssembly {
 
     package func conditionParts() throws -> [ModelComponent] { [] }
     package func checkConditions(of stage: LatentStage) throws {}
+    package func batchInputs(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws -> (
+        (_ pictures: Range<Int>, _ noise: NoiseSource) throws -> BatchInputs
+    )? { nil }
 
     // MARK: Stages
 

@@ -52,7 +52,10 @@ extension TextAssembly {
         try encoding.checkCLIP(clips())
     }
 
-    package func checkConditions(of stage: LatentStage) throws {
+    package func checkConditions(of stage: LatentStage) throws { try checkTexts(of: stage) }
+
+    /// Checks text encoders and tokenizers, and that they fit the network. No weights are read.
+    func checkTexts(of stage: LatentStage) throws {
         if let widths = try textWidths(encoding(stage) { _ in }) {
             try checkFit(stage, context: widths.context, pooled: widths.pooled)
         }

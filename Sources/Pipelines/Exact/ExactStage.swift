@@ -97,7 +97,7 @@ package struct ExactStage: Stage {
             let given = request.beginning.samples.map { own($0.slice(samples, of: 0)) }
             let unit = given ?? noise.draw(settings.sampleShape)
             return .init(
-                sample: settings.sampler.scaled(unit), denoiser: denoiser(samples, nil),
+                sample: settings.sampler.scaled(unit), denoiser: denoiser(samples, BatchInputs()),
                 noise: request.inverts ? nil : unit)
         }
     }

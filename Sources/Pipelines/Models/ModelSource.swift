@@ -72,7 +72,7 @@ public struct ModelSource: Sendable {
                 assembly = try Self.assembly(of: index)
                 return
             }
-            var file = try Self.open(model, usesAverage: usesAverage, headWidth: described?.headWidth())
+            var file = try Self.open(model, usesAverage: usesAverage, heads: described?.heads())
             file.prediction = prediction?.rawValue
             try locating(model) { try file.check(isStrict: isStrict) }
             guard described != nil || !file.needsPrediction else { throw Self.predictionIsOpen(model, file) }
@@ -125,7 +125,7 @@ public struct ModelSource: Sendable {
             prediction: options.prediction, isStrict: options.isStrict)
     }
 
-    private static func open(_ path: String, usesAverage: Bool, headWidth: Int?) throws
+    private static func open(_ path: String, usesAverage: Bool, heads: HeadSplit?) throws
         -> SingleFileCheckpoint
     {
         guard try !CheckpointFormat(of: path).isPickled else {
@@ -135,7 +135,7 @@ public struct ModelSource: Sendable {
         }
         return try locating(path) {
             try SingleFileCheckpoint(
-                SafetensorsFile(path: path), usesAverage: usesAverage, headWidth: headWidth)
+                SafetensorsFile(path: path), usesAverage: usesAverage, heads: heads)
         }
     }
 
@@ -211,7 +211,7 @@ public struct ModelSource: Sendable {
     /// The configuration of a schedule with the class of diffusers that the index names, as there.
     private func named(_ object: JSONObject, _ component: ModelComponent) throws -> JSONObject {
         var object = object
-        if component == .scheduler, object["kind"] == nil, let named = try className(of: component) {
+        if component.isSchedule, object["kind"] == nil, let named = try className(of: component) {
             object["_class_name"] = .string(named)
         }
         return object
@@ -271,6 +271,11 @@ public struct ModelSource: Sendable {
     /// The process that the network was trained on. A class of diffusers is the one that the index names, as there.
     public func process() throws -> Process {
         try configuration(of: .scheduler).storedProcess(as: nil, predicting: prediction).process
+    }
+
+    /// The process of one of several schedules.
+    func process(of schedule: ModelComponent) throws -> Process {
+        try configuration(of: schedule).storedProcess(as: nil, predicting: nil).process
     }
 
     /// The folder whose configurations and tokenizers describe the model, `nil` where the published ones do.

@@ -134,8 +134,10 @@ extension ModelLayout {
     /// One sha256 for all that is read of the folder beside weights: `model_index.json`, the card, and the
     /// configurations and tokenizers of its parts.
     fileprivate func configurationDigest() throws -> String {
-        let tokenizers = ["tokenizer", "tokenizer_2", "tokenizer_3"]
-        let folders = (ModelComponent.allCases.map(\.rawValue) + tokenizers).sorted()
+        let tokenizers = ["tokenizer", "tokenizer_2", "tokenizer_3", "prior_tokenizer"]
+        // How an encoder of pictures takes them.
+        let extractors = Files.isFolder("\(path)/image_encoder") ? [PicturePreprocessing.folder] : []
+        let folders = (ModelComponent.allCases.map(\.rawValue) + tokenizers + extractors).sorted()
         let inner = try folders.flatMap { folder in
             try Files.names(in: "\(path)/\(folder)").filter { name in
                 !name.contains(".safetensors") && [".json", ".txt", ".model"].contains { name.hasSuffix($0) }

@@ -5,7 +5,7 @@ import Tensors
 extension Receipt {
     /// The receipt of a run.
     /// - Parameters:
-    ///   - stages: one, or two where another model goes on with the latents of the first.
+    ///   - stages: one, two where another model goes on with the latents of the first, or those of a pipeline.
     ///   - models: what is known of the files of each.
     ///   - guides: the same of models that had a part in guidance, and where the receipt has each.
     ///   - decodes: whether samples became pictures.
@@ -14,14 +14,24 @@ extension Receipt {
         _ stages: [any Stage], of models: [ModelRecord],
         guides: [(place: WritableKeyPath<Receipt, Guide?>, record: ModelRecord)], decodes: Bool
     ) throws {
-        try self.init(stages[0], of: models[0], decodes: decodes)
+        let main = stages.mainIndex
+        try self.init(stages[main], of: models[main], decodes: decodes)
         for (place, record) in guides {
             self[keyPath: place] = Guide(model: record.name, modelHash: record.hash)
             weights += record.weights
         }
-        for (stage, model) in zip(stages, models).dropFirst() {
+        for (index, (stage, model)) in zip(stages, models).enumerated() where index != main {
+            guard stage.isMain else {
+                weights += model.weights.filter { !weights.contains($0) }
+                try stage.complete(&self, decodes: decodes)
+                continue
+            }
             let own = try Receipt(stage, of: model, decodes: decodes)
             weights += model.weights
+            guard !stage.settings.isFollowing else {
+                add(own, stage)
+                continue
+            }
             refiner = Refiner(
                 model: own.model, modelHash: own.modelHash, configurationHash: own.configurationHash,
                 solver: own.solver, grid: own.grid, eta: own.eta, guidance: own.guidance,
@@ -29,6 +39,20 @@ extension Receipt {
             // The last stage's autoencoder makes the pictures, and a refiner alone is conditioned on a score.
             (vaeDtype, aestheticScore) = (own.vaeDtype ?? vaeDtype, own.aestheticScore)
         }
+    }
+
+    /// Adds a further stage of a cascade, whose pictures are the run's.
+    private mutating func add(_ own: Receipt, _ stage: any Stage) {
+        then =
+            (then ?? []) + [
+                Following(
+                    model: own.model, modelHash: own.modelHash, configurationHash: own.configurationHash,
+                    solver: own.solver, steps: own.steps, grid: own.grid, eta: own.eta,
+                    guidance: own.guidance,
+                    noiseLevel: own.noiseLevel,
+                    truncated: (stage as? PixelStage)?.enlarging?.isTruncated == true ? true : nil)
+            ]
+        (width, height) = (own.width, own.height)
     }
 
     /// What stages of all kinds have in common, completed by the stage.

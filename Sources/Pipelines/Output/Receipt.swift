@@ -64,6 +64,12 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var interpolation: Interpolation?
     /// Whether these are not pictures but the noise that leads to one.
     public var inversion: Bool?
+    /// The number of steps of unCLIP's prior.
+    public var priorSteps: Int?
+    /// Its guidance.
+    public var priorGuidance: Double?
+    /// The number of steps of what enlarged unCLIP's pictures.
+    public var upscaleSteps: Int?
     /// The class of each picture.
     public var classes: [Int]?
     /// Pixels.
@@ -102,6 +108,10 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var deepFeatureInterval: Int?
     /// The share of the steps that were taken from a reference on.
     public var strength: Double?
+    /// The time of the noise on the picture that was enlarged, or on its embedding.
+    public var noiseLevel: Int?
+    /// The models that went on with the pictures, in their order.
+    public var then: [Following]?
 
     /// The share of the process at which the pictures began.
     public var denoisingStart: Double?
@@ -156,6 +166,37 @@ public struct Receipt: Codable, Sendable, Equatable {
         }
     }
 
+    /// A further stage of a cascade.
+    public struct Following: Codable, Sendable, Equatable {
+        /// Its name.
+        public var model: String
+        /// The sha256 of its denoising network, as that of the first model.
+        public var modelHash: String
+        /// One sha256 for its configurations.
+        public var configurationHash: String?
+        /// Its solver.
+        public var solver: String
+        /// The number of steps that it was set to.
+        public var steps: Int
+        /// How its times were chosen.
+        public var grid: String
+        /// Its solver's η.
+        public var eta: Double
+        /// Its guidance.
+        public var guidance: Double
+        /// The time of the noise on the picture that it enlarged.
+        public var noiseLevel: Int?
+        /// Whether the stage before it stopped where that noise is left.
+        public var truncated: Bool?
+
+        enum CodingKeys: String, CodingKey {
+            case model, solver, steps, grid, eta, guidance, truncated
+            case modelHash = "model_hash"
+            case configurationHash = "configuration_hash"
+            case noiseLevel = "noise_level"
+        }
+    }
+
     /// Another model that had a part in guidance.
     public struct Guide: Codable, Sendable, Equatable {
         /// Its name.
@@ -190,7 +231,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
-            prompts, strength
+            prompts, strength, then
+        case noiseLevel = "noise_level"
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"
@@ -199,6 +241,9 @@ public struct Receipt: Codable, Sendable, Equatable {
         case churnNoise = "churn_noise"
         case langevinSteps = "langevin_steps"
         case signalToNoise = "signal_to_noise"
+        case priorSteps = "prior_steps"
+        case priorGuidance = "prior_guidance"
+        case upscaleSteps = "upscale_steps"
         case modelHash = "model_hash"
         case configurationHash = "configuration_hash"
         case batchSize = "batch_size"

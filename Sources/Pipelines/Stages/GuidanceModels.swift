@@ -3,11 +3,17 @@ import Networks
 import Tensors
 
 /// The denoiser of some pictures under some branches, which pass through the network together in their order.
-///
-/// `beside` are channels that are laid beside the sample, `[1 or pictures, …]`, in latents that are painted anew.
 package typealias BranchDenoisers = (
-    _ pictures: Range<Int>, _ branches: [GuidanceBranch], _ beside: Tensor?
+    _ pictures: Range<Int>, _ branches: [GuidanceBranch], _ inputs: BatchInputs
 ) -> Denoiser
+
+/// What a batch is given that belongs to it alone, beside its samples.
+package struct BatchInputs {
+    /// Channels that are laid beside the sample, `[1 or pictures, …]`.
+    var beside: Tensor?
+    /// What the network is conditioned on beside the conditions of the whole stage, one row or one for each picture.
+    var conditions: BranchConditions?
+}
 
 /// Other models that have a part in the guidance of a stage.
 struct GuidanceModels: Sendable {
@@ -86,13 +92,19 @@ extension Stage {
     /// Loads the guided denoiser of some pictures.
     func guidedDenoisers(
         _ say: @escaping (Sentence) -> Void
-    ) throws -> (_ pictures: Range<Int>, _ beside: Tensor?) -> Denoiser {
-        let own = try denoisers(say)
+    ) throws -> (_ pictures: Range<Int>, _ inputs: BatchInputs) -> Denoiser {
+        try guided(denoisers(say), say)
+    }
+
+    /// The guided denoiser of some pictures, made of the model's own.
+    func guided(
+        _ own: @escaping BranchDenoisers, _ say: @escaping (Sentence) -> Void
+    ) throws -> (_ pictures: Range<Int>, _ inputs: BatchInputs) -> Denoiser {
         guard settings.isGuided else { return { own($0, settings.branches, $1) } }
         let guide = try settings.guides.guide?.denoisers(say)
-        return { pictures, beside in
-            var parts = GuidanceParts(prediction: settings.prediction ?? .noise) { own(pictures, $0, beside) }
-            parts.guide = guide?(pictures, [.conditional], beside)
+        return { pictures, inputs in
+            var parts = GuidanceParts(prediction: settings.prediction ?? .noise) { own(pictures, $0, inputs) }
+            parts.guide = guide?(pictures, [.conditional], inputs)
             parts.classifier = settings.guides.classifier?.logProbability(of: pictures)
             parts.isInverse = settings.request.inverts
             return settings.guidance.denoiser(parts)

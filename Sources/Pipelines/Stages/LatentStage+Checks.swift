@@ -35,6 +35,10 @@ extension LatentStage {
         if !takesPrompt, request.negativePrompt != nil || request.reference != nil && !request.inverts {
             throw PipelineError("\(name) takes neither \(.negativePrompt) nor \(.reference): leave them out")
         }
+        let foreign = RequestField.ofFewFamilies.subtracting(type(of: assembly).reads)
+        if let field = request.given.intersection(foreign).min(by: { $0.name < $1.name }) {
+            throw PipelineError("\(field) has no part in the pictures of \(name): leave it out")
+        }
         guard (0...1).contains(request.guidanceRescale) else {
             throw PipelineError(
                 "\(.guidanceRescale) is \(request.guidanceRescale): it must lie between 0 and 1")

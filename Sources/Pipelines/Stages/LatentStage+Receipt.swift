@@ -14,7 +14,7 @@ extension LatentStage {
         if isGuided {
             receipt.negativePrompt = request.negativePrompt
         }
-        receipt.strength = strength
+        (receipt.strength, receipt.noiseLevel) = (strength, request.noiseLevel)
         (receipt.denoisingStart, receipt.denoisingEnd) = (request.denoisingStart, request.denoisingEnd)
         receipt.wholeSteps = request.takesWholeSteps ? true : nil
         let readsScore = try readsAestheticScore

@@ -12,8 +12,14 @@ extension LatentStage {
         }
         let denoiser = try guidedDenoisers(say)
         let reference = try self.reference(say)
+        let inputs = try assembly.batchInputs(of: self, say)
         return { pictures, noise, own in
-            try beginning(pictures, noise, reference, own) { denoiser(pictures, $0) }
+            // diffusers' pipelines draw for these before they draw latents.
+            let inputs = try inputs?(pictures, noise) ?? BatchInputs()
+            return try beginning(pictures, noise, reference, own) {
+                denoiser(
+                    pictures, BatchInputs(beside: $0 ?? inputs.beside, conditions: inputs.conditions))
+            }
         }
     }
 
@@ -22,22 +28,24 @@ extension LatentStage {
     package func denoisers(_ say: @escaping (Sentence) -> Void) throws -> BranchDenoisers {
         let conditions = try assembly.conditions(of: self, say)
         let network = try model.buildNetwork()
-        return { denoiser(network, conditions, for: $0, $1, beside: $2) }
+        return { denoiser(network, conditions, for: $0, $1, $2) }
     }
 
     /// The network under some branches.
-    /// - Parameter beside: channels that are laid beside the sample, `[1 or pictures, …]`.
     private func denoiser(
         _ network: any NoiseNetwork, _ all: BranchConditions, for pictures: Range<Int>,
-        _ branches: [GuidanceBranch], beside: Tensor?
+        _ branches: [GuidanceBranch], _ inputs: BatchInputs
     ) -> Denoiser {
         let type = model.elementType
-        let rows = branches.map { all.conditions($0).rows(of: pictures, among: request.count).to(type) }
+        let rows = branches.map { branch in
+            let given = inputs.conditions?.conditions(branch) ?? Conditions()
+            return all.conditions(branch).with(given).rows(of: pictures, among: request.count).to(type)
+        }
         var conditions = network.preparing(rows.dropFirst().reduce(rows[0]) { $0.followed(by: $1) })
         conditions[.deepFeatures] = request.deepFeatures
         return Denoiser(settings.sampler.parameterization(of: settings.process)) { x, time in
             let input =
-                beside.map { concatenated([x, $0.repeated(x.shape[0] / $0.shape[0])], along: 1) } ?? x
+                inputs.beside.map { concatenated([x, $0.repeated(x.shape[0] / $0.shape[0])], along: 1) } ?? x
             let output = network(input.to(type), time: time, conditions, dropout: nil).to(x.elementType)
             // A learned variance is left aside, as diffusers' pipelines leave it.
             return output.shape[1] == 2 * x.shape[1] ? output.chunked(2, of: 1)[0] : output
@@ -170,22 +178,22 @@ extension LatentStage {
 }
 
 extension Conditions {
-    /// The rows of some pictures: a part has one row for all, or one for each of `count`.
-    fileprivate func rows(of pictures: Range<Int>, among count: Int) -> Conditions {
+    /// The rows of some pictures: a part has one row for all, one for each of `count`, or one for each of these.
+    func rows(of pictures: Range<Int>, among count: Int) -> Conditions {
         map { $0.rows(of: pictures, among: count) }
     }
 }
 
 extension Tensor {
     /// The rows of some pictures, of one row for all, one for each of `count`, or one for each of these.
-    fileprivate func rows(of pictures: Range<Int>, among count: Int) -> Tensor {
+    func rows(of pictures: Range<Int>, among count: Int) -> Tensor {
         if shape[0] == pictures.count { return self }
         if shape[0] == count { return slice(pictures, of: 0) }
         return expanded(to: Shape([pictures.count] + shape.extents.dropFirst()))
     }
 
     /// The tensor so many times over.
-    fileprivate func repeated(_ count: Int) -> Tensor {
+    func repeated(_ count: Int) -> Tensor {
         count == 1 ? self : concatenated(Array(repeating: self, count: count))
     }
 }

@@ -20,6 +20,8 @@ package struct LatentStage: Stage {
     let size: Request.Size
     /// The share of the steps that are taken from a reference on.
     let strength: Double?
+    /// The picture that the network is conditioned on, in families that are.
+    var conditioningPicture: ConditioningPicture?
     /// What makes previews.
     private let previewer: Preview?
 
@@ -97,8 +99,12 @@ package struct LatentStage: Stage {
     /// The same stage with the latents that another left, in place of those that it was made with.
     /// - Throws: `PipelineError` where they are of another shape.
     package func starting(from latents: Tensor) throws -> any Stage {
-        try checkReference(latents)
         var stage = self
+        if case .awaited? = conditioningPicture {
+            stage.conditioningPicture = .embeddings(latents)
+            return stage
+        }
+        try checkReference(latents)
         stage.settings.request.reference = .latents(latents)
         return stage
     }

@@ -15,6 +15,8 @@ package struct SamplingLoop {
         var known: KnownRegion?
         /// The unit noise that the samples were made of.
         var noise: Tensor?
+        /// What becomes of the samples after the last step; they stay as they are where `nil`.
+        var finish: ((Tensor) -> Tensor)?
     }
 
     /// Makes the beginning of a batch of pictures; noise is drawn from their streams.
@@ -28,6 +30,8 @@ package struct SamplingLoop {
         let sampler: Sampler
         var sample: Tensor
         let steps: AnyIterator<SamplingProgress>
+        let finish: ((Tensor) -> Tensor)?
+        let noise: NoiseSource
     }
 
     private let settings: StageSettings
@@ -38,9 +42,21 @@ package struct SamplingLoop {
     /// The unit noise of the batches so far, where it is kept.
     private(set) var noise: [Tensor] = []
     private let keepsNoise: Bool
+    /// The streams of all pictures that an earlier loop drew from; the request's own where `nil`.
+    private let streams: NoiseSource?
+    private let keepsStreams: Bool
+    private var drawn: [NoiseSource] = []
 
-    init(_ settings: StageSettings, keepsNoise: Bool = false, begin: @escaping Begin) {
-        (self.settings, self.begin, self.keepsNoise) = (settings, begin, keepsNoise)
+    /// - Parameters:
+    ///   - streams: the streams of all pictures that an earlier loop drew from; the request's own where `nil`.
+    ///   - keepsNoise: whether the unit noise that samples start from is kept.
+    ///   - keepsStreams: whether the streams are kept for what draws on from them. They need memory for each picture.
+    init(
+        _ settings: StageSettings, streams: NoiseSource? = nil, keepsNoise: Bool = false,
+        keepsStreams: Bool = false, begin: @escaping Begin
+    ) {
+        (self.settings, self.begin, self.streams) = (settings, begin, streams)
+        (self.keepsNoise, self.keepsStreams) = (keepsNoise, keepsStreams)
     }
 
     /// Samples stay in float32 where the network computes in half precision.
@@ -61,8 +77,8 @@ package struct SamplingLoop {
                     batch!.sample = progress.sample
                     return (batch!.pictures.lowerBound, progress)
                 }
-                finished.append(
-                    settings.resultScale == 1 ? batch!.sample : batch!.sample / settings.resultScale)
+                finished.append(result(of: batch!))
+                if keepsStreams { drawn.append(batch!.noise) }
                 batch = nil
             }
         }
@@ -73,13 +89,21 @@ package struct SamplingLoop {
         inference { finished.count == 1 ? finished[0] : concatenated(finished) }
     }
 
+    /// The streams of all pictures, when all are done and the streams are kept.
+    var streamsAtEnd: NoiseSource? { drawn.isEmpty ? nil : NoiseSource(joining: drawn) }
+
+    private func result(of batch: Batch) -> Tensor {
+        let sample = batch.finish?(batch.sample) ?? batch.sample
+        return settings.resultScale == 1 ? sample : sample / settings.resultScale
+    }
+
     private mutating func nextBatch() throws -> Batch {
         // A method that couples the examples of a batch would let a picture depend on its companions.
         let size = settings.sampler.solver.couplesExamples ? 1 : settings.batchSize
         let pictures = begun..<min(begun + size, settings.count)
         begun = pictures.upperBound
         let (type, device) = (elementType, settings.device)
-        let noise = settings.request.noise(of: pictures, type, on: device)
+        let noise = streams?[pictures] ?? settings.request.noise(of: pictures, type, on: device)
         let beginning = try begin(pictures, noise) { $0.to(type).to(device) }
         if keepsNoise, let unit = beginning.noise { self.noise.append(unit) }
         let sampler = beginning.known.map(settings.sampler.restoring) ?? settings.sampler
@@ -88,7 +112,7 @@ package struct SamplingLoop {
             beginning.sample, through: sampler.grid, denoiser: denoiser, noise: noise)
         return Batch(
             pictures: pictures, denoiser: denoiser, sampler: sampler, sample: beginning.sample,
-            steps: steps.makeIterator())
+            steps: steps.makeIterator(), finish: beginning.finish, noise: noise)
     }
 
     /// Throws where a sample is not finite; the step is run again under a watch that finds the layer.

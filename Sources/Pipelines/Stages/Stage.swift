@@ -8,6 +8,10 @@ package protocol Stage: Sendable {
     /// What the samples are drawn with.
     var settings: StageSettings { get set }
 
+    /// Whether the request's steps and guidance are those of this stage; other stages of one pipeline serve it with steps
+    /// of their own.
+    var isMain: Bool { get }
+
     /// Looks at everything that the run will need, before any of it is done: configurations, the names and shapes of
     /// weights, tokenizers, memory. No weights are read.
     /// - Parameter decodes: whether pictures will be made of the samples.
@@ -31,17 +35,33 @@ package protocol Stage: Sendable {
     /// What the samples of a step are about to become; `nil` where that cannot be shown.
     func preview(of progress: SamplingProgress) throws -> Picture?
 
-    /// The same stage with the samples that the one before it left.
+    /// The same stage with the samples that the one before it left, or with pictures of them.
     func starting(from samples: Tensor) throws -> any Stage
+
+    /// Whether it goes on with the pictures of the stage before it, not with its samples.
+    var takesPictures: Bool { get }
+
+    /// Makes the stage before it stop at the noise that this one expects on its pictures.
+    /// - Throws: `PipelineError` where it expects none.
+    mutating func truncate(_ earlier: inout StageSettings) throws
 
     /// Adds what this kind of model has to a receipt.
     func complete(_ receipt: inout Receipt, decodes: Bool) throws
 }
 
 extension Stage {
+    /// They are.
+    package var isMain: Bool { true }
+
     /// Only models of latents go on with the samples of another.
     package func starting(from samples: Tensor) throws -> any Stage {
         throw PipelineError("\(settings.model) goes on with no other model's samples: leave it out")
+    }
+
+    package var takesPictures: Bool { false }
+
+    package mutating func truncate(_ earlier: inout StageSettings) throws {
+        throw PipelineError("\(settings.model) expects no noise on its pictures: leave out \(.truncates)")
     }
 }
 
@@ -81,10 +101,15 @@ public struct StageSettings: Sendable {
     var remedy: Sentence = "try \(.elementType) float32, or other weights"
     /// What an exact model in a network's place predicts.
     var exactPrediction: Prediction?
+    /// Whether it goes on with the pictures of another model in a cascade.
+    var isFollowing = false
     /// Other models that have a part in guidance.
     var guides = GuidanceModels()
     /// What samples are divided by at the end: for an inversion, what unit noise is multiplied with at the start.
     var resultScale = 1.0
+    /// Whether each picture's stream of noise goes on where the stage before this one stopped, as through the networks of
+    /// one pipeline; it begins anew otherwise.
+    package var continuesNoise = false
 
     /// The number of samples.
     public var count: Int { request.count }

@@ -10,8 +10,12 @@ package struct TextEmbedding {
     var context: Tensor
     /// The text as a whole, `[rows, width]`, where the network wants it.
     var pooled: Tensor?
+    /// Which tokens are no padding, 1 or 0, `[rows, tokens]`, where the encoder says so.
+    var mask: Tensor?
 
-    init(context: Tensor, pooled: Tensor? = nil) { (self.context, self.pooled) = (context, pooled) }
+    init(context: Tensor, pooled: Tensor? = nil, mask: Tensor? = nil) {
+        (self.context, self.pooled, self.mask) = (context, pooled, mask)
+    }
 
     /// Those of several texts, a row each.
     init(rows: [TextEmbedding]) {
@@ -19,11 +23,12 @@ package struct TextEmbedding {
         guard rows.count > 1 else { return }
         context = concatenated(rows.map(\.context))
         pooled = pooled.map { _ in concatenated(rows.compactMap(\.pooled)) }
+        mask = mask.map { _ in concatenated(rows.compactMap(\.mask)) }
     }
 
     /// The same without any text in it.
     var zeros: TextEmbedding {
-        TextEmbedding(context: context * 0, pooled: pooled.map { $0 * 0 })
+        TextEmbedding(context: context * 0, pooled: pooled.map { $0 * 0 }, mask: mask)
     }
 }
 
@@ -80,14 +85,14 @@ package struct TextEncoding {
                 readsInversions ? tokenizer.widened($0) : $0
             }
             let ids = try ids(tokens, of: component, knowing: encoder.configuration.vocabSize)
-            let masked = least == 0 && encoder.configuration.useAttentionMask
+            let masked = least == 0 && !isProjected && encoder.configuration.useAttentionMask
             let both = projected.map { $0(ids) }
             let output = both?.output ?? encoder(ids, mask: masked ? mask(tokens) : nil)
             let skipped = try skipped(prompt, of: output, leaving: least)
             let states = output.states(skipping: least + skipped, normed: least == 0)
             return TextEmbedding(
                 context: weighted(states, by: tokens),
-                pooled: both?.embedding ?? (readsEnd ? output.pooled : nil))
+                pooled: both?.embedding ?? (readsEnd ? output.pooled : nil), mask: mask(tokens))
         }
     }
 
@@ -213,6 +218,6 @@ extension TextEmbedding {
     }
 
     fileprivate func to(_ type: ElementType) -> TextEmbedding {
-        TextEmbedding(context: context.to(type), pooled: pooled?.to(type))
+        TextEmbedding(context: context.to(type), pooled: pooled?.to(type), mask: mask)
     }
 }

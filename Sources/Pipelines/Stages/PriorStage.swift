@@ -1,0 +1,139 @@
+import Checkpoints
+import Diffusers
+import Diffusion
+import Networks
+import Pictures
+import Tensors
+
+/// The prior's share of a run of unCLIP: from texts to CLIP's embeddings of pictures, `[count, features]`.
+/// Source: Ramesh et al. 2022 (arXiv:2204.06125), section 2.2.
+struct PriorStage: Stage {
+    private let source: ModelSource
+    private let options: ModelOptions
+    private let encoder: ModelComponent
+    private let configuration: PriorTransformerConfiguration
+    var settings: StageSettings
+    var isMain: Bool { false }
+
+    /// Checks a request.
+    /// - Parameters:
+    ///   - encoder: the text encoder that it reads.
+    ///   - holdsToGrid: whether steps of diffusers' UnCLIPScheduler end where the next one begins; StableUnCLIP does not
+    ///     tell it where that is.
+    /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
+    init(
+        _ source: ModelSource, _ options: ModelOptions, _ request: Request, encoder: ModelComponent,
+        holdsToGrid: Bool
+    ) throws {
+        (self.source, self.options, self.encoder) = (source, options, encoder)
+        configuration = try source.explaining(.prior) {
+            try PriorTransformer.configuration(source.configuration(of: .prior))
+        }
+        let process = try source.process(of: .priorScheduler).computed(in: options.elementType)
+        var own = Request()
+        (own.prompts, own.count, own.seed) = (request.prompts, request.count, request.seed)
+        (own.interpolation, own.batchSize) = (request.interpolation, request.batchSize)
+        let steps = request.priorSteps ?? 25
+        guard (1...StepGrid.maximalCount).contains(steps) else {
+            throw PipelineError("\(.priorSteps) is \(steps): give 1 to \(StepGrid.maximalCount)")
+        }
+        let guidance = GuidanceSettings(scale: request.priorGuidance ?? 4)
+        guard Float(guidance.scale).isFinite else {
+            throw PipelineError(
+                "\(.priorGuidance) is \(guidance.scale): give a number that single precision holds")
+        }
+        let eta = process.priorEta(request.eta)
+        let sampler = try process.sampling.sampler(nil, steps: steps, grid: nil, options: eta)
+        settings = StageSettings(
+            model: source.name, request: own,
+            sampler: holdsToGrid ? sampler : process.withSteps(ofOneTime: sampler), steps: steps,
+            words: process.sampling.words(for: nil, grid: nil), process: process, guidance: guidance,
+            isGuided: guidance.isGuided, prompts: try request.promptOfEach(),
+            sampleShape: [configuration.embeddingDim], pictureShape: nil,
+            batchSize: request.batchSize ?? 64, elementType: options.elementType, device: options.device)
+        try settings.sampler.check(process.parameterization.output)
+    }
+
+    private func encoding(_ say: @escaping (Sentence) -> Void) -> TextEncoding {
+        TextEncoding(
+            source: source, elementType: options.elementType, device: options.device,
+            matrices: options.memory.textEncoders, clipSkip: 0, weighsWords: false, readsInversions: false,
+            say: say)
+    }
+
+    // MARK: Before the run
+
+    func check(decodes: Bool) throws {
+        let found = try encoding({ _ in }).checkProjected(encoder)
+        let problems: [(given: Int, unit: String, taken: Int, key: String)] = [
+            (found.states, "features a token", configuration.stateWidth, "embedding_dim"),
+            (found.text, "features a text", configuration.textWidth, "embedding_proj_dim"),
+            (found.tokens, "tokens a text", configuration.numEmbeddings, "num_embeddings"),
+        ]
+        if let problem = problems.first(where: { $0.given != $0.taken }) {
+            throw PipelineError(
+                "\(source.path): \(encoder.rawValue) gives \(problem.given) \(problem.unit), and the prior takes \(problem.taken) (\(problem.key)): they are of different models"
+            )
+        }
+        guard configuration.outputWidth == configuration.embeddingDim else {
+            throw PipelineError(
+                "\(source.path): the prior gives \(configuration.outputWidth) features (clip_embed_dim) for embeddings of \(configuration.embeddingDim) (embedding_dim): they must agree"
+            )
+        }
+        try source.check(PriorTransformer.self, .prior)
+    }
+
+    func digests(decodes: Bool) throws -> ModelDigests { try ModelDigests(source, [.prior, encoder]) }
+
+    // MARK: The run
+
+    func load(_ say: @escaping (Sentence) -> Void) throws -> SamplingLoop.Begin {
+        let (network, own) = try parts(say)
+        let denoiser = try guided(own, say)
+        return { pictures, noise, _ in
+            let unit = noise.draw(settings.sampleShape)
+            return .init(
+                sample: settings.sampler.scaled(unit), denoiser: denoiser(pictures, BatchInputs()),
+                noise: unit, finish: network.unscaled)
+        }
+    }
+
+    func denoisers(_ say: @escaping (Sentence) -> Void) throws -> BranchDenoisers { try parts(say).own }
+
+    private func parts(_ say: @escaping (Sentence) -> Void) throws -> (
+        network: PriorTransformer, own: BranchDenoisers
+    ) {
+        let (wanted, empty) = try encoding(say).projected(settings.prompts ?? [""], encoder)
+        let network = try source.build(
+            PriorTransformer.self, .prior, elementType: options.elementType, on: options.device)
+        let branched = BranchedNetwork(
+            network: network, settings: settings,
+            conditions: BranchConditions(wanted: wanted.conditions, unwanted: empty.conditions))
+        return (network, branched.denoiser)
+    }
+
+    func pictures(of samples: Tensor, _ say: @escaping (Sentence) -> Void) throws -> Tensor {
+        throw PipelineError("the prior of \(source.name) makes embeddings, not pictures")
+    }
+
+    func preview(of progress: SamplingProgress) throws -> Picture? { nil }
+
+    func complete(_ receipt: inout Receipt, decodes: Bool) {
+        (receipt.priorSteps, receipt.priorGuidance) = (settings.steps, settings.guidance.scale)
+    }
+}
+
+extension Process {
+    /// η of a prior, which diffusers' pipeline hands to classes that know one.
+    fileprivate func priorEta(_ eta: Double?) -> SamplerOptions {
+        var options = SamplerOptions()
+        if case .scheduler(let configuration)? = stored, configuration.readsEta { options.eta = eta ?? 0 }
+        return options
+    }
+
+    /// A sampler where diffusers' pipeline does not say to UnCLIPScheduler where steps end.
+    fileprivate func withSteps(ofOneTime sampler: Sampler) -> Sampler {
+        guard case .scheduler(let configuration)? = stored else { return sampler }
+        return configuration.withSteps(ofOneTime: sampler)
+    }
+}
