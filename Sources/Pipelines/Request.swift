@@ -114,6 +114,10 @@ public struct Request: Sendable {
     public var background: Colour?
     /// The share of the steps that are taken from the reference on.
     public var strength: Double?
+    /// How much noise is laid on a picture that a model is given: a time of the schedule of that noise.
+    public var noiseLevel: Int?
+    /// How far away what the reference shows is, `[height, width]` in any unit, for models that are conditioned on it.
+    public var depth: Tensor?
     /// The share of the process at which to begin, with latents that another model left there.
     public var denoisingStart: Double?
     /// The share of the process at which to stop.
@@ -143,7 +147,7 @@ public struct Request: Sendable {
 
     /// The folder of a tiny autoencoder (TAESD) that makes previews of latents.
     public var previewModel: String?
-    /// The files that tensors and pictures of the request came from, by their purpose (`initial`, `image`, `mask`), for
+    /// The files that tensors and pictures of the request came from, by their purpose (`initial`, `image`, `mask`, `depth`), for
     /// the receipt.
     public var files: [String: InputFile] = [:]
 

@@ -41,6 +41,8 @@ public struct RequestField: Sendable, Hashable {
     package static let mask = Self("mask")
     package static let background = Self("background")
     package static let strength = Self("strength")
+    package static let noiseLevel = Self("noiseLevel")
+    package static let depth = Self("depth")
     package static let denoisingStart = Self("denoisingStart")
     package static let denoisingEnd = Self("denoisingEnd")
     package static let takesWholeSteps = Self("takesWholeSteps")
@@ -76,7 +78,8 @@ extension Request {
             (.priorGuidance, priorGuidance != nil), (.upscaleSteps, upscaleSteps != nil),
             (.weighsWords, weighsWords), (.deepFeatureInterval, deepFeatureInterval != 1),
             (.reference, reference != nil), (.mask, mask != nil), (.background, background != nil),
-            (.strength, strength != nil), (.denoisingStart, denoisingStart != nil),
+            (.strength, strength != nil), (.noiseLevel, noiseLevel != nil), (.depth, depth != nil),
+            (.denoisingStart, denoisingStart != nil),
             (.denoisingEnd, denoisingEnd != nil), (.takesWholeSteps, takesWholeSteps),
             (.refiner, refiner != nil), (.originalSize, originalSize != nil),
             (.targetSize, targetSize != nil), (.crop, crop != (0, 0)),

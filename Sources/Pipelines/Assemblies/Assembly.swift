@@ -59,6 +59,8 @@ package protocol StoredAssembly: Assembly {
     static var family: String { get }
     /// The part that denoises.
     static var networkComponent: ModelComponent { get }
+    /// Whether models of the family make a larger picture of the one that a request refers to.
+    static var enlarges: Bool { get }
 
     /// Opens a model.
     /// - Throws: an error that names the file and the key, one sentence.
@@ -70,8 +72,10 @@ package enum Assemblies {
     /// The rows.
     package static let all: [any StoredAssembly.Type] = [
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
-        StableDiffusion3.self,
-        LatentDiffusion.self, DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self,
+        StableDiffusion3.self, StableDiffusionUpscaler.self, StableDiffusionDepth.self,
+        LatentDiffusion.self, LatentSuperResolution.self, DiffusionTransformer.self, TextTransformer.self,
+        NoisyClassification.self,
+        PictureUpscaling.self,
     ]
 
     /// The family that a network becomes a model of when it is trained on latents, and what its index says beside its
@@ -88,7 +92,7 @@ package enum Assemblies {
     }
 
     /// Pipelines whose folders can be inspected and converted, and not sampled.
-    static let onlyInspected = ["StableDiffusionUpscalePipeline": "sd", "LDMTextToImagePipeline": "ldm"]
+    static let onlyInspected = ["LDMTextToImagePipeline": "ldm"]
 
     /// Every class that can be sampled.
     static var classNames: [String] { all.flatMap { $0.classNames } }
@@ -101,6 +105,7 @@ package enum Assemblies {
 
 extension StoredAssembly {
     package static var networkComponent: ModelComponent { .unet }
+    package static var enlarges: Bool { false }
 
     /// diffusers' classes of one family: from a text, from a picture, and for inpainting.
     static func tasks(_ name: String) -> [String] {

@@ -108,7 +108,10 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var deepFeatureInterval: Int?
     /// The share of the steps that were taken from a reference on.
     public var strength: Double?
-
+    /// How much noise was laid on the picture that was enlarged, a time of its schedule.
+    public var noiseLevel: Int?
+    /// How far away what the picture shows is.
+    public var depth: InputFile?
     /// The share of the process at which the pictures began.
     public var denoisingStart: Double?
     /// The share of the process at which the model stopped.
@@ -196,7 +199,7 @@ public struct Receipt: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
-            prompts, strength
+            prompts, strength, depth
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"
@@ -216,6 +219,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         case guidanceRescale = "guidance_rescale"
         case clipSkip = "clip_skip"
         case deepFeatureInterval = "deep_feature_interval"
+        case noiseLevel = "noise_level"
         case denoisingStart = "denoising_start"
         case denoisingEnd = "denoising_end"
         case wholeSteps = "whole_steps"

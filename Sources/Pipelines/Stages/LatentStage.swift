@@ -22,6 +22,8 @@ package struct LatentStage: Stage {
     let strength: Double?
     /// The picture that the network is conditioned on, in families that are.
     var conditioningPicture: ConditioningPicture?
+    /// What a decoder draws from that draws pictures.
+    var pictureNoise: NoiseSource?
     /// What makes previews.
     private let previewer: Preview?
 
@@ -35,6 +37,7 @@ package struct LatentStage: Stage {
         let request = Self.usual(request, model)
         try request.checkRanges()
         try request.checkDeepFeatures(of: model.network)
+        try Self.checkReads(assembly, request)
         let task = try Self.task(assembly, request)
         try Self.checkPrompt(assembly, request)
         let guidance = request.guidanceSettings(usual: try Self.usualGuidance(assembly, request, task))
@@ -106,6 +109,14 @@ package struct LatentStage: Stage {
         }
         try checkReference(latents)
         stage.settings.request.reference = .latents(latents)
+        return stage
+    }
+
+    package var drawsPictures: Bool { model.autoencoder.drawsPictures }
+
+    package func drawingPictures(from streams: NoiseSource) -> any Stage {
+        var stage = self
+        stage.pictureNoise = streams
         return stage
     }
 
