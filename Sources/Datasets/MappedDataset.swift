@@ -54,6 +54,23 @@ extension Dataset {
         }
     }
 
+    /// The same pictures with the mean of squares of pixels in place of each.
+    ///
+    /// - Parameter factor: Pixels a side of a square.
+    /// - Throws: ``DatasetError`` where squares do not fill the pictures, or their sizes differ.
+    public func averaged(by factor: Int) throws -> MappedDataset<Self> {
+        let (channels, height, width) = (exampleShape[0], exampleShape[1], exampleShape[2])
+        guard shapeGroups == nil, height % factor == 0, width % factor == 0 else {
+            throw DatasetError(
+                "downscale",
+                "squares of \(factor)×\(factor) do not fill pictures of \(width)×\(height)\(shapeGroups == nil ? "" : " and others")",
+                remedy: "choose a factor that divides the sides, and one size for all")
+        }
+        return MappedDataset(self, shape: [channels, height / factor, width / factor]) {
+            $0.averagePooled(factor)
+        }
+    }
+
     /// The same pictures with one channel (luma of ITU-R BT.601) or three (grey repeated).
     ///
     /// - Throws: ``DatasetError`` for another number of channels.

@@ -17,6 +17,8 @@ extension Conditions.Key where Part == Tensor {
     public static var guidance: Self { Self("guidance") }
     /// A picture of lower resolution to be enlarged, `[batch, channels, height, width]`.
     public static var lowResolution: Self { Self("low resolution") }
+    /// The time of the noise that lies on the picture of lower resolution, `[batch]` or `[1]`.
+    public static var noiseLevel: Self { Self("noise level") }
     /// Where a picture is to be made anew, 1 or 0, `[batch, 1, height, width]`.
     public static var mask: Self { Self("mask") }
     /// An embedding of a picture as a whole, `[batch, features]`.

@@ -171,6 +171,19 @@ extension ConfiguredNetwork {
     }
 }
 
+/// A network that files in its original layout may hold with queries, keys and values in one tensor, which does not show how
+/// they are split into heads.
+package protocol JoinedHeadsNetwork: ConfiguredNetwork {
+    /// The heads that a configuration has, one of all channels where `nil`.
+    static func heads(_ configuration: Configuration) -> HeadSplit?
+}
+
+extension JoinedHeadsNetwork {
+    /// The heads that a `config.json` has.
+    /// - Throws: `CheckpointError` that names the file and the key.
+    package static func heads(_ object: JSONObject) throws -> HeadSplit? { heads(try configuration(object)) }
+}
+
 /// From the names that early checkpoints of diffusers give the four products of attention in the given scopes;
 /// every other name stays.
 func earlyAttentionNames(_ scopes: [String]) -> NameMap {

@@ -6,7 +6,11 @@ import Storage
 public enum KnownNetworks {
     /// Those that denoise.
     public static var denoising: [any DenoisingNetwork.Type] {
-        [UNet2D.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self, MMDiT.self, MLP.self, ResNet.self]
+        [
+            UNet2D.self, ADMUNet.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self, MMDiT.self,
+            MLP.self,
+            ResNet.self,
+        ]
     }
 
     /// Those between pictures and latents.

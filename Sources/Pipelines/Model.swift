@@ -93,13 +93,13 @@ public struct Model: Sendable {
     /// What each stage of a run would draw its samples with. Only the request is checked.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     public func settings(of request: Request) throws -> [StageSettings] {
-        try assembly.stages(request).map(\.settings)
+        try stages(request).map(\.settings)
     }
 
     /// A run that makes what a request wants.
     /// - Parameter decodes: whether pictures will be made of the samples.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change; errors about files.
     public func run(_ request: Request, decodes: Bool = true) throws -> Run {
-        try Run(assembly.stages(request), decodes: decodes)
+        try Run(stages(request), decodes: decodes)
     }
 }

@@ -114,10 +114,12 @@ public struct Request: Sendable {
     public var background: Colour?
     /// The share of the steps that are taken from the reference on.
     public var strength: Double?
-    /// How much noise is laid on a picture that a model is given: a time of the schedule of that noise.
+    /// The time of the noise that is laid on a picture of lower resolution before it is enlarged.
     public var noiseLevel: Int?
     /// How far away what the reference shows is, `[height, width]` in any unit, for models that are conditioned on it.
     public var depth: Tensor?
+    /// The models that go on with the pictures, one after the other: the further stages of a cascade.
+    public var following: [FollowingStage] = []
     /// The share of the process at which to begin, with latents that another model left there.
     public var denoisingStart: Double?
     /// The share of the process at which to stop.

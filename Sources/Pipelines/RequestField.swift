@@ -43,6 +43,8 @@ public struct RequestField: Sendable, Hashable {
     package static let strength = Self("strength")
     package static let noiseLevel = Self("noiseLevel")
     package static let depth = Self("depth")
+    package static let following = Self("following")
+    package static let truncates = Self("truncates")
     package static let denoisingStart = Self("denoisingStart")
     package static let denoisingEnd = Self("denoisingEnd")
     package static let takesWholeSteps = Self("takesWholeSteps")
@@ -79,7 +81,7 @@ extension Request {
             (.weighsWords, weighsWords), (.deepFeatureInterval, deepFeatureInterval != 1),
             (.reference, reference != nil), (.mask, mask != nil), (.background, background != nil),
             (.strength, strength != nil), (.noiseLevel, noiseLevel != nil), (.depth, depth != nil),
-            (.denoisingStart, denoisingStart != nil),
+            (.following, !following.isEmpty), (.denoisingStart, denoisingStart != nil),
             (.denoisingEnd, denoisingEnd != nil), (.takesWholeSteps, takesWholeSteps),
             (.refiner, refiner != nil), (.originalSize, originalSize != nil),
             (.targetSize, targetSize != nil), (.crop, crop != (0, 0)),

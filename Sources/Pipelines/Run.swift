@@ -50,8 +50,13 @@ public final class Run: Sequence, IteratorProtocol {
     package init(_ stages: [any Stage], decodes: Bool) throws {
         (self.stages, self.decodes) = (stages, decodes)
         for (index, stage) in stages.enumerated() {
-            try stage.check(decodes: decodes && index == stages.count - 1)
+            try stage.check(decodes: makesPictures(index))
         }
+    }
+
+    /// Whether pictures are made of the samples of a stage.
+    private func makesPictures(_ index: Int) -> Bool {
+        index == stages.count - 1 ? decodes : stages[index + 1].takesPictures
     }
 
     /// What each stage draws its samples with.
@@ -74,7 +79,7 @@ public final class Run: Sequence, IteratorProtocol {
         guard loop == nil, finished == nil else { return }
         if digests.isEmpty {
             digests = try stages.enumerated().map {
-                try $1.digests(decodes: decodes && $0 == stages.count - 1)
+                try $1.digests(decodes: makesPictures($0))
             }
             guideDigests = try mainSettings.guides.digests()
         }
@@ -120,7 +125,10 @@ public final class Run: Sequence, IteratorProtocol {
                 break
             }
             current += 1
-            stages[current] = try stages[current].starting(from: samples)
+            let given =
+                stages[current].takesPictures
+                ? try stages[current - 1].pictures(of: samples, onMessage) : samples
+            stages[current] = try stages[current].starting(from: given)
         }
         return nil
     }

@@ -16,6 +16,9 @@ struct CommandWords {
     private var afterTerminator: [String] = []
     /// Every name of an option in the line, and which option it is.
     private var named: [(name: String, option: CommandDeclarations.Option)] = []
+    /// How many stages `--then` has added so far, and the options of the last one.
+    private var stages = 0
+    private var stageOptions: Set<String> = []
 
     /// - Throws: `PipelineError` where an option is followed by neither a value nor an option.
     init(_ line: some Sequence<String>, of command: any ParsableCommand.Type) throws {
@@ -33,6 +36,7 @@ struct CommandWords {
             }
             let name = String(word.prefix { $0 != "=" })
             if let option = declarations[name] {
+                if try addStageOption(name, word, option, &rest) { continue }
                 named.append((name, option))
                 takesMore = option.takesMany
                 options += try words(of: option, called: name, word, &rest)
@@ -43,6 +47,29 @@ struct CommandWords {
                 options.append(word)
             }
         }
+    }
+
+    /// Takes an option that stands behind a `--then` and belongs to its stage.
+    /// - Returns: whether it is one.
+    private mutating func addStageOption(
+        _ name: String, _ word: String, _ option: CommandDeclarations.Option, _ rest: inout ArraySlice<String>
+    ) throws -> Bool {
+        guard name != "--then" else {
+            (stages, stageOptions) = (stages + 1, [])
+            return false
+        }
+        guard stages > 0, StageOption.belongs(name) else { return false }
+        guard stageOptions.insert(name).inserted else {
+            throw PipelineError("\(name) is given twice behind one --then: leave one out")
+        }
+        let inner = word == name ? nil : String(word.dropFirst(name.count + 1))
+        guard option.takesValue, let value = inner ?? (option.takesValue ? rest.popFirst() : "") else {
+            guard !option.takesValue, inner == nil else { return false }
+            options.append(StageOption.word(stage: stages - 1, name, ""))
+            return true
+        }
+        options.append(StageOption.word(stage: stages - 1, name, value))
+        return true
     }
 
     /// The words as the parser takes them.

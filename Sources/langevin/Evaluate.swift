@@ -45,6 +45,7 @@ struct Evaluate: ParsableCommand {
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var guiding: GuidanceOptions
     @OptionGroup var stochastic: StochasticOptions
+    @OptionGroup var cascade: CascadeOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -77,14 +78,16 @@ struct Evaluate: ParsableCommand {
         var request = sampling.request(count: count)
         try guiding.set(&request, options)
         stochastic.set(&request)
+        try cascade.set(&request, options)
         // A model without classes has those that a classifier guides it to.
         let classes = opened.classCount ?? request.classifier?.classifiedCount
         try checkCount(classes: classes)
         request.classes = classes == nil ? nil : .all
         if opened.takesPrompt { request.prompts = [""] }
         if !opened.diffusesLatents { request.batchSize = 250 }
-        let settings = try opened.settings(of: request)[0]
-        guard let shape = settings.pictureShape else {
+        let stages = try opened.settings(of: request)
+        let settings = stages[0]
+        guard let shape = stages[stages.count - 1].pictureShape else {
             throw PipelineError(
                 "\(model) makes points: a Fréchet distance is measured between pictures, so give a model of those"
             )
@@ -141,9 +144,17 @@ struct Evaluate: ParsableCommand {
 
     func pictures(of run: Run) throws -> Tensor {
         run.onMessage = say
-        var bar = ProgressBar(total: run.settings[0].sampler.grid.steps.count * run.settings[0].count)
+        var (bar, stage) = (
+            ProgressBar(total: run.settings[0].sampler.grid.steps.count * run.settings[0].count), 0
+        )
         defer { bar.finish() }
-        for step in run { bar.show(step: step.done) }
+        for step in run {
+            if step.stage != stage {
+                bar.finish()
+                (bar, stage) = (ProgressBar(total: step.total), step.stage)
+            }
+            bar.show(step: step.done)
+        }
         return try run.pictures()
     }
 }

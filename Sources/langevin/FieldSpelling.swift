@@ -6,6 +6,7 @@ enum FieldSpelling {
     private static let options = [
         "classes": "--class", "deepFeatureInterval": "--reuse-deep", "weighsWords": "--prompt-weights",
         "reference": "--image", "takesWholeSteps": "--whole-steps", "aestheticScores": "--aesthetic-score",
+        "following": "--then", "truncates": "--truncated",
         "inverts": "--inversion", "interpolation": "--interpolate", "elementType": "--dtype",
         "configurations": "--config", "isStrict": "--strict", "usesAverage": "--ema",
         "prompts": "a prompt to 'langevin generate'",

@@ -37,12 +37,19 @@ struct Sample: ParsableCommand {
     @OptionGroup var guiding: GuidanceOptions
     @OptionGroup var noise: NoiseOptions
     @OptionGroup var upscaling: UpscalingOptions
+    @OptionGroup var cascade: CascadeOptions
 
     @Option(
         help:
-            "With --inversion: a picture, or .safetensors with the 'samples' of another run, whose noise is wanted; for a model that makes variations, the picture that they are of.",
+            "A picture, or .safetensors with the 'samples' of another run: what a model that enlarges pictures makes larger, or one that makes variations makes them of, or with --inversion what the noise is wanted of.",
         transform: pathArgument)
     var image: String?
+
+    @Option(
+        help:
+            "For a model that was trained on noisy pictures of lower resolution: the time of the noise that is laid on --image, by default 0."
+    )
+    var noiseLevel: Int?
 
     @OptionGroup var reading: ReadingOptions
 
@@ -86,10 +93,22 @@ struct Sample: ParsableCommand {
         upscaling.set(&request)
         request.reference = try image.map(Request.Reference.init(file:))
         request.files["image"] = try image.map(InputFile.init)
+        request.noiseLevel = noiseLevel
+        try cascade.set(&request, options)
+        try refuseWithStages()
         let run = try opened.run(request, decodes: !output.isTensor)
         try Generate.refuse([guiding.unused(in: run.mainSettings)])
         try SamplingRun(
             run: run, output: output, trajectory: trajectory, pairs: pairs, notes: notes, start: start
         ).execute(printing: json)
+    }
+
+    /// Throws where an option is about one model, and there are several.
+    private func refuseWithStages() throws {
+        guard !cascade.then.isEmpty else { return }
+        for (option, isGiven) in [("--trajectory", trajectory != nil), ("--pairs", pairs != nil)]
+        where isGiven {
+            throw PipelineError("\(option) shows one model, and --then adds others: leave one of them out")
+        }
     }
 }

@@ -8,7 +8,7 @@ extension CheckpointFamily {
             tensors.hasUNet && tensors.isQuantised && tensors.autoencoderLevels == 3
                 && !tensors.hasAny("cond_stage_model.")
         },
-        networks: { names, headWidth in NetworkLayouts.compVis(names, .vqvae, headWidth: headWidth) },
+        networks: { names, heads in NetworkLayouts.compVis(names, .vqvae, heads: heads) },
         configurations: { _ in
             [
                 .unet: Published.join(

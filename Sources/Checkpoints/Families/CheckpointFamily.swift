@@ -29,9 +29,9 @@ public struct CheckpointFamily: Sendable {
     package let fillsWithExclamationMarks: Set<ModelComponent>
     /// How a file is recognized.
     let marks: FamilyMarks
-    /// The networks of a file of these names, with the width of heads where a U-Net keeps queries, keys and values in one
-    /// tensor.
-    let networks: @Sendable (_ names: [String], _ headWidth: Int) -> Layouts
+    /// The networks of a file of these names, with the heads where a U-Net keeps queries, keys and values in one tensor:
+    /// those of the published ones where `nil`.
+    let networks: @Sendable (_ names: [String], _ heads: HeadSplit?) -> Layouts
     /// The published configurations of the components.
     let published: @Sendable (any TensorSource) -> [ModelComponent: JSONObject]
 
@@ -39,7 +39,7 @@ public struct CheckpointFamily: Sendable {
         _ name: String, pipeline: String, parts: [String], texts: [String] = [], settings: JSONObject = [:],
         caveats: [String] = [], isMarked: Bool = false, hasOpenPrediction: Bool = false,
         fillsWithExclamationMarks: Set<ModelComponent> = [], marks: FamilyMarks,
-        networks: @escaping @Sendable (_ names: [String], _ headWidth: Int) -> Layouts,
+        networks: @escaping @Sendable (_ names: [String], _ heads: HeadSplit?) -> Layouts,
         configurations: @escaping @Sendable (any TensorSource) -> [ModelComponent: JSONObject]
     ) {
         (rawValue, self.pipeline, self.parts, self.texts) = (name, pipeline, parts, texts)
@@ -56,7 +56,7 @@ extension CheckpointFamily: RawRepresentable, CaseIterable, Codable, Hashable {
         stableDiffusion35Medium, stableDiffusion35Large, stableDiffusion3Medium, diffusionTransformer,
         latentDiffusionVQ4, latentDiffusionVQ8, upscaler4, stableDiffusionXL, stableDiffusionXLRefiner,
         stableDiffusion2, stableDiffusion2Inpainting, stableDiffusion1, stableDiffusion1Inpainting,
-        guidedDiffusion, guidedDiffusionClassifier, esrgan, swinIR,
+        guidedDiffusion, guidedDiffusionUpsampler, guidedDiffusionClassifier, esrgan, swinIR,
     ]
 
     /// The family of a name, `nil` where there is none.
@@ -73,14 +73,15 @@ extension CheckpointFamily: RawRepresentable, CaseIterable, Codable, Hashable {
 }
 
 extension CheckpointFamily {
-    /// The width of heads in the published U-Nets that keep queries, keys and values in one tensor.
-    package static let headWidth = 32
+    /// The heads of latent diffusion's published U-Nets that keep queries, keys and values in one tensor.
+    package static let heads = HeadSplit.width(32)
 
     /// The components of the family that have tensors, each with its layout in a file of these names; those
     /// that the file leaves out are left out.
-    /// - Parameter headWidth: the width of a head where a U-Net keeps queries, keys and values in one tensor.
-    package func layouts(_ names: [String], headWidth: Int = Self.headWidth) -> Layouts {
-        networks(names, headWidth)
+    /// - Parameter heads: the heads where a U-Net keeps queries, keys and values in one tensor; those of the published
+    ///   networks where `nil`.
+    package func layouts(_ names: [String], heads: HeadSplit? = nil) -> Layouts {
+        networks(names, heads)
     }
 
     /// The published configurations of the family's components, as their `config.json` and
@@ -92,7 +93,9 @@ extension CheckpointFamily {
     }
 
     /// The classes of networks that diffusers does not have.
-    private var ownClasses: Set<String> { ["ClassEmbedder", "UNetClassifier", "RRDBNet", "SwinIR"] }
+    private var ownClasses: Set<String> {
+        ["ADMUNet2D", "ClassEmbedder", "UNetClassifier", "RRDBNet", "SwinIR"]
+    }
 
     /// The `model_index.json` of the family for the components that there are; what its class has and the file has
     /// not is `[null, null]`. Every text encoder has its tokenizer.

@@ -2,11 +2,14 @@
 enum NetworkLayouts {
     /// A U-Net of the latent-diffusion code and its autoencoder.
     static func compVis(
-        _ names: [String], _ autoencoder: ModelComponent = .vae, headWidth: Int = CheckpointFamily.headWidth
+        _ names: [String], _ autoencoder: ModelComponent = .vae, heads: HeadSplit? = nil
     ) -> CheckpointFamily.Layouts {
         let prefix = "model.diffusion_model."
-        let unet = CompVisUNet(names, prefix: prefix).map {
-            [(component: ModelComponent.unet, layout: $0.layout(prefix: prefix, headWidth: headWidth))]
+        let unet = CompVisUNet(names, prefix: prefix).map { unet in
+            let heads = heads ?? CheckpointFamily.heads
+            return [
+                (component: ModelComponent.unet, layout: unet.layout(prefix: prefix, heads: .byHead(heads)))
+            ]
         }
         return (unet ?? []) + self.autoencoder(names, autoencoder)
     }

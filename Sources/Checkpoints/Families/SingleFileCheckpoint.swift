@@ -36,12 +36,12 @@ public struct SingleFileCheckpoint: Sendable {
     ///   - family: what the file is; recognised where nil.
     ///   - usesAverage: whether the denoising network's moving average (`model_ema`) is taken instead of the
     ///     weights beside it.
-    ///   - headWidth: the width of heads, which cannot be seen where a U-Net keeps queries, keys and values in
-    ///     one tensor; that of the published ones where `nil`.
+    ///   - heads: the heads, which cannot be seen where a U-Net keeps queries, keys and values in one tensor; those of the
+    ///     published ones where `nil`.
     /// - Throws: `CheckpointError` where the family is unknown, or the average is wanted and missing.
     public init(
         _ source: any TensorSource, family: CheckpointFamily? = nil, usesAverage: Bool = false,
-        headWidth: Int? = nil
+        heads: HeadSplit? = nil
     ) throws {
         let source = ScaledSource.over(source)
         self.family = try family ?? Self.recognized(source)
@@ -54,8 +54,7 @@ public struct SingleFileCheckpoint: Sendable {
         var (components, setAside): ([ModelComponent], [(name: String, reason: String)]) = ([], [])
         var claims: [TensorLayout] = []
         var (strays, strangers): ([String], [String]) = ([], [])
-        let width = headWidth ?? CheckpointFamily.headWidth
-        for (component, layout) in self.family.layouts(names, headWidth: width) {
+        for (component, layout) in self.family.layouts(names, heads: heads) {
             let part = try LayoutSource(taken, layout)
             components.append(component)
             sources[component] = part

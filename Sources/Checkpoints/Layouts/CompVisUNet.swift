@@ -1,3 +1,11 @@
+/// How the channels of attention are split into heads.
+public enum HeadSplit: Hashable, Sendable {
+    /// Into heads of as many channels.
+    case width(Int)
+    /// Into as many heads at every resolution.
+    case count(Int)
+}
+
 /// The U-Net of OpenAI's code for diffusion and of the latent-diffusion code that took it over (`openaimodel.py`): blocks in one
 /// row, numbered through.
 ///
@@ -11,8 +19,8 @@ package struct CompVisUNet {
 
     /// The order of queries, keys and values in the one tensor of a level with `qkv`.
     package enum HeadOrder {
-        /// Those of a head together, for heads of a width.
-        case byHead(width: Int)
+        /// Those of a head together.
+        case byHead(HeadSplit)
         /// All queries, then all keys, then all values.
         case byPart
     }
@@ -97,7 +105,7 @@ package struct CompVisUNet {
 
     /// The layout, for attention heads of a width where a level has `qkv`.
     package func layout(prefix: String, headWidth: Int) -> TensorLayout {
-        layout(prefix: prefix, heads: .byHead(width: headWidth))
+        layout(prefix: prefix, heads: .byHead(.width(headWidth)))
     }
 
     /// The layout, for an order of heads where a level has `qkv`.
@@ -201,7 +209,8 @@ extension CompVisUNet.HeadOrder {
     /// How queries (0), keys (1) or values (2) are seen.
     fileprivate func view(of part: Int) -> TensorView {
         switch self {
-        case .byHead(let width): .headPart(part, width: width)
+        case .byHead(.width(let width)): .headPart(part, width: width)
+        case .byHead(.count(let count)): .headShare(part, heads: count)
         case .byPart: .matrixPart(part)
         }
     }

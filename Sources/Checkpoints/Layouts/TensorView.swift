@@ -10,6 +10,8 @@ public enum TensorView: Hashable, Sendable {
     /// One of three equal parts of each head along the outermost dimension, for heads of a width; a kernel of
     /// extent 1 becomes a matrix. So OpenAI's older U-Nets keep queries, keys and values.
     case headPart(Int, width: Int)
+    /// The same for a number of heads.
+    case headShare(Int, heads: Int)
     /// One of three equal parts along the outermost dimension, in which all heads follow each other; a kernel of extent 1
     /// becomes a matrix. So OpenAI's newer U-Nets keep them.
     case matrixPart(Int)
@@ -32,6 +34,9 @@ public enum TensorView: Hashable, Sendable {
         case .headPart(_, let width):
             guard whole.rank > 0, width > 0, whole[0].isMultiple(of: 3 * width) else { return nil }
             return TensorView.matrix.shape(in: Shape([whole[0] / 3] + whole.extents.dropFirst()))
+        case .headShare(let index, let heads):
+            guard whole.rank > 0, heads > 0, whole[0].isMultiple(of: 3 * heads) else { return nil }
+            return TensorView.headPart(index, width: whole[0] / (3 * heads)).shape(in: whole)
         case .matrixPart:
             return TensorView.part(0, of: 3).shape(in: whole).flatMap { TensorView.matrix.shape(in: $0) }
         case .transposed: return whole.rank == 2 ? [whole[1], whole[0]] : nil
@@ -55,6 +60,8 @@ public enum TensorView: Hashable, Sendable {
             let (rows, rest) = (whole.shape[0] / 3, Array(whole.shape.extents.dropFirst()))
             let heads = whole.reshaped(Shape([rows / width, 3, width] + rest)).select(index, of: 1)
             return TensorView.matrix(heads.reshaped(Shape([rows] + rest)))
+        case .headShare(let index, let heads):
+            return TensorView.headPart(index, width: whole.shape[0] / (3 * heads))(whole)
         case .matrixPart(let index): return TensorView.matrix(TensorView.part(index, of: 3)(whole))
         case .transposed: return whole.transposed(0, 1).contiguous()
         case .matrix: return whole.reshaped(Shape(Array(whole.shape.extents.prefix(2))))

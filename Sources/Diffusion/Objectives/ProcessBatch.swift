@@ -43,9 +43,12 @@ struct ProcessBatch {
     /// A sample of the process in the network's scaling.
     func scaled(_ x: Tensor) -> Tensor { scale.map { x / $0 } ?? x }
 
+    /// A sample in the network's scaling as the network is given it.
+    func networkInput(_ x: Tensor) -> Tensor { inputScale.map { $0 * x } ?? x }
+
     /// What a network gives for a sample in its scaling, further channels (a learned variance) included.
     func rawOutput(_ network: Roles.Network, _ x: Tensor) -> Tensor {
-        network(inputScale.map { $0 * x } ?? x, time)
+        network(networkInput(x), time)
     }
 
     /// What a network predicts for a sample in its scaling, without further channels.

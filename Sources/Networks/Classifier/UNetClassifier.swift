@@ -1,3 +1,4 @@
+import Checkpoints
 import Layers
 import Tensors
 
@@ -58,6 +59,12 @@ public struct UNetClassifier: Sendable {
 extension UNetClassifier: ConfiguredNetwork {
     /// The name in this project; no other program has a folder layout for it.
     public static var className: String { "UNetClassifier" }
+}
+
+extension UNetClassifier: JoinedHeadsNetwork {
+    package static func heads(_ configuration: UNetClassifierConfiguration) -> HeadSplit? {
+        configuration.encoder.heads
+    }
 }
 
 /// From the features of all places to a number for each class.

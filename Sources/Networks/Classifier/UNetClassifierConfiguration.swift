@@ -34,6 +34,7 @@ public struct UNetClassifierConfiguration: Equatable, Sendable {
         var whole = encoder
         whole.upBlockTypes = Array(repeating: .plain, count: whole.blockOutChannels.count)
         (whole.midBlockType, whole.attnNormNumGroups) = (.plain, whole.normNumGroups)
+        if whole.timeFeatureCount != nil { whole.timeEmbeddingDim = 4 * whole.timeFeatures }
         return whole
     }
 
@@ -82,6 +83,7 @@ extension UNetClassifierConfiguration: ConfigurationTable {
         UNet2DConfiguration.keys.filter { encoderKeys.contains($0.name) }.map { $0.within(\.encoder) } + [
             .init("num_classes", \.numClasses),
             .init("pool", choice: \.pool),
+            .init("time_features", \.encoder.timeFeatureCount),
         ]
 }
 

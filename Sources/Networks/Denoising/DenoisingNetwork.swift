@@ -72,6 +72,8 @@ public struct NetworkDemands: Sendable {
     public var contextWidth: Int?
     /// Features of a text as a whole; `nil` without one.
     public var pooledWidth: Int?
+    /// Whether the pictures of lower resolution that it enlarges are noised; `nil` where nothing says so.
+    public var noisesLowResolution: Bool?
     /// The keys of the configuration that were given by hand: they stay.
     public var given: Set<String>
 

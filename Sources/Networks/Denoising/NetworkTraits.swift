@@ -57,6 +57,19 @@ public struct NetworkTraits: Sendable {
         }
     }
 
+    /// A picture of lower resolution that the network is given beside the noisy one.
+    public struct Enlargement: Sendable, Equatable {
+        /// How many times larger a side of the network's pictures is.
+        public var factor: Int
+        /// Whether the network is told how much noise lies on the smaller picture.
+        public var readsNoiseLevel: Bool
+
+        /// An enlargement by a factor.
+        public init(factor: Int, readsNoiseLevel: Bool) {
+            (self.factor, self.readsNoiseLevel) = (factor, readsNoiseLevel)
+        }
+    }
+
     /// The family that a model with this network belongs to, in a word.
     public var family: String
     /// The library that a `model_index.json` names for the class.
@@ -83,6 +96,8 @@ public struct NetworkTraits: Sendable {
     public var pooled: Feature?
     /// Numbers beside a pooled text. Both are required.
     public var numbers: Numbers?
+    /// The picture of lower resolution that it enlarges. It is required.
+    public var enlargement: Enlargement?
     /// Features of the embedded guidance scale of a distilled network.
     public var guidanceWidth: Int?
     /// The key of the configuration by which it takes the logarithm of times, which must be above 0 then.

@@ -17,7 +17,8 @@ enum TimeProjection {
         switch configuration.timeEmbeddingType {
         case .positional:
             self = .positional(
-                width: width, shift: configuration.freqShift, cosinesFirst: configuration.flipSinToCos)
+                width: configuration.timeFeatures, shift: configuration.freqShift,
+                cosinesFirst: configuration.flipSinToCos)
         case .fourier:
             self = .fourier(
                 frequencies: weights.constant("weight", [width], .normal(deviation: 16)), ofLogarithm: true,

@@ -14,6 +14,10 @@ extension UNet2D: ConfiguredNetwork {
     }
 }
 
+extension UNet2D: JoinedHeadsNetwork {
+    package static func heads(_ configuration: UNet2DConfiguration) -> HeadSplit? { configuration.heads }
+}
+
 extension UNet2D: NoiseNetwork {
     /// The network's output for a batch; it reads the labels and the deep features.
     public func callAsFunction(

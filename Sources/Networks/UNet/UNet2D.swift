@@ -1,3 +1,4 @@
+import Checkpoints
 import Layers
 import Tensors
 
@@ -56,7 +57,18 @@ public struct UNet2D: Sendable {
         _ x: Tensor, time: Tensor, labels: Tensor? = nil, deepFeatures: DeepFeatures? = nil,
         dropout: RandomGenerator? = nil
     ) -> Tensor {
-        let embedded = configuration.actFn(embedding(time, labels, as: x.elementType))
+        self(
+            x, time: time, labels: labels, beside: nil, deepFeatures: deepFeatures, dropout: dropout)
+    }
+
+    /// The same.
+    /// - Parameter beside: what is added to the embedded time, `[1 or batch, timeWidth]`, by a network around this one.
+    func callAsFunction(
+        _ x: Tensor, time: Tensor, labels: Tensor?, beside: Tensor?, deepFeatures: DeepFeatures?,
+        dropout: RandomGenerator?
+    ) -> Tensor {
+        let sum = embedding(time, labels, as: x.elementType)
+        let embedded = configuration.actFn(beside.map { sum + $0 } ?? sum)
         let hidden = body(
             inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x), time: embedded,
             deep: deepFeatures,
@@ -83,7 +95,17 @@ extension UNet2DConfiguration {
     var timeWidth: Int { timeEmbeddingDim ?? 4 * blockOutChannels[0] }
 
     /// Features of a time before it is embedded.
-    var timeFeatures: Int { timeEmbeddingType == .fourier ? 2 * blockOutChannels[0] : blockOutChannels[0] }
+    var timeFeatures: Int {
+        timeFeatureCount ?? (timeEmbeddingType == .fourier ? 2 * blockOutChannels[0] : blockOutChannels[0])
+    }
+
+    /// How attention is split into heads, one of all channels where `nil`.
+    var heads: HeadSplit? { numAttentionHeads.map { .count($0) } ?? attentionHeadDim.map { .width($0) } }
+
+    /// Channels of a head of attention among channels.
+    func headSize(of channels: Int) -> Int {
+        numAttentionHeads.map { channels / $0 } ?? attentionHeadDim ?? channels
+    }
 
     var residualOptions: ResidualOptions {
         ResidualOptions(
@@ -93,7 +115,7 @@ extension UNet2DConfiguration {
 
     func attention(_ channels: Int, _ weights: Weights) -> PictureAttention {
         PictureAttention(
-            channels: channels, headSize: attentionHeadDim ?? channels, groups: normNumGroups,
+            channels: channels, headSize: headSize(of: channels), groups: normNumGroups,
             epsilon: normEps, weights)
     }
 
@@ -132,7 +154,7 @@ extension UNet2DConfiguration {
                 ? nil
                 : .pixels(
                     PictureAttention(
-                        channels: channels, headSize: attentionHeadDim ?? channels, groups: groups,
+                        channels: channels, headSize: headSize(of: channels), groups: groups,
                         epsilon: normEps, outputScale: midBlockScaleFactor, weights["attentions"][0])),
             second: ResidualBlock(inputs: channels, outputs: channels, options, weights["resnets"][1]))
     }

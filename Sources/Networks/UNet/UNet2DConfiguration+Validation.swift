@@ -53,11 +53,20 @@ extension UNet2DConfiguration {
     }
 
     private func validateAttention() throws {
-        guard let size = attentionHeadDim else { return }
+        let size = attentionHeadDim ?? 1
         try checkRange("attention_head_dim", size, within: 1...65_536)
         var attended = zip(blockOutChannels, downBlockTypes).filter { $1 == .attention }.map(\.0)
         attended += zip(blockOutChannels.reversed(), upBlockTypes).filter { $1 == .attention }.map(\.0)
         if addAttention && midBlockType != nil { attended += blockOutChannels.suffix(1) }
+        if let heads = numAttentionHeads {
+            try checkRange("num_attention_heads", heads, within: 1...65_536)
+            for channels in attended where channels % heads != 0 {
+                throw NetworkError(
+                    "num_attention_heads",
+                    "is \(heads), which does not divide the \(channels) channels of a block")
+            }
+            return
+        }
         for channels in attended where channels < size {
             throw NetworkError(
                 "attention_head_dim", "is \(size), which is more than the \(channels) channels of a block")
@@ -74,7 +83,7 @@ extension UNet2DConfiguration {
         }
         switch timeEmbeddingType {
         case .positional:
-            let frequencies = blockOutChannels[0] / 2
+            let frequencies = timeFeatures / 2
             try require(
                 "freq_shift", freqShift < frequencies && freqShift > -65_536,
                 "is \(freqShift): use less than half of the first block's channels, \(frequencies)")

@@ -131,6 +131,13 @@ public struct UNet2DConfiguration: Equatable, Sendable {
     /// The number of times, for the time embedding `learned`.
     public var numTrainTimesteps: Int?
 
+    // MARK: Of networks around this one
+
+    /// Heads of attention, the same number at every resolution, in place of a width. Not a key of diffusers' class.
+    package var numAttentionHeads: Int?
+    /// Features of a time before it is embedded; the first block's channels where `nil`. Not a key of diffusers' class.
+    package var timeFeatureCount: Int?
+
     /// The defaults of diffusers.
     public init() {}
 

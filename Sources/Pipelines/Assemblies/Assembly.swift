@@ -12,10 +12,16 @@ package protocol Assembly: Sendable {
     var classCount: Int? { get }
     /// Whether it is conditioned on texts.
     var takesPrompt: Bool { get }
+    /// Whether it makes a larger picture of the one that a request refers to.
+    var enlarges: Bool { get }
 
     /// What makes the samples of a request, in the order of a run.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     func stages(_ request: Request) throws -> [any Stage]
+
+    /// What makes larger pictures of those of an earlier stage.
+    /// - Throws: `PipelineError` where it enlarges none, or not these.
+    func stage(after earlier: StageSettings, _ request: Request) throws -> any Stage
 
     /// The number of classes that it tells apart as a classifier of noisy samples; `nil` where it is none.
     var classifiedCount: Int? { get }
@@ -41,7 +47,14 @@ extension Assembly {
             "\(name) diffuses latents, and this is for models of pixels, of points, and exact ones")
     }
 
+    package func stage(after earlier: StageSettings, _ request: Request) throws -> any Stage {
+        throw PipelineError(
+            "\(.following): \(name) does not go on with the pictures of another model: give one that enlarges pictures"
+        )
+    }
+
     package var classifiedCount: Int? { nil }
+    package var enlarges: Bool { false }
 
     package func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
         -> NoiseClassifier
@@ -59,8 +72,6 @@ package protocol StoredAssembly: Assembly {
     static var family: String { get }
     /// The part that denoises.
     static var networkComponent: ModelComponent { get }
-    /// Whether models of the family make a larger picture of the one that a request refers to.
-    static var enlarges: Bool { get }
 
     /// Opens a model.
     /// - Throws: an error that names the file and the key, one sentence.
@@ -105,7 +116,6 @@ package enum Assemblies {
 
 extension StoredAssembly {
     package static var networkComponent: ModelComponent { .unet }
-    package static var enlarges: Bool { false }
 
     /// diffusers' classes of one family: from a text, from a picture, and for inpainting.
     static func tasks(_ name: String) -> [String] {

@@ -13,8 +13,19 @@ package protocol EnlargingAssembly: LatentAssembly {
 }
 
 extension EnlargingAssembly {
-    package static var enlarges: Bool { true }
+    package var enlarges: Bool { true }
     package static var channelsBeside: Int { 3 }
+
+    /// A stage that goes on with the pictures of another model, which are not known yet.
+    package func stage(after earlier: StageSettings, _ request: Request) throws -> any Stage {
+        guard let shape = earlier.pictureShape, shape[0] == 3 else {
+            throw PipelineError(
+                "\(.following): \(name) enlarges pictures in colour, and \(earlier.model) makes none: leave it out")
+        }
+        var request = request
+        request.reference = .latents(.zeros(Shape([1] + shape.extents)))
+        return try LatentStage(self, request)
+    }
 
     /// The size of the pictures that are made.
     func enlargedSize(of request: Request) throws -> Request.Size {

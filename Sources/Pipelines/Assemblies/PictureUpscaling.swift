@@ -13,7 +13,6 @@ public struct PictureUpscaling: StoredAssembly {
     package static let classNames = ["PictureUpscalerPipeline"]
     package static let family = "upscaler"
     package static let networkComponent = ModelComponent.upscaler
-    package static let enlarges = true
 
     /// Where it was opened, for messages and records.
     public let name: String
@@ -46,6 +45,7 @@ public struct PictureUpscaling: StoredAssembly {
 
     package var takesPrompt: Bool { false }
     package var classCount: Int? { nil }
+    package var enlarges: Bool { true }
 
     package func stages(_ request: Request) throws -> [any Stage] {
         throw PipelineError(
@@ -138,5 +138,5 @@ extension Model {
     public var upscaling: PictureUpscaling? { assembly as? PictureUpscaling }
 
     /// Whether it makes a larger picture of the one that a request refers to.
-    public var enlarges: Bool { (assembly as? any StoredAssembly).map { type(of: $0).enlarges } ?? false }
+    public var enlarges: Bool { assembly.enlarges }
 }

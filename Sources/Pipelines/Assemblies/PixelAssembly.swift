@@ -89,10 +89,28 @@ package struct PixelAssembly: StoredAssembly {
 
     package func stages(_ request: Request) throws -> [any Stage] { [try PixelStage(self, request)] }
 
+    package func stage(after earlier: StageSettings, _ request: Request) throws -> any Stage {
+        guard configuration.traits.enlargement != nil else {
+            throw PipelineError(
+                "\(.following): \(name) enlarges no pictures, it draws its own: give a model that was made to enlarge"
+            )
+        }
+        guard let shape = earlier.pictureShape else {
+            throw PipelineError(
+                "\(.following): \(earlier.model) makes points, and \(name) enlarges pictures: leave it out")
+        }
+        return try PixelStage(self, request, after: shape)
+    }
+
     package var takesPrompt: Bool { text != nil }
+    package var enlarges: Bool { configuration.traits.enlargement != nil }
 
     package func bare() throws -> BareModel {
         try PixelStage.checkConditions(self)
+        guard configuration.traits.enlargement == nil else {
+            throw PipelineError(
+                "\(name) enlarges pictures, and this is for models that need none: use another model")
+        }
         guard !process.isOfBits else {
             throw PipelineError(
                 "\(name) flips bits, and this is for models on Gaussian noise: use another model")

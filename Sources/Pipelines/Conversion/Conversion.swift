@@ -140,7 +140,7 @@ public struct Conversion: Sendable {
         }
         let file = try locating(path) {
             var file = try SingleFileCheckpoint(
-                source, usesAverage: usesAverage, headWidth: described?.headWidth())
+                source, usesAverage: usesAverage, heads: described?.heads())
             file.prediction = prediction?.rawValue
             try file.check(isStrict: isStrict)
             return file

@@ -78,13 +78,16 @@ public struct ModelLayout: Sendable {
         try NetworkConfiguration(onPixels: index()) { try network.configuration() }
     }
 
-    /// The width of heads of a U-Net that may keep queries, keys and values in one tensor of its original
-    /// layout, where they have one width.
-    func headWidth() throws -> Int? {
-        guard Files.exists(network.path + "/config.json") else { return nil }
-        let object = try network.configuration()
-        guard try KnownNetworks.name(in: object) == UNet2D.className else { return nil }
-        return try UNet2D.configuration(object).attentionHeadDim
+    /// The heads of a network that may keep queries, keys and values in one tensor of its original layout.
+    func heads() throws -> HeadSplit? {
+        for component in [ModelComponent.unet, .classifier] {
+            let folder = ModelFolder("\(path)/\(component.rawValue)")
+            guard Files.exists(folder.path + "/config.json") else { continue }
+            let object = try folder.configuration()
+            let network = try KnownNetworks.network(named: KnownNetworks.name(in: object))
+            return try (network as? any JoinedHeadsNetwork.Type)?.heads(object)
+        }
+        return nil
     }
 
     func index() throws -> JSONObject { try root.configuration("model_index.json") }

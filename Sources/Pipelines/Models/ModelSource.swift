@@ -72,7 +72,7 @@ public struct ModelSource: Sendable {
                 assembly = try Self.assembly(of: index)
                 return
             }
-            var file = try Self.open(model, usesAverage: usesAverage, headWidth: described?.headWidth())
+            var file = try Self.open(model, usesAverage: usesAverage, heads: described?.heads())
             file.prediction = prediction?.rawValue
             try locating(model) { try file.check(isStrict: isStrict) }
             guard described != nil || !file.needsPrediction else { throw Self.predictionIsOpen(model, file) }
@@ -125,7 +125,7 @@ public struct ModelSource: Sendable {
             prediction: options.prediction, isStrict: options.isStrict)
     }
 
-    private static func open(_ path: String, usesAverage: Bool, headWidth: Int?) throws
+    private static func open(_ path: String, usesAverage: Bool, heads: HeadSplit?) throws
         -> SingleFileCheckpoint
     {
         guard try !CheckpointFormat(of: path).isPickled else {
@@ -135,7 +135,7 @@ public struct ModelSource: Sendable {
         }
         return try locating(path) {
             try SingleFileCheckpoint(
-                SafetensorsFile(path: path), usesAverage: usesAverage, headWidth: headWidth)
+                SafetensorsFile(path: path), usesAverage: usesAverage, heads: heads)
         }
     }
 

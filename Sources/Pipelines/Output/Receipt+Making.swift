@@ -28,6 +28,10 @@ extension Receipt {
             }
             let own = try Receipt(stage, of: model, decodes: decodes)
             weights += model.weights
+            guard !stage.settings.isFollowing else {
+                add(own, stage)
+                continue
+            }
             refiner = Refiner(
                 model: own.model, modelHash: own.modelHash, configurationHash: own.configurationHash,
                 solver: own.solver, grid: own.grid, eta: own.eta, guidance: own.guidance,
@@ -35,6 +39,20 @@ extension Receipt {
             // The last stage's autoencoder makes the pictures, and a refiner alone is conditioned on a score.
             (vaeDtype, aestheticScore) = (own.vaeDtype ?? vaeDtype, own.aestheticScore)
         }
+    }
+
+    /// Adds a further stage of a cascade, whose pictures are the run's.
+    private mutating func add(_ own: Receipt, _ stage: any Stage) {
+        then =
+            (then ?? []) + [
+                Following(
+                    model: own.model, modelHash: own.modelHash, configurationHash: own.configurationHash,
+                    solver: own.solver, steps: own.steps, grid: own.grid, eta: own.eta,
+                    guidance: own.guidance,
+                    noiseLevel: own.noiseLevel,
+                    truncated: (stage as? PixelStage)?.enlarging?.isTruncated == true ? true : nil)
+            ]
+        (width, height) = (own.width, own.height)
     }
 
     /// What stages of all kinds have in common, completed by the stage.

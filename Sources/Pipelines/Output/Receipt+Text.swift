@@ -11,6 +11,9 @@ extension Receipt {
         let more = [
             strength.map { "Denoising strength: \($0)" }, clipSkip.map { "Clip skip: \($0 + 1)" },
             guidanceRescale.map { "CFG Rescale: \($0)" },
+            then.map { stages in
+                "Then: \(Self.infotext(stages.map { "\($0.model) [\($0.modelHash.prefix(10))]" }.joined(separator: "; ")))"
+            },
             refiner.map { "Refiner: \(Self.infotext("\($0.model) [\($0.modelHash.prefix(10))]"))" },
             refiner?.start.map { "Refiner switch at: \($0)" },
         ].compactMap(\.self)

@@ -108,10 +108,13 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var deepFeatureInterval: Int?
     /// The share of the steps that were taken from a reference on.
     public var strength: Double?
-    /// How much noise was laid on the picture that was enlarged, a time of its schedule.
+    /// The time of the noise on the picture that was enlarged.
     public var noiseLevel: Int?
     /// How far away what the picture shows is.
     public var depth: InputFile?
+    /// The models that went on with the pictures, in their order.
+    public var then: [Following]?
+
     /// The share of the process at which the pictures began.
     public var denoisingStart: Double?
     /// The share of the process at which the model stopped.
@@ -165,6 +168,37 @@ public struct Receipt: Codable, Sendable, Equatable {
         }
     }
 
+    /// A further stage of a cascade.
+    public struct Following: Codable, Sendable, Equatable {
+        /// Its name.
+        public var model: String
+        /// The sha256 of its denoising network, as that of the first model.
+        public var modelHash: String
+        /// One sha256 for its configurations.
+        public var configurationHash: String?
+        /// Its solver.
+        public var solver: String
+        /// The number of steps that it was set to.
+        public var steps: Int
+        /// How its times were chosen.
+        public var grid: String
+        /// Its solver's η.
+        public var eta: Double
+        /// Its guidance.
+        public var guidance: Double
+        /// The time of the noise on the picture that it enlarged.
+        public var noiseLevel: Int?
+        /// Whether the stage before it stopped where that noise is left.
+        public var truncated: Bool?
+
+        enum CodingKeys: String, CodingKey {
+            case model, solver, steps, grid, eta, guidance, truncated
+            case modelHash = "model_hash"
+            case configurationHash = "configuration_hash"
+            case noiseLevel = "noise_level"
+        }
+    }
+
     /// Another model that had a part in guidance.
     public struct Guide: Codable, Sendable, Equatable {
         /// Its name.
@@ -199,7 +233,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
-            prompts, strength, depth
+            prompts, strength, then, depth
+        case noiseLevel = "noise_level"
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"
@@ -219,7 +254,6 @@ public struct Receipt: Codable, Sendable, Equatable {
         case guidanceRescale = "guidance_rescale"
         case clipSkip = "clip_skip"
         case deepFeatureInterval = "deep_feature_interval"
-        case noiseLevel = "noise_level"
         case denoisingStart = "denoising_start"
         case denoisingEnd = "denoising_end"
         case wholeSteps = "whole_steps"

@@ -6,7 +6,7 @@ import Tensors
 extension LatentStage {
     static func task(_ assembly: some LatentAssembly, _ request: Request) throws -> LatentTask {
         let (model, takesPrompt) = (assembly.model, type(of: assembly).takesPrompt)
-        if type(of: assembly).enlarges { return try enlargingTask(assembly.name, request) }
+        if assembly.enlarges { return try enlargingTask(assembly.name, request) }
         guard request.mask != nil else { return request.reference == nil ? .text : .imageToImage }
         guard request.reference != nil else {
             throw PipelineError("\(.mask) says which part of a picture is made anew: add \(.reference)")
@@ -63,7 +63,7 @@ extension LatentStage {
                     ? "\(name) is conditioned on a text: give \(.prompts)"
                     : "\(name) is conditioned on a class or nothing, not on a text: \(leavingOut: .prompts)")
         }
-        let isStart = request.reference != nil && !request.inverts && !type(of: assembly).enlarges
+        let isStart = request.reference != nil && !request.inverts && !assembly.enlarges
         if !takesPrompt, request.negativePrompt != nil || isStart {
             throw PipelineError("\(name) takes neither \(.negativePrompt) nor \(.reference): leave them out")
         }

@@ -112,6 +112,8 @@ package struct LatentStage: Stage {
         return stage
     }
 
+    package var takesPictures: Bool { task == .enlarging }
+
     package var drawsPictures: Bool { model.autoencoder.drawsPictures }
 
     package func drawingPictures(from streams: NoiseSource) -> any Stage {

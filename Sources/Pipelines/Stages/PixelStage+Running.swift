@@ -6,7 +6,8 @@ import Tensors
 extension PixelStage {
     package func load(_ say: @escaping (Sentence) -> Void) throws -> SamplingLoop.Begin {
         let denoiser = try guidedDenoisers(say)
-        let reference = try reference(say)
+        let small = smallPictures(say)
+        let reference = try small == nil ? reference(say) : nil
         return { pictures, noise, own in
             let (request, sampler) = (settings.request, settings.sampler)
             if let reference {
@@ -14,18 +15,23 @@ extension PixelStage {
             }
             let unit =
                 request.initial.map { own($0.slice(pictures, of: 0)) } ?? noise.draw(settings.sampleShape)
-            return .init(
-                sample: sampler.scaled(unit), denoiser: denoiser(pictures, BatchInputs()), noise: unit)
+            var inputs = BatchInputs()
+            inputs.beside = small.map { besides($0, pictures, noise, own) }
+            return .init(sample: sampler.scaled(unit), denoiser: denoiser(pictures, inputs), noise: unit)
         }
     }
 
     package func denoisers(_ say: @escaping (Sentence) -> Void) -> BranchDenoisers {
-        { pictures, branches, _ in
+        { pictures, branches, inputs in
             let (network, elementType) = (model.network, model.elementType)
             var conditions = textConditions(for: pictures, branches) ?? Conditions()
             conditions[.numbers] = sizes(rows: pictures.count * branches.count)
             conditions[.labels] = labels(of: pictures, branches).map { Tensor($0).to(model.device) }
             conditions[.deepFeatures] = settings.request.deepFeatures
+            conditions[.lowResolution] = inputs.beside.map { small in
+                concatenated(branches.map { _ in small })
+            }
+            conditions[.noiseLevel] = toldNoiseLevel
             return Denoiser(settings.sampler.parameterization(of: model.process)) { x, time in
                 network(x.to(elementType), time: time, conditions, dropout: nil)
                     .to(x.elementType)

@@ -10,12 +10,15 @@ package struct PixelStage: Stage {
     package var settings: StageSettings
     /// The share of the steps that are taken from a reference on.
     let strength: Double?
+    /// What the network is given beside noisy pictures, where it enlarges smaller ones.
+    var enlarging: Enlarging?
 
     private var request: Request { settings.request }
 
     /// Checks a request.
+    /// - Parameter earlier: the shape of the pictures of the stage before, where there is one.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
-    init(_ model: PixelAssembly, _ request: Request) throws {
+    init(_ model: PixelAssembly, _ request: Request, after earlier: Shape? = nil) throws {
         try request.check(
             reads: Self.fields(of: request, model),
             "is for models that diffuse latents, and \(model.name) diffuses pixels")
@@ -26,18 +29,21 @@ package struct PixelStage: Stage {
         let solver = request.solver ?? model.card.solver
         let steps = request.steps ?? model.card.steps ?? process.sampling.usualSteps(solver)
         try Request.check(steps: steps)
-        strength = try Self.strength(request)
+        let enlarging = try Self.enlarging(model, request)
+        strength = try enlarging == nil ? Self.strength(request) : nil
         let sampler = try process.sampling.sampler(
             solver, steps: steps, grid: request.grid,
             options: Self.options(request, steps: steps, strength: strength))
         try Self.check(sampler, process, steps: steps)
-        let shape = try Self.shape(model, request)
+        let shape =
+            try enlarging.map { try Self.enlargedShape(model, request, by: $0, from: earlier) }
+            ?? Self.shape(model, request)
         let prompts = try Self.prompts(model, request)
         let isConditional = request.classes != nil || request.prompts != nil
         let guidance = request.guidanceSettings(usual: isConditional ? model.card.guidance ?? 1 : 1)
         let labels = try Self.labels(model, request, guidance)
         try Self.checkVariance(model, sampler)
-        self.model = model
+        (self.model, self.enlarging) = (model, enlarging)
         settings = StageSettings(
             model: model.name, request: request, sampler: sampler, steps: steps,
             words: process.sampling.words(for: solver, grid: request.grid), process: process,
@@ -58,6 +64,10 @@ package struct PixelStage: Stage {
         ]
         if request.inverts || model.text != nil { fields.formUnion([.reference, .background]) }
         if !request.inverts, model.text != nil { fields.formUnion([.mask, .strength]) }
+        if model.configuration.traits.enlargement != nil {
+            fields.subtract([.inverts, .mask, .strength])
+            fields.formUnion([.reference, .background, .noiseLevel])
+        }
         return fields
     }
 
@@ -78,6 +88,7 @@ package struct PixelStage: Stage {
     package func complete(_ receipt: inout Receipt, decodes: Bool) {
         (receipt.image, receipt.mask) = (request.files["image"], request.files["mask"])
         (receipt.background, receipt.strength) = (request.background?.description, strength)
+        receipt.noiseLevel = enlarging?.augmentation == nil ? nil : request.noiseLevel ?? 0
         if settings.prompts != nil {
             receipt.setPrompts(of: request)
             receipt.negativePrompt = settings.isGuided ? request.negativePrompt : nil
@@ -179,10 +190,9 @@ extension PixelStage {
         throws -> [Int]?
     {
         if let labels = try StageSettings.classifierLabels(request) {
-            guard model.classCount == nil || model.card.nullClass != nil else {
-                throw PipelineError(
-                    "\(model.name) has no unconditional branch that a classifier could guide: use another \(.guidanceMethod)"
-                )
+            // A network without an unconditional branch is guided under its own condition, as its authors guide it.
+            if let classes = model.classCount, model.card.nullClass == nil {
+                _ = try request.labels(of: classes, model: model.name)
             }
             guard request.prompts == nil else {
                 throw PipelineError(

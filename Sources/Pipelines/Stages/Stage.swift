@@ -41,8 +41,15 @@ package protocol Stage: Sendable {
     /// The same stage with the streams from which pictures of samples are drawn.
     func drawingPictures(from streams: NoiseSource) -> any Stage
 
-    /// The same stage with the samples that the one before it left.
+    /// The same stage with the samples that the one before it left, or with pictures of them.
     func starting(from samples: Tensor) throws -> any Stage
+
+    /// Whether it goes on with the pictures of the stage before it, not with its samples.
+    var takesPictures: Bool { get }
+
+    /// Makes the stage before it stop at the noise that this one expects on its pictures.
+    /// - Throws: `PipelineError` where it expects none.
+    mutating func truncate(_ earlier: inout StageSettings) throws
 
     /// Adds what this kind of model has to a receipt.
     func complete(_ receipt: inout Receipt, decodes: Bool) throws
@@ -59,6 +66,12 @@ extension Stage {
     /// Only models of latents go on with the samples of another.
     package func starting(from samples: Tensor) throws -> any Stage {
         throw PipelineError("\(settings.model) goes on with no other model's samples: leave it out")
+    }
+
+    package var takesPictures: Bool { false }
+
+    package mutating func truncate(_ earlier: inout StageSettings) throws {
+        throw PipelineError("\(settings.model) expects no noise on its pictures: leave out \(.truncates)")
     }
 }
 
@@ -98,6 +111,8 @@ public struct StageSettings: Sendable {
     var remedy: Sentence = "try \(.elementType) float32, or other weights"
     /// What an exact model in a network's place predicts.
     var exactPrediction: Prediction?
+    /// Whether it goes on with the pictures of another model in a cascade.
+    var isFollowing = false
     /// Other models that have a part in guidance.
     var guides = GuidanceModels()
     /// What samples are divided by at the end: for an inversion, what unit noise is multiplied with at the start.

@@ -22,12 +22,13 @@ extension Recipe {
         let readsEmbeddings = try plan.latents?.check(plan.text, recipe) ?? false
         try recipe.memoryNeed(plan, data: dataset.exampleShape).check(on: device)
         let networks = try recipe.networks(plan, on: device)
-        let output = try recipe.output(of: networks, plan, process, card, dataset.captions, on: device)
+        let output = try recipe.output(of: networks, plan, process, card, dataset, on: device)
         let task = DenoisingTask(
             store: networks.store, student: networks.denoiser, objective: objective,
             memoryFormat: recipe.training.memoryFormat.format)
         if let latents = plan.latents { task.codec = try latents.codec(on: device) }
-        task.conditioner = recipe.conditioner(card, plan, networks, readsEmbeddings: readsEmbeddings)
+        task.conditioner = recipe.enlarging(
+            recipe.conditioner(card, plan, networks, readsEmbeddings: readsEmbeddings), process)
         var parts = TrainingParts(recipe: recipe, data: dataset, task: task)
         parts.output = output
         if let caution = recipe.weightingCaution(objective) { warn(caution) }
@@ -40,14 +41,15 @@ extension Recipe {
     /// What a run keeps of its networks, after a trial of a sheet.
     private func output(
         of networks: DenoiserNetworks, _ plan: DenoiserPlan, _ process: Diffusion.Process, _ card: ModelCard,
-        _ captions: [String], on device: Device
+        _ dataset: any Dataset, on device: Device
     ) throws -> any TrainingOutput {
-        let configuration = model.network.configuration
+        let (configuration, captions) = (model.network.configuration, dataset.captions)
         guard let latents = plan.latents else {
-            let output = TrainedModel(
+            var output = TrainedModel(
                 recipe: self, configuration: configuration, process: process, card: card, text: plan.text,
                 frozen: plan.text?.isTrained == false ? networks.text : nil, captions: captions,
                 device: device)
+            output.smallPictures = try smallPictures(for: card, dataset)
             try checkSheets(of: output.model(networks.denoiser, networks.text), output.request())
             return output
         }
@@ -98,6 +100,15 @@ extension Recipe {
         } catch let error as CheckpointError {
             throw RecipeError("model.from: \(error)")
         }
+    }
+
+    /// A conditioner with the smaller pictures beside, where the network enlarges them.
+    private func enlarging(_ base: any Conditioner, _ process: Diffusion.Process) -> any Conditioner {
+        guard let enlargement = model.network.configuration.traits.enlargement else { return base }
+        var augmentation = LowResolutionConditioner.Augmentation(ConditioningAugmentation(process))
+        augmentation.share = diffusion.augmentation ?? 0
+        augmentation.blur = diffusion.augmentationBlur ?? 0
+        return LowResolutionConditioner(base, factor: enlargement.factor, augmentation)
     }
 
     private func conditioner(

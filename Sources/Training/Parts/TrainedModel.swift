@@ -19,6 +19,8 @@ struct TrainedModel: TrainingOutput {
     /// The captions of the data, of which a sheet shows the first ones.
     let captions: [String]
     let device: Device
+    /// What a network that enlarges pictures makes its sheets of, a picture for each of a sheet.
+    var smallPictures: Tensor?
 
     private static let prefix = TextPlan.scope + "."
 
@@ -81,7 +83,11 @@ struct TrainedModel: TrainingOutput {
     }
 
     /// The samples of a sheet.
-    func request() -> Request { recipe.sheetRequest(card, captions: text == nil ? nil : captions) }
+    func request() -> Request {
+        var request = recipe.sheetRequest(card, captions: text == nil ? nil : captions)
+        request.reference = smallPictures.map(Request.Reference.latents)
+        return request
+    }
 
     func sheet(_ parameters: TensorDictionary) throws -> Picture? {
         let run = try opened(parameters).run(request())

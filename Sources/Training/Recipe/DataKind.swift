@@ -161,6 +161,15 @@ extension Recipe.DataSection {
     /// Opens the data set.
     /// - Throws: `DatasetError` or `RecipeError`, one sentence with the file.
     public func open() throws -> any Dataset {
+        guard let downscale, downscale > 1 else { return try openWhole() }
+        var whole = self
+        (whole.downscale, whole.size) = (nil, size.map { $0 * downscale })
+        func averaged(_ dataset: some Dataset) throws -> any Dataset { try dataset.averaged(by: downscale) }
+        return try averaged(whole.openWhole())
+    }
+
+    /// The data before pixels are averaged.
+    private func openWhole() throws -> any Dataset {
         if kind.needsPath, path?.isEmpty != false {
             throw RecipeError("data.path: data of kind \(kind.word) need one; give it.")
         }

@@ -13,6 +13,8 @@ extension Recipe {
         public var split = Split.train
         /// Side in pixels that pictures are padded or resized to; as they are where absent.
         public var size: Int?
+        /// Pixels a side whose mean becomes one, after pictures were brought to as many times `size`; 1 where absent.
+        public var downscale: Int?
         /// Colour channels of the pictures (1 or 3); as they are where absent.
         public var channels: Int?
         /// Whether each picture is mirrored left to right half of the time.
@@ -73,6 +75,10 @@ extension Recipe.DataSection {
         RecipeKey(
             "data.size", \.data.size, .optional(.whole(1...8192)),
             "Side in pixels that pictures are padded or resized to; as they are by default."),
+        RecipeKey(
+            "data.downscale", \.data.downscale, .optional(.whole(1...64)),
+            "Pixels a side whose mean becomes one, after pictures were brought to as many times data.size: what the first stages of a cascade learn. 1 by default."
+        ),
         RecipeKey(
             "data.channels", \.data.channels,
             .optional(.whole(oneOf: [1, 3], "1 for grey or 3 for colour")),

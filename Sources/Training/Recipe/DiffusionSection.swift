@@ -12,6 +12,11 @@ extension Recipe {
         /// Part of the examples whose condition is hidden, so that guidance has an unconditional branch
         /// (Ho and Salimans 2022, section 3.2).
         public var conditionDropout: Double?
+        /// The share of the process's times up to which pictures of lower resolution are noised before they are enlarged;
+        /// none are where absent.
+        public var augmentation: Double?
+        /// The largest deviation in pixels of the blur that half of them get; none where absent.
+        public var augmentationBlur: Double?
 
         /// The section with every default.
         public init() {}
@@ -59,6 +64,14 @@ extension Recipe.DiffusionSection {
                 of: .conditioning,
                 ["none": 0.1, "class": 0.1, "text": 0.1], synonyms: ["label_dropout"],
                 "Part of the examples whose class or text is hidden, so that guidance has an unconditional branch; without conditioning it changes nothing."
+            ),
+            RecipeKey(
+                "diffusion.augmentation", \.diffusion.augmentation, .optional(.number(0...1)),
+                "Conditioning augmentation of a network that enlarges pictures (model.low_resolution_factor): the share of the process's times up to which the smaller pictures are noised; the network is told the time. None by default."
+            ),
+            RecipeKey(
+                "diffusion.augmentation_blur", \.diffusion.augmentationBlur, .optional(.number(0...10)),
+                "The largest deviation, in pixels, of the blur that half of the smaller pictures get; none by default."
             ),
         ]
 

@@ -1,5 +1,6 @@
 import Datasets
 import Diffusion
+import Networks
 import Pipelines
 import Tensors
 
@@ -45,6 +46,24 @@ extension Recipe {
             request.prompts = (0..<request.count).map { shown.isEmpty ? "" : shown[$0 % shown.count] }
         }
         return request
+    }
+
+    /// Pictures of lower resolution for a sheet, of the classes that it shows; `nil` where the network enlarges none.
+    func smallPictures(for card: ModelCard, _ data: any Dataset) throws -> Tensor? {
+        guard let enlargement = model.network.configuration.traits.enlargement else { return nil }
+        let count = evaluation.count
+        let batch = try data.batch(at: data.evenlySpread(max(count, 1000)))
+        let found = batch.data.shape[0]
+        var places = (0..<count).map { $0 % found }
+        if let classes = card.nullClass, let labels = try batch.labels?.array(of: Int.self) {
+            let ofClass = Dictionary(grouping: labels.indices) { labels[$0] }
+            places = (0..<count).map { index in
+                let own = ofClass[index * classes / count] ?? [0]
+                return own[index % own.count]
+            }
+        }
+        return concatenated(places.map { batch.data.slice($0..<$0 + 1, of: 0) })
+            .averagePooled(enlargement.factor)
     }
 
     /// A sentence where the weighting leaves next to nothing to most times; `nil` where it does not.

@@ -88,6 +88,8 @@ extension Recipe {
         let textWidth = plan.text?.configuration.hiddenSize
         demands.contextWidth = textWidth ?? plan.classTokens.map { _ in DenoiserPlan.classTokenWidth }
         demands.pooledWidth = textWidth
+        let noisesSmaller = (diffusion.augmentation ?? 0) > 0
+        demands.noisesLowResolution = noisesSmaller
         let kind = model.kind
         let kindTraits = RecipeNetwork(kind).configuration.traits
         guard kindTraits.sample.rank == shape.rank else {
@@ -99,6 +101,7 @@ extension Recipe {
         let traits = fitted.configuration.traits
         try checkChannels(traits, demands)
         try checkSize(traits, of: shape)
+        try checkEnlargement(traits, plan)
         if plan.classTokens == nil { try checkConditions(traits, demands) }
         try checkTimes(traits)
         return fitted
@@ -118,6 +121,35 @@ extension Recipe {
         throw RecipeError(
             "model.\(key): the network takes the logarithm of times, and diffusion.process \(diffusion.process.word) has times of 0 or below: leave \(key) out."
         )
+    }
+
+    /// Checks that a network which enlarges pictures has such, and that no other is asked to.
+    private func checkEnlargement(_ traits: NetworkTraits, _ plan: DenoiserPlan) throws {
+        guard let enlargement = traits.enlargement else {
+            let keys = [
+                ("augmentation", diffusion.augmentation), ("augmentation_blur", diffusion.augmentationBlur),
+            ]
+            guard let key = keys.first(where: { $0.1 != nil }) else { return }
+            throw RecipeError(
+                "diffusion.\(key.0) is of networks that enlarge pictures, and this one draws them: leave it out, or give model.kind adm and model.low_resolution_factor."
+            )
+        }
+        guard plan.latents == nil else {
+            throw RecipeError(
+                "model.low_resolution_factor enlarges pictures, and model.autoencoder makes latents of them: leave one of them out."
+            )
+        }
+        guard enlargement.readsNoiseLevel == ((diffusion.augmentation ?? 0) > 0) else {
+            throw RecipeError(
+                "model.noise_level_embedding says whether the network is told the noise of diffusion.augmentation, and they do not agree: leave it out."
+            )
+        }
+        let (factor, shape) = (enlargement.factor, plan.sample)
+        guard shape[1] % factor == 0, shape[2] % factor == 0 else {
+            throw RecipeError(
+                "model.low_resolution_factor is \(factor), which does not divide pictures of \(shape[2])×\(shape[1]): set data.size to a multiple of it."
+            )
+        }
     }
 
     private func checkChannels(_ traits: NetworkTraits, _ demands: NetworkDemands) throws {

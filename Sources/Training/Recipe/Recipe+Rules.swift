@@ -32,6 +32,9 @@ extension Recipe {
         Rule("data.size", "nothing: examples of this data.kind are taken as they are") {
             $0.data.size == nil || $0.data.kind.hasPictures
         },
+        Rule("data.downscale", "nothing: examples of this data.kind are taken as they are") {
+            $0.data.downscale == nil || $0.data.kind.hasPictures
+        },
         Rule("data.channels", "nothing: examples of this data.kind are taken as they are") {
             $0.data.channels == nil || $0.data.kind.hasPictures
         },

@@ -1,0 +1,61 @@
+import Diffusion
+import Tensors
+
+extension Request {
+    /// A model that goes on with the pictures of the one before it: a further stage of a cascade.
+    /// Source: Ho et al. 2021 (arXiv:2106.15282).
+    public struct FollowingStage: Sendable {
+        /// The model.
+        public var model: Model
+        /// The number of solver steps.
+        public var steps: Int?
+        /// The scale of guidance.
+        public var guidance: Double?
+        /// The time of the noise that is laid on the picture before it is enlarged.
+        public var noiseLevel: Int?
+        /// Whether the stage before stops where that noise is left, in place of noise that is laid on its result.
+        public var truncates = false
+
+        /// A stage with everything else the model's own.
+        public init(_ model: Model) { self.model = model }
+    }
+}
+
+extension Request.FollowingStage {
+    /// What is wanted of the model: conditions, seeds and how samples are drawn are those of the first one, but for the
+    /// numbers of this stage.
+    func request(after first: Request) -> Request {
+        var request = first
+        (request.following, request.files) = ([], [:])
+        (request.steps, request.guidance, request.noiseLevel) = (steps, guidance, noiseLevel)
+        (request.initial, request.reference, request.mask, request.background) = (nil, nil, nil, nil)
+        (request.strength, request.height, request.width) = (nil, nil, nil)
+        (request.guide, request.classifier, request.guidanceMethod) = (nil, nil, nil)
+        if model.classCount == nil { request.classes = nil }
+        if !model.takesPrompt { (request.prompts, request.negativePrompt) = (nil, nil) }
+        return request
+    }
+}
+
+extension Model {
+    /// What makes the samples of a request, the stages of the models that follow included.
+    /// - Throws: `PipelineError` where a model does not go on with the pictures of the one before it.
+    func stages(_ request: Request) throws -> [any Stage] {
+        var own = request
+        own.following = []
+        var stages = try assembly.stages(own)
+        guard !request.following.isEmpty else { return stages }
+        guard !request.inverts else {
+            throw PipelineError("\(.inverts) climbs from data to noise by one model: leave out \(.following)")
+        }
+        for next in request.following {
+            let last = stages.count - 1
+            var stage = try next.model.assembly.stage(
+                after: stages[last].settings, next.request(after: request))
+            (stage.settings.isFollowing, stage.settings.continuesNoise) = (true, true)
+            if next.truncates { try stage.truncate(&stages[last].settings) }
+            stages.append(stage)
+        }
+        return stages
+    }
+}

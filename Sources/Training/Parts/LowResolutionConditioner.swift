@@ -1,0 +1,62 @@
+import Datasets
+import Diffusion
+import Networks
+import Tensors
+
+/// The pictures in lower resolution beside another condition: means of their pixels, blurred and noised where that is wanted.
+/// Source: Ho et al. 2021 (arXiv:2106.15282), section 4.
+public struct LowResolutionConditioner: Conditioner {
+    /// How smaller pictures are changed in training.
+    public struct Augmentation: Sendable {
+        /// What noises them.
+        public var noise: ConditioningAugmentation
+        /// The share of the process's times up to which they are noised; 0 leaves them clean, and the network untold.
+        public var share = 0.0
+        /// The largest deviation in pixels of the blur that half of them get; 0 blurs none.
+        public var blur = 0.0
+
+        /// None.
+        public init(_ noise: ConditioningAugmentation) { self.noise = noise }
+    }
+
+    /// What is conditioned on beside.
+    public let base: any Conditioner
+    /// How many times larger a side of the pictures is.
+    public let factor: Int
+    /// How the smaller pictures are changed.
+    public let augmentation: Augmentation
+
+    /// A conditioner on smaller pictures and something else.
+    public init(_ base: any Conditioner, factor: Int, _ augmentation: Augmentation) {
+        (self.base, self.factor, self.augmentation) = (base, factor, augmentation)
+    }
+
+    /// Those of the other condition.
+    public func classes(of batch: Batch) -> Tensor? { base.classes(of: batch) }
+
+    /// The other condition and the smaller pictures. Draws for each what the other condition does; then, where pictures are
+    /// blurred, a coin and a number; then, where they are noised, a time and noise. Without a generator they are clean.
+    public func conditions(of batch: Batch, hiding generator: RandomGenerator?, on device: Device) throws
+        -> Conditions
+    {
+        var conditions = try base.conditions(of: batch, hiding: generator, on: device)
+        var small = batch.data.averagePooled(factor)
+        let count = small.shape[0]
+        if let generator, augmentation.blur > 0 {
+            let isBlurred = generator.coin([count], probability: 0.5)
+            let deviations = generator.uniform([count]) * augmentation.blur
+            small = ConditioningAugmentation.blurred(small, by: deviations * isBlurred.to(.float32))
+        }
+        guard augmentation.share > 0 else {
+            conditions[.lowResolution] = small.sent(to: device)
+            return conditions
+        }
+        let times =
+            try generator.map { try augmentation.noise.times(count, upTo: augmentation.share, $0) }
+            ?? Array(repeating: 0, count: count)
+        let (noised, told) = augmentation.noise.noised(small, at: times, generator?.normal(small.shape))
+        conditions[.lowResolution] = noised.sent(to: device)
+        conditions[.noiseLevel] = told.sent(to: device)
+        return conditions
+    }
+}
