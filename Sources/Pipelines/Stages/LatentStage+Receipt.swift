@@ -14,7 +14,8 @@ extension LatentStage {
         if isGuided {
             receipt.negativePrompt = request.negativePrompt
         }
-        (receipt.strength, receipt.noiseLevel) = (strength, request.noiseLevel)
+        receipt.strength = strength
+        (receipt.noiseLevel, receipt.depth) = (assembly.usedNoiseLevel(request), request.files["depth"])
         (receipt.denoisingStart, receipt.denoisingEnd) = (request.denoisingStart, request.denoisingEnd)
         receipt.wholeSteps = request.takesWholeSteps ? true : nil
         let readsScore = try readsAestheticScore
