@@ -82,6 +82,7 @@ package enum Assemblies {
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
         StableDiffusion3.self,
         LatentDiffusion.self, DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self,
+        DeepFloyd.self, DeepFloydUpscaler.self,
     ]
 
     /// The family that a network becomes a model of when it is trained on latents, and what its index says beside its
