@@ -57,6 +57,7 @@ struct Generate: ParsableCommand {
     var promptWeights = false
 
     @OptionGroup var reference: ReferenceOptions
+    @OptionGroup var cascade: CascadeOptions
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var memory: MemoryFlags
     @OptionGroup var reading: ReadingOptions
@@ -142,6 +143,7 @@ struct Generate: ParsableCommand {
         request.previewModel = previewModel
         try reference.set(&request)
         sizes.set(&request)
+        try cascade.set(&request, options)
         return request
     }
 }
