@@ -14,6 +14,8 @@ public enum ModelComponent: String, Sendable, Codable, CaseIterable {
     case classifier
     /// The text encoder of latent diffusion.
     case bert
+    /// What makes a larger picture of one in a single pass.
+    case upscaler
     /// The encoder of pictures.
     case imageEncoder = "image_encoder"
     /// From a text to CLIP's embedding of a picture.
