@@ -75,17 +75,10 @@ class Opened:
         if request.image is not None:
             given["image"] = PIL.Image.open(request.image).convert("RGB")
         if request.depth is not None:
-            given["depth_map"] = depths(request.depth)[None]
+            given["depth_map"] = pipeline_requests.depths(request.depth)[None]
         with provided(self.pipe.scheduler, [generator]) as steps:
             picture = self.pipe(generator=generator, output_type="np", **given).images[0]
         return steps.last, picture
-
-
-def depths(path):
-    if path.endswith(".safetensors"):
-        return pipeline_requests.tensor(path, "depth").float()
-    import numpy
-    return torch.from_numpy(numpy.asarray(PIL.Image.open(path)).astype("float32"))
 
 
 # --- folders -----------------------------------------------------------------------------------------------------
@@ -138,6 +131,7 @@ def ldm_sr(place):
     asked = request(draw, scheduling).changed(
         count=1, prompt=None, negative=None, guidance=None, solver=None,
         image=pipeline_requests.picture(draw, place.file("low.png"), 32 * draw.integer(1, 2), 32))
+    asked = widened(asked)
     return Upscaling("ldm-sr", folder, asked, lambda: Opened(folder, LDMSuperResolutionPipeline, asked), (), components)
 
 
