@@ -114,7 +114,7 @@ public struct Request: Sendable {
     public var background: Colour?
     /// The share of the steps that are taken from the reference on.
     public var strength: Double?
-    /// The time of the noise that is laid on a picture of lower resolution before it is enlarged.
+    /// The time of the noise that is laid on a picture of lower resolution before it is enlarged, or on its embedding.
     public var noiseLevel: Int?
     /// How far away what the reference shows is, `[height, width]` in any unit, for models that are conditioned on it.
     public var depth: Tensor?

@@ -55,6 +55,9 @@ public struct RequestField: Sendable, Hashable {
     package static let aestheticScores = Self("aestheticScores")
     package static let previewModel = Self("previewModel")
 
+    /// Fields that are read by few families of models; the others refuse them.
+    static let ofFewFamilies: Set<RequestField> = [priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth]
+
     // MARK: Options of a model
 
     package static let elementType = Self("elementType")

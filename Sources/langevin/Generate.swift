@@ -48,6 +48,7 @@ struct Generate: ParsableCommand {
     @OptionGroup var noise: NoiseOptions
     @OptionGroup var prior: PriorOptions
     @OptionGroup var upscaling: UpscalingOptions
+    @OptionGroup var level: NoiseLevelOption
 
     @Option(help: "Layers of CLIP that are left out at its end.")
     var clipSkip = 0
@@ -56,6 +57,7 @@ struct Generate: ParsableCommand {
     var promptWeights = false
 
     @OptionGroup var reference: ReferenceOptions
+    @OptionGroup var cascade: CascadeOptions
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var memory: MemoryFlags
     @OptionGroup var reading: ReadingOptions
@@ -136,10 +138,12 @@ struct Generate: ParsableCommand {
         try noise.set(&request, seed: sampling.seed != nil)
         prior.set(&request)
         upscaling.set(&request)
+        level.set(&request)
         (request.clipSkip, request.weighsWords) = (clipSkip, promptWeights)
         request.previewModel = previewModel
         try reference.set(&request)
         sizes.set(&request)
+        try cascade.set(&request, options)
         return request
     }
 }

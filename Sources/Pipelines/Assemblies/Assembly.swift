@@ -83,10 +83,9 @@ package enum Assemblies {
     /// The rows.
     package static let all: [any StoredAssembly.Type] = [
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
-        StableDiffusion3.self, StableDiffusionUpscaler.self, StableDiffusionDepth.self,
-        LatentDiffusion.self, LatentSuperResolution.self, DiffusionTransformer.self, TextTransformer.self,
-        NoisyClassification.self,
-        PictureUpscaling.self,
+        StableDiffusion3.self, StableDiffusionUpscaler.self, StableDiffusionDepth.self, DeepFloyd.self,
+        DeepFloydUpscaler.self, UnCLIP.self, StableUnCLIP.self, LatentDiffusion.self, LatentSuperResolution.self,
+        DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self, PictureUpscaling.self,
     ]
 
     /// The family that a network becomes a model of when it is trained on latents, and what its index says beside its

@@ -29,11 +29,10 @@ package protocol LatentAssembly: StoredAssembly {
     static var readsClassTable: Bool { get }
     /// Whether a table of classes that is the network's own is given them.
     static var fillsLabels: Bool { get }
-    /// Whether the network is conditioned on how much noise is laid on a picture that it is given; its labels are no
-    /// classes then.
-    static var readsNoiseLevel: Bool { get }
-    /// Whether the network is given the depths of a picture.
-    static var readsDepth: Bool { get }
+    /// The fields of a request that it reads and most families of latents do not.
+    static var reads: Set<RequestField> { get }
+    /// Whether the network's labels are classes, and not how much noise is laid on a picture that it is given.
+    static var labelsAreClasses: Bool { get }
     /// Channels that the network is given beside the latents in every call.
     static var channelsBeside: Int { get }
     /// Whether these are scaled with the latents before each call.
@@ -136,8 +135,8 @@ extension LatentAssembly {
     package static var takesSizes: Bool { false }
     package static var readsClassTable: Bool { false }
     package static var fillsLabels: Bool { false }
-    package static var readsNoiseLevel: Bool { false }
-    package static var readsDepth: Bool { false }
+    package static var reads: Set<RequestField> { [] }
+    package static var labelsAreClasses: Bool { true }
     package static var channelsBeside: Int { 0 }
     package static var scalesBeside: Bool { false }
     package static func networks(readsClassTable: Bool) -> [any DenoisingNetwork.Type] {

@@ -10,7 +10,7 @@ import Tensors
 package struct StableDiffusionDepth: TextAssembly {
     package static let classNames = ["StableDiffusionDepth2ImgPipeline"]
     package static let family = "sd"
-    package static let readsDepth = true
+    package static let reads: Set<RequestField> = [.depth]
     package static let channelsBeside = 1
     package static func network(readsClassTable: Bool) -> any DenoisingNetwork.Type { UNet2DCondition.self }
 

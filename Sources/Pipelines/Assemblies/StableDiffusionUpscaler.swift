@@ -13,7 +13,8 @@ import Tensors
 package struct StableDiffusionUpscaler: TextAssembly, EnlargingAssembly {
     package static let classNames = ["StableDiffusionUpscalePipeline"]
     package static let family = "sd"
-    package static let readsNoiseLevel = true
+    package static let reads: Set<RequestField> = [.noiseLevel]
+    package static let labelsAreClasses = false
     package static func network(readsClassTable: Bool) -> any DenoisingNetwork.Type { UNet2DCondition.self }
 
     package let model: LatentModel

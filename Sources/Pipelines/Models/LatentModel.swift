@@ -40,7 +40,7 @@ package struct LatentModel: Sendable {
     init(_ source: ModelSource, _ options: ModelOptions, of family: any LatentAssembly.Type) throws {
         self.source = source
         (networkComponent, autoencoderComponent) = (family.networkComponent, family.autoencoderComponent)
-        labelsAreClasses = !family.readsNoiseLevel
+        labelsAreClasses = family.labelsAreClasses
         (process, card) = try (source.process(), source.card())
         network = try source.explaining(family.networkComponent) {
             try NetworkConfiguration(source.configuration(of: family.networkComponent))
@@ -135,35 +135,16 @@ package struct LatentModel: Sendable {
 
     // MARK: Parts with their weights
 
-    /// All that a part depends on, as the name under which a `PartStore` keeps it.
-    private func key(_ component: ModelComponent, _ type: ElementType, _ rest: String) -> String {
-        let options = self.options
-        return [
-            source.path, component.rawValue, type.name, "\(device)", options.variant ?? "",
-            options.configurations ?? "", rest,
-        ].joined(separator: "\u{0}")
-    }
-
     /// The network.
     func buildNetwork() throws -> any NoiseNetwork {
-        func built<Network: DenoisingNetwork>(_ type: Network.Type) throws -> any NoiseNetwork {
-            let network = try source.build(
-                type, networkComponent, elementType: elementType, on: device, matrices: memory.network)
-            return network.slicingAttention(memory.attentionSlicing)
-        }
-        return try options.parts.part(
-            key(networkComponent, elementType, "\(memory.network) \(memory.attentionSlicing)"),
-            byteCount: source.weights(of: networkComponent).byteCount(as: elementType)
-        ) {
-            try built(network.type).replayed(on: device)
-        }
+        try options.network(network.type, networkComponent, of: source)
     }
 
     /// The autoencoder.
     func buildAutoencoder(_ elementType: ElementType? = nil) throws -> any PictureAutoencoder {
         let type = elementType ?? self.elementType
         return try options.parts.part(
-            key(autoencoderComponent, type, "\(memory.tilesAutoencoder)"),
+            options.partName(autoencoderComponent, of: source, type, "\(memory.tilesAutoencoder)"),
             byteCount: source.weights(of: autoencoderComponent).byteCount(as: type)
         ) {
             try source.buildAutoencoder(

@@ -108,7 +108,7 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var deepFeatureInterval: Int?
     /// The share of the steps that were taken from a reference on.
     public var strength: Double?
-    /// The time of the noise on the picture that was enlarged.
+    /// The time of the noise on the picture that was enlarged, or on its embedding.
     public var noiseLevel: Int?
     /// How far away what the picture shows is.
     public var depth: InputFile?

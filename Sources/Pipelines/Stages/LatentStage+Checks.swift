@@ -43,18 +43,6 @@ extension LatentStage {
         return .enlarging
     }
 
-    /// Throws where a condition is given that the family's networks do not read.
-    static func checkReads(_ assembly: some LatentAssembly, _ request: Request) throws {
-        let family = type(of: assembly)
-        let conditions: [(RequestField, Bool)] = [
-            (.noiseLevel, request.noiseLevel != nil && !family.readsNoiseLevel),
-            (.depth, request.depth != nil && !family.readsDepth),
-        ]
-        if let field = conditions.first(where: \.1)?.0 {
-            throw PipelineError("\(field) is a condition of other models than \(assembly.name): leave it out")
-        }
-    }
-
     static func checkPrompt(_ assembly: some LatentAssembly, _ request: Request) throws {
         let (name, model, takesPrompt) = (assembly.name, assembly.model, type(of: assembly).takesPrompt)
         guard takesPrompt == (request.prompts != nil) else {
@@ -66,6 +54,10 @@ extension LatentStage {
         let isStart = request.reference != nil && !request.inverts && !assembly.enlarges
         if !takesPrompt, request.negativePrompt != nil || isStart {
             throw PipelineError("\(name) takes neither \(.negativePrompt) nor \(.reference): leave them out")
+        }
+        let foreign = RequestField.ofFewFamilies.subtracting(type(of: assembly).reads)
+        if let field = request.given.intersection(foreign).min(by: { $0.name < $1.name }) {
+            throw PipelineError("\(field) has no part in the pictures of \(name): leave it out")
         }
         guard (0...1).contains(request.guidanceRescale) else {
             throw PipelineError(

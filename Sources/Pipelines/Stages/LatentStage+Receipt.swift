@@ -35,14 +35,20 @@ extension LatentStage {
     }
 
     private func completeMemory(_ receipt: inout Receipt, decodes: Bool) {
-        let memory = model.memory
-        receipt.textEncoderMatrices = memory.textEncoders == .full ? nil : memory.textEncoders
-        let isAsInFull = memory.network == .bfloat16x3 && !Kernels.multipliesSplit
-        receipt.networkMatrices = memory.network == .full || isAsInFull ? nil : memory.network
-        receipt.attentionSlicing = memory.attentionSlicing.word
+        receipt.setMemory(model.memory)
         guard usesAutoencoder(decodes: decodes) else { return }
         receipt.vaeDtype = model.autoencoderType.name
-        receipt.vaeTiling = memory.tilesAutoencoder ? true : nil
+        receipt.vaeTiling = model.memory.tilesAutoencoder ? true : nil
+    }
+}
+
+extension Receipt {
+    /// How text encoders and the denoising network were kept in memory, where that changes pictures.
+    mutating func setMemory(_ memory: MemoryOptions) {
+        textEncoderMatrices = memory.textEncoders == .full ? nil : memory.textEncoders
+        let isAsInFull = memory.network == .bfloat16x3 && !Kernels.multipliesSplit
+        networkMatrices = memory.network == .full || isAsInFull ? nil : memory.network
+        attentionSlicing = memory.attentionSlicing.word
     }
 }
 

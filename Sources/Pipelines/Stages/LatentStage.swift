@@ -37,7 +37,6 @@ package struct LatentStage: Stage {
         let request = Self.usual(request, model)
         try request.checkRanges()
         try request.checkDeepFeatures(of: model.network)
-        try Self.checkReads(assembly, request)
         let task = try Self.task(assembly, request)
         try Self.checkPrompt(assembly, request)
         let guidance = request.guidanceSettings(usual: try Self.usualGuidance(assembly, request, task))

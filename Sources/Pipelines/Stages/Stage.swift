@@ -113,6 +113,8 @@ public struct StageSettings: Sendable {
     var exactPrediction: Prediction?
     /// Whether it goes on with the pictures of another model in a cascade.
     var isFollowing = false
+    /// The model whose text encoder reads the prompts, which a further stage without one shares; `nil` in other families.
+    var textSource: CascadeModel?
     /// Other models that have a part in guidance.
     var guides = GuidanceModels()
     /// What samples are divided by at the end: for an inversion, what unit noise is multiplied with at the start.
