@@ -59,6 +59,7 @@ import Testing
         ("upscale", [".safetensors", "convert"], "UpscaleCommandTests", "aNetworkInAFileEnlarges"),
         ("upscale", ["--tile"], "UpscaleCommandTests", "largePicturesPassInPieces"),
         ("upscale", ["--noise-level", "--prompt"], "UpscaleCommandTests", "diffusionModelsEnlarge"),
+        ("generate", ["--vae"], "UpscaleCommandTests", "anotherAutoencoderTakesThePlaceOfTheModels"),
         ("generate", ["--depth"], "UpscaleCommandTests", "aPictureIsChangedByItsDepths"),
         ("explain", ["-o", "--json"], "ExplainCommandTests", "aRunIsExplained"),
         ("explain", ["analytic:", "--part"], "ExplainCommandTests", "everyFormOfModelIsExplained"),

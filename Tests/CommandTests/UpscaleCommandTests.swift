@@ -253,6 +253,49 @@ extension UpscaleCommandTests {
         #expect(!FileManager.default.fileExists(atPath: folder("none.png")))
     }
 
+    /// A decoder in place of the model's own gives what a folder with it gives.
+    @Test func anotherAutoencoderTakesThePlaceOfTheModels() throws {
+        let folder = try TemporaryFolder()
+        let text = try FixtureModel(of: "sd1", in: folder).path
+        let levels = try ModelFolder("\(text)/vae").configuration().required(
+            "block_out_channels", as: [Int].self
+        ).count
+        func tiny(_ latents: Int, _ name: String) throws {
+            var configuration = AutoencoderTinyConfiguration()
+            configuration.latentChannels = latents
+            configuration.encoderBlockOutChannels = Array(repeating: 8, count: levels)
+            configuration.decoderBlockOutChannels = Array(repeating: 8, count: levels)
+            configuration.numEncoderBlocks = Array(repeating: 1, count: levels)
+            configuration.numDecoderBlocks = Array(repeating: 1, count: levels)
+            let store = ParameterStore(.initialized(RandomGenerator(seed: 4)))
+            let network = try store.build { try AutoencoderTiny(configuration, $0) }
+            try network.write(store, to: ModelFolder(folder(name)))
+        }
+        try tiny(4, "taesd")
+        try tiny(5, "other")
+        let call = ["generate", "a cat", "--width", "48", "--height", "32", "--steps", "2"]
+        func picture(_ options: [String]) throws -> Picture {
+            let out = folder("out.png")
+            try folder.made(call + options + ["-o", out])
+            return try Picture(contentsOf: URL(fileURLWithPath: out))
+        }
+        let plain = try picture(["--model", text])
+        let replaced = try picture(["--model", text, "--vae", folder("taesd")])
+        let copy = folder("copy")
+        try FileManager.default.copyItem(atPath: text, toPath: copy)
+        try FileManager.default.removeItem(atPath: copy + "/vae")
+        try FileManager.default.copyItem(atPath: folder("taesd"), toPath: copy + "/vae")
+        #expect(try picture(["--model", copy]) == replaced && plain != replaced)
+        let out = folder("none.png")
+        func refused(_ vae: String, _ words: String) throws {
+            try Program.expectRefused(call + ["--model", text, "--vae", vae, "-o", out], words)
+        }
+        try refused(folder("none"), "--vae")
+        try refused(folder("other"), "latents have 5")
+        try refused(text + "/unet", "autoencoder class")
+        #expect(!FileManager.default.fileExists(atPath: out))
+    }
+
     @Test func aPictureIsChangedByItsDepths() throws {
         let folder = try TemporaryFolder()
         let (path, _) = try model("depth", folder)
@@ -267,7 +310,8 @@ extension UpscaleCommandTests {
         try SafetensorsWriter([("depth", depth * 40 + 7)]).write(to: folder("metres.safetensors"))
         try folder.made(given + ["--depth", folder("metres.safetensors"), "-o", second])
         let (one, two) = try (
-            Picture(contentsOf: URL(fileURLWithPath: first)), Picture(contentsOf: URL(fileURLWithPath: second))
+            Picture(contentsOf: URL(fileURLWithPath: first)),
+            Picture(contentsOf: URL(fileURLWithPath: second))
         )
         #expect(zip(one.pixels, two.pixels).allSatisfy { abs(Int($0) - Int($1)) <= 1 })
         try Picture(depth.unsqueezed(0) * 2 - 1).write(to: URL(fileURLWithPath: folder("depth.png")))
