@@ -5,13 +5,16 @@ import dataclasses
 import diffusers
 import PIL.Image
 import torch
-from diffusers import (AutoencoderKL, AutoencoderTiny, ConsistencyDecoderVAE, DDPMScheduler, LDMSuperResolutionPipeline,
+from diffusers import (AutoencoderTiny, ConsistencyDecoderVAE, DDPMScheduler, LDMSuperResolutionPipeline,
                        StableDiffusionDepth2ImgPipeline, StableDiffusionImg2ImgPipeline, StableDiffusionPipeline,
                        StableDiffusionUpscalePipeline)
 from safetensors.torch import save_file
 
+import cascade_jobs
+import pipeline_fixtures
 import pipeline_models as models
 import pipeline_requests
+import pipelines
 from pipeline_cases import Job, request, size, strength, with_picture
 from pipeline_others import plain_unet
 from pipeline_references import Result, absent, eight_bits, provided, with_solver
@@ -214,4 +217,18 @@ KINDS = {
     "consistency-decoder": lambda place: decoded(place, "consistency-decoder", consistency(place.draw)),
     "consistency-img2img": lambda place: decoded(place, "consistency-img2img", consistency(place.draw), True),
 }
+CASES = cascade_jobs.cases(KINDS)
 FIXTURES = ("x4", "ldm-sr", "depth", "consistency-decoder")
+
+
+def main():
+    """A few small cases as files for the tests."""
+    options = pipelines.arguments()
+    torch.set_num_threads(1)
+    wanted = {kind: (kind, lambda job: True) for kind in FIXTURES}
+    log = print if options.verbose else lambda text: None
+    pipeline_fixtures.write_all(options, KINDS, pipelines.drawn, pipelines.compared, log, wanted)
+
+
+if __name__ == "__main__":
+    main()
