@@ -108,7 +108,8 @@ def sampled(process, call, shape, noise, steps, ddim=False, condition=None, clip
         start = noise.draw(shape)
         loop = process.ddim_sample_loop if ddim else process.p_sample_loop
         with torch.no_grad():
-            return loop(call, shape, noise=start, clip_denoised=clips, cond_fn=condition, device="cpu")
+            return loop(
+                call, shape, noise=start, clip_denoised=clips, cond_fn=condition, model_kwargs={}, device="cpu")
     finally:
         gd.th.randn_like = original
 
