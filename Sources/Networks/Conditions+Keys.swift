@@ -78,21 +78,28 @@ extension Conditions {
     }
 }
 
-/// The keys and values of a context for the layers that read it, by the names of the layers.
+/// What a network makes of a context alone: the keys and values for the layers that read it, by the names of the layers, and
+/// the vector that is added to the embedded time.
 package struct ContextProjections: ConditionPart {
     package var layers: [String: ContextProjection]
+    /// `[batch, features of the embedded time]`; `nil` where nothing is added to it.
+    package var pooled: Tensor?
 
-    package init(_ layers: [String: ContextProjection]) { self.layers = layers }
+    package init(_ layers: [String: ContextProjection], pooled: Tensor? = nil) {
+        (self.layers, self.pooled) = (layers, pooled)
+    }
 
     package subscript(layer: String) -> ContextProjection? { layers[layer] }
 
     package var tensors: [Tensor] {
         layers.sorted { $0.key < $1.key }.flatMap { [$0.value.key, $0.value.value] }
+            + [pooled].compactMap(\.self)
     }
 
     package func map(_ transform: (Tensor) -> Tensor) -> ContextProjections {
         ContextProjections(
-            layers.mapValues { ContextProjection(key: transform($0.key), value: transform($0.value)) })
+            layers.mapValues { ContextProjection(key: transform($0.key), value: transform($0.value)) },
+            pooled: pooled.map(transform))
     }
 
     package func followed(by other: ContextProjections) -> ContextProjections {
@@ -100,6 +107,6 @@ package struct ContextProjections: ConditionPart {
             layers.merging(other.layers) {
                 ContextProjection(
                     key: concatenated([$0.key, $1.key]), value: concatenated([$0.value, $1.value]))
-            })
+            }, pooled: pooled.flatMap { own in other.pooled.map { concatenated([own, $0]) } })
     }
 }

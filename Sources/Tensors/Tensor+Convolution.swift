@@ -69,8 +69,10 @@ extension Tensor {
     }
 
     /// Enlarged or reduced to a height and width, linear between pixel centres.
-    public func resizedBilinear(height: Int, width: Int) -> Tensor {
-        bilinearUpsample(.tensor(self), .ints([height, width]), .bool(false), .none)
+    /// - Parameter alignsCorners: whether the centres of the pixels in the corners stay in the corners, rather than the
+    ///   corners of these pixels.
+    public func resizedBilinear(height: Int, width: Int, alignsCorners: Bool = false) -> Tensor {
+        bilinearUpsample(.tensor(self), .ints([height, width]), .bool(alignsCorners), .none)
     }
 
     /// Enlarged or reduced to a height and width, cubic between pixel centres (Keys' kernel with a = −0.75), without

@@ -30,6 +30,7 @@ struct CascadeOptions: ParsableArguments {
     func set(_ request: inout Request, _ options: ModelOptions) throws {
         var plain = ModelOptions()
         (plain.elementType, plain.device) = (options.elementType, options.device)
+        (plain.memory, plain.variant) = (options.memory, options.variant)
         request.following = try then.enumerated().map { index, path in
             var stage = Request.FollowingStage(try Model(path, plain))
             for option in stageOptions where option.stage == index { try option.set(&stage) }

@@ -48,6 +48,7 @@ struct Generate: ParsableCommand {
     @OptionGroup var noise: NoiseOptions
     @OptionGroup var prior: PriorOptions
     @OptionGroup var upscaling: UpscalingOptions
+    @OptionGroup var level: NoiseLevelOption
 
     @Option(help: "Layers of CLIP that are left out at its end.")
     var clipSkip = 0
@@ -56,6 +57,7 @@ struct Generate: ParsableCommand {
     var promptWeights = false
 
     @OptionGroup var reference: ReferenceOptions
+    @OptionGroup var cascade: CascadeOptions
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var memory: MemoryFlags
     @OptionGroup var reading: ReadingOptions
@@ -136,10 +138,12 @@ struct Generate: ParsableCommand {
         try noise.set(&request, seed: sampling.seed != nil)
         prior.set(&request)
         upscaling.set(&request)
+        level.set(&request)
         (request.clipSkip, request.weighsWords) = (clipSkip, promptWeights)
         request.previewModel = previewModel
         try reference.set(&request)
         sizes.set(&request)
+        try cascade.set(&request, options)
         return request
     }
 }
@@ -156,6 +160,12 @@ struct ReferenceOptions: ParsableArguments {
 
     @Option(help: "A picture whose white part is painted anew.", transform: pathArgument)
     var mask: String?
+
+    @Option(
+        help:
+            "Of models that are conditioned on depths: how far away what --image shows is, a grey picture or .safetensors with the tensor 'depth' [height, width] in any unit; none where not given.",
+        transform: pathArgument)
+    var depth: String?
 
     @Option(
         help:
@@ -185,6 +195,8 @@ struct ReferenceOptions: ParsableArguments {
         request.mask = try mask.map(picture)
         request.files["image"] = try image.map(InputFile.init)
         request.files["mask"] = try mask.map(InputFile.init)
+        request.depth = try depth.map(Tensor.depth(file:))
+        request.files["depth"] = try depth.map(InputFile.init)
         try setBackground(&request)
         (request.strength, request.denoisingStart, request.denoisingEnd) = (
             strength, denoisingStart, denoisingEnd

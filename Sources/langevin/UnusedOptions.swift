@@ -62,7 +62,7 @@ extension Generate {
                 "--background changes nothing: no given picture has transparent parts"
             ),
             (
-                negativePrompt != nil && !settings.isGuided,
+                negativePrompt != nil && !run.settings.contains(where: \.isGuided),
                 "--negative-prompt has no part in the pictures, because there is no guidance (--guidance is \(settings.guidance.scale))"
             ),
             (

@@ -10,6 +10,9 @@ enum PublishedUNets {
         ("Stable Diffusion XL, refiner", refiner, 2_259_526_660),
         ("Stable Diffusion, x4 upscaler", upscaler, 473_398_020),
         ("LDM, ImageNet", latentClasses, 394_984_196),
+        ("DeepFloyd IF-I-M", deepFloyd(192, 384, 576, 768), 371_605_830),
+        ("DeepFloyd IF-I-L", deepFloyd(320, 640, 960, 1280), 935_365_830),
+        ("DeepFloyd IF-I-XL", deepFloyd(704, 1408, 2112, 2816), 4_304_695_110),
     ]
 
     static let stableDiffusion1 = configured { $0.crossAttentionDim = .same(768) }
@@ -65,6 +68,28 @@ enum PublishedUNets {
         $0.upBlockTypes = [.crossAttention, .crossAttention, .crossAttention]
         $0.crossAttentionDim = .same(512)
         $0.attentionHeadDim = .each([8, 16, 32])
+    }
+
+    /// The base models of DeepFloyd IF, which differ in their channels. The values are from memory, and diffusers' class
+    /// counts these parameters; the published 4.3 billion of the largest agree.
+    static func deepFloyd(_ channels: Int...) -> UNet2DConditionConfiguration {
+        configured {
+            $0.sampleSize = .square(64)
+            ($0.inChannels, $0.outChannels, $0.actFn) = (3, 6, .gelu)
+            $0.downBlockTypes = [
+                .residual, .simpleCrossAttention, .simpleCrossAttention, .simpleCrossAttention,
+            ]
+            $0.midBlockType = .simpleCrossAttention
+            $0.upBlockTypes = [
+                .simpleCrossAttention, .simpleCrossAttention, .simpleCrossAttention, .residual,
+            ]
+            ($0.blockOutChannels, $0.layersPerBlock) = (channels, .same(3))
+            $0.crossAttentionDim = .same(channels[3])
+            ($0.encoderHidDim, $0.attentionHeadDim) = (4096, .same(64))
+            ($0.crossAttentionNorm, $0.additionEmbedType) = (.group, .text)
+            ($0.resnetSkipTimeAct, $0.resnetTimeScaleShift) = (true, .scaleShift)
+            $0.timeEmbeddingActFn = .gelu
+        }
     }
 
     private static func configured(

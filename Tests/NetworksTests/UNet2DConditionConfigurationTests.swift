@@ -92,19 +92,43 @@ import Testing
     @Test(arguments: [
         (#"{"num_attention_heads": 8}"#, "num_attention_heads", "attention_head_dim"),
         (#"{"dual_cross_attention": true}"#, "dual_cross_attention", "one context"),
-        (#"{"encoder_hid_dim": 4096}"#, "encoder_hid_dim", "cross_attention_dim"),
-        (#"{"encoder_hid_dim_type": "text_proj"}"#, "encoder_hid_dim_type", "cross_attention_dim"),
+        (#"{"encoder_hid_dim": 0}"#, "encoder_hid_dim", "from 1"),
+        (#"{"encoder_hid_dim_type": "text_proj"}"#, "encoder_hid_dim", "encoder_hid_dim_type"),
+        (
+            #"{"encoder_hid_dim": 9, "encoder_hid_dim_type": "image_proj"}"#, "encoder_hid_dim_type",
+            "text_proj"
+        ),
+        (
+            #"{"encoder_hid_dim": 9, "cross_attention_dim": [8, 8, 8, 8]}"#, "cross_attention_dim",
+            "one number"
+        ),
         (#"{"attention_type": "gated"}"#, "attention_type", "default"),
-        (#"{"addition_embed_type": "text"}"#, "addition_embed_type", "text_time"),
+        (#"{"addition_embed_type": "text_image"}"#, "addition_embed_type", "text_time"),
         (
-            #"{"down_block_types": ["SimpleCrossAttnDownBlock2D"]}"#, "down_block_types[0]",
-            "CrossAttnDownBlock2D"
+            #"{"addition_embed_type": "text", "addition_embed_type_num_heads": 7}"#,
+            "addition_embed_type_num_heads", "1280 features"
         ),
+        (
+            #"{"addition_embed_type": "text", "cross_attention_dim": [8, 8, 8, 8]}"#,
+            "cross_attention_dim", "one number"
+        ),
+        (
+            #"{"mid_block_type": "UNetMidBlock2DSimpleCrossAttn", "attention_head_dim": 7}"#,
+            "attention_head_dim", "does not divide"
+        ),
+        (
+            #"{"mid_block_type": "UNetMidBlock2DSimpleCrossAttn", "cross_attention_norm": "group_norm", "cross_attention_dim": 40}"#,
+            "cross_attention_norm", "32 groups"
+        ),
+        (
+            #"{"mid_block_type": "UNetMidBlock2DSimpleCrossAttn", "cross_attention_norm": "layer_norm", "cross_attention_dim": 40}"#,
+            "cross_attention_norm", "1280 features"
+        ),
+        (#"{"cross_attention_norm": "batch_norm"}"#, "cross_attention_norm", "group_norm"),
+        (#"{"resnet_out_scale_factor": 0}"#, "resnet_out_scale_factor", "other than 0"),
+        (#"{"down_block_types": ["KDownBlock2D"]}"#, "down_block_types[0]", "CrossAttnDownBlock2D"),
         (#"{"up_block_types": ["KUpBlock2D"]}"#, "up_block_types[0]", "CrossAttnUpBlock2D"),
-        (
-            #"{"mid_block_type": "UNetMidBlock2DSimpleCrossAttn"}"#, "mid_block_type",
-            "UNetMidBlock2DCrossAttn"
-        ),
+        (#"{"mid_block_type": "UNetMidBlock3D"}"#, "mid_block_type", "UNetMidBlock2DCrossAttn"),
         (#"{"time_embedding_type": "learned"}"#, "time_embedding_type", "fourier"),
         (#"{"class_embed_type": "vector"}"#, "class_embed_type", "simple_projection"),
         (#"{"act_fn": "tanh"}"#, "act_fn", "silu"),

@@ -18,6 +18,11 @@ import Testing
             network.attentionSlicing = slicing
             expectClose(try reference.answer(of: network, .float64), expected, absolute: 1e-10, "\(slicing)")
         }
+        let prepared = network.preparing(try reference.conditions(.float64))
+        expectClose(
+            try network(
+                fixture.tensor("input.sample").to(.float64), time: reference.time(.float64), prepared),
+            expected, absolute: 1e-10, "prepared")
     }
 
     @Test(arguments: try Fixture.all(in: "unet_condition"))

@@ -10,6 +10,9 @@ for oracle in unet unet_condition convnext autoencoders autoencoder_losses ddpm 
     rm -rf "${fixtures:?}/$oracle"
     "$python" "$here/$oracle.py" --seed 0 --out "$fixtures/$oracle" >&2
 done
+"$python" "$here/unet_condition.py" --seed 1 --added --cases 5 --out "$fixtures/unet_condition" >&2
+rm -rf "${fixtures:?}/deepfloyd"
+"$python" "$here/cascades_imagen.py" --seed 0 --out "$fixtures/deepfloyd" >&2
 rm -rf "${fixtures:?}/places"
 "$python" "$here/latents.py" --seed 0 --out "$fixtures/places" >&2
 rm -rf "${fixtures:?}/mlp"

@@ -5,6 +5,8 @@ from diffusers import UNet2DConditionModel
 from common import Draw, arguments, finite, write
 
 CROSS, PLAIN, PIXELS = "CrossAttn{}Block2D", "{}Block2D", "Attn{}Block2D"
+ADDED, RESIDUAL = "SimpleCrossAttn{}Block2D", "Resnet{}sampleBlock2D"
+ADDED_MIDDLE = "UNetMidBlock2DSimpleCrossAttn"
 
 
 def blocks(*kinds):
@@ -36,10 +38,31 @@ KINDS = [
     {},
 ]
 
+# The same for blocks whose keys and values of the context stand beside those of the pixels (`--added`): DeepFloyd IF's
+# base and upscaler, Karlo's decoder, and blocks of all kinds in one network.
+ADDED_KINDS = [
+    dict(blocks(RESIDUAL, ADDED, ADDED), block_out_channels=[4, 8, 12], attention_head_dim=4, mid_block_type=ADDED_MIDDLE,
+         act_fn="gelu", resnet_time_scale_shift="scale_shift", resnet_skip_time_act=True, cross_attention_norm="group_norm",
+         cross_attention_dim=32, encoder_hid_dim=6, addition_embed_type="text", addition_embed_type_num_heads=2,
+         time_embedding_act_fn="gelu", class_embed_type=None, num_class_embeds=None, only_cross_attention=False),
+    dict(blocks(RESIDUAL, ADDED), block_out_channels=[8, 8], attention_head_dim=2, mid_block_type=ADDED_MIDDLE, act_fn="gelu",
+         resnet_time_scale_shift="scale_shift", resnet_skip_time_act=True, resnet_out_scale_factor=1.4142135,
+         cross_attention_norm="group_norm", cross_attention_dim=64, encoder_hid_dim=9, encoder_hid_dim_type="text_proj",
+         addition_embed_type="text", addition_embed_type_num_heads=3, class_embed_type="timestep", only_cross_attention=True),
+    dict(blocks(RESIDUAL, ADDED, ADDED), block_out_channels=[4, 8, 8], attention_head_dim=[1, 2, 4], mid_block_type=ADDED_MIDDLE,
+         resnet_time_scale_shift="scale_shift", class_embed_type="identity", only_cross_attention=False),
+    dict(blocks(ADDED, CROSS, RESIDUAL, PLAIN), block_out_channels=[8, 8, 4, 8], attention_head_dim=4, mid_block_type=ADDED_MIDDLE,
+         resnet_skip_time_act=True, cross_attention_norm="layer_norm", cross_attention_dim=8, addition_embed_type="text",
+         addition_embed_type_num_heads=4, only_cross_attention=[True, False, False, True], mid_block_only_cross_attention=True,
+         class_embed_type=None, num_class_embeds=None),
+    dict(blocks(ADDED, ADDED), block_out_channels=[8, 12], attention_head_dim=[2, 4], layers_per_block=[1, 2],
+         resnet_out_scale_factor=0.5, addition_embed_type="text_time"),
+]
 
-def configuration(draw, index):
+
+def configuration(draw, index, kinds=KINDS):
     """A legal configuration: every option is drawn, then the index's kind is laid over it."""
-    kind = KINDS[index % len(KINDS)]
+    kind = kinds[index % len(kinds)]
     levels = len(kind.get("block_out_channels", [0] * draw.integer(1, 3)))
 
     def listed(make):
@@ -69,7 +92,7 @@ def configuration(draw, index):
         class_embeddings_concat=draw.chance(0.2),
     )
     result.update(kind)
-    if result["addition_embed_type"] == "text_time" or (result["class_embed_type"] or result["num_class_embeds"]) is None:
+    if result["addition_embed_type"] or (result["class_embed_type"] or result["num_class_embeds"]) is None:
         result["class_embeddings_concat"] = False
     if result["addition_embed_type"] == "text_time":
         result["addition_time_embed_dim"] = draw.integer(4, 7)
@@ -99,9 +122,18 @@ def size(settings, draw):
     """Of any parity, unless attention among pixels doubles: that block of diffusers cannot meet odd sizes. Never so
     small that a group of the lowest norm is one number."""
     unit = 2 ** (len(settings["block_out_channels"]) - 1)
-    if PIXELS.format("Up") in settings["up_block_types"][:-1]:
+    if {PIXELS.format("Up"), ADDED.format("Up"), RESIDUAL.format("Up")} & set(settings["up_block_types"][:-1]):
         return 2 * unit, unit * draw.integer(1, 2)
     return draw.integer(2 * unit, 2 * unit + 3), draw.integer(unit, unit + 3)
+
+
+def takes_mask(settings, height, width, tokens):
+    """diffusers lengthens a mask for blocks with added keys wherever it has not as many tokens as there are pixels."""
+    if not any("Simple" in kind for kind in settings["down_block_types"]):
+        return True
+    only = settings["only_cross_attention"]
+    counts = [(height >> level) * (width >> level) for level in range(len(settings["block_out_channels"]))]
+    return only is False and tokens not in counts
 
 
 def inputs(settings, network, draw):
@@ -118,9 +150,9 @@ def inputs(settings, network, draw):
     given = {
         "sample": normal(batch, settings["in_channels"], height, width),
         "timestep": torch.tensor([draw.integer(0, 999) if whole else draw.real(0.05, 5) for _ in range(times)]),
-        "encoder_hidden_states": normal(batch, tokens, settings["cross_attention_dim"]),
+        "encoder_hidden_states": normal(batch, tokens, settings.get("encoder_hid_dim") or settings["cross_attention_dim"]),
     }
-    if draw.chance(0.5):
+    if draw.chance(0.5) and takes_mask(settings, height, width, tokens):
         mask = torch.tensor([[draw.integer(0, 1) for _ in range(tokens)] for _ in range(batch)])
         mask[:, 0] = 1
         given["encoder_attention_mask"] = mask
@@ -200,18 +232,19 @@ def reference(settings, draw, weight_seed):
 
 
 def main():
-    options = arguments(__doc__, cases=16, limit=60)
+    options = arguments(__doc__, cases=16, limit=60, added=False)
+    kinds, name = (ADDED_KINDS, "unet-added") if options.added else (KINDS, "unet-condition")
     index = attempt = 0
     while index < options.cases:
-        draw = Draw(options.seed, f"unet-condition/{attempt}")
+        draw = Draw(options.seed, f"{name}/{attempt}")
         attempt += 1
-        settings = configuration(draw, index)
+        settings = configuration(draw, index, kinds)
         weight_seed = draw.integer(0, 2**31)
         made = reference(settings, draw, weight_seed)
         if made is None or sum(t.numel() * t.element_size() for t in made[0].values()) > options.limit * 1024:
             continue
         tensors, count = made
-        write(options.out, f"unet-condition-{options.seed}-{index}", tensors,
+        write(options.out, f"{name}-{options.seed}-{index}", tensors,
               {"seed": options.seed, "class": "UNet2DConditionModel", "configuration": settings,
                "weight_seed": weight_seed, "parameters": count})
         index += 1

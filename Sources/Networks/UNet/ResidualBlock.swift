@@ -17,6 +17,8 @@ struct ResidualOptions {
     var scalesAndShifts: Bool
     /// What the sum of both paths is divided by.
     var outputScale = 1.0
+    /// Whether the block applies the non-linearity to the embedded time itself, where the network does not.
+    var activatesTime = false
 }
 
 /// Two convolutions that read the time, beside a short cut; diffusers' `ResnetBlock2D`.
@@ -71,11 +73,11 @@ struct ResidualBlock {
 
     /// - Parameters:
     ///   - x: `[batch, inputs, height, width]`
-    ///   - time: the embedded time after the non-linearity, `[batch, timeWidth]`; it is the same for
-    ///     all blocks, so the network applies the non-linearity once.
+    ///   - time: the embedded time, `[batch, timeWidth]`, usually after the non-linearity; it is the same
+    ///     for all blocks, so the network applies the non-linearity once.
     /// - Returns: `[batch, outputs, height′, width′]`
     func callAsFunction(_ x: Tensor, time: Tensor, dropout generator: RandomGenerator?) -> Tensor {
-        let embedded = timeProjection(time)
+        let embedded = timeProjection(options.activatesTime ? options.activation(time) : time)
         let parts = options.scalesAndShifts ? embedded.chunked(2, of: 1) : []
         let added = options.scalesAndShifts ? nil : embedded
 

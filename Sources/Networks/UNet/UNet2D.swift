@@ -120,9 +120,10 @@ extension UNet2DConfiguration {
     }
 
     var plan: UNetPlan {
-        UNetPlan(
-            widths: blockOutChannels, layers: blockOutChannels.map { _ in layersPerBlock },
-            options: residualOptions)
+        let options = blockOutChannels.map { _ in residualOptions }
+        return UNetPlan(
+            widths: blockOutChannels, layers: blockOutChannels.map { _ in layersPerBlock }, down: options,
+            up: options)
     }
 
     func downBlocks(_ weights: Weights) -> [DownBlock] {

@@ -57,12 +57,15 @@ enum BlockAttention {
     case pixels(PictureAttention)
     /// Pixels look at each other and at a context.
     case transformer(ContextTransformer)
+    /// Pixels look at a context and at each other at once.
+    case added(AddedContextAttention)
 
     /// The layers that look at the context.
-    var contextLayers: [ContextAttention] {
+    var contextLayers: [any ContextLayer] {
         switch self {
         case .pixels: []
         case .transformer(let transformer): transformer.blocks.flatMap(\.contextLayers)
+        case .added(let attention): [attention]
         }
     }
 
@@ -70,6 +73,7 @@ enum BlockAttention {
         switch self {
         case .pixels(let attention): attention(x)
         case .transformer(let transformer): transformer(x, inputs)
+        case .added(let attention): attention(x, inputs)
         }
     }
 }

@@ -38,7 +38,7 @@ struct UNetBody {
     }
 
     /// The layers that look at the context.
-    var contextLayers: [ContextAttention] {
+    var contextLayers: [any ContextLayer] {
         let blocks = down.flatMap(\.attentions) + [middle?.attention].compactMap(\.self)
         return (blocks + up.flatMap(\.attentions)).flatMap(\.contextLayers)
     }

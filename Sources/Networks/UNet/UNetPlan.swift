@@ -10,8 +10,10 @@ struct UNetPlan {
     let widths: [Int]
     /// Residual blocks at each resolution on the way down; there is one more on the way up.
     let layers: [Int]
-    /// What the residual blocks have in common.
-    let options: ResidualOptions
+    /// What the residual blocks at each resolution on the way down have in common.
+    let down: [ResidualOptions]
+    /// The same for the way up.
+    let up: [ResidualOptions]
 
     /// The blocks on the way down; the last one does not halve.
     func downBlocks(
@@ -24,7 +26,8 @@ struct UNetPlan {
             return DownBlock(
                 residuals: (0..<layers[level]).map {
                     let inputs = $0 == 0 ? widths[max(level - 1, 0)] : outputs
-                    return ResidualBlock(inputs: inputs, outputs: outputs, options, scope["resnets"][$0])
+                    return ResidualBlock(
+                        inputs: inputs, outputs: outputs, down[level], scope["resnets"][$0])
                 },
                 attentions: (0..<layers[level]).compactMap { attention(level, $0, scope["attentions"][$0]) },
                 downsampler: level == widths.count - 1 ? nil : downsampler(level, scope["downsamplers"][0]))
@@ -47,7 +50,7 @@ struct UNetPlan {
                     let below = $0 == 0 ? widths[max(level - 1, 0)] : outputs
                     let skipped = $0 == final ? widths[min(level + 1, last)] : outputs
                     return ResidualBlock(
-                        inputs: below + skipped, outputs: outputs, options, scope["resnets"][$0])
+                        inputs: below + skipped, outputs: outputs, up[level], scope["resnets"][$0])
                 },
                 attentions: (0...final).compactMap { attention(level, $0, scope["attentions"][$0]) },
                 upsampler: level == last ? nil : upsampler(level, scope["upsamplers"][0]))

@@ -19,6 +19,23 @@ public enum AttentionSlicing: Equatable, Sendable {
         case .heads(let size): min(max(size, 1), count)
         }
     }
+
+    /// Attention `[batch, heads, tokens, head size]`, some heads at a time.
+    /// - Parameter bias: added to the scores, `[batch, 1, 1, count]`
+    func attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor?) -> Tensor {
+        let heads = query.shape[1]
+        let size = size(of: heads)
+        guard size < heads else {
+            return Layers.attention(query: query, key: key, value: value, mask: bias)
+        }
+        let slices = stride(from: 0, to: heads, by: size).map { start in
+            let range = start..<min(start + size, heads)
+            return Layers.attention(
+                query: query.slice(range, of: 1), key: key.slice(range, of: 1),
+                value: value.slice(range, of: 1), mask: bias)
+        }
+        return concatenated(slices, along: 1)
+    }
 }
 
 /// The keys and values of a context, `[batch, tokens, heads · head size]` each.
@@ -27,6 +44,14 @@ package struct ContextProjection: Sendable {
     package let value: Tensor
 
     package init(key: Tensor, value: Tensor) { (self.key, self.value) = (key, value) }
+}
+
+/// A layer of attention that reads a context, whose share of it is made once a run.
+protocol ContextLayer {
+    /// The path of the layer's parameters.
+    var name: String { get }
+    /// What is read of a context `[batch, tokens, context width]`.
+    func projection(of context: Tensor) -> ContextProjection
 }
 
 /// What the attention of every block is given in one call of a network.
@@ -44,7 +69,7 @@ struct AttentionInputs {
 /// Attention of tokens to a context, or to each other, without biases before it.
 /// Parameters `to_q.weight`, `to_k.weight`, `to_v.weight`, `to_out.0.*`.
 /// Source: Rombach et al. 2022 (arXiv:2112.10752), section 3.3.
-struct ContextAttention {
+struct ContextAttention: ContextLayer {
     let query: Linear
     let key: Linear
     let value: Linear
@@ -89,25 +114,11 @@ struct ContextAttention {
             let parts = x.reshaped([batch, x.shape[1], heads, headSize]).transposed(1, 2)
             return isUpcast ? parts.to(.float32) : parts
         }
-        let mixed = mixed(
-            split(query(tokens)), split(seen.key), split(seen.value),
-            bias: isUpcast ? bias?.to(.float32) : bias, slicing.size(of: heads))
+        let mixed = slicing.attention(
+            query: split(query(tokens)), key: split(seen.key), value: split(seen.value),
+            bias: isUpcast ? bias?.to(.float32) : bias)
         return output(
             mixed.transposed(1, 2).reshaped([batch, tokens.shape[1], heads * headSize])
                 .to(tokens.elementType), then: .nothing, adding: residual)
-    }
-
-    private func mixed(_ query: Tensor, _ key: Tensor, _ value: Tensor, bias: Tensor?, _ size: Int) -> Tensor
-    {
-        guard size < heads else {
-            return attention(query: query, key: key, value: value, mask: bias)
-        }
-        let slices = stride(from: 0, to: heads, by: size).map { start in
-            let range = start..<min(start + size, heads)
-            return attention(
-                query: query.slice(range, of: 1), key: key.slice(range, of: 1),
-                value: value.slice(range, of: 1), mask: bias)
-        }
-        return concatenated(slices, along: 1)
     }
 }

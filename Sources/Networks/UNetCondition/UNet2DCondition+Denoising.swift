@@ -26,7 +26,8 @@ extension UNet2DCondition: DenoisingNetwork {
     /// The word in a recipe.
     public static var word: String { "unet2d-condition" }
 
-    /// What follows from a configuration. Heights and widths can be any: its way up takes the sizes of its way down.
+    /// What follows from a configuration. Heights and widths can be any where the way up takes the sizes of the way down;
+    /// residual blocks only double.
     public static func traits(_ configuration: UNet2DConditionConfiguration) -> NetworkTraits {
         var traits = NetworkTraits(
             family: "ldm", channels: configuration.inChannels, outputChannels: configuration.outChannels,
@@ -38,7 +39,12 @@ extension UNet2DCondition: DenoisingNetwork {
             traits.labels = .init(count: configuration.numClassEmbeds, nullClass: nil, isRequired: true)
         }
         if configuration.looksAtContext {
-            traits.context = .init(width: configuration.crossAttentionDim.common, key: "cross_attention_dim")
+            traits.context = .init(
+                width: configuration.contextWidth,
+                key: configuration.encoderHidDim == nil ? "cross_attention_dim" : "encoder_hid_dim")
+        }
+        if configuration.blockKinds.contains(where: \.isResidual) {
+            traits.sizeMultiple = 1 << (configuration.blockOutChannels.count - 1)
         }
         if configuration.additionEmbedType == .textTime {
             traits.numbers = .init(
@@ -66,8 +72,12 @@ extension UNet2DCondition: DenoisingNetwork {
         demands.set("in_channels", &fitted.inChannels, to: demands.channels)
         demands.set("out_channels", &fitted.outChannels, to: demands.outputChannels)
         demands.set("num_class_embeds", &fitted.numClassEmbeds, to: demands.classes)
-        demands.set(
-            "cross_attention_dim", &fitted.crossAttentionDim, to: demands.contextWidth.map { .same($0) })
+        if fitted.encoderHidDim != nil {
+            demands.set("encoder_hid_dim", &fitted.encoderHidDim, to: demands.contextWidth)
+        } else {
+            demands.set(
+                "cross_attention_dim", &fitted.crossAttentionDim, to: demands.contextWidth.map { .same($0) })
+        }
         return fitted
     }
 

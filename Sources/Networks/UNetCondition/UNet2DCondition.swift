@@ -2,10 +2,12 @@ import Layers
 import Tensors
 
 /// The U-Net that looks at a context, under the parameter names of diffusers' `UNet2DConditionModel`: the
-/// denoiser of latent diffusion, Stable Diffusion 1, 2 and XL, and their inpainting and upscaling models.
+/// denoiser of latent diffusion, Stable Diffusion 1, 2 and XL, their inpainting and upscaling models, and
+/// DeepFloyd IF.
 ///
 /// Source: Rombach et al. 2022 (arXiv:2112.10752), section 3.3; sizes and crops beside the time: Podell et
-/// al. 2023 (arXiv:2307.01952), section 2.2.
+/// al. 2023 (arXiv:2307.01952), section 2.2; the pooled text beside it: Saharia et al. 2022
+/// (arXiv:2205.11487), section 2.4.
 public struct UNet2DCondition: Sendable {
     /// What the network was built from.
     public let configuration: UNet2DConditionConfiguration
@@ -17,6 +19,8 @@ public struct UNet2DCondition: Sendable {
     let timeEmbedding: TimestepEmbedding
     let classEmbedding: ClassEmbedding?
     let additionEmbedding: TimestepEmbedding?
+    let pooledContext: PooledContext?
+    let contextProjection: Linear?
     let inputConvolution: Convolution2D
     let body: UNetBody
     let outputNorm: GroupNorm
@@ -38,7 +42,9 @@ public struct UNet2DCondition: Sendable {
             inputs: configuration.timeFeatures, outputs: configuration.timeWidth,
             activation: configuration.actFn, weights["time_embedding"])
         classEmbedding = ClassEmbedding(configuration, weights["class_embedding"])
+        contextProjection = configuration.contextProjection(weights["encoder_hid_proj"])
         additionEmbedding = configuration.additionEmbedding(weights["add_embedding"])
+        pooledContext = configuration.pooledContext(weights["add_embedding"])
         inputConvolution = Convolution2D(
             inputs: configuration.inChannels, outputs: first, kernel: configuration.convInKernel,
             padding: configuration.convInKernel / 2, weights["conv_in"])
@@ -66,22 +72,26 @@ public struct UNet2DCondition: Sendable {
         _ x: Tensor, time: Tensor, _ conditions: Conditions = Conditions(), dropout: RandomGenerator? = nil
     ) -> Tensor {
         conditions.checkRead(Self.conditionNames, by: Self.className)
-        let embedded = configuration.actFn(embedding(time, conditions, as: x.elementType))
+        let embedded = embedding(time, conditions, as: x.elementType)
         let attention = attentionInputs(conditions, for: x)
         let hidden = body(
-            inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x), time: embedded,
+            inputConvolution(configuration.centerInputSample ? 2 * x - 1 : x),
+            time: configuration.resnetSkipTimeAct ? embedded : configuration.actFn(embedded),
             attention: attention,
             control: conditions[.control], deep: conditions[.deepFeatures], dropout: dropout)
         return outputConvolution(outputNorm.deferred(hidden).then(configuration.actFn))
     }
 
-    /// The same conditions with the keys and values that the layers read of the context.
+    /// The same conditions with the keys and values that the layers read of the context, and what is added to the embedded
+    /// time for it.
     public func preparing(_ conditions: Conditions) -> Conditions {
-        guard let context = conditions[.context] else { return conditions }
+        guard let given = conditions[.context] else { return conditions }
+        let context = contextProjection?(given) ?? given
         var prepared = conditions
         prepared[.projections] = ContextProjections(
             Dictionary(
-                uniqueKeysWithValues: body.contextLayers.map { ($0.name, $0.projection(of: context)) }))
+                uniqueKeysWithValues: body.contextLayers.map { ($0.name, $0.projection(of: context)) }),
+            pooled: pooledContext?(given))
         return prepared
     }
 
@@ -99,8 +109,13 @@ public struct UNet2DCondition: Sendable {
         let bias = conditions[.contextMask].map { mask in
             ((1 - mask.to(x.elementType)) * -10_000).unsqueezed(1).unsqueezed(1)
         }
+        var context = conditions[.context]
+        // What layers have made of it already is read in its place.
+        if let contextProjection, conditions[.projections] == nil {
+            context = context.map { contextProjection($0) }
+        }
         return AttentionInputs(
-            context: conditions[.context], contextBias: bias, projections: conditions[.projections],
+            context: context, contextBias: bias, projections: conditions[.projections],
             slicing: attentionSlicing)
     }
 
@@ -116,6 +131,9 @@ public struct UNet2DCondition: Sendable {
         if let act = configuration.timestepPostAct { embedded = act(embedded) }
         embedded = labelled(embedded, conditions[.labels])
         if let addition = addition(conditions, as: type) { embedded = embedded + addition }
+        if let pooledContext, let context = conditions[.context] {
+            embedded = embedded + (conditions[.projections]?.pooled ?? pooledContext(context))
+        }
         return configuration.timeEmbeddingActFn?(embedded) ?? embedded
     }
 

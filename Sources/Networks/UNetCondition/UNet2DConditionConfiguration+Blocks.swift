@@ -6,7 +6,7 @@ import Tensors
 
 extension UNet2DConditionConfiguration {
     /// Features of the embedded time.
-    var timeWidth: Int {
+    package var timeWidth: Int {
         timeEmbeddingDim ?? (timeEmbeddingType == .fourier ? 2 : 4) * blockOutChannels[0]
     }
 
@@ -29,86 +29,120 @@ extension UNet2DConditionConfiguration {
         return TimestepEmbedding(inputs: inputs, outputs: timeWidth, weights)
     }
 
+    func pooledContext(_ weights: Weights) -> PooledContext? {
+        guard additionEmbedType == .text, let width = contextWidth else { return nil }
+        return PooledContext(
+            width: width, heads: additionEmbedTypeNumHeads, outputs: timeWidth, weights)
+    }
+
+    func contextProjection(_ weights: Weights) -> Linear? {
+        guard let encoderHidDim, let width = crossAttentionDim.common else { return nil }
+        return Linear(inputs: encoderHidDim, outputs: width, weights)
+    }
+
     func downBlocks(_ weights: Weights) -> [DownBlock] {
         plan.downBlocks(weights) { level, layer, scope in
-            switch downBlockTypes[level] {
-            case .plain: nil
-            case .attention: .pixels(pixelAttention(level, headSize: attentionHeadDim[level], scope))
-            case .crossAttention:
-                .transformer(
-                    transformer(
-                        level, layers: transformerLayersPerBlock[level][layer],
-                        onlyContext: onlyCrossAttention[level], scope))
-            }
+            attention(
+                downBlockTypes[level].kind, level, heads: attentionHeadDim[level],
+                layers: transformerLayersPerBlock[level][layer], onlyContext: onlyCrossAttention[level], scope
+            )
         } downsampler: { level, scope in
-            Downsampler(channels: blockOutChannels[level], padding: downsamplePadding, scope)
+            let (kind, channels) = (downBlockTypes[level].kind, blockOutChannels[level])
+            guard kind.isResidual else {
+                return Downsampler(channels: channels, padding: downsamplePadding, scope)
+            }
+            return .residual(
+                ResidualBlock(
+                    inputs: channels, outputs: channels, residualOptions(kind), resampling: .halved, scope))
         }
     }
 
     func middleBlock(_ weights: Weights) -> MiddleBlock? {
         guard let midBlockType else { return nil }
         let level = blockOutChannels.count - 1
-        var options = residualOptions
+        var options = residualOptions(midBlockType.kind)
         options.outputScale = midBlockScaleFactor
         func residual(_ index: Int) -> ResidualBlock {
             ResidualBlock(
                 inputs: blockOutChannels[level], outputs: blockOutChannels[level], options,
                 weights["resnets"][index])
         }
-        guard midBlockType == .crossAttention else {
-            return MiddleBlock(first: residual(0), attention: nil, second: nil)
-        }
-        let attention = transformer(
-            level, layers: transformerLayersPerBlock[level][0], onlyContext: false, weights["attentions"][0])
-        return MiddleBlock(first: residual(0), attention: .transformer(attention), second: residual(1))
+        // A transformer in the middle always looks among pixels, too.
+        let attention = attention(
+            midBlockType.kind, level, heads: attentionHeadDim[level],
+            layers: transformerLayersPerBlock[level][0],
+            onlyContext: midBlockType.kind.attention == .added && middleOnlyCrossAttention,
+            weights["attentions"][0])
+        return MiddleBlock(
+            first: residual(0), attention: attention, second: attention == nil ? nil : residual(1))
     }
 
     func upBlocks(_ weights: Weights) -> [UpBlock] {
         plan.upBlocks(weights) { upLevel, layer, scope in
-            let level = blockOutChannels.count - 1 - upLevel
-            switch upBlockTypes[upLevel] {
-            case .plain: return nil
-            case .attention:
-                // diffusers reads this list from its front here, unlike every other list.
-                return .pixels(pixelAttention(level, headSize: attentionHeadDim[upLevel], scope))
-            case .crossAttention:
-                return .transformer(
-                    transformer(
-                        level, layers: upTransformerLayers(upLevel)[layer],
-                        onlyContext: onlyCrossAttention[level], scope))
-            }
+            let (kind, level) = (upBlockTypes[upLevel].kind, blockOutChannels.count - 1 - upLevel)
+            return attention(
+                kind, level,
+                // diffusers reads this list from its front where it is the size of heads, unlike every other list.
+                heads: attentionHeadDim[kind.attention == .transformer ? level : upLevel],
+                layers: upTransformerLayers(upLevel)[layer], onlyContext: onlyCrossAttention[level], scope)
         } upsampler: { upLevel, scope in
-            Upsampler(channels: blockOutChannels[blockOutChannels.count - 1 - upLevel], scope)
+            let kind = upBlockTypes[upLevel].kind
+            let channels = blockOutChannels[blockOutChannels.count - 1 - upLevel]
+            guard kind.isResidual else { return Upsampler(channels: channels, scope) }
+            return .residual(
+                ResidualBlock(
+                    inputs: channels, outputs: channels, residualOptions(kind), resampling: .doubled, scope))
         }
     }
 
     private var plan: UNetPlan {
         UNetPlan(
             widths: blockOutChannels, layers: blockOutChannels.indices.map { layersPerBlock[$0] },
-            options: residualOptions)
+            down: downBlockTypes.map { residualOptions($0.kind) },
+            up: upBlockTypes.map { residualOptions($0.kind) })
     }
 
-    private var residualOptions: ResidualOptions {
-        ResidualOptions(
+    private func residualOptions(_ kind: BlockKind) -> ResidualOptions {
+        var options = ResidualOptions(
             timeWidth: classEmbeddingsConcat ? 2 * timeWidth : timeWidth, groups: normNumGroups,
             epsilon: normEps, activation: actFn, dropout: dropout,
             scalesAndShifts: resnetTimeScaleShift == .scaleShift)
+        if kind.isResidual { options.outputScale = resnetOutScaleFactor }
+        options.activatesTime = resnetSkipTimeAct && !kind.isResidual
+        return options
     }
 
-    private func pixelAttention(_ level: Int, headSize: Int, _ weights: Weights) -> PictureAttention {
-        PictureAttention(
-            channels: blockOutChannels[level], headSize: headSize, groups: normNumGroups, epsilon: normEps,
-            weights)
-    }
-
-    private func transformer(_ level: Int, layers: Int, onlyContext: Bool, _ weights: Weights)
-        -> ContextTransformer
-    {
-        ContextTransformer(
-            channels: blockOutChannels[level], heads: attentionHeadDim[level], layers: layers,
-            contextWidth: crossAttentionDim[level], onlyContext: onlyContext,
-            ContextTransformer.Options(
-                groups: normNumGroups, isLinear: useLinearProjection, upcasts: upcastAttention), weights)
+    /// What follows a residual block; `nil` where nothing does.
+    /// - Parameters:
+    ///   - heads: their number in a transformer, the channels of one elsewhere.
+    ///   - layers: blocks of a transformer.
+    private func attention(
+        _ kind: BlockKind, _ level: Int, heads: Int, layers: @autoclosure () -> Int, onlyContext: Bool,
+        _ weights: Weights
+    ) -> BlockAttention? {
+        let (channels, contextWidth) = (blockOutChannels[level], crossAttentionDim[level])
+        switch kind.attention {
+        case nil: return nil
+        case .pixels:
+            return .pixels(
+                PictureAttention(
+                    channels: channels, headSize: heads, groups: normNumGroups, epsilon: normEps, weights))
+        case .transformer:
+            return .transformer(
+                ContextTransformer(
+                    channels: channels, heads: heads, layers: layers(), contextWidth: contextWidth,
+                    onlyContext: onlyContext,
+                    ContextTransformer.Options(
+                        groups: normNumGroups, isLinear: useLinearProjection, upcasts: upcastAttention),
+                    weights))
+        case .added:
+            return .added(
+                AddedContextAttention(
+                    channels: channels, headSize: heads, contextWidth: contextWidth,
+                    onlyContext: onlyContext,
+                    AddedContextAttention.Options(groups: normNumGroups, contextNorm: crossAttentionNorm),
+                    weights))
+        }
     }
 }
 

@@ -49,6 +49,9 @@ extension UNet2DConditionConfiguration {
             "mid_block_scale_factor", midBlockScaleFactor.isFinite && midBlockScaleFactor != 0,
             "is \(midBlockScaleFactor): use a number other than 0")
         try require("norm_eps", normEps.isFinite && normEps > 0, "is \(normEps): use a small positive number")
+        try require(
+            "resnet_out_scale_factor", resnetOutScaleFactor.isFinite && resnetOutScaleFactor != 0,
+            "is \(resnetOutScaleFactor): use a number other than 0")
         try checkRange("norm_num_groups", normNumGroups, within: 1...65_536)
         for channels in blockOutChannels where channels % normNumGroups != 0 {
             throw NetworkError(
@@ -62,16 +65,63 @@ extension UNet2DConditionConfiguration {
         try checkRanges("attention_head_dim", attentionHeadDim, within: 1...65_536)
         let levels = blockOutChannels.indices
         let last = levels.count - 1
-        var attended = levels.filter { downBlockTypes[$0] != .plain }.map { ($0, $0) }
-        if midBlockType == .crossAttention { attended.append((last, last)) }
-        attended += levels.filter { upBlockTypes[$0] != .plain }.map { level in
-            (last - level, upBlockTypes[level] == .attention ? level : last - level)
+        var attended = levels.map { (kind: downBlockTypes[$0].kind.attention, level: $0, entry: $0) }
+        attended.append((midBlockType?.kind.attention, last, last))
+        attended += levels.map { up in
+            let kind = upBlockTypes[up].kind.attention
+            return (kind, last - up, kind == .transformer ? last - up : up)
         }
-        for (level, entry) in attended where attentionHeadDim[entry] > blockOutChannels[level] {
+        for case (let kind?, let level, let entry) in attended {
+            try validate(kind, headSize: attentionHeadDim[entry], level)
+        }
+        try validateContext()
+    }
+
+    private func validate(_ kind: AttentionKind, headSize: Int, _ level: Int) throws {
+        let (channels, context) = (blockOutChannels[level], crossAttentionDim[level])
+        try require(
+            "attention_head_dim", headSize <= channels,
+            "is \(headSize), more than the \(channels) channels of a block")
+        guard kind == .added else { return }
+        try require(
+            "attention_head_dim", channels % headSize == 0,
+            "is \(headSize), which does not divide the \(channels) channels of a block")
+        let groups = AddedContextAttention.contextGroups
+        try require(
+            "cross_attention_norm", crossAttentionNorm != .group || context % groups == 0,
+            "is 'group_norm', whose \(groups) groups do not divide the \(context) features of 'cross_attention_dim'"
+        )
+        try require(
+            "cross_attention_norm", crossAttentionNorm != .layer || context == channels,
+            "is 'layer_norm', which norms the \(channels) features that a block has, and 'cross_attention_dim' is \(context)"
+        )
+    }
+
+    private func validateContext() throws {
+        guard let encoderHidDim else {
+            try require(
+                "encoder_hid_dim", encoderHidDimType == nil,
+                "is needed by 'encoder_hid_dim_type' '\(encoderHidDimType?.rawValue ?? "")'")
+            return try validatePooling()
+        }
+        try checkRange("encoder_hid_dim", encoderHidDim, within: 1...1_048_576)
+        try require(
+            "cross_attention_dim", crossAttentionDim.common != nil,
+            "must be one number, to which 'encoder_hid_dim' is brought")
+        try validatePooling()
+    }
+
+    private func validatePooling() throws {
+        guard additionEmbedType == .text else { return }
+        let heads = additionEmbedTypeNumHeads
+        try checkRange("addition_embed_type_num_heads", heads, within: 1...65_536)
+        guard let width = contextWidth else {
             throw NetworkError(
-                "attention_head_dim",
-                "is \(attentionHeadDim[entry]), more than the \(blockOutChannels[level]) channels of a block")
+                "cross_attention_dim", "must be one number, because 'addition_embed_type' is 'text'")
         }
+        try require(
+            "addition_embed_type_num_heads", width % heads == 0,
+            "is \(heads), which does not divide the \(width) features of the context")
     }
 
     private func validateTransformerLayers() throws {
@@ -122,8 +172,8 @@ extension UNet2DConditionConfiguration {
             try checkRange("projection_class_embeddings_input_dim", width, within: 1...1_048_576)
         } else {
             try require(
-                "projection_class_embeddings_input_dim", !reader && additionEmbedType == nil,
-                "is needed by '\(additionEmbedType?.rawValue ?? classEmbedType?.rawValue ?? "")'")
+                "projection_class_embeddings_input_dim", !reader && additionEmbedType != .textTime,
+                "is needed by '\(reader ? classEmbedType?.rawValue ?? "" : "text_time")'")
         }
         if additionEmbedType == .textTime {
             let width = additionTimeEmbedDim ?? 0
@@ -136,7 +186,7 @@ extension UNet2DConditionConfiguration {
         try require("class_embeddings_concat", isConditional, "is true, and there is no class embedding")
         try require(
             "class_embeddings_concat", additionEmbedType == nil,
-            "is true, which 'text_time' cannot be added to")
+            "is true, which '\(additionEmbedType?.rawValue ?? "")' cannot be added to")
     }
 
     private func checkShift(_ width: Int, _ bound: String) throws {

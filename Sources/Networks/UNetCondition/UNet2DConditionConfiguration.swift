@@ -10,6 +10,10 @@ public struct UNet2DConditionConfiguration: Equatable, Sendable {
         case attention = "AttnDownBlock2D"
         /// Pixels look at each other and at the context.
         case crossAttention = "CrossAttnDownBlock2D"
+        /// Halved by a residual block.
+        case residual = "ResnetDownsampleBlock2D"
+        /// Pixels look at the context and at each other at once; halved by a residual block.
+        case simpleCrossAttention = "SimpleCrossAttnDownBlock2D"
     }
 
     /// The block in the middle.
@@ -18,6 +22,8 @@ public struct UNet2DConditionConfiguration: Equatable, Sendable {
         case plain = "UNetMidBlock2D"
         /// A transformer between two residual blocks.
         case crossAttention = "UNetMidBlock2DCrossAttn"
+        /// Attention to the context and among pixels at once, between two residual blocks.
+        case simpleCrossAttention = "UNetMidBlock2DSimpleCrossAttn"
     }
 
     /// A block on the way up.
@@ -27,6 +33,10 @@ public struct UNet2DConditionConfiguration: Equatable, Sendable {
         case attention = "AttnUpBlock2D"
         /// Pixels look at each other and at the context.
         case crossAttention = "CrossAttnUpBlock2D"
+        /// Doubled by a residual block.
+        case residual = "ResnetUpsampleBlock2D"
+        /// Pixels look at the context and at each other at once; doubled by a residual block.
+        case simpleCrossAttention = "SimpleCrossAttnUpBlock2D"
     }
 
     /// What a time is before it is embedded.
@@ -51,6 +61,20 @@ public struct UNet2DConditionConfiguration: Equatable, Sendable {
     public enum AdditionEmbedType: String, Codable, Sendable, CaseIterable {
         /// A vector for the whole text beside embedded numbers (sizes, crops, a score), as in SDXL.
         case textTime = "text_time"
+        /// The context as one vector, as in Imagen and DeepFloyd IF.
+        case text
+    }
+
+    /// How the context is normed before attention of the kind `SimpleCrossAttn…`.
+    public enum CrossAttentionNorm: String, Codable, Sendable, CaseIterable {
+        case layer = "layer_norm"
+        case group = "group_norm"
+    }
+
+    /// What is made of a context of another width than attention reads.
+    public enum EncoderHidDimType: String, Codable, Sendable, CaseIterable {
+        /// One layer brings it to the width of `crossAttentionDim`.
+        case textProjection = "text_proj"
     }
 
     /// Height and width of the latents that the network was made for; it takes others.
@@ -71,9 +95,13 @@ public struct UNet2DConditionConfiguration: Equatable, Sendable {
     public var midBlockType: MidBlockType? = .crossAttention
     /// The blocks on the way up, from the lowest resolution.
     public var upBlockTypes: [UpBlockType] = [.plain, .crossAttention, .crossAttention, .crossAttention]
-    /// Whether transformers look at the context instead of among pixels, from the highest resolution; the
-    /// middle always does both.
+    /// Whether blocks look at the context instead of among pixels, from the highest resolution. (A transformer
+    /// in the middle always does both.)
     public var onlyCrossAttention = PerLevel.same(false)
+    /// The same for a middle of the kind `simpleCrossAttention`; what all levels do where `nil`.
+    public var midBlockOnlyCrossAttention: Bool?
+    /// How the context is normed before attention of the kind `simpleCrossAttention`.
+    public var crossAttentionNorm: CrossAttentionNorm?
     /// Channels at each resolution, from the highest.
     public var blockOutChannels = [320, 640, 1280, 1280]
     /// Residual blocks at each resolution on the way down; there is one more on the way up.
@@ -90,14 +118,18 @@ public struct UNet2DConditionConfiguration: Equatable, Sendable {
     public var normNumGroups = 32
     /// Added to variances by the norms of residual blocks.
     public var normEps = 1e-5
-    /// Features of the context.
+    /// Features of the context that attention reads.
     public var crossAttentionDim = PerLevel.same(1280)
+    /// Features of the context that the network is given, where they are others.
+    public var encoderHidDim: Int?
+    /// What is made of it; `textProjection` where `nil` and there is another width.
+    public var encoderHidDimType: EncoderHidDimType?
     /// Layers of each transformer: one number, one for each resolution, or one for each of its transformers.
     public var transformerLayersPerBlock = PerLevel.same(PerLevel.same(1))
     /// The same for the way up, from the lowest resolution; the way down reversed where `nil`.
     public var reverseTransformerLayersPerBlock: [PerLevel<Int>]?
-    /// The number of heads of transformers, in spite of its name. (Attention among pixels only takes it for
-    /// the channels of a head, and on the way up without reversing it, as diffusers does.)
+    /// The number of heads of transformers, in spite of its name. (Attention of other kinds takes it for the
+    /// channels of a head, and on the way up without reversing it, as diffusers does.)
     public var attentionHeadDim = PerLevel.same(8)
     /// Whether transformers project pixels by linear layers rather than convolutions.
     public var useLinearProjection = false
@@ -107,12 +139,19 @@ public struct UNet2DConditionConfiguration: Equatable, Sendable {
     public var additionEmbedType: AdditionEmbedType?
     /// Features of each of the numbers of `textTime`.
     public var additionTimeEmbedDim: Int?
+    /// Heads of the attention by which `text` makes one vector of the context.
+    public var additionEmbedTypeNumHeads = 64
     /// The number of classes, `nil` where there is no table of them.
     public var numClassEmbeds: Int?
     /// Whether scores of attention are computed in float32 where the network is of half precision.
     public var upcastAttention = false
     /// How blocks read the time.
     public var resnetTimeScaleShift = UNet2DConfiguration.TimeScaleShift.added
+    /// Whether blocks that change the resolution by residual blocks read the embedded time as it is, without the
+    /// non-linearity.
+    public var resnetSkipTimeAct = false
+    /// What such blocks divide the sums of their residual blocks by.
+    public var resnetOutScaleFactor = 1.0
     /// What a time is before it is embedded.
     public var timeEmbeddingType = TimeEmbeddingType.positional
     /// Features of the embedded time; 4 times the first block's channels where `nil`, or twice for `fourier`.
@@ -137,10 +176,4 @@ public struct UNet2DConditionConfiguration: Equatable, Sendable {
 
     /// Whether the network must be given labels.
     public var isConditional: Bool { classEmbedType != nil || numClassEmbeds != nil }
-
-    /// Whether the network must be given a context.
-    public var looksAtContext: Bool {
-        downBlockTypes.contains(.crossAttention) || midBlockType == .crossAttention
-            || upBlockTypes.contains(.crossAttention)
-    }
 }

@@ -178,7 +178,7 @@ extension Inspection.Model.Component {
     /// What has no parameters, or none that making pictures needs.
     private static let uncounted = [
         "Tokenizer", "TokenizerFast", "FeatureExtractor", "ImageProcessor", "ImageProcessorFast",
-        "StableDiffusionSafetyChecker", "StableDiffusionXLWatermarker",
+        "StableDiffusionSafetyChecker", "StableDiffusionXLWatermarker", "IFSafetyChecker", "IFWatermarker",
     ]
 
     /// A network from its configuration.

@@ -15,6 +15,7 @@ extension LatentStage {
             receipt.negativePrompt = request.negativePrompt
         }
         receipt.strength = strength
+        (receipt.noiseLevel, receipt.depth) = (assembly.usedNoiseLevel(request), request.files["depth"])
         (receipt.denoisingStart, receipt.denoisingEnd) = (request.denoisingStart, request.denoisingEnd)
         receipt.wholeSteps = request.takesWholeSteps ? true : nil
         let readsScore = try readsAestheticScore
@@ -34,14 +35,20 @@ extension LatentStage {
     }
 
     private func completeMemory(_ receipt: inout Receipt, decodes: Bool) {
-        let memory = model.memory
-        receipt.textEncoderMatrices = memory.textEncoders == .full ? nil : memory.textEncoders
-        let isAsInFull = memory.network == .bfloat16x3 && !Kernels.multipliesSplit
-        receipt.networkMatrices = memory.network == .full || isAsInFull ? nil : memory.network
-        receipt.attentionSlicing = memory.attentionSlicing.word
+        receipt.setMemory(model.memory)
         guard usesAutoencoder(decodes: decodes) else { return }
         receipt.vaeDtype = model.autoencoderType.name
-        receipt.vaeTiling = memory.tilesAutoencoder ? true : nil
+        receipt.vaeTiling = model.memory.tilesAutoencoder ? true : nil
+    }
+}
+
+extension Receipt {
+    /// How text encoders and the denoising network were kept in memory, where that changes pictures.
+    mutating func setMemory(_ memory: MemoryOptions) {
+        textEncoderMatrices = memory.textEncoders == .full ? nil : memory.textEncoders
+        let isAsInFull = memory.network == .bfloat16x3 && !Kernels.multipliesSplit
+        networkMatrices = memory.network == .full || isAsInFull ? nil : memory.network
+        attentionSlicing = memory.attentionSlicing.word
     }
 }
 

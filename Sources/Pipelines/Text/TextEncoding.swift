@@ -97,8 +97,12 @@ package struct TextEncoding {
     }
 
     /// T5's states; `nil` for a file that comes without its tokenizer.
-    /// - Parameter length: tokens of a prompt.
-    func t5(_ prompts: [Prompt], _ component: ModelComponent, length: Int) throws -> [Tensor]? {
+    /// - Parameters:
+    ///   - length: tokens of a prompt.
+    ///   - hidesPadding: whether tokens see none that only fill the prompt up.
+    func t5(
+        _ prompts: [Prompt], _ component: ModelComponent, length: Int, hidesPadding: Bool = false
+    ) throws -> [Tensor]? {
         guard let folder = tokenizerFolder(component) else {
             say(
                 "note: T5 is left out, because its tokenizer is not in the file: give a folder of configurations with it"
@@ -111,7 +115,8 @@ package struct TextEncoding {
             return try prompts.map { prompt in
                 let tokens = encoding.tokenized(prompt.text, tokenizer, length: length)
                 let ids = try ids(tokens, of: component, knowing: encoder.configuration.vocabSize)
-                return TextEmbedding(context: weighted(encoder(ids).last, by: tokens))
+                let states = encoder(ids, mask: hidesPadding ? mask(tokens) : nil).last
+                return TextEmbedding(context: weighted(states, by: tokens))
             }
         }.map(\.context)
     }

@@ -1,0 +1,33 @@
+import Checkpoints
+import Networks
+import Tensors
+
+// Parts of models with their weights, kept in the store of the options.
+
+extension ModelOptions {
+    /// All that a part depends on, as the name under which a `PartStore` keeps it.
+    func partName(_ component: ModelComponent, of source: ModelSource, _ type: ElementType, _ rest: String)
+        -> String
+    {
+        [
+            source.path, component.rawValue, type.name, "\(device)", variant ?? "", configurations ?? "",
+            rest,
+        ].joined(separator: "\u{0}")
+    }
+
+    /// A denoising network.
+    /// - Throws: an error about its files.
+    func network(_ type: any DenoisingNetwork.Type, _ component: ModelComponent, of source: ModelSource)
+        throws -> any NoiseNetwork
+    {
+        func built<Network: DenoisingNetwork>(_ type: Network.Type) throws -> any NoiseNetwork {
+            let network = try source.build(
+                type, component, elementType: elementType, on: device, matrices: memory.network)
+            return network.slicingAttention(memory.attentionSlicing)
+        }
+        return try parts.part(
+            partName(component, of: source, elementType, "\(memory.network) \(memory.attentionSlicing)"),
+            byteCount: source.weights(of: component).byteCount(as: elementType)
+        ) { try built(type).replayed(on: device) }
+    }
+}
