@@ -56,7 +56,9 @@ public struct RequestField: Sendable, Hashable {
     package static let previewModel = Self("previewModel")
 
     /// Fields that are read by few families of models; the others refuse them.
-    static let ofFewFamilies: Set<RequestField> = [priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth]
+    static let ofFewFamilies: Set<RequestField> = [
+        priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth,
+    ]
 
     // MARK: Options of a model
 

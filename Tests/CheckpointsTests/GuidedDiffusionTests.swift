@@ -25,7 +25,10 @@ import Testing
             // What halves has the names of one layer more.
             if isImproved, level < last {
                 tensors.append(
-                    ("input_blocks.\((level + 1) * (layers + 1)).0.op.weight", [channels[level], channels[level], 3, 3]))
+                    (
+                        "input_blocks.\((level + 1) * (layers + 1)).0.op.weight",
+                        [channels[level], channels[level], 3, 3]
+                    ))
             }
             for layer in 0..<layers + (level < last && !isImproved ? 1 : 0) {
                 let block = "input_blocks.\(1 + level * (layers + 1) + layer)"
@@ -86,7 +89,9 @@ import Testing
     /// The first level of the network of 512 pixels has half of the features of its time, iDDPM's networks halve by
     /// convolutions and count their 4,000 times as 1,000, upsamplers have a small picture beside the noisy one.
     @Test func whatDiffusersDoesNotDescribeIsANetworkOfItsOwn() throws {
-        func configurations(_ source: ShapeSource, _ family: CheckpointFamily) throws -> (JSONObject, JSONObject) {
+        func configurations(_ source: ShapeSource, _ family: CheckpointFamily) throws -> (
+            JSONObject, JSONObject
+        ) {
             #expect(CheckpointRecognition(source) == .family(family))
             let found = try SingleFileCheckpoint(source).configurations()
             return (try #require(found[.unet]), try #require(found[.scheduler]))
@@ -95,17 +100,21 @@ import Testing
             source(
                 channels: [128, 256, 256, 512, 512, 1024, 1024], layers: 2,
                 attention: [false, false, false, false, true, true, true], features: 256), .guidedDiffusion)
-        #expect(large["_class_name"] == "ADMUNet2D" && large["sample_size"] == 512 && large["time_features"] == 256)
+        #expect(
+            large["_class_name"] == "ADMUNet2D" && large["sample_size"] == 512
+                && large["time_features"] == 256)
         #expect(large["attention_head_dim"] == 64 && large["low_resolution_factor"] == nil)
 
         for (attention, side) in [([false, false, true, true], 64), ([false, true, true, false], 32)] {
             let (network, schedule) = try configurations(
                 source(
-                    channels: [128, 256, 256, 256], layers: 3, attention: attention, classes: nil, isImproved: true),
+                    channels: [128, 256, 256, 256], layers: 3, attention: attention, classes: nil,
+                    isImproved: true),
                 .guidedDiffusion)
             #expect(network["sample_size"] == .integer(side) && network["num_attention_heads"] == 4)
             #expect(network["downsample_type"] == "conv" && network["time_scale"] == .number(0.25))
-            #expect(schedule["num_train_timesteps"] == 4000 && schedule["beta_schedule"] == "squaredcos_cap_v2")
+            #expect(
+                schedule["num_train_timesteps"] == 4000 && schedule["beta_schedule"] == "squaredcos_cap_v2")
         }
         let channels = [192, 192, 384, 384, 768, 768]
         let (quarter, schedule) = try configurations(
@@ -125,7 +134,8 @@ import Testing
     /// The heads that a folder of configurations gives come first.
     @Test func describedHeadsAreTaken() throws {
         let source = source(
-            channels: [256, 256, 512, 512, 1024, 1024], layers: 2, attention: [false, false, false, true, true, true])
+            channels: [256, 256, 512, 512, 1024, 1024], layers: 2,
+            attention: [false, false, false, true, true, true])
         let layout = try #require(
             CheckpointFamily.guidedDiffusion.layouts(source.names, heads: .width(32)).first?.layout)
         let views = layout.natives(for: "input_blocks.10.1.qkv.weight").map(\.view)

@@ -26,7 +26,8 @@ import Testing
             let factor = scaling.input(level.divided(by: scale)) / scale
             let expected = (z * level.alpha + noise * level.sigma) * factor
             expectClose(
-                found.slice(index..<index + 1, of: 0), expected.slice(index..<index + 1, of: 0), absolute: 1e-9)
+                found.slice(index..<index + 1, of: 0), expected.slice(index..<index + 1, of: 0),
+                absolute: 1e-9)
             #expect(abs(try told.array(of: Double.self)[index] - scaling.time(level)) < 1e-3)
             let given = augmentation.given(
                 (z * level.alpha + noise * level.sigma).slice(index..<index + 1, of: 0), at: time)

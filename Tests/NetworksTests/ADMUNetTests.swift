@@ -16,7 +16,9 @@ import Testing
         let plain: (UNet2DConfiguration.DownBlockType, UNet2DConfiguration.UpBlockType) =
             isImproved ? (.plain, .plain) : (.residual, .residual)
         configuration.unet.downBlockTypes = levels.map { attention.contains($0) ? .attention : plain.0 }
-        configuration.unet.upBlockTypes = levels.reversed().map { attention.contains($0) ? .attention : plain.1 }
+        configuration.unet.upBlockTypes = levels.reversed().map {
+            attention.contains($0) ? .attention : plain.1
+        }
         let resampling: UNet2DConfiguration.ResamplingType = isImproved ? .conv : .resnet
         (configuration.unet.downsampleType, configuration.unet.upsampleType) = (resampling, resampling)
         (configuration.unet.blockOutChannels, configuration.unet.layersPerBlock) = (channels, layers)
@@ -54,8 +56,10 @@ import Testing
     @Test func theClassifierOf512PixelsHasItsCount() throws {
         let object = try UNetClassifier.json(UNetClassifierConfiguration())
         var settings = try UNetClassifier.configuration(object)
-        settings.encoder = Self.published(
-            [64, 128, 128, 256, 256, 512, 512], layers: 2, attention: [4, 5, 6], features: 128).unet
+        settings.encoder =
+            Self.published(
+                [64, 128, 128, 256, 256, 512, 512], layers: 2, attention: [4, 5, 6], features: 128
+            ).unet
         (settings.encoder.sampleSize, settings.numClasses) = (.square(512), 1000)
         let store = ParameterStore(.shapesOnly)
         _ = try store.build { try UNetClassifier(settings, $0) }

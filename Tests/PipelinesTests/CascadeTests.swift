@@ -13,7 +13,8 @@ import Testing
 
     /// A model of a few thousand parameters that makes pictures of a size, of half their size where it enlarges.
     private static func model(
-        _ name: String, size: Int, enlarges: Bool = true, hasNoise: Bool = false, classes: Int? = nil, seed: UInt64 = 3,
+        _ name: String, size: Int, enlarges: Bool = true, hasNoise: Bool = false, classes: Int? = nil,
+        seed: UInt64 = 3,
         process: Diffusion.Process = process
     ) throws -> Model {
         var configuration = ADMUNetConfiguration()
@@ -38,7 +39,9 @@ import Testing
         return request
     }
 
-    private static func following(_ model: Model, steps: Int = 3, noiseLevel: Int? = nil, truncates: Bool = false)
+    private static func following(
+        _ model: Model, steps: Int = 3, noiseLevel: Int? = nil, truncates: Bool = false
+    )
         -> Request.FollowingStage
     {
         var stage = Request.FollowingStage(model)
@@ -50,7 +53,8 @@ import Testing
     @Test func threeStagesDoubleThePictureTwice() throws {
         let base = try Self.model("base", size: 4, enlarges: false)
         let (second, third) = (
-            try Self.model("second", size: 8, seed: 4), try Self.model("third", size: 16, hasNoise: true, seed: 6)
+            try Self.model("second", size: 8, seed: 4),
+            try Self.model("third", size: 16, hasNoise: true, seed: 6)
         )
         let run = try base.run(
             Self.request([Self.following(second), Self.following(third, noiseLevel: 300)]))
@@ -58,7 +62,9 @@ import Testing
         #expect(found.shape == [3, 1, 16, 16])
         #expect(run.settings.map(\.steps) == [4, 3, 3])
         let receipt = try run.receipt()
-        #expect(receipt.then?.map(\.model) == ["second", "third"] && receipt.then?.map(\.noiseLevel) == [nil, 300])
+        #expect(
+            receipt.then?.map(\.model) == ["second", "third"]
+                && receipt.then?.map(\.noiseLevel) == [nil, 300])
         #expect((receipt.width, receipt.height) == (16, 16) && receipt.model == "base")
 
         // By hand: picture 1 alone, its one stream through all stages.
@@ -123,7 +129,8 @@ import Testing
         let noisy = try Self.model("noisy", size: 8, hasNoise: true)
         let large = try Self.model("large", size: 32)
         let flow = try Self.model(
-            "flow", size: 8, hasNoise: true, process: ProcessDescription("flow").predicting("flow").trained(sampledBy: nil))
+            "flow", size: 8, hasNoise: true,
+            process: ProcessDescription("flow").predicting("flow").trained(sampledBy: nil))
         func problem(_ model: Model, _ stage: Request.FollowingStage) -> String {
             do {
                 _ = try model.run(Self.request([stage]))
@@ -137,7 +144,8 @@ import Testing
         #expect(
             problem(base, Self.following(plain, truncates: true)).contains("is told of no noise"))
         #expect(
-            problem(base, Self.following(flow, noiseLevel: 300, truncates: true)).contains("different processes"))
+            problem(base, Self.following(flow, noiseLevel: 300, truncates: true)).contains(
+                "different processes"))
         #expect(throws: PipelineError.self) { try plain.run(Self.request()) }
         #expect { try plain.assembly.bare() } throws: { "\($0)".contains("enlarges pictures") }
         #expect(problem(base, Self.following(plain)) == "")

@@ -61,8 +61,7 @@ struct ADMSizes {
     private(set) var scalesByTime = true
 
     /// - Parameter usual: channels of the resolutions where there is no file.
-    init(_ source: any TensorSource, enlarges: Bool = false, usual: [Int])
-    {
+    init(_ source: any TensorSource, enlarges: Bool = false, usual: [Int]) {
         (channels, timeFeatures) = (usual, usual[0])
         let unet = CompVisUNet(source.names, prefix: "")
         network = ADMNetwork(unet, enlarges: enlarges)

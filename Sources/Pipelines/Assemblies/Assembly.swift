@@ -84,7 +84,8 @@ package enum Assemblies {
     package static let all: [any StoredAssembly.Type] = [
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
         StableDiffusion3.self, StableDiffusionUpscaler.self, StableDiffusionDepth.self, DeepFloyd.self,
-        DeepFloydUpscaler.self, UnCLIP.self, StableUnCLIP.self, LatentDiffusion.self, LatentSuperResolution.self,
+        DeepFloydUpscaler.self, UnCLIP.self, StableUnCLIP.self, LatentDiffusion.self,
+        LatentSuperResolution.self,
         DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self, PictureUpscaling.self,
     ]
 
