@@ -9,7 +9,7 @@ public enum KnownNetworks {
         [
             UNet2D.self, ADMUNet.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self, MMDiT.self,
             MLP.self,
-            ResNet.self,
+            ResNet.self, EfficientUNet.self,
         ]
     }
 
