@@ -12,6 +12,8 @@ flags=(-c "$configuration" -Xlinker "-L$LANGEVIN_TORCH_LIB" -Xlinker -rpath -Xli
 # With LANGEVIN_STATIC=1 the program carries the Swift runtime and runs where no Swift is installed
 # (make dist). Tests cannot be built that way, so it has a folder of its own.
 [ "${LANGEVIN_STATIC:-}" = 1 ] && flags+=(--static-swift-stdlib --scratch-path .build/static)
-# The same flags for program and tests, so that neither rebuilds the other's modules.
-[ "$verb" = test ] && flags+=(--disable-testable-imports --disable-xctest)
+# The same flags for program and tests, so that neither rebuilds the other's modules; in debug `swift build` makes modules
+# testable, too.
+[ "$verb" = test ] && flags+=(--disable-xctest)
+[ "$verb" = test ] && [ "$configuration" != debug ] && flags+=(--disable-testable-imports)
 exec swift "$verb" "${flags[@]}" "$@"

@@ -75,7 +75,7 @@ public struct BatchOrder: Sendable {
     private var waiting: [Int: [Place]] = [:]
 
     /// A picture, and the epoch in which it was met.
-    private struct Place {
+    struct Place: Hashable {
         let index: Int
         let epoch: Int
     }
@@ -94,7 +94,11 @@ public struct BatchOrder: Sendable {
         self.position = position
         self.groups = groups
         permutation = BatchOrder.permutation(configuration, epoch: position.epoch)
-        if let groups { waiting = BatchOrder.waiting(configuration, groups, at: position) }
+        if let groups {
+            waiting = BatchOrder.waiting(configuration, groups, at: position) {
+                BatchOrder.permutation(configuration, epoch: $0)
+            }
+        }
     }
 
     static func check(
@@ -167,14 +171,16 @@ public struct BatchOrder: Sendable {
     }
 
     /// What waits at a position: of each group what was met last and fills no batch.
-    private static func waiting(
-        _ configuration: Configuration, _ groups: [Int], at position: Position
+    /// - Parameter met: the pictures in the order in which an epoch meets them.
+    static func waiting(
+        _ configuration: Configuration, _ groups: [Int], at position: Position, met: (_ epoch: Int) -> [Int]
     ) -> [Int: [Place]] {
-        let isCarried = configuration.remainder == .wrap
-        var missing: [Int: Int] = [:]
-        if isCarried { for group in groups { missing[group, default: 0] += position.epoch } }
         var (epoch, walked) = (position.epoch, position.index)
-        var order = permutation(configuration, epoch: epoch)
+        var order = met(epoch)
+        var missing: [Int: Int] = [:]
+        if configuration.remainder == .wrap {
+            for index in order { missing[groups[index], default: 0] += position.epoch }
+        }
         for index in order[..<walked] { missing[groups[index], default: 0] += 1 }
         missing = missing.mapValues { $0 % configuration.batchSize }.filter { $0.value > 0 }
         var found: [Int: [Place]] = [:]
@@ -187,7 +193,7 @@ public struct BatchOrder: Sendable {
             }
             guard !missing.isEmpty, epoch > 0 else { break }
             (epoch, walked) = (epoch - 1, configuration.count)
-            order = permutation(configuration, epoch: epoch)
+            order = met(epoch)
         }
         return found.mapValues { $0.reversed() }
     }

@@ -17,4 +17,11 @@ public struct DatasetError: Error, Hashable, Sendable, CustomStringConvertible {
         self.what = what
         self.remedy = remedy
     }
+
+    /// A damaged picture for which no other of its bucket can stand in.
+    init(noneOfTheSizeOf file: String) {
+        self.init(
+            file, "this picture and all others of its shape cannot be read",
+            remedy: "repair or remove them, or choose fewer buckets")
+    }
 }

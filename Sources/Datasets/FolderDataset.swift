@@ -159,6 +159,7 @@ public struct FolderDataset: Dataset {
                 repeat {
                     candidate = (candidate + 1) % count
                 } while shapeGroups.map { $0[candidate] != $0[index] } ?? false
+                if candidate == index { throw DatasetError(noneOfTheSizeOf: files[index].url.path) }
             }
         }
     }

@@ -15,7 +15,7 @@ public enum KnownNetworks {
 
     /// Those between pictures and latents.
     public static var autoencoders: [any LatentAutoencoder.Type] {
-        [AutoencoderKL.self, VQModel.self, FSQModel.self, AutoencoderTiny.self]
+        [AutoencoderKL.self, VQModel.self, FSQModel.self, AutoencoderTiny.self, ConsistencyDecoder.self]
     }
 
     /// Those that encode texts, pictures and classes.
@@ -34,9 +34,13 @@ public enum KnownNetworks {
     /// Those that classify noisy samples.
     public static var classifiers: [any ConfiguredNetwork.Type] { [UNetClassifier.self] }
 
+    /// Those that make a larger picture of one.
+    public static var enlarging: [any EnlargingNetwork.Type] { [RRDBNet.self, SwinIR.self] }
+
     /// Every one of them.
     public static var all: [any ConfiguredNetwork.Type] {
         denoising.map { $0 } + autoencoders.map { $0 } + encoders + embeddings + classifiers
+            + enlarging.map { $0 }
     }
 
     /// The denoising network of a class name; `nil` where there is none.

@@ -8,6 +8,8 @@ public enum ResizeFilter: String, Hashable, Sendable, Codable, CaseIterable {
     case box
     /// A triangle, one pixel to each side.
     case bilinear
+    /// A sinc under Hamming's window, one pixel to each side: sharper than the triangle, and as quick.
+    case hamming
     /// Keys' cubic with a = −1/2, two pixels to each side (Keys 1981, equation 15).
     case bicubic
     /// Lanczos' windowed sinc, three pixels to each side.
@@ -18,7 +20,7 @@ public enum ResizeFilter: String, Hashable, Sendable, Codable, CaseIterable {
         switch self {
         case .nearest: 0
         case .box: 0.5
-        case .bilinear: 1
+        case .bilinear, .hamming: 1
         case .bicubic: 2
         case .lanczos: 3
         }
@@ -32,6 +34,7 @@ public enum ResizeFilter: String, Hashable, Sendable, Codable, CaseIterable {
         // Half open, so that a pixel on the border of two counts once.
         case .box: return x > -0.5 && x <= 0.5 ? 1 : 0
         case .bilinear: return d < 1 ? 1 - d : 0
+        case .hamming: return d < 1 ? sinc(d) * (0.54 + 0.46 * cos(d * .pi)) : 0
         case .bicubic:
             let a = -0.5
             if d < 1 { return ((a + 2) * d - (a + 3)) * d * d + 1 }

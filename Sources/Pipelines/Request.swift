@@ -114,8 +114,10 @@ public struct Request: Sendable {
     public var background: Colour?
     /// The share of the steps that are taken from the reference on.
     public var strength: Double?
-    /// The time of the noise that is laid on a picture of lower resolution before it is enlarged.
+    /// The time of the noise that is laid on a picture of lower resolution before it is enlarged, or on its embedding.
     public var noiseLevel: Int?
+    /// How far away what the reference shows is, `[height, width]` in any unit, for models that are conditioned on it.
+    public var depth: Tensor?
     /// The models that go on with the pictures, one after the other: the further stages of a cascade.
     public var following: [FollowingStage] = []
     /// The share of the process at which to begin, with latents that another model left there.
@@ -147,7 +149,7 @@ public struct Request: Sendable {
 
     /// The folder of a tiny autoencoder (TAESD) that makes previews of latents.
     public var previewModel: String?
-    /// The files that tensors and pictures of the request came from, by their purpose (`initial`, `image`, `mask`), for
+    /// The files that tensors and pictures of the request came from, by their purpose (`initial`, `image`, `mask`, `depth`), for
     /// the receipt.
     public var files: [String: InputFile] = [:]
 

@@ -42,6 +42,7 @@ public struct RequestField: Sendable, Hashable {
     package static let background = Self("background")
     package static let strength = Self("strength")
     package static let noiseLevel = Self("noiseLevel")
+    package static let depth = Self("depth")
     package static let following = Self("following")
     package static let truncates = Self("truncates")
     package static let denoisingStart = Self("denoisingStart")
@@ -53,6 +54,9 @@ public struct RequestField: Sendable, Hashable {
     package static let crop = Self("crop")
     package static let aestheticScores = Self("aestheticScores")
     package static let previewModel = Self("previewModel")
+
+    /// Fields that are read by few families of models; the others refuse them.
+    static let ofFewFamilies: Set<RequestField> = [priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth]
 
     // MARK: Options of a model
 
@@ -79,7 +83,7 @@ extension Request {
             (.priorGuidance, priorGuidance != nil), (.upscaleSteps, upscaleSteps != nil),
             (.weighsWords, weighsWords), (.deepFeatureInterval, deepFeatureInterval != 1),
             (.reference, reference != nil), (.mask, mask != nil), (.background, background != nil),
-            (.strength, strength != nil), (.noiseLevel, noiseLevel != nil),
+            (.strength, strength != nil), (.noiseLevel, noiseLevel != nil), (.depth, depth != nil),
             (.following, !following.isEmpty), (.denoisingStart, denoisingStart != nil),
             (.denoisingEnd, denoisingEnd != nil), (.takesWholeSteps, takesWholeSteps),
             (.refiner, refiner != nil), (.originalSize, originalSize != nil),

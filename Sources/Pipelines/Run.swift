@@ -88,7 +88,8 @@ public final class Run: Sequence, IteratorProtocol {
         loop = SamplingLoop(
             stage.settings, streams: stage.settings.continuesNoise ? streams : nil,
             keepsNoise: keepsNoise && current == 0,
-            keepsStreams: current + 1 < stages.count && stages[current + 1].settings.continuesNoise,
+            keepsStreams: current + 1 < stages.count
+                ? stages[current + 1].settings.continuesNoise : decodes && stage.drawsPictures,
             begin: begin)
     }
 
@@ -152,7 +153,8 @@ public final class Run: Sequence, IteratorProtocol {
             throw PipelineError("the noise that leads to a picture is no picture: read the samples")
         }
         let samples = try samples()
-        return try stages[stages.count - 1].pictures(of: samples, onMessage)
+        let stage = streams.map(stages[stages.count - 1].drawingPictures) ?? stages[stages.count - 1]
+        return try stage.pictures(of: samples, onMessage)
     }
 
     /// The unit noise that the samples started from, `[count, …]`; `nil` where it was not kept.

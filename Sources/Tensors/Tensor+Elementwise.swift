@@ -19,6 +19,7 @@ private let softPlus = Operator("aten::softplus")
 private let sigmoidLinearUnit = Operator("aten::silu")
 private let gaussianErrorUnit = Operator("aten::gelu")
 private let rectifiedLinearUnit = Operator("aten::relu")
+private let leakyUnit = Operator("aten::leaky_relu")
 private let mishUnit = Operator("aten::mish")
 private let roundHalfToEven = Operator("aten::round")
 private let floorOf = Operator("aten::floor")
@@ -70,6 +71,9 @@ extension Tensor {
     }
     /// max(x, 0)
     public func relu() -> Tensor { rectifiedLinearUnit(.tensor(self)) }
+    /// x above 0, and slope · x below. Source: Maas et al. 2013, section 2.
+    public func leakyReLU(_ slope: Double) -> Tensor { leakyUnit(.tensor(self), .double(slope)) }
+
     /// x · tanh(softplus x)
     public func mish() -> Tensor { mishUnit(.tensor(self)) }
     /// The nearest whole number, halves to even.

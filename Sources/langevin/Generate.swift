@@ -163,6 +163,12 @@ struct ReferenceOptions: ParsableArguments {
 
     @Option(
         help:
+            "Of models that are conditioned on depths: how far away what --image shows is, a grey picture or .safetensors with the tensor 'depth' [height, width] in any unit; none where not given.",
+        transform: pathArgument)
+    var depth: String?
+
+    @Option(
+        help:
             "What transparent parts of --image and --mask are laid on; without it the colours stored under them count."
     )
     var background: Colour?
@@ -189,6 +195,8 @@ struct ReferenceOptions: ParsableArguments {
         request.mask = try mask.map(picture)
         request.files["image"] = try image.map(InputFile.init)
         request.files["mask"] = try mask.map(InputFile.init)
+        request.depth = try depth.map(Tensor.depth(file:))
+        request.files["depth"] = try depth.map(InputFile.init)
         try setBackground(&request)
         (request.strength, request.denoisingStart, request.denoisingEnd) = (
             strength, denoisingStart, denoisingEnd

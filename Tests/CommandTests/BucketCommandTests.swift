@@ -19,6 +19,10 @@ import Testing
     }
 
     private func train(_ run: String, _ changes: String...) throws -> Program.Outcome {
+        try train(run, changes)
+    }
+
+    private func train(_ run: String, _ changes: [String], _ words: String...) throws -> Program.Outcome {
         let recipe = try folder.write(
             "recipe.yaml",
             """
@@ -34,7 +38,27 @@ import Testing
             evaluation: {steps: 2, count: 4}
             """)
         return try Program.run(
-            ["train", recipe, "--out", folder(run)] + changes.flatMap { ["--set", $0] })
+            ["train", recipe, "--out", folder(run)] + words + changes.flatMap { ["--set", $0] })
+    }
+
+    /// What shards give is bit for bit what a run gives that stopped in between.
+    @Test func picturesOfShardsKeepTheirShapes() throws {
+        var archive = TarArchive()
+        for number in 0..<30 {
+            archive.add("\(10 + number).png", folder.bytes("data/\(10 + number).png"))
+            archive.add("\(10 + number).txt", "shade \(number)".utf8)
+        }
+        try folder.write("a.tar", archive.closed)
+        let changes = ["data.kind=webdataset", "data.path=\(folder("a.tar"))", "training.schedule=constant"]
+        let whole = try train("whole", changes + ["data.shuffle_buffer=7"])
+        #expect(whole.code == 0, "\(whole.messages)")
+        let first = try train("halves", changes + ["data.shuffle_buffer=7", "training.steps=2"])
+        #expect(first.code == 0, "\(first.messages)")
+        let second = try train("halves", changes + ["data.shuffle_buffer=7"], "--resume")
+        #expect(second.code == 0, "\(second.messages)")
+        #expect(
+            folder.bytes("halves/checkpoints/step-4/model.safetensors")
+                == folder.bytes("whole/checkpoints/step-4/model.safetensors"))
     }
 
     @Test func aNetworkLearnsFromPicturesOfManyShapesAndTheirSizes() throws {
@@ -55,6 +79,34 @@ import Testing
         #expect(
             folder.bytes("halves/checkpoints/step-4/model.safetensors")
                 == folder.bytes("whole/checkpoints/step-4/model.safetensors"))
+    }
+
+    /// The loss of other data is measured on the way; where there is only what is learnt from, it is that of all of them.
+    @Test func theLossOfOtherDataIsMeasured() throws {
+        try folder.makeFolder("others")
+        for number in 0..<3 {
+            try folder.write("others/\(number).png", folder.bytes("data/\(10 + 3 * number).png"))
+            try folder.write("others/\(number).txt", "shade \(3 * number)")
+        }
+        let all = ["data.split=all", "data.buckets=null", "data.bucket_ratio=null"]
+        func loss(_ run: String, _ path: String) throws -> Double {
+            let outcome = try train(run, all + ["data.validation_path=\(folder(path))"])
+            #expect(outcome.code == 0, "\(outcome.messages)")
+            let last = try #require(
+                folder.bytes("\(run)/metrics.jsonl").split(separator: UInt8(ascii: "\n")).last)
+            let object = try JSONSerialization.jsonObject(with: Data(last)) as? [String: Any]
+            return try #require(object?["validation_loss"] as? Double)
+        }
+        let (one, other) = (try loss("one", "others"), try loss("other", "data"))
+        #expect(one.isFinite && other.isFinite && one != other)
+        for (path, words) in [("nothing", "data.validation_path"), ("run.yaml", "data.validation_path")] {
+            try Program.expectRefusal(
+                train("never", all + ["data.validation_path=\(folder(path))"]), of: path, words)
+        }
+        try Program.expectRefusal(
+            train("never", ["data.kind=digits", "data.path=null", "data.validation_path=x"]), of: "digits",
+            "data")
+        #expect(try !folder.names().contains("never"))
     }
 
     @Test func whatDoesNotFitIsRefused() throws {

@@ -121,7 +121,7 @@ import Testing
             ),
             (["data.caption_columns={txt: 1}"], "data.caption_columns"),
             (["data.caption_columns={txt: -1}"], "data.caption_columns"),
-            (["data.buckets=8"], "data.buckets"),
+            (["data.buckets=512"], "data.buckets"),
             (["data.shuffle_buffer=0"], "data.shuffle_buffer"),
             (["data.kind=digits", "data.path=null"], "data.shuffle_buffer"),
         ] {

@@ -17,6 +17,7 @@ from transformers import CLIPTextConfig, CLIPTextModelWithProjection, T5Config, 
 
 from classifier import Classifier
 from common import arguments, write
+from enlarging import CLASSES as ENLARGING
 from layouts_published import COUNTS, FAMILIES
 
 CLASSES = {c.__name__: c for c in (AutoencoderKL, DiTTransformer2DModel, SD3Transformer2DModel, UNet2DConditionModel,
@@ -43,6 +44,8 @@ def build(config):
         return CLIPTextModelWithProjection(CLIPTextConfig(**settings))
     if config["_class_name"] == "ClassEmbedder":
         return ClassEmbedder(config)
+    if config["_class_name"] in ENLARGING:
+        return ENLARGING[config["_class_name"]](**{key: value for key, value in config.items() if key != "_class_name"})
     if config["_class_name"] == "UNetClassifier":
         return Classifier(**{key: value for key, value in config.items() if key != "_class_name"})
     return CLASSES[config["_class_name"]].from_config(config)
@@ -73,6 +76,10 @@ def small(config):
     kind = config["_class_name"]
     if kind == "ClassEmbedder":
         return {**config, "embed_dim": 3, "n_classes": 5}
+    if kind == "RRDBNet":
+        return {**config, "num_feat": 2, "num_grow_ch": 1}
+    if kind == "SwinIR":
+        return {**config, "embed_dim": 6, "mlp_hidden": 4, "num_feat": 2, "window_size": 2}
     if kind == "SD3Transformer2DModel":
         return {**config, "attention_head_dim": 4, "num_attention_heads": 3, "caption_projection_dim": 12, "sample_size": 4,
                 "joint_attention_dim": 5, "pooled_projection_dim": 7, "pos_embed_max_size": 4, "in_channels": 2, "out_channels": 2}
@@ -301,7 +308,7 @@ TO_SINGLE_FILE = {
     "clip:sd3": clip_large_of_sd3, "clip-g:sd3": clip("text_encoders.clip_g.transformer."),
     "t5": clip("text_encoders.t5xxl.transformer."), "open-clip:sd2": open_clip("cond_stage_model.model."),
     "open-clip:xl": open_clip("conditioner.embedders.1.model."), "open-clip:refiner": open_clip("conditioner.embedders.0.model."),
-    "classes": clip("cond_stage_model."),
+    "classes": clip("cond_stage_model."), "itself": lambda tensors, config: dict(tensors),
 }
 
 

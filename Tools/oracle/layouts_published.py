@@ -116,6 +116,16 @@ DIT = {"_class_name": "DiTTransformer2DModel", "activation_fn": "gelu-approximat
        "in_channels": 4, "norm_elementwise_affine": False, "norm_eps": 1e-5, "norm_num_groups": 32, "norm_type": "ada_norm_zero",
        "num_attention_heads": 16, "num_embeds_ada_norm": 1000, "num_layers": 28, "out_channels": 8, "patch_size": 2, "sample_size": 32}
 
+ESRGAN = {"_class_name": "RRDBNet", "num_in_ch": 3, "num_out_ch": 3, "num_feat": 64, "num_block": 23, "num_grow_ch": 32,
+          "num_upsample": 2, "unshuffle": 1}
+SWINIR = {"_class_name": "SwinIR", "in_chans": 3, "embed_dim": 180, "depths": [6] * 6, "num_heads": [6] * 6, "window_size": 8,
+          "mlp_hidden": 360, "upscale": 4, "img_range": 1.0, "upsampler": "pixelshuffle", "resi_connection": "1conv",
+          "num_feat": 64, "patch_norm": True, "qkv_bias": True}
+# Tables that follow from the sizes, in every block and in every second one.
+SWINIR_ASIDE = [[f"layers.{group}.residual_group.blocks.{block}.{name}", shape] for group in range(6) for block in range(6)
+                for name, shape in [("attn.relative_position_index", [64, 64]), ("attn_mask", [64, 64, 64])]
+                if block % 2 or name != "attn_mask"]
+
 FAMILIES = {
     "sd1": sd1(4, 512), "sd1-inpaint": sd1(9, 256), "sd2": sd2(4, 768, upcast_attention=True), "sd2-inpaint": sd2(9, 512),
     "sdxl": {"components": {
@@ -141,6 +151,8 @@ FAMILIES = {
         "aside": SCHEDULE + [["low_scale_model.betas", [1000]]] + open_clip_aside("cond_stage_model.model.", projected=False)},
     "adm": {"components": {"unet": ("adm", ADM)}, "aside": []},
     "adm-classifier": {"components": {"classifier": ("adm-classifier", CLASSIFIER)}, "aside": []},
+    "esrgan": {"components": {"upscaler": ("itself", ESRGAN)}, "aside": []},
+    "swinir": {"components": {"upscaler": ("itself", SWINIR)}, "aside": SWINIR_ASIDE},
     "dit": {"components": {"transformer": ("dit", DIT)}, "aside": [["pos_embed", [1, 256, 1152]]]},
 }
 
@@ -153,4 +165,5 @@ COUNTS = {
     ("sdxl", "text_encoder_2"): 694_659_840, ("sd3-medium", "text_encoder_3"): 4_762_310_656,
     ("ldm-vq-f4", "unet"): 274_056_163, ("ldm-vq-f4", "vqvae"): 55_322_782, ("ldm-vq-f8", "unet"): 394_984_196,
     ("adm", "unet"): 553_838_086, ("adm-classifier", "classifier"): 54_096_360, ("ldm-vq-f8", "vqvae"): 67_717_295, ("ldm-vq-f8", "class_embedder"): 512_000,
+    ("esrgan", "upscaler"): 16_697_987, ("swinir", "upscaler"): 11_900_199,
 }

@@ -49,7 +49,7 @@ def described(folder, components):
     files, tokenizers = {}, {}
     for place, _, names in os.walk(folder):
         part = os.path.relpath(place, folder)
-        if part.startswith("tokenizer"):
+        if "tokenizer" in part:
             tokenizers[part] = own_name(place)
             continue
         for name in names:
@@ -89,13 +89,13 @@ def write_case(out, kind, job, result):
     return write(out, kind, tensors, case)
 
 
-def write_all(options, kinds, drawn, compared, log):
+def write_all(options, kinds, drawn, compared, log, wanted=None):
     """Cases that no machine's rounding moves far; with `--program` it is compared with each."""
     vocabularies = models.Vocabularies(TOKENIZERS)
     os.makedirs(options.out, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         place = os.path.join(folder, "case")
-        wanted = {**{kind: (kind, lambda job: True) for kind in KINDS}, **PARTICULAR}
+        wanted = wanted or {**{kind: (kind, lambda job: True) for kind in KINDS}, **PARTICULAR}
         for name in (name for name in wanted if options.only in name):
             kind, holds = wanted[name]
 

@@ -56,7 +56,7 @@ extension CheckpointFamily: RawRepresentable, CaseIterable, Codable, Hashable {
         stableDiffusion35Medium, stableDiffusion35Large, stableDiffusion3Medium, diffusionTransformer,
         latentDiffusionVQ4, latentDiffusionVQ8, upscaler4, stableDiffusionXL, stableDiffusionXLRefiner,
         stableDiffusion2, stableDiffusion2Inpainting, stableDiffusion1, stableDiffusion1Inpainting,
-        guidedDiffusion, guidedDiffusionUpsampler, guidedDiffusionClassifier,
+        guidedDiffusion, guidedDiffusionUpsampler, guidedDiffusionClassifier, esrgan, swinIR,
     ]
 
     /// The family of a name, `nil` where there is none.
@@ -93,7 +93,9 @@ extension CheckpointFamily {
     }
 
     /// The classes of networks that diffusers does not have.
-    private var ownClasses: Set<String> { ["ADMUNet2D", "ClassEmbedder", "UNetClassifier"] }
+    private var ownClasses: Set<String> {
+        ["ADMUNet2D", "ClassEmbedder", "UNetClassifier", "RRDBNet", "SwinIR"]
+    }
 
     /// The `model_index.json` of the family for the components that there are; what its class has and the file has
     /// not is `[null, null]`. Every text encoder has its tokenizer.

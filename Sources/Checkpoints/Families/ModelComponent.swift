@@ -12,6 +12,8 @@ public enum ModelComponent: String, Sendable, Codable, CaseIterable {
     case classEmbedder = "class_embedder"
     /// What gives a number for each class of a noisy sample.
     case classifier
+    /// What makes a larger picture of one in a single pass.
+    case upscaler
     /// The encoder of pictures.
     case imageEncoder = "image_encoder"
     /// From a text to CLIP's embedding of a picture.

@@ -31,6 +31,8 @@ public struct ShardDataset: Dataset {
 
     /// `[channels, height, width]` as asked for.
     public let exampleShape: Shape
+    /// The bucket of each sample; nil without buckets.
+    public let shapeGroups: [Int]?
     /// Numbers of the classes; nil where there are none.
     public let classNames: [String]?
     private let index: ShardIndex
@@ -52,16 +54,17 @@ public struct ShardDataset: Dataset {
     ///   - captionColumns: Extensions of members and keys of `.json` members, and how often each is drawn; where empty,
     ///     `.txt` and `.caption` members, else `text` and `caption` of `.json` members, all drawn alike.
     ///   - filter: How pictures are resized.
+    ///   - buckets: Sizes of which each picture gets the one nearest to its shape; where nil, all get one size.
     ///   - shuffleBuffer: Samples among which the next one is drawn; they are in memory as they are stored.
     /// - Throws: ``DatasetError`` where a shard is missing, damaged or empty, or too many samples have no picture.
     public init(
         _ paths: [String], width: Int, height: Int, channels: Int = 3, background: Colour? = nil,
         part: Part = .all, readsCaptions: Bool = false, captionColumns: [CaptionColumn] = [],
-        filter: ResizeFilter = .lanczos, shuffleBuffer: Int = 1000
+        filter: ResizeFilter = .lanczos, buckets: AspectBuckets? = nil, shuffleBuffer: Int = 1000
     ) throws {
         precondition(!paths.isEmpty && shuffleBuffer > 0, "no shards, or no buffer")
         let columns = readsCaptions ? captionColumns : nil
-        let index = try ShardIndex(paths, part: part.places, captions: columns)
+        let index = try ShardIndex(paths, part: part.places, captions: columns, buckets: buckets)
         var findings = DatasetFindings()
         findings.folder = paths.count == 1 ? paths[0] : "\(paths[0]) and \(paths.count - 1) more shards"
         let damaged = part == .evaluation ? [] : index.damaged
@@ -76,7 +79,10 @@ public struct ShardDataset: Dataset {
         exampleShape = [channels, height, width]
         let reader = PictureReader(
             width: width, height: height, channels: channels, background: background, filter: filter,
-            buckets: nil, log: log)
+            buckets: buckets, log: log)
+        shapeGroups = index.groups.map { groups in
+            index.places(inOrder: Array(paths.indices)).map { groups[$0] }
+        }
         maker = ShardBatchMaker(reader: reader, hasClasses: classCount != nil, columns: columns)
         (self.index, self.shuffleBuffer) = (index, shuffleBuffer)
         (cursor, texts) = (Cursor(index), CaptionTexts())
@@ -117,7 +123,10 @@ public struct ShardDataset: Dataset {
                     break
                 }
                 // This throws long before all pictures have been tried.
-                candidate = (candidate + 1) % count
+                repeat {
+                    candidate = (candidate + 1) % count
+                } while shapeGroups.map { $0[candidate] != $0[index] } ?? false
+                if candidate == index { throw DatasetError(noneOfTheSizeOf: sample.name) }
             }
         }
         return try maker.batch(pictures, samples)

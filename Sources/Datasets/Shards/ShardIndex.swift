@@ -3,7 +3,8 @@ import Storage
 
 /// What a first pass over the shards finds: how many samples each holds, and whether all of it can be read later.
 ///
-/// A plain tar is walked along its headers; a packed one is unpacked once. Nothing of the samples is kept.
+/// A plain tar is walked along its headers; a packed one, and one whose pictures keep their shapes, is read once. Nothing of
+/// the samples is kept.
 struct ShardIndex: Sendable {
     /// Which samples are used, by their place among all.
     enum Part {
@@ -43,6 +44,8 @@ struct ShardIndex: Sendable {
         var columns: Set<String> = []
         var withoutPicture: [String] = []
         var noPictures: [PictureError] = []
+        /// The bucket of each sample; empty without buckets.
+        var groups: [Int] = []
     }
 
     let paths: [String]
@@ -54,16 +57,20 @@ struct ShardIndex: Sendable {
     let extensions: Set<String>
 
     /// Walks over all shards.
-    /// - Parameter columns: the columns of captions; nil where none are read.
+    /// - Parameters:
+    ///   - columns: the columns of captions; nil where none are read.
+    ///   - buckets: sizes of which each picture gets the nearest to its shape; nil where all get one size.
     /// - Throws: ``DatasetError`` for the first shard that is damaged or holds no sample.
-    init(_ paths: [String], part: Part, captions columns: [CaptionColumn]?) throws {
+    init(
+        _ paths: [String], part: Part, captions columns: [CaptionColumn]?, buckets: AspectBuckets? = nil
+    ) throws {
         var extensions: Set = ["cls", "json"]
         if let columns {
             extensions.formUnion(
                 columns.isEmpty ? CaptionReader.extensions : columns.map { $0.name.lowercased() })
         }
         let texts = extensions
-        shards = try concurrentMap(paths) { try Self.shard($0, texts, columns) }
+        shards = try concurrentMap(paths) { try Self.shard($0, texts, columns, buckets) }
         starts = shards.reduce(into: [0]) { $0.append($0.last! + $1.count) }
         (self.paths, self.part, self.extensions) = (paths, part, extensions)
     }
@@ -72,12 +79,14 @@ struct ShardIndex: Sendable {
     private static let pieceLength = 4096
 
     private static func shard(
-        _ path: String, _ extensions: Set<String>, _ columns: [CaptionColumn]?
+        _ path: String, _ extensions: Set<String>, _ columns: [CaptionColumn]?, _ buckets: AspectBuckets?
     ) throws -> Shard {
-        var reader = try ShardReader(path, texts: extensions, pieceLength: pieceLength)
+        var reader = try ShardReader(
+            path, texts: extensions, pieceLength: buckets == nil ? pieceLength : ShardWalk.pieceLength)
         var shard = Shard()
-        while let sample = try reader.next(.texts) {
+        while let sample = try reader.next(buckets == nil ? .texts : .all) {
             shard.count += 1
+            if let buckets { shard.groups.append(group(of: sample.picture, buckets)) }
             if let label = try sample.label() {
                 shard.labelled += 1
                 shard.mostLabel = max(shard.mostLabel, label)
@@ -101,6 +110,14 @@ struct ShardIndex: Sendable {
         return shard
     }
 
+    /// The bucket of a picture by its header; the square one of a picture that is damaged, which whoever decodes it notes.
+    private static func group(of picture: [UInt8], _ buckets: AspectBuckets) -> Int {
+        guard let size = try? Picture.uprightSize(of: picture) else {
+            return buckets.nearest(width: 1, height: 1)
+        }
+        return buckets.nearest(width: size.width, height: size.height)
+    }
+
     // MARK: Places
 
     /// The number of samples that are used.
@@ -109,6 +126,20 @@ struct ShardIndex: Sendable {
     /// How many samples of a shard are used.
     func count(of shard: Int) -> Int {
         part.count(below: starts[shard + 1]) - part.count(below: starts[shard])
+    }
+
+    /// The places of the samples that are used, in the order of some shards.
+    func places(inOrder order: [Int]) -> [Int] {
+        order.flatMap { (starts[$0]..<starts[$0 + 1]).filter(part.holds) }
+    }
+
+    /// The number of a place among those that are used.
+    func number(of place: Int) -> Int { part.count(below: place) }
+
+    /// The bucket of each place, whether it is used or not; nil without buckets.
+    var groups: [Int]? {
+        let all = shards.flatMap(\.groups)
+        return all.isEmpty ? nil : all
     }
 
     /// The shard that holds a place.

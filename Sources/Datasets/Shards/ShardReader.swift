@@ -83,7 +83,9 @@ struct ShardReader {
             switch load {
             case .nothing: break
             case .texts: try look(at: member, named: sample.name)
-            case .all: sample.picture = try tar.content(limit: Self.mostPictureBytes)
+            case .all:
+                try look(at: member, named: sample.name)
+                sample.picture = try tar.content(limit: Self.mostPictureBytes)
             }
         } else if extensions.contains(ending), load != .nothing {
             guard member.size <= Self.mostTextBytes else {

@@ -6,6 +6,9 @@ import Tensors
 /// In each epoch the shards are shuffled, their samples pass through a ``ShuffleBuffer``, and batches are filled from it.
 /// Where the order stands is the number of draws: the buffer's numbers follow from drawing as often, and what they stand for
 /// is read again.
+///
+/// Where pictures keep about their own shapes, what is drawn waits until a batch's worth of one bucket has come together, as in
+/// ``BatchOrder``.
 final class ShardStream: BatchStream {
     /// A sample that was drawn.
     struct Drawn: Sendable {
@@ -23,9 +26,13 @@ final class ShardStream: BatchStream {
     private let configuration: BatchOrder.Configuration
     private let capacity: Int
     private let maker: ShardBatchMaker
+    /// The bucket of each place; nil without buckets.
+    private let groups: [Int]?
     private(set) var position: BatchOrder.Position
     /// What was drawn and is in no batch yet.
     private var drawn: [Drawn] = []
+    /// The same of each bucket, where there are some.
+    private var waiting: [Int: [Drawn]] = [:]
     /// The epoch that is drawn from.
     private var epoch: Epoch
 
@@ -49,10 +56,46 @@ final class ShardStream: BatchStream {
         at position: BatchOrder.Position, _ maker: ShardBatchMaker
     ) throws {
         precondition(configuration.count == index.count, "an order of another number of samples")
-        try BatchOrder.check(configuration, at: position)
+        groups = index.groups
+        try BatchOrder.check(
+            configuration,
+            groups.map { groups in index.places(inOrder: Array(index.paths.indices)).map { groups[$0] } },
+            at: position)
         (self.index, self.configuration, self.capacity) = (index, configuration, capacity)
         (self.position, self.maker) = (position, maker)
         epoch = Self.epoch(position.epoch, drawCount: position.index, index, configuration, capacity)
+        if let groups { try readWaiting(groups) }
+    }
+
+    /// Reads what had been drawn before and fills no batch.
+    private func readWaiting(_ groups: [Int]) throws {
+        let places = BatchOrder.waiting(configuration, groups, at: position) { epoch in
+            let (order, buffer) = Self.start(of: epoch, index, configuration, capacity)
+            let places = index.places(inOrder: order)
+            return sequence(state: buffer) { $0.draw() }.map { places[$0] }
+        }
+        let wanted = Set(places.values.joined().map(\.index))
+        let walk = ShardWalk(
+            index, order: Array(index.paths.indices), from: wanted.map(index.number).min() ?? index.count)
+        var samples: [Int: ShardSample] = [:]
+        while samples.count < wanted.count,
+            let found = try walk.next(
+                below: index.count, where: { wanted.contains(index.part.place(of: $0)) })
+        { samples[found.place] = found.sample }
+        waiting = places.mapValues { places in
+            places.map { drawn(samples[$0.index]!, at: $0.index, epoch: $0.epoch, position) }
+        }
+    }
+
+    /// The order of the shards in an epoch, and the buffer at its beginning.
+    private static func start(
+        of epoch: Int, _ index: ShardIndex, _ configuration: BatchOrder.Configuration, _ capacity: Int
+    ) -> (order: [Int], buffer: ShuffleBuffer) {
+        // Streams of their own beside those of permutations, coins and captions.
+        var shards = SplitMix64(configuration.seed, epoch, stream: 1 << 62)
+        let buffer = ShuffleBuffer(
+            of: index.count, capacity: capacity, SplitMix64(configuration.seed, epoch, stream: 1 << 62 + 1))
+        return (shards.permutation(of: index.paths.count), buffer)
     }
 
     /// The epoch after a number of draws. Nothing is read yet.
@@ -60,11 +103,7 @@ final class ShardStream: BatchStream {
         _ number: Int, drawCount: Int, _ index: ShardIndex, _ configuration: BatchOrder.Configuration,
         _ capacity: Int
     ) -> Epoch {
-        // Streams of their own beside those of permutations, coins and captions.
-        var shards = SplitMix64(configuration.seed, number, stream: 1 << 62)
-        let order = shards.permutation(of: index.paths.count)
-        var buffer = ShuffleBuffer(
-            of: index.count, capacity: capacity, SplitMix64(configuration.seed, number, stream: 1 << 62 + 1))
+        var (order, buffer) = start(of: number, index, configuration, capacity)
         for _ in 0..<drawCount { _ = buffer.draw() }
         let walk = ShardWalk(index, order: order, from: buffer.slots.min() ?? index.count)
         return Epoch(
@@ -73,6 +112,7 @@ final class ShardStream: BatchStream {
 
     func next() throws -> @Sendable () throws -> Batch {
         let size = configuration.batchSize
+        if let groups { return try next(of: groups) }
         try draw(size + Self.spareCount)
         let current = drawn[0].position.epoch
         if configuration.remainder == .drop, drawn[size - 1].position.epoch != current {
@@ -85,9 +125,29 @@ final class ShardStream: BatchStream {
         return { [maker] in try maker.batch(own, spares: spares) }
     }
 
+    /// The next batch of one bucket. In place of a damaged picture stands another one of the batch.
+    private func next(of groups: [Int]) throws -> @Sendable () throws -> Batch {
+        while true {
+            let (place, one) = try draw()
+            if configuration.remainder == .drop, one.position.epoch != position.epoch { waiting = [:] }
+            position = one.position
+            waiting[groups[place], default: []].append(one)
+            if waiting[groups[place]]?.count == configuration.batchSize,
+                let own = waiting.removeValue(forKey: groups[place])
+            {
+                return { [maker] in try maker.batch(own, spares: own) }
+            }
+        }
+    }
+
     /// Draws until so many samples wait.
     private func draw(_ count: Int) throws {
-        while drawn.count < count {
+        while drawn.count < count { drawn.append(try draw().drawn) }
+    }
+
+    /// Draws a sample, with its place among all.
+    private func draw() throws -> (place: Int, drawn: Drawn) {
+        while true {
             try fill()
             guard let number = epoch.buffer.draw() else {
                 epoch = Self.epoch(epoch.number + 1, drawCount: 0, index, configuration, capacity)
@@ -95,13 +155,17 @@ final class ShardStream: BatchStream {
             }
             let found = epoch.samples.removeValue(forKey: number)!
             epoch.drawCount += 1
-            drawn.append(
-                Drawn(
-                    sample: found.sample,
-                    isMirrored: configuration.mirrors(found.place, epoch: epoch.number),
-                    caption: configuration.captionDraw(found.place, epoch: epoch.number),
-                    position: .init(epoch: epoch.number, index: epoch.drawCount)))
+            let position = BatchOrder.Position(epoch: epoch.number, index: epoch.drawCount)
+            return (found.place, drawn(found.sample, at: found.place, epoch: epoch.number, position))
         }
+    }
+
+    private func drawn(
+        _ sample: ShardSample, at place: Int, epoch: Int, _ position: BatchOrder.Position
+    ) -> Drawn {
+        Drawn(
+            sample: sample, isMirrored: configuration.mirrors(place, epoch: epoch),
+            caption: configuration.captionDraw(place, epoch: epoch), position: position)
     }
 
     /// Reads on until every number in the buffer has its sample.

@@ -9,7 +9,7 @@ final class ShardWalk {
     }
 
     /// Pictures are read whole, and packed bytes in long pieces.
-    private static let pieceLength = 1 << 17
+    static let pieceLength = 1 << 17
 
     private let index: ShardIndex
     /// The shards in the order in which they are read.

@@ -64,13 +64,23 @@ extension Denoiser {
     public init(
         _ parameterization: Parameterization, network: @escaping (_ x: Tensor, _ time: Tensor) -> Tensor
     ) {
+        self.init(parameterization, scaledNetwork: { x, time, _ in network(x, time) })
+    }
+
+    /// The same for a network that is given more than the sample and may have it scaled alike.
+    /// - Parameter network: its last argument is what the sample was multiplied with.
+    public init(
+        _ parameterization: Parameterization,
+        scaledNetwork network: @escaping (_ x: Tensor, _ time: Tensor, _ factor: Double) -> Tensor
+    ) {
         self.init { x, level in
             let scale = parameterization.scaling.scale(of: level)
             let isScaled = abs(scale - 1) > leastScaling
             let (sample, own) = isScaled ? (x / scale, level.divided(by: scale)) : (x, level)
             let factor = parameterization.input(own)
             let time = Tensor.full(parameterization.time(level), [1], .float32, on: x.device)
-            let raw = network(factor == 1 ? sample : sample * factor, time)
+            let raw = network(
+                factor == 1 ? sample : sample * factor, time, isScaled ? factor / scale : factor)
             let (output, variance) = Parameterization.parts(of: raw, for: x)
             var estimate = parameterization.output.estimate(output, sample: sample, at: own)
             estimate.variance = variance

@@ -6,7 +6,7 @@ import Tensors
 
 extension UNet2DConditionConfiguration {
     /// Features of the embedded time.
-    var timeWidth: Int {
+    package var timeWidth: Int {
         timeEmbeddingDim ?? (timeEmbeddingType == .fourier ? 2 : 4) * blockOutChannels[0]
     }
 

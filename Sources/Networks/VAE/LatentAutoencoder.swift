@@ -48,6 +48,8 @@ public struct AutoencoderTraits: Sendable {
     public var latentChannels: Int
     /// Whether latents are drawn from a distribution.
     public var hasDistribution = false
+    /// Whether pictures of latents are drawn, from noise.
+    public var drawsPictures = false
     /// Pixels along each side of the square that one latent stands for.
     public var pixelsPerLatent: Int
     /// Whether float16 is known to overflow in it.

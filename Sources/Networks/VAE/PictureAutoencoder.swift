@@ -17,9 +17,17 @@ public protocol PictureAutoencoder: Sendable {
 
     /// The pictures of latents `[batch, latentChannels, height, width]`, about −1 … 1.
     func decode(_ latents: Tensor) -> Tensor
+
+    /// The same by a decoder that draws noise.
+    /// - Parameter noise: standard normal numbers of a picture's shape `[channels, height, width]`, one for each of the
+    ///   batch; asked for whenever the decoder draws, and never where pictures follow from the latents.
+    func decode(_ latents: Tensor, noise: (Shape) -> Tensor) -> Tensor
 }
 
 extension PictureAutoencoder {
+    /// They follow from the latents.
+    public func decode(_ latents: Tensor, noise: (Shape) -> Tensor) -> Tensor { decode(latents) }
+
     /// The latents of pictures.
     ///
     /// - Parameters:

@@ -12,6 +12,8 @@ package protocol Assembly: Sendable {
     var classCount: Int? { get }
     /// Whether it is conditioned on texts.
     var takesPrompt: Bool { get }
+    /// Whether it makes a larger picture of the one that a request refers to.
+    var enlarges: Bool { get }
 
     /// What makes the samples of a request, in the order of a run.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
@@ -52,6 +54,7 @@ extension Assembly {
     }
 
     package var classifiedCount: Int? { nil }
+    package var enlarges: Bool { false }
 
     package func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
         -> NoiseClassifier
@@ -80,9 +83,9 @@ package enum Assemblies {
     /// The rows.
     package static let all: [any StoredAssembly.Type] = [
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
-        StableDiffusion3.self,
-        LatentDiffusion.self, DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self,
-        DeepFloyd.self, DeepFloydUpscaler.self,
+        StableDiffusion3.self, StableDiffusionUpscaler.self, StableDiffusionDepth.self, DeepFloyd.self,
+        DeepFloydUpscaler.self, UnCLIP.self, StableUnCLIP.self, LatentDiffusion.self, LatentSuperResolution.self,
+        DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self, PictureUpscaling.self,
     ]
 
     /// The family that a network becomes a model of when it is trained on latents, and what its index says beside its
@@ -99,7 +102,7 @@ package enum Assemblies {
     }
 
     /// Pipelines whose folders can be inspected and converted, and not sampled.
-    static let onlyInspected = ["StableDiffusionUpscalePipeline": "sd", "LDMTextToImagePipeline": "ldm"]
+    static let onlyInspected = ["LDMTextToImagePipeline": "ldm"]
 
     /// Every class that can be sampled.
     static var classNames: [String] { all.flatMap { $0.classNames } }

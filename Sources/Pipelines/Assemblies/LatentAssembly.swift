@@ -29,6 +29,14 @@ package protocol LatentAssembly: StoredAssembly {
     static var readsClassTable: Bool { get }
     /// Whether a table of classes that is the network's own is given them.
     static var fillsLabels: Bool { get }
+    /// The fields of a request that it reads and most families of latents do not.
+    static var reads: Set<RequestField> { get }
+    /// Whether the network's labels are classes, and not how much noise is laid on a picture that it is given.
+    static var labelsAreClasses: Bool { get }
+    /// Channels that the network is given beside the latents in every call.
+    static var channelsBeside: Int { get }
+    /// Whether these are scaled with the latents before each call.
+    static var scalesBeside: Bool { get }
 
     /// A family's model of opened parts.
     init(_ model: LatentModel)
@@ -68,6 +76,9 @@ package protocol LatentAssembly: StoredAssembly {
     /// And back.
     func unscaled(_ latents: Tensor, _ scaling: LatentScaling, _ task: LatentTask) -> Tensor
 
+    /// The noise level of a request; `nil` where the family reads none.
+    func usedNoiseLevel(_ request: Request) -> Int?
+
     // MARK: Conditions
 
     /// The parts that conditions are made by, beside the network.
@@ -92,7 +103,11 @@ package enum LatentTask: Equatable, Sendable {
     case shownInpainting
     /// The known part is put back after every step.
     case restoredInpainting
+    /// The network itself is given the picture, and makes a larger one of noise.
+    case enlarging
 
+    /// Whether latents begin as noise alone, wherever a mask is.
+    var startsFromNoise: Bool { self == .text || self == .enlarging }
     var inpaints: Bool { self == .shownInpainting || self == .restoredInpainting }
 }
 
@@ -120,6 +135,10 @@ extension LatentAssembly {
     package static var takesSizes: Bool { false }
     package static var readsClassTable: Bool { false }
     package static var fillsLabels: Bool { false }
+    package static var reads: Set<RequestField> { [] }
+    package static var labelsAreClasses: Bool { true }
+    package static var channelsBeside: Int { 0 }
+    package static var scalesBeside: Bool { false }
     package static func networks(readsClassTable: Bool) -> [any DenoisingNetwork.Type] {
         [network(readsClassTable: readsClassTable)]
     }
@@ -164,6 +183,8 @@ extension LatentAssembly {
     package func unscaled(_ latents: Tensor, _ scaling: LatentScaling, _ task: LatentTask) -> Tensor {
         scaling.unscaled(latents)
     }
+
+    package func usedNoiseLevel(_ request: Request) -> Int? { nil }
 
     package func conditionParts() throws -> [ModelComponent] { [] }
     package func checkConditions(of stage: LatentStage) throws {}

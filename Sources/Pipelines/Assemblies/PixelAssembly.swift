@@ -103,6 +103,7 @@ package struct PixelAssembly: StoredAssembly {
     }
 
     package var takesPrompt: Bool { text != nil }
+    package var enlarges: Bool { configuration.traits.enlargement != nil }
 
     package func bare() throws -> BareModel {
         try PixelStage.checkConditions(self)

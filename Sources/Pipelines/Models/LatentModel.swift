@@ -25,6 +25,8 @@ package struct LatentModel: Sendable {
 
     private let networkComponent: ModelComponent
     private let autoencoderComponent: ModelComponent
+    /// Whether the network's labels are those of classes.
+    private let labelsAreClasses: Bool
 
     /// The element type of all arithmetic.
     package var elementType: ElementType { options.elementType }
@@ -38,6 +40,7 @@ package struct LatentModel: Sendable {
     init(_ source: ModelSource, _ options: ModelOptions, of family: any LatentAssembly.Type) throws {
         self.source = source
         (networkComponent, autoencoderComponent) = (family.networkComponent, family.autoencoderComponent)
+        labelsAreClasses = family.labelsAreClasses
         (process, card) = try (source.process(), source.card())
         network = try source.explaining(family.networkComponent) {
             try NetworkConfiguration(source.configuration(of: family.networkComponent))
@@ -70,15 +73,16 @@ package struct LatentModel: Sendable {
         let (traits, takesSizes) = (network.traits, family.takesSizes)
         let problems: [(Bool, String)] = [
             (
-                !family.takesPrompt && network.channels != latents,
-                "the network takes \(network.channels) channels, and the autoencoder's latents have \(latents)"
+                !family.takesPrompt && network.channels != latents + family.channelsBeside,
+                "the network takes \(network.channels) channels, and the autoencoder's latents have \(latents)\(family.channelsBeside == 0 ? "" : ", beside which \(family.channelsBeside) are laid")"
             ),
             (
                 network.outputChannels != latents && network.outputChannels != 2 * latents,
                 "the network gives \(network.outputChannels) channels, and the autoencoder's latents have \(latents)"
             ),
             (
-                (traits.labels?.isRequired ?? false) && (!family.fillsLabels || card.nullClass == nil),
+                (traits.labels?.isRequired ?? false) && labelsAreClasses
+                    && (!family.fillsLabels || card.nullClass == nil),
                 "the U-Net has a table of classes of its own (num_class_embeds, class_embed_type), which this pipeline does not fill"
             ),
             (
@@ -110,12 +114,14 @@ package struct LatentModel: Sendable {
 
     /// The number of classes that a request can name, `nil` where there are none.
     var labelCount: Int? {
+        guard labelsAreClasses else { return nil }
         guard let names = card.classNames else { return classes?.classes ?? network.labels?.namedCount }
         return names.isEmpty ? nil : names.count
     }
 
     /// The class that stands for none.
     var nullLabel: Int? {
+        guard labelsAreClasses else { return nil }
         if let null = card.nullClass { return null }
         if let classes { return classes.classes - 1 }
         // diffusers' pipeline knows only the 1,000 classes of ImageNet.

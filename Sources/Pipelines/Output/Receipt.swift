@@ -108,8 +108,10 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var deepFeatureInterval: Int?
     /// The share of the steps that were taken from a reference on.
     public var strength: Double?
-    /// The time of the noise on the picture that was enlarged.
+    /// The time of the noise on the picture that was enlarged, or on its embedding.
     public var noiseLevel: Int?
+    /// How far away what the picture shows is.
+    public var depth: InputFile?
     /// The models that went on with the pictures, in their order.
     public var then: [Following]?
 
@@ -231,7 +233,7 @@ public struct Receipt: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
-            prompts, strength, then
+            prompts, strength, then, depth
         case noiseLevel = "noise_level"
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion
         case guidanceMethod = "guidance_method"

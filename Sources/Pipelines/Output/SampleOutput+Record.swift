@@ -23,15 +23,42 @@ extension SampleOutput {
         return [names.path]
     }
 
+    /// Writes one picture that no run made, as it is: grey, colour or with transparency. A tensor of it holds its colours.
+    /// - Returns: the file.
+    /// - Throws: an error that names the file.
+    public func write(_ picture: Picture, record: String) throws -> [String] {
+        guard !isTensor else { return try write(picture.tensor().unsqueezed(0), record: record) }
+        if names.form == .folder { try Files.createFolder(names.path) }
+        try write(picture, record, to: names.name(0))
+        return [names.name(0)]
+    }
+
+    /// Throws where a picture cannot be made that large.
+    public static func check(enlarged picture: Picture, width: Int, height: Int) throws {
+        let pixels = Double(width) * Double(height)
+        // What a row or a column of PNG and of the resizing's arithmetic holds.
+        guard max(width, height) <= 1 << 20 else {
+            throw PipelineError(
+                "a picture of \(width)×\(height) pixels is too large: sides have at most \(1 << 20)")
+        }
+        try MemoryNeed(
+            "a picture of \(width)×\(height) pixels", bytes: 2 * pixels * Double(picture.channels),
+            remedy: "enlarge it less"
+        ).check(on: .cpu)
+    }
+
     private func write(_ samples: Tensor, _ record: String, to path: String) throws {
         guard !isTensor else {
             let own = samples.to(.cpu)
             try SafetensorsWriter([("samples", own)], metadata: ["langevin": record]).write(to: path)
             return
         }
+        try write(samples.shape[0] == 1 ? Picture(samples[0]) : Picture.sheet(of: samples), record, to: path)
+    }
+
+    private func write(_ picture: Picture, _ record: String, to path: String) throws {
         let url = URL(file: path)
         let isPNG = PictureFormat(fileExtension: url.pathExtension) == .png
-        let picture = try samples.shape[0] == 1 ? Picture(samples[0]) : Picture.sheet(of: samples)
         try picture.write(to: url, texts: isPNG ? [PictureText("langevin", record)] : [])
     }
 }

@@ -6,6 +6,7 @@ import Tensors
 extension LatentStage {
     static func task(_ assembly: some LatentAssembly, _ request: Request) throws -> LatentTask {
         let (model, takesPrompt) = (assembly.model, type(of: assembly).takesPrompt)
+        if assembly.enlarges { return try enlargingTask(assembly.name, request) }
         guard request.mask != nil else { return request.reference == nil ? .text : .imageToImage }
         guard request.reference != nil else {
             throw PipelineError("\(.mask) says which part of a picture is made anew: add \(.reference)")
@@ -24,6 +25,24 @@ extension LatentStage {
         }
     }
 
+    /// The task of a family that enlarges pictures.
+    private static func enlargingTask(_ name: String, _ request: Request) throws -> LatentTask {
+        guard request.reference != nil else {
+            throw PipelineError("\(name) makes a larger picture of one that is there: give \(.reference)")
+        }
+        let others: [(RequestField, Bool)] = [
+            (.mask, request.mask != nil), (.inverts, request.inverts), (.strength, request.strength != nil),
+            (.denoisingStart, request.denoisingStart != nil), (.width, request.width != nil),
+            (.height, request.height != nil),
+        ]
+        if let field = others.first(where: \.1)?.0 {
+            throw PipelineError(
+                "\(field): \(name) makes all of a picture anew, as many times larger as its autoencoder enlarges: leave it out"
+            )
+        }
+        return .enlarging
+    }
+
     static func checkPrompt(_ assembly: some LatentAssembly, _ request: Request) throws {
         let (name, model, takesPrompt) = (assembly.name, assembly.model, type(of: assembly).takesPrompt)
         guard takesPrompt == (request.prompts != nil) else {
@@ -32,8 +51,13 @@ extension LatentStage {
                     ? "\(name) is conditioned on a text: give \(.prompts)"
                     : "\(name) is conditioned on a class or nothing, not on a text: \(leavingOut: .prompts)")
         }
-        if !takesPrompt, request.negativePrompt != nil || request.reference != nil && !request.inverts {
+        let isStart = request.reference != nil && !request.inverts && !assembly.enlarges
+        if !takesPrompt, request.negativePrompt != nil || isStart {
             throw PipelineError("\(name) takes neither \(.negativePrompt) nor \(.reference): leave them out")
+        }
+        let foreign = RequestField.ofFewFamilies.subtracting(type(of: assembly).reads)
+        if let field = request.given.intersection(foreign).min(by: { $0.name < $1.name }) {
+            throw PipelineError("\(field) has no part in the pictures of \(name): leave it out")
         }
         guard (0...1).contains(request.guidanceRescale) else {
             throw PipelineError(
@@ -43,7 +67,13 @@ extension LatentStage {
             throw PipelineError("\(.clipSkip) is \(request.clipSkip): it must not be below 0")
         }
         let latents = model.autoencoder.latentChannels
-        if request.mask == nil, takesPrompt, model.network.channels != latents {
+        let inputs = latents + type(of: assembly).channelsBeside
+        if request.mask == nil, takesPrompt, model.network.channels != inputs {
+            guard inputs == latents else {
+                throw PipelineError(
+                    "\(model.source.path): the network takes \(model.network.channels) channels, and \(inputs) are needed: \(latents) of latents and \(inputs - latents) beside them"
+                )
+            }
             throw PipelineError(
                 "\(name) paints parts of pictures anew (its network takes \(model.network.channels) channels, its latents have \(latents)): give \(.reference) and \(.mask)"
             )
@@ -67,7 +97,7 @@ extension LatentStage {
 
     static func strength(_ request: Request, _ task: LatentTask) throws -> Double? {
         if request.inverts { return nil }
-        guard task != .text else {
+        guard !task.startsFromNoise else {
             guard request.strength == nil, request.denoisingStart == nil else {
                 throw PipelineError(
                     "\(.strength) and \(.denoisingStart) go with \(.reference): add it or leave them out")
@@ -92,6 +122,9 @@ extension LatentStage {
     {
         let model = assembly.model
         let factor = model.pixelsPerLatent
+        if let enlarging = assembly as? any EnlargingAssembly {
+            return try enlarging.enlargedSize(of: request)
+        }
         if let given = latentSize(request, task) {
             let size = Request.Size(height: given.height * factor, width: given.width * factor)
             guard
@@ -154,19 +187,22 @@ extension LatentStage {
 
     func checkReference(_ latents: Tensor) throws {
         try Request.check(initial: latents, .reference)
-        guard task == .imageToImage, latents.rank == 4,
+        let isShown = task == .enlarging
+        // An upscaler goes on with the pictures of another model, which lie beside its latents.
+        let needed = isShown ? Shape([3] + settings.sampleShape.extents.dropFirst()) : settings.sampleShape
+        guard isShown || task == .imageToImage, latents.rank == 4,
             [1, request.count].contains(latents.shape[0]),
-            Shape(Array(latents.shape.extents.dropFirst())) == settings.sampleShape
+            Shape(Array(latents.shape.extents.dropFirst())) == needed
         else {
             throw PipelineError(
-                "\(.reference) holds latents of shape \(latents.shape): \(settings.sampleShape) for each picture, and no \(.mask), are needed"
+                "\(.reference) holds \(isShown ? "pictures" : "latents") of shape \(latents.shape): \(needed) for each picture, and no \(.mask), are needed"
             )
         }
     }
 
     func checkInitial(_ initial: Tensor) throws {
         try Request.check(initial: initial)
-        guard task == .text else {
+        guard task.startsFromNoise else {
             throw PipelineError(
                 "\(.initial) stands in for the noise of a start without \(.reference): leave out one of them")
         }

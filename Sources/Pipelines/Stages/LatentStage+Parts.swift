@@ -27,7 +27,7 @@ extension LatentStage {
 
     /// Whether the autoencoder has a part in the run.
     func usesAutoencoder(decodes: Bool) -> Bool {
-        if case .picture? = request.reference { return true }
+        if task != .enlarging, case .picture? = request.reference { return true }
         return decodes
     }
 

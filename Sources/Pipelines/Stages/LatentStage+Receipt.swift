@@ -15,6 +15,7 @@ extension LatentStage {
             receipt.negativePrompt = request.negativePrompt
         }
         receipt.strength = strength
+        (receipt.noiseLevel, receipt.depth) = (assembly.usedNoiseLevel(request), request.files["depth"])
         (receipt.denoisingStart, receipt.denoisingEnd) = (request.denoisingStart, request.denoisingEnd)
         receipt.wholeSteps = request.takesWholeSteps ? true : nil
         let readsScore = try readsAestheticScore

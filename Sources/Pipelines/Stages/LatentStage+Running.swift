@@ -43,9 +43,11 @@ extension LatentStage {
         }
         var conditions = network.preparing(rows.dropFirst().reduce(rows[0]) { $0.followed(by: $1) })
         conditions[.deepFeatures] = request.deepFeatures
-        return Denoiser(settings.sampler.parameterization(of: settings.process)) { x, time in
+        let scalesBeside = Swift.type(of: assembly).scalesBeside
+        return Denoiser(settings.sampler.parameterization(of: settings.process)) { x, time, factor in
+            let beside = inputs.beside.map { scalesBeside && factor != 1 ? $0 * factor : $0 }
             let input =
-                inputs.beside.map { concatenated([x, $0.repeated(x.shape[0] / $0.shape[0])], along: 1) } ?? x
+                beside.map { concatenated([x, $0.repeated(x.shape[0] / $0.shape[0])], along: 1) } ?? x
             let output = network(input.to(type), time: time, conditions, dropout: nil).to(x.elementType)
             // A learned variance is left aside, as diffusers' pipelines leave it.
             return output.shape[1] == 2 * x.shape[1] ? output.chunked(2, of: 1)[0] : output
@@ -65,6 +67,7 @@ extension LatentStage {
     }
 
     private func reference(_ say: @escaping (Sentence) -> Void) throws -> Encoded? {
+        guard task != .enlarging else { return nil }
         switch request.reference {
         case nil: return nil
         case .latents(let latents):
@@ -170,7 +173,10 @@ extension LatentStage {
                     try autoencoder.finite("picture \(index)") { network, type in
                         let own = assembly.unscaled(
                             latents.slice(index..<index + 1, of: 0), network.latentScaling, task)
-                        return network.decode(own.to(type)).to(.float32)
+                        let noise = pictureNoise?[index..<index + 1]
+                        return
+                            (noise.map { network.decode(own.to(type), noise: $0.draw) }
+                            ?? network.decode(own.to(type))).to(.float32)
                     }
                 })
         }

@@ -22,6 +22,8 @@ package struct LatentStage: Stage {
     let strength: Double?
     /// The picture that the network is conditioned on, in families that are.
     var conditioningPicture: ConditioningPicture?
+    /// What a decoder draws from that draws pictures.
+    var pictureNoise: NoiseSource?
     /// What makes previews.
     private let previewer: Preview?
 
@@ -106,6 +108,16 @@ package struct LatentStage: Stage {
         }
         try checkReference(latents)
         stage.settings.request.reference = .latents(latents)
+        return stage
+    }
+
+    package var takesPictures: Bool { task == .enlarging }
+
+    package var drawsPictures: Bool { model.autoencoder.drawsPictures }
+
+    package func drawingPictures(from streams: NoiseSource) -> any Stage {
+        var stage = self
+        stage.pictureNoise = streams
         return stage
     }
 

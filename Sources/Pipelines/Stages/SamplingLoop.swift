@@ -59,9 +59,6 @@ package struct SamplingLoop {
         (self.keepsNoise, self.keepsStreams) = (keepsNoise, keepsStreams)
     }
 
-    /// Samples stay in float32 where the network computes in half precision.
-    private var elementType: ElementType { settings.elementType == .float64 ? .float64 : .float32 }
-
     /// Takes the next step; `nil` when all samples are done.
     /// - Returns: the pictures that were done before this batch, and where the batch is.
     /// - Throws: `PipelineError` that names step and layer where a sample is not finite.
@@ -102,7 +99,7 @@ package struct SamplingLoop {
         let size = settings.sampler.solver.couplesExamples ? 1 : settings.batchSize
         let pictures = begun..<min(begun + size, settings.count)
         begun = pictures.upperBound
-        let (type, device) = (elementType, settings.device)
+        let (type, device) = (settings.sampleType, settings.device)
         let noise = streams?[pictures] ?? settings.request.noise(of: pictures, type, on: device)
         let beginning = try begin(pictures, noise) { $0.to(type).to(device) }
         if keepsNoise, let unit = beginning.noise { self.noise.append(unit) }

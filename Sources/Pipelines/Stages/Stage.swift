@@ -35,6 +35,12 @@ package protocol Stage: Sendable {
     /// What the samples of a step are about to become; `nil` where that cannot be shown.
     func preview(of progress: SamplingProgress) throws -> Picture?
 
+    /// Whether pictures of samples are drawn from noise: each goes on with the stream that its sample was drawn from.
+    var drawsPictures: Bool { get }
+
+    /// The same stage with the streams from which pictures of samples are drawn.
+    func drawingPictures(from streams: NoiseSource) -> any Stage
+
     /// The same stage with the samples that the one before it left, or with pictures of them.
     func starting(from samples: Tensor) throws -> any Stage
 
@@ -52,6 +58,10 @@ package protocol Stage: Sendable {
 extension Stage {
     /// They are.
     package var isMain: Bool { true }
+
+    /// They follow from the samples.
+    package var drawsPictures: Bool { false }
+    package func drawingPictures(from streams: NoiseSource) -> any Stage { self }
 
     /// Only models of latents go on with the samples of another.
     package func starting(from samples: Tensor) throws -> any Stage {
@@ -115,6 +125,9 @@ public struct StageSettings: Sendable {
 
     /// The number of samples.
     public var count: Int { request.count }
+
+    /// What samples are kept in: float32 where the network computes in half precision.
+    var sampleType: ElementType { elementType == .float64 ? .float64 : .float32 }
 
     /// What the output means where it is a prediction, which rescaled guidance acts on.
     var prediction: Prediction? {

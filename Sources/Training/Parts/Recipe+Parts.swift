@@ -14,8 +14,9 @@ extension Recipe {
         let recipe = try fittedToAutoencoder()
         let dataset = try opened(recipe.data)
         try checkNotEmpty(dataset)
+        let validation = try recipe.validationData(beside: dataset)
         var parts = try model.kind.parts(recipe, .init(data: dataset, device: device, warn: warn))
-        parts.heldOut = parts.recipe.heldOut(warn: warn)
+        parts.heldOut = validation ?? parts.recipe.heldOut(warn: warn)
         return parts
     }
 
@@ -38,6 +39,29 @@ extension Recipe {
             return try section.open()
         } catch let error as DatasetError {
             throw RecipeError("data.path: \(error)")
+        }
+    }
+
+    /// The data at `data.validation_path`; `nil` where there is none.
+    /// - Throws: `RecipeError` where they cannot be read, or have other classes or shapes than what is learnt from.
+    private func validationData(beside learnt: any Dataset) throws -> (any Dataset)? {
+        guard let path = data.validationPath else { return nil }
+        var section = data
+        (section.path, section.split, section.buckets) = (path, .all, nil)
+        do {
+            let dataset = try section.open()
+            // A network that reads texts learns no classes.
+            let readsClasses = model.conditioning != .text
+            guard dataset.count > 0, dataset.exampleShape == learnt.exampleShape,
+                !readsClasses || dataset.classNames == learnt.classNames
+            else {
+                throw RecipeError(
+                    "data.validation_path: \(path) has no examples, or other classes or shapes than data.path; give data that are arranged alike."
+                )
+            }
+            return dataset
+        } catch let error as DatasetError {
+            throw RecipeError("data.validation_path: \(error)")
         }
     }
 

@@ -86,9 +86,7 @@ public struct DataKind: RecipeRow {
             background: section.background.flatMap(Colour.init(css:)),
             part: .init(rawValue: section.split.word)!, readsCaptions: section.captions == .file,
             captionColumns: section.captionColumns,
-            buckets: section.buckets.map {
-                try AspectBuckets(size: size, step: $0, ratio: section.bucketRatio ?? 2)
-            })
+            buckets: section.aspectBuckets(size))
     }
 
     /// Tar shards in the form of WebDataset, plain or gzip.
@@ -96,7 +94,7 @@ public struct DataKind: RecipeRow {
         word: "webdataset",
         documentation:
             "tar shards, plain or gzip, of key.jpg beside key.txt, key.json and key.cls: a file, a folder of them, or a pattern such as train-{0000..0099}.tar",
-        hasPictures: true, needsPath: true, hasPictureFiles: true, hasShuffleBuffer: true,
+        hasPictures: true, needsPath: true, hasPictureFiles: true, hasBuckets: true, hasShuffleBuffer: true,
         isRecognized: { path, names in
             ShardPaths.isShard(path) || path.contains("{") || names.contains(where: ShardPaths.isShard)
         }
@@ -106,7 +104,8 @@ public struct DataKind: RecipeRow {
             ShardPaths.of(path), width: size, height: size, channels: section.channels ?? 3,
             background: section.background.flatMap(Colour.init(css:)),
             part: .init(rawValue: section.split.word)!, readsCaptions: section.captions == .file,
-            captionColumns: section.captionColumns, shuffleBuffer: section.shuffleBuffer ?? 1000)
+            captionColumns: section.captionColumns, buckets: section.aspectBuckets(size),
+            shuffleBuffer: section.shuffleBuffer ?? 1000)
     }
 
     /// Pictures in an `.npz` archive.
@@ -214,6 +213,11 @@ extension Recipe.DataSection {
         var section = self
         (section.split, section.buckets) = (split, nil)
         return try section.open()
+    }
+
+    /// The sizes of pictures that keep about their own shapes; nil where all get one size.
+    fileprivate func aspectBuckets(_ size: Int) throws -> AspectBuckets? {
+        try buckets.map { try AspectBuckets(size: size, step: $0, ratio: bucketRatio ?? 2) }
     }
 
     /// The side of pictures that are brought to a size.

@@ -11,6 +11,8 @@ extension Recipe {
         public var path: String?
         /// Which part is learnt from.
         public var split = Split.train
+        /// Other data of the same form whose loss is measured on the way; what `split` holds back where absent.
+        public var validationPath: String?
         /// Side in pixels that pictures are padded or resized to; as they are where absent.
         public var size: Int?
         /// Pixels a side whose mean becomes one, after pictures were brought to as many times `size`; 1 where absent.
@@ -73,6 +75,11 @@ extension Recipe.DataSection {
             "Which part is learnt from: of data that come in two parts, such as digits and idx files, those parts; of a folder every tenth picture of a class is held back for evaluation, of shards, npz, points and pairs every tenth example."
         ),
         RecipeKey(
+            "data.validation_path", \.data.validationPath, .optional(.text("a path")),
+            changeable: "nothing is learnt from it",
+            "Other data of the same form, all of them held out: the loss of at most 64 of their examples, evenly spread, is the validation loss; by default that of what data.split train holds back."
+        ),
+        RecipeKey(
             "data.size", \.data.size, .optional(.whole(1...8192)),
             "Side in pixels that pictures are padded or resized to; as they are by default."),
         RecipeKey(
@@ -85,7 +92,7 @@ extension Recipe.DataSection {
             "Colour channels of the pictures; as they are by default, 3 of picture files."),
         RecipeKey(
             "data.buckets", \.data.buckets, .optional(.whole(1...8192)),
-            "What the sides of a folder's pictures are multiples of where they keep about their own shape, in an area of at most data.size squared; a batch is of one size. By default all are cut to squares."
+            "What the sides of pictures of folders and shards are multiples of where they keep about their own shape, in an area of at most data.size squared; a batch is of one size. By default all are cut to squares."
         ),
         RecipeKey(
             "data.bucket_ratio", \.data.bucketRatio, .optional(.number(1...16)),

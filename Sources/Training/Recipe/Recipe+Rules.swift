@@ -20,6 +20,9 @@ extension Recipe {
     package static let rules: [Rule] = dataRules + modelRules + processRules + conditioningRules
 
     private static let dataRules: [Rule] = [
+        Rule("data.validation_path", "nothing: data.kind digits has no path") {
+            $0.data.validationPath == nil || $0.data.kind.needsPath
+        },
         Rule("data.path", "the path of the data, which every data.kind but digits needs") {
             !$0.data.kind.needsPath || $0.data.path?.isEmpty == false
         },
@@ -53,7 +56,7 @@ extension Recipe {
         Rule("data.shuffle_buffer", "nothing: only data.kind webdataset has one") {
             $0.data.shuffleBuffer == nil || $0.data.kind.hasShuffleBuffer
         },
-        Rule("data.buckets", "nothing: only pictures of data.kind folder keep their shapes") {
+        Rule("data.buckets", "nothing: only pictures of data.kind folder and webdataset keep their shapes") {
             $0.data.buckets == nil || $0.data.kind.hasBuckets
         },
         Rule("data.buckets", "a step that is at most data.size, whose square is the area of pictures") {

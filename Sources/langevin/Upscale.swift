@@ -1,0 +1,223 @@
+import ArgumentParser
+import Checkpoints
+import Diffusion
+import Foundation
+import Pictures
+import Pipelines
+import Storage
+import Tensors
+
+struct Upscale: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a larger picture of one.",
+        discussion: """
+            By a filter (\(ResizeFilter.words.joined(separator: ", ")); the bytes are Pillow's), by a network in one pass \
+            (Real-ESRGAN, SwinIR), or by a diffusion model that is given the picture (Stable Diffusion's x4 upscaler, latent \
+            diffusion's super-resolution). docs/Upscaling.md shows them.
+            """)
+
+    @Argument(help: "The picture.", transform: pathArgument)
+    var image: String
+
+    @Option(
+        help:
+            "A filter's name; or a folder in the diffusers layout, or a .safetensors file, of a model that enlarges.",
+        transform: pathArgument)
+    var model: String
+
+    @Option(
+        name: [.short, .long],
+        help:
+            "A picture (.png .jpg .webp), .safetensors for the raw tensor 'samples', or a folder.",
+        transform: pathArgument)
+    var output: String
+
+    @Option(help: "Of filters: how many times larger the picture becomes; 4 where not given.")
+    var scale: Int?
+
+    @Option(
+        help:
+            "Of networks in one pass: the side of the pieces, in pixels, in which a large picture is taken; 0 takes it whole; 256 where not given."
+    )
+    var tile: Int?
+
+    @OptionGroup var diffusion: UpscaleOptions
+
+    @Flag(help: "Print one JSON object at the end.")
+    var json = false
+
+    @OptionGroup var compute: ComputeOptions
+
+    /// What a picture was made with by a filter or a network.
+    private struct Record: Encodable {
+        var command = "upscale"
+        var program = "langevin \(Receipt.version)"
+        var model: String
+        var modelHash: String?
+        var scale: Int
+        var tile: Int?
+        var width: Int
+        var height: Int
+        var dtype: String?
+        var image: InputFile
+        var files: [String]?
+
+        enum CodingKeys: String, CodingKey {
+            case command, program, model, scale, tile, width, height, dtype, image, files
+            case modelHash = "model_hash"
+        }
+    }
+
+    func run() throws {
+        let start = ContinuousClock().now
+        let device = try compute.open()
+        let output = try SampleOutput(output, count: 1)
+        if let filter = ResizeFilter(word: model) { return try apply(filter, output) }
+        try Generate.refuse([
+            (scale != nil, "--scale is for filters, and a model enlarges as many times as it was made for")
+        ])
+        var options = ModelOptions()
+        (options.elementType, options.device) = (compute.dtype, device)
+        diffusion.set(&options)
+        let source = try ModelSource(model, options)
+        let notes = try compute.notes + source.foreignKeys() + source.notes()
+        let opened = try Model(source, options)
+        if let network = opened.upscaling { return try apply(network, notes, output) }
+        guard opened.enlarges else {
+            throw PipelineError(
+                "\(opened.name) makes no larger picture of one: give a model that does, or a filter (\(ResizeFilter.words.joined(separator: ", ")))"
+            )
+        }
+        try Generate.refuse([
+            (tile != nil, "--tile is for networks in one pass, and \(opened.name) is a diffusion model")
+        ])
+        let request = try diffusion.request(image, takesPrompt: opened.takesPrompt)
+        let run = try opened.run(request, decodes: !output.isTensor)
+        try SamplingRun(run: run, output: output, notes: notes, start: start).execute(printing: json)
+    }
+
+    // MARK: Filters
+
+    private func apply(_ filter: ResizeFilter, _ output: SampleOutput) throws {
+        try Generate.refuse(
+            diffusion.given.map {
+                ($0.isGiven, "\($0.name) is for diffusion models, and \(model) is a filter")
+            }
+                + [(tile != nil, "--tile is for networks in one pass, and \(model) is a filter")])
+        let scale = self.scale ?? 4
+        guard (1...1024).contains(scale) else {
+            throw PipelineError("--scale is \(scale): give a whole number from 1 to 1024")
+        }
+        let picture = try Picture(contentsOf: URL(file: image))
+        let (width, height) = (picture.width * scale, picture.height * scale)
+        try SampleOutput.check(enlarged: picture, width: width, height: height)
+        let result = picture.resized(width: width, height: height, filter: filter)
+        try finish(
+            Record(
+                model: filter.rawValue, scale: scale, width: width, height: height,
+                image: try InputFile(image))
+        ) { try output.write(result, record: $0) }
+    }
+
+    // MARK: Networks in one pass
+
+    private func apply(_ network: PictureUpscaling, _ notes: [String], _ output: SampleOutput) throws {
+        try Generate.refuse(
+            diffusion.given.map {
+                (
+                    $0.isGiven,
+                    "\($0.name) is for diffusion models, and \(network.name) is a network in one pass"
+                )
+            })
+        let side = tile ?? max(256, network.leastTile)
+        guard side == 0 || side >= network.leastTile, side <= 16_384 else {
+            throw PipelineError(
+                "--tile is \(side): give a number from \(network.leastTile) to 16384, or 0 to take the picture whole"
+            )
+        }
+        let picture = try Picture(contentsOf: URL(file: image))
+        for note in notes { LangevinCommand.say("note: \(note)") }
+        var bar: ProgressBar?
+        defer { bar?.finish() }
+        let colours = try network.enlarged(picture, tile: side == 0 ? nil : side) { done, count in
+            bar = bar ?? ProgressBar(total: count)
+            bar?.show(step: done)
+        }
+        let scale = network.traits.scale
+        let record = Record(
+            model: network.name, modelHash: try network.digest(), scale: scale,
+            tile: side == 0 ? nil : side, width: picture.width * scale, height: picture.height * scale,
+            dtype: compute.dtype.name, image: try InputFile(image))
+        try finish(record) { text in
+            guard picture.isTransparent, !output.isTensor else {
+                return try output.write(colours, record: text)
+            }
+            // Networks know no transparency: it is enlarged by a filter.
+            let alpha = picture.alpha.resized(width: record.width, height: record.height)
+            return try output.write(try Picture(colours[0]).with(alpha: alpha), record: text)
+        }
+    }
+
+    private func finish(_ record: Record, _ write: (String) throws -> [String]) throws {
+        var record = record
+        record.files = try write(String(decoding: try sortedJSON(record), as: UTF8.self))
+        if json { try printJSON(record) }
+    }
+}
+
+/// What a diffusion model that enlarges is asked with.
+struct UpscaleOptions: ParsableArguments {
+    @Option(
+        help: "Of models that are conditioned on a text: what the picture shows; nothing where not given.")
+    var prompt: String?
+
+    @Option(help: "What the picture shall not show; takes the place of the unconditional branch.")
+    var negativePrompt: String?
+
+    @Option(
+        help:
+            "How much noise is laid on the picture before the model is given it: the more, the freer it is; the model's own where not given."
+    )
+    var noiseLevel: Int?
+
+    @OptionGroup var sampling: SamplingOptions
+    @OptionGroup var memory: MemoryFlags
+    @OptionGroup var reading: ReadingOptions
+
+    @Option(
+        help: "For a file: a folder in the diffusers layout with its configurations and tokenizers.",
+        transform: pathArgument)
+    var config: String?
+
+    @Option(
+        help: "The set of weights in the model's folder, such as fp16; parts that lack it have the plain one."
+    )
+    var variant: String?
+
+    func set(_ options: inout ModelOptions) {
+        options.memory = memory.options
+        (options.configurations, options.variant) = (config, variant)
+        (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
+    }
+
+    /// A request for the larger picture of one.
+    func request(_ image: String, takesPrompt: Bool) throws -> Request {
+        var request = sampling.request(count: 1)
+        request.prompt = prompt ?? (takesPrompt ? "" : nil)
+        (request.negativePrompt, request.noiseLevel) = (negativePrompt, noiseLevel)
+        request.reference = .picture(
+            try Picture(contentsOf: URL(file: image), limit: Picture.requestLimit))
+        request.files["image"] = try InputFile(image)
+        return request
+    }
+
+    /// Each option that only a diffusion model reads, and whether it is given.
+    var given: [(name: String, isGiven: Bool)] {
+        [
+            ("--prompt", prompt != nil), ("--negative-prompt", negativePrompt != nil),
+            ("--noise-level", noiseLevel != nil), ("--seed", sampling.seed != nil),
+            ("--steps", sampling.steps != nil), ("--solver", sampling.solver != nil),
+            ("--eta", sampling.eta != nil), ("--guidance", sampling.guidance != nil),
+        ]
+    }
+}

@@ -1,0 +1,199 @@
+import Checkpoints
+import Foundation
+import Layers
+import Networks
+import Pictures
+import Storage
+import Tensors
+import TestSupport
+import Testing
+
+/// `langevin upscale` through the program.
+@Suite struct UpscaleCommandTests {
+    /// A picture of drawn pixels in a file.
+    private func picture(_ folder: TemporaryFolder, width: Int, height: Int, channels: Int) throws -> (
+        path: String, picture: Picture
+    ) {
+        let values = try RandomGenerator(seed: 5).uniform([height * width * channels])
+            .array(of: Float.self)
+        let picture = Picture(
+            width: width, height: height, channels: channels, pixels: values.map { UInt8($0 * 255) })
+        let path = folder("in-\(width)-\(height)-\(channels).png")
+        try picture.write(to: URL(fileURLWithPath: path))
+        return (path, picture)
+    }
+
+    // MARK: Filters
+
+    /// The bytes are those of the library's filters, which are Pillow's (`ResizingTests`).
+    @Test(arguments: [1, 3, 4]) func filtersResize(_ channels: Int) throws {
+        let folder = try TemporaryFolder()
+        let (path, picture) = try picture(folder, width: 7, height: 5, channels: channels)
+        for word in ResizeFilter.words {
+            let out = folder("\(word).png")
+            let scale = word == "area" ? 2 : 3
+            let outcome = try folder.made([
+                "upscale", path, "--model", word, "--scale", "\(scale)", "-o", out, "--json",
+            ])
+            let filter = try #require(ResizeFilter(word: word))
+            let found = try Picture(contentsOf: URL(fileURLWithPath: out))
+            #expect(found == picture.resized(width: 7 * scale, height: 5 * scale, filter: filter), "\(word)")
+            let said = try outcome.json()
+            #expect(said["scale"] as? Int == scale && said["width"] as? Int == 7 * scale)
+            #expect(said["files"] as? [String] == [out])
+        }
+        let out = folder("four.png")
+        try folder.made(["upscale", path, "--model", "nearest", "-o", out])
+        #expect(try Picture(contentsOf: URL(fileURLWithPath: out)).width == 28)
+        #expect(try Picture.textChunks(of: URL(fileURLWithPath: out)).map(\.keyword) == ["langevin"])
+    }
+
+    @Test func whatNoFilterCanDoIsRefused() throws {
+        let folder = try TemporaryFolder()
+        let (path, _) = try picture(folder, width: 7, height: 5, channels: 3)
+        let out = folder("out.png")
+        func refused(_ options: [String], _ words: String, picture: String? = nil) throws {
+            try Program.expectRefused(["upscale", picture ?? path, "-o", out] + options, words)
+        }
+        try refused(["--model", "lanczos", "--scale", "0"], "--scale is 0")
+        try refused(["--model", "lanczos", "--scale", "-3"], "--scale is -3")
+        try refused(["--model", "lanczos", "--scale", "1000000"], "--scale is 1000000")
+        try refused(["--model", "lanczos", "--steps", "3"], "--steps is for diffusion models")
+        try refused(["--model", "lanczos", "--tile", "64"], "--tile is for networks")
+        try refused(["--model", "lanczoss"], "lanczoss")
+        try refused(["--model", "lanczos"], "none.png", picture: folder("none.png"))
+        try Data("no picture".utf8).write(to: URL(fileURLWithPath: folder("text.png")))
+        try refused(["--model", "lanczos"], "text.png", picture: folder("text.png"))
+        #expect(!FileManager.default.fileExists(atPath: out))
+    }
+
+    // MARK: Networks in one pass
+
+    /// A small network in a file under its published names.
+    private func network(_ folder: TemporaryFolder, unshuffle: Int = 1) throws -> (
+        path: String, network: RRDBNet, tensors: [(String, Tensor)]
+    ) {
+        var configuration = RRDBNetConfiguration()
+        (configuration.numFeat, configuration.numBlock, configuration.numGrowCh) = (4, 1, 2)
+        configuration.unshuffle = unshuffle
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 3)))
+        let network = try store.build { try RRDBNet(configuration, $0) }
+        let path = folder("esrgan-\(unshuffle).safetensors")
+        try SafetensorsWriter(store.named).write(to: path)
+        return (path, network, store.named)
+    }
+
+    private func samples(_ folder: TemporaryFolder, _ call: [String]) throws -> Tensor {
+        let path = folder("samples.safetensors")
+        try folder.made(call + ["-o", path])
+        return try SafetensorsFile(path: path, storage: .copied).tensor(named: "samples")
+    }
+
+    @Test(arguments: [1, 2, 4]) func aNetworkInAFileEnlarges(_ unshuffle: Int) throws {
+        let folder = try TemporaryFolder()
+        let (model, network, _) = try network(folder, unshuffle: unshuffle)
+        let (path, picture) = try picture(folder, width: 11, height: 6, channels: 3)
+        let expected = network(((picture.tensor() + 1) / 2).unsqueezed(0)) * 2 - 1
+        expectClose(try samples(folder, ["upscale", path, "--model", model]), expected, absolute: 1e-5)
+        let out = folder("out.png")
+        let outcome = try folder.made(["upscale", path, "--model", model, "-o", out, "--json"])
+        #expect(try outcome.json()["scale"] as? Int == 4 / unshuffle)
+        #expect(try Picture(contentsOf: URL(fileURLWithPath: out)).width == 11 * 4 / unshuffle)
+        let seen = try Program.run("inspect", model, "--json").json()
+        #expect(seen["family"] as? String == "upscaler")
+        // As a folder it is the same.
+        try folder.made(["convert", model, folder("folder-\(unshuffle)")])
+        let again = try samples(folder, ["upscale", path, "--model", folder("folder-\(unshuffle)")])
+        expectClose(again, expected, absolute: 1e-5)
+    }
+
+    /// ESRGAN named its layers otherwise at first, and by numbers before that.
+    @Test func olderNamesAreRead() throws {
+        let folder = try TemporaryFolder()
+        let (model, _, tensors) = try network(folder)
+        let (path, _) = try picture(folder, width: 11, height: 6, channels: 3)
+        let words = [
+            ("body.0.rdb", "RRDB_trunk.0.RDB"), ("conv_body", "trunk_conv"), ("conv_up", "upconv"),
+            ("conv_hr", "HRconv"),
+        ]
+        let numbers = [
+            ("body.0.rdb", "model.1.sub.0.RDB"), ("conv_first", "model.0"), ("conv_body", "model.1.sub.1"),
+            ("conv_up1", "model.3"), ("conv_up2", "model.6"), ("conv_hr", "model.8"),
+            ("conv_last", "model.10"),
+        ]
+        let expected = try samples(folder, ["upscale", path, "--model", model])
+        for (file, pairs) in [("words", words), ("numbers", numbers)] {
+            let renamed = tensors.map { name, tensor in
+                var name = name
+                for (new, old) in pairs { name = name.replacingOccurrences(of: new, with: old) }
+                if file == "numbers", name.contains(".RDB") {
+                    name = name.replacingOccurrences(of: ".weight", with: ".0.weight")
+                        .replacingOccurrences(of: ".bias", with: ".0.bias")
+                }
+                return (name, tensor)
+            }
+            try SafetensorsWriter(renamed).write(to: folder("\(file).safetensors"))
+            let found = try samples(folder, ["upscale", path, "--model", folder("\(file).safetensors")])
+            #expect(try found.isIdentical(to: expected), "\(file)")
+        }
+    }
+
+    /// A large picture passes in pieces; transparency is enlarged by a filter.
+    @Test func largePicturesPassInPieces() throws {
+        let folder = try TemporaryFolder()
+        let (model, _, _) = try network(folder)
+        let (path, picture) = try picture(folder, width: 300, height: 20, channels: 4)
+        let call = ["upscale", path, "--model", model]
+        let whole = try samples(folder, call + ["--tile", "0"])
+        for tile in [[], ["--tile", "128"]] {
+            expectClose(try samples(folder, call + tile), whole, absolute: 1e-5)
+        }
+        let out = folder("out.png")
+        try folder.made(call + ["-o", out])
+        let found = try Picture(contentsOf: URL(fileURLWithPath: out))
+        #expect(found.channels == 4 && found.width == 1200)
+        #expect(found.alpha == picture.alpha.resized(width: 1200, height: 80))
+        try Program.expectRefused(call + ["-o", out, "--tile", "10"], "--tile is 10")
+        try Program.expectRefused(call + ["-o", out, "--scale", "2"], "--scale is for filters")
+        try Program.expectRefused(call + ["-o", out, "--prompt", "a cat"], "--prompt is for diffusion")
+    }
+
+    @Test func swinIRIsKnownByItsNames() throws {
+        let folder = try TemporaryFolder()
+        let fixture = try Fixture("enlarging/swinir-0-1")
+        let weights = try fixture.tensors("weight.").sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        // What published files hold beside their parameters.
+        let table = ("layers.0.residual_group.blocks.0.attn.relative_position_index", Tensor([Float(1)]))
+        try SafetensorsWriter(weights + [table]).write(to: folder("swinir.safetensors"))
+        let sample = try fixture.tensor("input.sample").slice(0..<1, of: 0)
+        let path = folder("in.png")
+        let picture = try Picture(sample[0] * 2 - 1)
+        try picture.write(to: URL(fileURLWithPath: path))
+        let configuration = try SwinIR.configuration(
+            fixture.case.required("configuration", as: JSONObject.self))
+        let network = try ParameterStore(.loaded(fixture.source("weight."))).build {
+            try SwinIR(configuration, $0)
+        }
+        let pixels = ((picture.converted(toChannels: configuration.inChans).tensor() + 1) / 2).unsqueezed(0)
+        let found = try samples(folder, ["upscale", path, "--model", folder("swinir.safetensors")])
+        expectClose(found, network(pixels) * 2 - 1, absolute: 1e-5)
+    }
+
+    @Test func whatIsNoUpscalerIsRefused() throws {
+        let folder = try TemporaryFolder()
+        let (path, _) = try picture(folder, width: 8, height: 8, channels: 3)
+        let (model, _, tensors) = try network(folder)
+        let out = folder("out.png")
+        let text = try FixtureModel(of: "sd1", in: folder).path
+        try Program.expectRefused(["upscale", path, "--model", text, "-o", out], "makes no larger picture")
+        try Program.expectRefused(
+            ["generate", "a cat", "--model", model, "-o", out], "use 'langevin upscale'")
+        let short = folder("short.safetensors")
+        try SafetensorsWriter(tensors.filter { $0.0 != "conv_hr.weight" }).write(to: short)
+        try Program.expectRefused(["upscale", path, "--model", short, "-o", out], "conv_hr.weight")
+        let other = folder("other.safetensors")
+        try SafetensorsWriter([("something.weight", Tensor([Float(1)]))]).write(to: other)
+        try Program.expectRefused(["upscale", path, "--model", other, "-o", out], "no known family")
+        #expect(!FileManager.default.fileExists(atPath: out))
+    }
+}
