@@ -18,6 +18,11 @@ import Testing
         ("sample", [], "SampleTests", "everyFormOfOutput"),
         ("sample", ["--trajectory"], "OutputTests", "twoOutputsOfOneName"),
         ("sample", ["--trajectory", "analytic:"], "AnalyticTests", "aPlaneIsDrawnAsACloud"),
+        (
+            "sample", ["--then", "--noise-level", "--truncated"], "CascadeCommandTests",
+            "stagesOfRecipesMakeACascade"
+        ),
+        ("evaluate", ["--then"], "CascadeCommandTests", "stagesOfRecipesMakeACascade"),
         ("sample", ["--pairs", "--initial"], "RecipeFileTests", "pairsAreWhatReflowReads"),
         ("generate", [], "RecipeFileTests", "aTextModelIsGivenPrompts"),
         (

@@ -28,6 +28,8 @@ import Testing
         .diffusionTransformer: Facts(betas: (0.0001, 0.02), offset: 0, endsAtData: true, table: .linear),
         .guidedDiffusion: Facts(
             kind: .ddpm, betas: (0.0001, 0.02), clips: true, offset: 0, endsAtData: true, table: .linear),
+        .guidedDiffusionUpsampler: Facts(
+            kind: .ddpm, betas: (0.0001, 0.02), clips: true, offset: 0, endsAtData: true, table: .linear),
         .guidedDiffusionClassifier: Facts(
             kind: .ddpm, betas: (0.0001, 0.02), clips: true, offset: 0, endsAtData: true, table: .linear),
     ]

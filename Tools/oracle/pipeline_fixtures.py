@@ -65,7 +65,8 @@ def own_name(place):
     def contents(folder):
         return {name: open(os.path.join(folder, name), "rb").read() for name in os.listdir(folder) if not name.startswith("expected")}
 
-    return next(name for name in sorted(os.listdir(TOKENIZERS)) if contents(os.path.join(TOKENIZERS, name)) == contents(place))
+    names = sorted(os.listdir(TOKENIZERS)) + ["../bert"]
+    return next(name for name in names if contents(os.path.join(TOKENIZERS, name)) == contents(place))
 
 
 def pictures(request):
