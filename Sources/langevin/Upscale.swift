@@ -98,6 +98,12 @@ struct Upscale: ParsableCommand {
         try Generate.refuse([
             (tile != nil, "--tile is for networks in one pass, and \(opened.name) is a diffusion model")
         ])
+        if !opened.takesPrompt {
+            try Generate.refuse(
+                diffusion.texts.map {
+                    ($0.isGiven, "\($0.name): \(opened.name) is given the picture alone, and no text")
+                })
+        }
         let request = try diffusion.request(image, takesPrompt: opened.takesPrompt)
         let run = try opened.run(request, decodes: !output.isTensor)
         try SamplingRun(run: run, output: output, notes: notes, start: start).execute(printing: json)
@@ -225,10 +231,14 @@ struct UpscaleOptions: ParsableArguments {
         return request
     }
 
+    /// Each option that is a text, and whether it is given.
+    var texts: [(name: String, isGiven: Bool)] {
+        [("--prompt", prompt != nil), ("--negative-prompt", negativePrompt != nil)]
+    }
+
     /// Each option that only a diffusion model reads, and whether it is given.
     var given: [(name: String, isGiven: Bool)] {
-        [
-            ("--prompt", prompt != nil), ("--negative-prompt", negativePrompt != nil),
+        texts + [
             ("--noise-level", noiseLevel != nil), ("--seed", sampling.seed != nil),
             ("--steps", sampling.steps != nil), ("--solver", sampling.solver != nil),
             ("--eta", sampling.eta != nil), ("--guidance", sampling.guidance != nil),
