@@ -18,7 +18,7 @@ import Testing
         for (prefix, elementType, share) in [
             ("output.", ElementType.float32, 1e-5), ("output64.", .float64, 1e-11),
         ] {
-            let store = ParameterStore(.loaded(fixture.source("weight.")), elementType: elementType)
+            let store = try ParameterStore(.loaded(fixture.source("weight.")), elementType: elementType)
             let network = try store.build { try Network(configuration, $0) }
             #expect(store.parameterCount == (try fixture.case.required("parameters")))
             let outputs = try run(
