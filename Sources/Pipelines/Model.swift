@@ -75,6 +75,10 @@ public struct Model: Sendable {
     /// A model of the parts in a folder or a file.
     /// - Throws: an error that names the file and the key, one sentence.
     public init(_ source: ModelSource, _ options: ModelOptions = ModelOptions()) throws {
+        guard options.autoencoder == nil || source.assembly is any LatentAssembly.Type else {
+            throw PipelineError(
+                "\(.autoencoder) belongs to models of latents, and \(source.name) has none: leave it out")
+        }
         self.init(try source.assembly.init(source, options))
     }
 

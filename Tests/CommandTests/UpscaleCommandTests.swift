@@ -60,7 +60,9 @@ import Testing
         try refused(["--model", "lanczos", "--scale", "1000000"], "--scale is 1000000")
         try refused(["--model", "lanczos", "--steps", "3"], "--steps is for diffusion models")
         try refused(["--model", "lanczos", "--tile", "64"], "--tile is for networks")
-        try refused(["--model", "lanczoss"], "lanczoss")
+        try refused(["--model", "lanczoss"], "did you mean 'lanczos'")
+        try refused(["--model", "lanczos", "--vae-tiling"], "keeps a model small")
+        try refused(["--model", "lanczos", "--config", folder("x")], "--config is for diffusion models")
         try refused(["--model", "lanczos"], "none.png", picture: folder("none.png"))
         try Data("no picture".utf8).write(to: URL(fileURLWithPath: folder("text.png")))
         try refused(["--model", "lanczos"], "text.png", picture: folder("text.png"))
@@ -213,7 +215,7 @@ extension UpscaleCommandTests {
     @Test func diffusionModelsEnlarge() throws {
         let folder = try TemporaryFolder()
         let (path, image) = try model("x4", folder)
-        let call = ["upscale", folder("image.png"), "--model", path, "--steps", "2", "--seed", "3"]
+        let call = ["upscale", folder("image.png"), "--model", path, "--steps", "5", "--seed", "3"]
         func picture(_ options: [String]) throws -> Picture {
             let out = folder("out.png")
             let outcome = try folder.made(call + options + ["-o", out, "--json"])
@@ -248,9 +250,10 @@ extension UpscaleCommandTests {
         let out = folder("out.png")
         try folder.made(call + ["-o", out])
         #expect(try Picture(contentsOf: URL(fileURLWithPath: out)).width > image.width)
-        try Program.expectRefused(call + ["-o", folder("none.png"), "--prompt", "a cat"], "--prompt")
         try Program.expectRefused(
-            call + ["-o", folder("none.png"), "--noise-level", "3"], "--noise-level is a condition of other")
+            call + ["-o", folder("none.png"), "--prompt", "a cat"], "--prompt: ldm-sr is given")
+        try Program.expectRefused(
+            call + ["-o", folder("none.png"), "--noise-level", "3"], "--noise-level has no part")
         try image.cropped(x: 0, y: 0, width: 30, height: 32).write(
             to: URL(fileURLWithPath: folder("image.png")))
         try Program.expectRefused(call + ["-o", folder("none.png")], "multiples of 32")

@@ -49,7 +49,7 @@ import Testing
 
     /// Numbers that may be fractions, though their defaults are whole.
     private static let fractions: Set = [
-        "dropout", "mid_block_scale_factor", "scaling_factor", "shift_factor", "norm_eps",
+        "dropout", "mid_block_scale_factor", "scaling_factor", "shift_factor", "norm_eps", "img_range",
     ]
     /// Numbers that no size depends on.
     private static let free: Set = ["eos_token_id"]
@@ -70,7 +70,10 @@ import Testing
                 let found = try refusal(subject, key, .integer(value))
                 #expect(found?.contains(key) == true, "\(key) \(value): \(found ?? "accepted")")
             }
-            let mayBeZero = ["freq_shift", "downsample_padding", "eos_token_id"].contains(key)
+            let mayBeZero = [
+                "freq_shift", "downsample_padding", "decoder_downsample_padding", "eos_token_id",
+                "num_upsample",
+            ].contains(key)
             #expect(try (refusal(subject, key, .integer(0)) == nil) == mayBeZero, "\(key) 0")
         }
         let isPicture = subject.defaults["sample_size"] != nil
