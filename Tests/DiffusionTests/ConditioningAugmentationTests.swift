@@ -7,7 +7,7 @@ import Testing
 /// Noise and blur of the smaller pictures of a cascade, in closed form.
 @Suite struct ConditioningAugmentationTests {
     private func augmentation(_ word: String) throws -> ConditioningAugmentation {
-        ConditioningAugmentation(try ProcessDescription(word).predicting("v").trained(sampledBy: nil))
+        ConditioningAugmentation(try ProcessDescription(word).predicting("v").process)
     }
 
     /// α·z + σ·ε at the level of each picture's time, scaled as the network takes samples.

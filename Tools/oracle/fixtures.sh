@@ -11,6 +11,10 @@ for oracle in unet unet_condition convnext autoencoders autoencoder_losses ddpm 
     "$python" "$here/$oracle.py" --seed 0 --out "$fixtures/$oracle" >&2
 done
 "$python" "$here/unet_condition.py" --seed 1 --added --cases 5 --out "$fixtures/unet_condition" >&2
+if [ -n "${EDM:-}" ]; then
+    # A checkout of NVlabs/edm, which stays outside this project.
+    "$python" "$here/edm.py" --edm "$EDM" --seed 0 --out "$fixtures/edm" >&2
+fi
 rm -rf "${fixtures:?}/deepfloyd"
 "$python" "$here/cascades_imagen.py" --seed 0 --out "$fixtures/deepfloyd" >&2
 rm -rf "${fixtures:?}/places"
