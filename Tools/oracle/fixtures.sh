@@ -14,6 +14,10 @@ done
 rm -rf "${fixtures:?}/enlarging" "${fixtures:?}/upscaling"
 "$python" "$here/enlarging.py" --seed 0 --cases 4 --out "$fixtures/enlarging" >&2
 "$python" "$here/cascades_upscale.py" --seed 0 --out "$fixtures/upscaling" >&2
+if [ -n "${EDM:-}" ]; then
+    # A checkout of NVlabs/edm, which stays outside this project.
+    "$python" "$here/edm.py" --edm "$EDM" --seed 0 --out "$fixtures/edm" >&2
+fi
 rm -rf "${fixtures:?}/deepfloyd"
 "$python" "$here/cascades_imagen.py" --seed 0 --out "$fixtures/deepfloyd" >&2
 rm -rf "${fixtures:?}/places"

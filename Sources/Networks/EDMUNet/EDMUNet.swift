@@ -88,7 +88,7 @@ public struct EDMUNet: Sendable {
         var (hidden, picture) = (input(x), x)
         var skips = [hidden]
         for step in down {
-            hidden = step.block(hidden, time: embedded, dropout: dropout)
+            hidden = run(step.block, hidden, embedded, dropout)
             if let convolution = step.picture {
                 // The picture is halved behind its convolution, and what both give is what the next level reads.
                 picture = (hidden + filter.halved(convolution(picture), isPadded: true)) * 0.5.squareRoot()
@@ -96,12 +96,17 @@ public struct EDMUNet: Sendable {
             }
             skips.append(hidden)
         }
-        for block in middle { hidden = block(hidden, time: embedded, dropout: dropout) }
+        for block in middle { hidden = run(block, hidden, embedded, dropout) }
         for (block, reads) in up {
             if reads { hidden = concatenated([hidden, skips.removeLast()], along: 1) }
-            hidden = block(hidden, time: embedded, dropout: dropout)
+            hidden = run(block, hidden, embedded, dropout)
         }
         return output(outputNorm.deferred(hidden).then(.silu).value)
+    }
+
+    /// A block, which may be computed again in the backward pass.
+    private func run(_ block: EDMBlock, _ x: Tensor, _ time: Tensor, _ dropout: RandomGenerator?) -> Tensor {
+        recomputable([x, time], dropout: dropout) { block($0[0], time: $0[1], dropout: dropout) }
     }
 
     /// The vector that blocks read.

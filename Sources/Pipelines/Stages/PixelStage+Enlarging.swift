@@ -149,12 +149,13 @@ extension PixelStage {
         }
         let level = augmentation.process.schedule.level(at: time)
         let other = earlier.process.schedule.level(at: time)
-        guard (level.alpha, level.sigma) == (other.alpha, other.sigma) else {
+        // The same table in two precisions is one process.
+        guard abs(level.alpha - other.alpha) < 1e-5, abs(level.sigma - other.sigma) < 1e-5 else {
             throw PipelineError(
                 "\(.truncates): \(earlier.model) and \(model.name) are of different processes, so noise of the one is none of the other: leave it out"
             )
         }
-        earlier.sampler = try earlier.sampler.stopping(at: level)
+        earlier.sampler = try earlier.sampler.stopping(at: other)
         enlarging?.isTruncated = true
     }
 }
