@@ -7,7 +7,8 @@ public enum KnownNetworks {
     /// Those that denoise.
     public static var denoising: [any DenoisingNetwork.Type] {
         [
-            UNet2D.self, ADMUNet.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self, MMDiT.self,
+            UNet2D.self, ADMUNet.self, EDMUNet.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self,
+            MMDiT.self,
             MLP.self,
             ResNet.self, EfficientUNet.self,
         ]

@@ -17,6 +17,8 @@ public struct ModelOptions: Sendable {
     public var configurations: String?
     /// The set of weights in a folder, such as `fp16`; parts that lack it have the plain one.
     public var variant: String?
+    /// The folder of an autoencoder that takes the place of the model's own, such as TAESD or a consistency decoder.
+    public var autoencoder: String?
     /// What the network predicts, whatever the model says itself.
     public var prediction: Prediction?
     /// For a file: whether tensors outside the model's parts are refused.

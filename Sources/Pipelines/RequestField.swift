@@ -56,12 +56,15 @@ public struct RequestField: Sendable, Hashable {
     package static let previewModel = Self("previewModel")
 
     /// Fields that are read by few families of models; the others refuse them.
-    static let ofFewFamilies: Set<RequestField> = [priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth]
+    static let ofFewFamilies: Set<RequestField> = [
+        priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth,
+    ]
 
     // MARK: Options of a model
 
     package static let elementType = Self("elementType")
     package static let variant = Self("variant")
+    package static let autoencoder = Self("autoencoder")
     package static let configurations = Self("configurations")
     package static let prediction = Self("prediction")
     package static let isStrict = Self("isStrict")

@@ -68,8 +68,10 @@ struct StageOption {
     private let option: String
     private let value: String
 
-    /// Whether an option behind a `--then` belongs to it.
-    static func belongs(_ option: String) -> Bool { rows[option] != nil }
+    /// Whether an option that belongs to a stage takes a value; `nil` of all other options.
+    static func takesValue(_ option: String) -> Bool? {
+        rows[option].map { _ in option != "--truncated" }
+    }
 
     /// The word by which the parser gets an option of a stage.
     static func word(stage: Int, _ option: String, _ value: String) -> String {

@@ -35,8 +35,8 @@ struct CommandWords {
                 continue
             }
             let name = String(word.prefix { $0 != "=" })
+            if try addStageOption(name, word, &rest) { continue }
             if let option = declarations[name] {
-                if try addStageOption(name, word, option, &rest) { continue }
                 named.append((name, option))
                 takesMore = option.takesMany
                 options += try words(of: option, called: name, word, &rest)
@@ -49,26 +49,24 @@ struct CommandWords {
         }
     }
 
-    /// Takes an option that stands behind a `--then` and belongs to its stage.
+    /// Takes an option that stands behind a `--then` and belongs to its stage, whether the command itself has it or not.
     /// - Returns: whether it is one.
-    private mutating func addStageOption(
-        _ name: String, _ word: String, _ option: CommandDeclarations.Option, _ rest: inout ArraySlice<String>
-    ) throws -> Bool {
-        guard name != "--then" else {
-            (stages, stageOptions) = (stages + 1, [])
-            return false
-        }
-        guard stages > 0, StageOption.belongs(name) else { return false }
+    private mutating func addStageOption(_ name: String, _ word: String, _ rest: inout ArraySlice<String>)
+        throws
+        -> Bool
+    {
+        guard declarations["--then"] != nil else { return false }
+        if name == "--then" { (stages, stageOptions) = (stages + 1, []) }
+        guard stages > 0, let takesValue = StageOption.takesValue(name) else { return false }
         guard stageOptions.insert(name).inserted else {
             throw PipelineError("\(name) is given twice behind one --then: leave one out")
         }
-        let inner = word == name ? nil : String(word.dropFirst(name.count + 1))
-        guard option.takesValue, let value = inner ?? (option.takesValue ? rest.popFirst() : "") else {
-            guard !option.takesValue, inner == nil else { return false }
-            options.append(StageOption.word(stage: stages - 1, name, ""))
-            return true
+        var value = word == name ? nil : String(word.dropFirst(name.count + 1))
+        if takesValue, value == nil { value = rest.popFirst() }
+        guard (value != nil) == takesValue else {
+            throw PipelineError("\(name) behind --then \(takesValue ? "has no value" : "takes no value")")
         }
-        options.append(StageOption.word(stage: stages - 1, name, value))
+        options.append(StageOption.word(stage: stages - 1, name, value ?? ""))
         return true
     }
 

@@ -194,9 +194,14 @@ struct UpscaleOptions: ParsableArguments {
     )
     var variant: String?
 
+    @Option(
+        help: "The folder of an autoencoder in place of the model's own; the model's own where not given.",
+        transform: pathArgument)
+    var vae: String?
+
     func set(_ options: inout ModelOptions) {
         options.memory = memory.options
-        (options.configurations, options.variant) = (config, variant)
+        (options.configurations, options.variant, options.autoencoder) = (config, variant, vae)
         (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
     }
 

@@ -8,11 +8,13 @@ import Testing
 @Suite struct GuidedDiffusionTests {
     /// The file of a network: names and shapes of the tensors that decide, and those that names are counted by.
     private func source(
-        channels: [Int], layers: Int, attention: [Bool], outputs: Int = 6, classes: Int? = 1000
+        channels: [Int], layers: Int, attention: [Bool], outputs: Int = 6, classes: Int? = 1000,
+        inputs: Int = 3, features: Int? = nil, isImproved: Bool = false
     ) -> ShapeSource {
+        let features = features ?? channels[0]
         var tensors: [(String, Shape)] = [
-            ("time_embed.0.weight", [4 * channels[0], channels[0]]),
-            ("input_blocks.0.0.weight", [channels[0], 3, 3, 3]),
+            ("time_embed.0.weight", [4 * features, features]),
+            ("input_blocks.0.0.weight", [channels[0], inputs, 3, 3]),
             ("out.2.weight", [outputs, channels[0], 3, 3]),
             ("input_blocks.1.0.emb_layers.1.weight", [2 * channels[0], 4 * channels[0]]),
             ("middle_block.1.qkv.weight", [3 * channels.last!, channels.last!, 1]),
@@ -21,7 +23,14 @@ import Testing
         let last = channels.count - 1
         for level in channels.indices {
             // What halves has the names of one layer more.
-            for layer in 0..<layers + (level < last ? 1 : 0) {
+            if isImproved, level < last {
+                tensors.append(
+                    (
+                        "input_blocks.\((level + 1) * (layers + 1)).0.op.weight",
+                        [channels[level], channels[level], 3, 3]
+                    ))
+            }
+            for layer in 0..<layers + (level < last && !isImproved ? 1 : 0) {
                 let block = "input_blocks.\(1 + level * (layers + 1) + layer)"
                 tensors.append(("\(block).0.in_layers.0.weight", [channels[level]]))
                 tensors.append(("\(block).0.out_layers.3.weight", [channels[level], channels[level], 3, 3]))
@@ -35,7 +44,7 @@ import Testing
                 if attention[level] {
                     tensors.append(("\(block).1.qkv.weight", [3 * channels[level], channels[level], 1]))
                 }
-                if level > 0, layer == layers {
+                if level > 0, layer == layers, !isImproved {
                     tensors.append(
                         ("\(block).\(attention[level] ? 2 : 1).in_layers.0.weight", [channels[level]]))
                 }
@@ -67,22 +76,86 @@ import Testing
         let layout = try #require(CheckpointFamily.guidedDiffusion.layouts(source.names).first?.layout)
         let attended = 1 + attention.firstIndex(of: true)! * (layers + 1)
         let views = layout.natives(for: "input_blocks.\(attended).1.qkv.weight").map(\.view)
-        #expect(views == (0..<3).map { size == 64 ? .matrixPart($0) : .headPart($0, width: 64) })
+        let expected: (Int) -> TensorView = { part in
+            // The network of 128 pixels was published with four heads.
+            [64: .matrixPart(part), 128: .headShare(part, heads: 4)][size] ?? .headPart(part, width: 64)
+        }
+        #expect(views == (0..<3).map(expected))
         #expect(
             layout.natives(for: "input_blocks.\(layers + 1).0.in_layers.2.weight").map(\.name)
                 == ["down_blocks.0.downsamplers.0.conv1.weight"])
     }
 
-    /// Upsamplers have a small picture beside the noisy one, and classifiers no last convolution.
+    /// The first level of the network of 512 pixels has half of the features of its time, iDDPM's networks halve by
+    /// convolutions and count their 4,000 times as 1,000, upsamplers have a small picture beside the noisy one.
+    @Test func whatDiffusersDoesNotDescribeIsANetworkOfItsOwn() throws {
+        func configurations(_ source: ShapeSource, _ family: CheckpointFamily) throws -> (
+            JSONObject, JSONObject
+        ) {
+            #expect(CheckpointRecognition(source) == .family(family))
+            let found = try SingleFileCheckpoint(source).configurations()
+            return (try #require(found[.unet]), try #require(found[.scheduler]))
+        }
+        let (large, _) = try configurations(
+            source(
+                channels: [128, 256, 256, 512, 512, 1024, 1024], layers: 2,
+                attention: [false, false, false, false, true, true, true], features: 256), .guidedDiffusion)
+        #expect(
+            large["_class_name"] == "ADMUNet2D" && large["sample_size"] == 512
+                && large["time_features"] == 256)
+        #expect(large["attention_head_dim"] == 64 && large["low_resolution_factor"] == nil)
+
+        for (attention, side) in [([false, false, true, true], 64), ([false, true, true, false], 32)] {
+            let (network, schedule) = try configurations(
+                source(
+                    channels: [128, 256, 256, 256], layers: 3, attention: attention, classes: nil,
+                    isImproved: true),
+                .guidedDiffusion)
+            #expect(network["sample_size"] == .integer(side) && network["num_attention_heads"] == 4)
+            #expect(network["downsample_type"] == "conv" && network["time_scale"] == .number(0.25))
+            #expect(
+                schedule["num_train_timesteps"] == 4000 && schedule["beta_schedule"] == "squaredcos_cap_v2")
+        }
+        let channels = [192, 192, 384, 384, 768, 768]
+        let (quarter, schedule) = try configurations(
+            source(
+                channels: channels, layers: 2, attention: [false, false, false, true, true, true], inputs: 6),
+            .guidedDiffusionUpsampler)
+        #expect(quarter["sample_size"] == 256 && quarter["low_resolution_factor"] == 4)
+        #expect(quarter["num_attention_heads"] == 4 && quarter["in_channels"] == 3)
+        #expect(schedule["beta_schedule"] == "linear" && schedule["variance_type"] == "learned_range")
+        let (half, _) = try configurations(
+            source(
+                channels: channels, layers: 2, attention: [false, false, false, false, true, true], inputs: 6),
+            .guidedDiffusionUpsampler)
+        #expect(half["sample_size"] == 512 && half["attention_head_dim"] == 64)
+    }
+
+    /// The heads that a folder of configurations gives come first.
+    @Test func describedHeadsAreTaken() throws {
+        let source = source(
+            channels: [256, 256, 512, 512, 1024, 1024], layers: 2,
+            attention: [false, false, false, true, true, true])
+        let layout = try #require(
+            CheckpointFamily.guidedDiffusion.layouts(source.names, heads: .width(32)).first?.layout)
+        let views = layout.natives(for: "input_blocks.10.1.qkv.weight").map(\.view)
+        #expect(views == (0..<3).map { .headPart($0, width: 32) })
+        let whole = Tensor((0..<24).map(Float.init), shape: [12, 2, 1])
+        for part in 0..<3 {
+            #expect(
+                try TensorView.headShare(part, heads: 2)(whole).isIdentical(
+                    to: TensorView.headPart(part, width: 2)(whole)))
+            #expect(TensorView.headShare(part, heads: 2).shape(in: whole.shape) == [4, 2])
+        }
+        #expect(TensorView.headShare(0, heads: 5).shape(in: [12, 2, 1]) == nil)
+    }
+
+    /// Classifiers have no last convolution.
     @Test func othersOfTheSameCodeAreNotTakenForThem() throws {
         let attention = [false, true, true, true]
         let whole = source(channels: [192, 384, 576, 768], layers: 3, attention: attention)
-        let upsampler = whole.filtered { $0 != "input_blocks.0.0.weight" }.adding([
-            ("input_blocks.0.0.weight", [192, 6, 3, 3])
-        ])
-        for other in [upsampler, whole.filtered { $0 != "out.2.weight" }] {
-            #expect(CheckpointRecognition(other) != .family(.guidedDiffusion))
-        }
+        let other = whole.filtered { $0 != "out.2.weight" }
+        #expect(CheckpointRecognition(other) != .family(.guidedDiffusion))
     }
 
     /// The newer order has all heads of the queries first.

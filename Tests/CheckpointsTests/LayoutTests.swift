@@ -33,10 +33,11 @@ struct PublishedFile: Sendable {
             let part: JSONObject = try parts.required(key)
             let configuration: JSONObject = try part.required("configuration")
             let width = try? configuration.required("attention_head_dim", as: Int.self)
+            let count = try? configuration.required("num_attention_heads", as: Int.self)
             return PublishedComponent(
                 component: try #require(ModelComponent(rawValue: key)), configuration: configuration,
                 rows: try part.required("rows", as: [[JSONValue]].self).map {
-                    try Self.row($0, headWidth: width)
+                    try Self.row($0, heads: width.map { .width($0) } ?? count.map { .count($0) })
                 })
         }
         aside = try root.required("aside", as: [[JSONValue]].self).map { pair in
@@ -44,19 +45,19 @@ struct PublishedFile: Sendable {
         }
     }
 
-    private static func row(_ row: [JSONValue], headWidth: Int?) throws -> PublishedComponent.Row {
+    private static func row(_ row: [JSONValue], heads: HeadSplit?) throws -> PublishedComponent.Row {
         PublishedComponent.Row(
             foreign: try #require(String(json: row[0])), shape: Shape(try #require([Int](json: row[1]))),
             natives: try #require([[JSONValue]](json: row[2])).map { native in
                 (
                     try #require(String(json: native[0])),
-                    try view(#require(String(json: native[1])), headWidth),
+                    try view(#require(String(json: native[1])), heads),
                     Shape(try #require([Int](json: native[2])))
                 )
             })
     }
 
-    private static func view(_ name: String, _ headWidth: Int?) throws -> TensorView {
+    private static func view(_ name: String, _ heads: HeadSplit?) throws -> TensorView {
         switch name {
         case "whole": return .whole
         case "matrix": return .matrix
@@ -66,8 +67,11 @@ struct PublishedFile: Sendable {
         default:
             let index = try #require(Int(name.filter(\.isNumber).prefix(1)))
             if name.hasPrefix("matrix ") { return .matrixPart(index) }
-            return name.hasPrefix("head")
-                ? .headPart(index, width: try #require(headWidth)) : .part(index, of: 3)
+            guard name.hasPrefix("head") else { return .part(index, of: 3) }
+            switch try #require(heads) {
+            case .width(let width): return .headPart(index, width: width)
+            case .count(let count): return .headShare(index, heads: count)
+            }
         }
     }
 
@@ -143,9 +147,11 @@ struct ShapeSource: TensorSource {
     func configurationsAreThePublishedOnes(_ family: CheckpointFamily) throws {
         let published = try PublishedFile(family)
         let ours = try SingleFileCheckpoint(published.source).configurations()
-        #expect(ours[.scheduler]?["_class_name"] != nil)
+        // Networks in one pass diffuse nothing.
+        let diffuses = family.pipeline != CheckpointFamily.esrgan.pipeline
+        #expect((ours[.scheduler]?["_class_name"] != nil) == diffuses)
         let schedules: [ModelComponent] =
-            family == .upscaler4 ? [.scheduler, .lowResolutionScheduler] : [.scheduler]
+            family == .upscaler4 ? [.scheduler, .lowResolutionScheduler] : diffuses ? [.scheduler] : []
         #expect(Set(ours.keys) == Set(published.components.map(\.component) + schedules))
         for part in published.components { #expect(ours[part.component] == part.configuration) }
     }

@@ -18,6 +18,11 @@ import Testing
         ("sample", [], "SampleTests", "everyFormOfOutput"),
         ("sample", ["--trajectory"], "OutputTests", "twoOutputsOfOneName"),
         ("sample", ["--trajectory", "analytic:"], "AnalyticTests", "aPlaneIsDrawnAsACloud"),
+        (
+            "sample", ["--then", "--noise-level", "--truncated"], "CascadeCommandTests",
+            "stagesOfRecipesMakeACascade"
+        ),
+        ("evaluate", ["--then"], "CascadeCommandTests", "stagesOfRecipesMakeACascade"),
         ("sample", ["--pairs", "--initial"], "RecipeFileTests", "pairsAreWhatReflowReads"),
         ("generate", [], "RecipeFileTests", "aTextModelIsGivenPrompts"),
         (
@@ -55,6 +60,12 @@ import Testing
         ),
         ("denoise", ["--noise-level"], "DenoiseCommandTests", "theMeanIsTheClosedForm"),
         ("denoise", ["--count", "--steps"], "DenoiseCommandTests", "samplesAreOfThePosterior"),
+        ("upscale", ["--scale", "--json"], "UpscaleCommandTests", "filtersResize"),
+        ("upscale", [".safetensors", "convert"], "UpscaleCommandTests", "aNetworkInAFileEnlarges"),
+        ("upscale", ["--tile"], "UpscaleCommandTests", "largePicturesPassInPieces"),
+        ("upscale", ["--noise-level", "--prompt"], "UpscaleCommandTests", "diffusionModelsEnlarge"),
+        ("generate", ["--vae"], "UpscaleCommandTests", "anotherAutoencoderTakesThePlaceOfTheModels"),
+        ("generate", ["--depth"], "UpscaleCommandTests", "aPictureIsChangedByItsDepths"),
         ("explain", ["-o", "--json"], "ExplainCommandTests", "aRunIsExplained"),
         ("explain", ["analytic:", "--part"], "ExplainCommandTests", "everyFormOfModelIsExplained"),
         ("order", ["-o", "--solver", "--schedule", "--prediction"], "AnalyticTests", "theTableAndThePlot"),

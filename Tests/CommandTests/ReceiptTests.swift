@@ -37,6 +37,8 @@ import Testing
         "guidance-interval": ["guidance_interval"], "guide": ["guide", "weights"],
         "classifier": ["classifier", "weights"], "churn": ["churn"], "churn-range": ["churn_range"],
         "churn-noise": ["churn_noise"], "langevin-steps": ["langevin_steps"],
+        "then": ["then", "weights"], "truncated": ["then"], "stage-option": ["then"],
+        "noise-level": ["noise_level"],
         "signal-to-noise": ["signal_to_noise"], "inversion": ["inversion"], "interpolate": ["interpolation"],
     ]
 

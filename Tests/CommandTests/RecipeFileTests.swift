@@ -14,7 +14,8 @@ import Training
     init() throws { folder = try TemporaryFolder() }
 
     static let names = [
-        "binomial", "bound", "brightness", "classifier-digits", "digits", "dit", "edm", "flow", "hybrid",
+        "binomial", "bound", "brightness", "cascade-digits-4", "cascade-digits-8", "classifier-digits",
+        "digits", "dit", "edm", "flow", "hybrid",
         "min-snr",
         "mmdit-text", "ot-flow", "points",
         "reflow",
@@ -44,7 +45,7 @@ import Training
         // Those whose data do not come with the project have tests of their own.
         let others = [
             "fashion-annotated", "autoencoder-kl", "autoencoder-emoji", "vq", "fsq", "clip-emoji",
-            "clip-fashion", "emoji",
+            "cascade-8", "cascade-16", "cascade-32", "clip-fashion", "emoji",
         ]
         #expect(Set(names) == Set(Self.names + LatentRecipeTests.names + others))
     }

@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 LIMIT = 1e-4
+# diffusers' schedules, whose class the model is, multiply 4,000 factors in float32, the original code in float64.
+LONG_LIMIT = 5e-4
 CLASSES = 1000
 
 
@@ -108,7 +110,8 @@ def sampled(process, call, shape, noise, steps, ddim=False, condition=None, clip
         start = noise.draw(shape)
         loop = process.ddim_sample_loop if ddim else process.p_sample_loop
         with torch.no_grad():
-            return loop(call, shape, noise=start, clip_denoised=clips, cond_fn=condition, device="cpu")
+            return loop(
+                call, shape, noise=start, clip_denoised=clips, cond_fn=condition, model_kwargs={}, device="cpu")
     finally:
         gd.th.randn_like = original
 
@@ -122,11 +125,11 @@ def ours(program, folder, *arguments):
     return load_file(path)["samples"]
 
 
-def compared(what, found, expected):
+def compared(what, found, expected, limit=LIMIT):
     if found.shape != expected.shape:
         return f"{what}: {tuple(found.shape)} and not {tuple(expected.shape)}", False
     error = float((found - expected).abs().max() / expected.abs().max())
-    return f"{what}: {error:.1e} apart", error < LIMIT
+    return f"{what}: {error:.1e} apart", error < limit
 
 
 # --- cases -----------------------------------------------------------------------------------------------------------
@@ -154,7 +157,7 @@ def base(size, make, side, cosine=False, times=1000, rescaled=False):
         conditions = ["--class", label] if original.num_classes else []
         found = ours(program, folder, path, *conditions, "--steps", steps, "--seed", seed, "--count", 2, "--width", side,
                      "--height", side)
-        return compared(f"{size} pixels, {steps} steps", found, expected)
+        return compared(f"{size} pixels, {steps} steps", found, expected, LIMIT if times == 1000 else LONG_LIMIT)
     return original_code(case)
 
 

@@ -48,6 +48,11 @@ def build(config):
         return ENLARGING[config["_class_name"]](**{key: value for key, value in config.items() if key != "_class_name"})
     if config["_class_name"] == "UNetClassifier":
         return Classifier(**{key: value for key, value in config.items() if key != "_class_name"})
+    if config["_class_name"] == "ADMUNet2D":
+        # Names and shapes are those of diffusers' class with the smaller picture's channels beside.
+        own = {key: value for key, value in config.items() if key not in ("low_resolution_factor", "num_attention_heads")}
+        return build(own | {"_class_name": "UNet2DModel", "in_channels": 6, "attn_norm_num_groups": config["norm_num_groups"],
+                            "attention_head_dim": config["attention_head_dim"] or 64})
     return CLASSES[config["_class_name"]].from_config(config)
 
 
@@ -91,7 +96,7 @@ def small(config):
     config["norm_num_groups"] = 2
     if kind in ("AutoencoderKL", "VQModel"):
         return {**config, "num_vq_embeddings": 6} if kind == "VQModel" else config
-    config["attention_head_dim"] = 2 if isinstance(config["attention_head_dim"], int) else [2] * len(channels)
+    config["attention_head_dim"] = [2] * len(channels) if isinstance(config["attention_head_dim"], list) else 2
     if "cross_attention_dim" in config:
         config["cross_attention_dim"] = 5
     if "addition_time_embed_dim" in config:
@@ -149,7 +154,7 @@ def unet(tensors, config):
     result, heads = {}, {}
     for name, tensor in tensors.items():
         foreign = "model.diffusion_model." + unet_name(name, config)
-        if config["_class_name"] in ("UNet2DModel", "UNetClassifier") and ".attentions." in name:
+        if config["_class_name"] in ("UNet2DModel", "UNetClassifier", "ADMUNet2D") and ".attentions." in name:
             scope, part = re.match(r"(.*\.1)\.((?:group_norm|to_[qkv]|to_out\.0)\.\w+)$", foreign).groups()
             if part.startswith("group_norm"):
                 result[f"{scope}.{part.removeprefix('group_')}"] = tensor
@@ -160,7 +165,7 @@ def unet(tensors, config):
         else:
             result[foreign] = tensor
     for name, parts in heads.items():
-        width = config["attention_head_dim"]
+        width = config["attention_head_dim"] or len(parts["q"]) // config["num_attention_heads"]
         split = [parts[key].reshape(-1, 1, width, *parts[key].shape[1:]) for key in "qkv"]
         whole = torch.cat(split, 1).reshape(-1, *split[0].shape[3:])
         result[name] = whole[:, :, None] if whole.ndim == 2 else whole

@@ -29,6 +29,10 @@ ADM = unet(["ResnetDownsampleBlock2D"] * 3 + ["AttnDownBlock2D"] * 3, ["AttnUpBl
            attn_norm_num_groups=32, downsample_type="resnet", upsample_type="resnet", num_class_embeds=1000,
            resnet_time_scale_shift="scale_shift", time_embedding_type="positional")
 
+UPSAMPLER_ADM = {key: value for key, value in ADM.items() if key not in (
+    "attn_norm_num_groups", "center_input_sample", "mid_block_scale_factor", "time_embedding_type")}
+UPSAMPLER_ADM |= {"_class_name": "ADMUNet2D", "attention_head_dim": None, "block_out_channels": [192, 192, 384, 384, 768, 768],
+                  "low_resolution_factor": 4, "num_attention_heads": 4}
 CLASSIFIER = {key: ADM[key] for key in (
     "act_fn", "attention_head_dim", "down_block_types", "downsample_padding", "downsample_type", "flip_sin_to_cos", "freq_shift",
     "in_channels", "layers_per_block", "norm_eps", "norm_num_groups", "resnet_time_scale_shift", "sample_size")}
@@ -150,6 +154,7 @@ FAMILIES = {
         "text_encoder": ("open-clip:sd2", OPEN_CLIP_H)},
         "aside": SCHEDULE + [["low_scale_model.betas", [1000]]] + open_clip_aside("cond_stage_model.model.", projected=False)},
     "adm": {"components": {"unet": ("adm", ADM)}, "aside": []},
+    "adm-upsampler": {"components": {"unet": ("adm", UPSAMPLER_ADM)}, "aside": []},
     "adm-classifier": {"components": {"classifier": ("adm-classifier", CLASSIFIER)}, "aside": []},
     "esrgan": {"components": {"upscaler": ("itself", ESRGAN)}, "aside": []},
     "swinir": {"components": {"upscaler": ("itself", SWINIR)}, "aside": SWINIR_ASIDE},
@@ -164,6 +169,6 @@ COUNTS = {
     ("dit", "transformer"): 749_826_464, ("sd1", "text_encoder"): 123_060_480, ("sd2", "text_encoder"): 340_387_840,
     ("sdxl", "text_encoder_2"): 694_659_840, ("sd3-medium", "text_encoder_3"): 4_762_310_656,
     ("ldm-vq-f4", "unet"): 274_056_163, ("ldm-vq-f4", "vqvae"): 55_322_782, ("ldm-vq-f8", "unet"): 394_984_196,
-    ("adm", "unet"): 553_838_086, ("adm-classifier", "classifier"): 54_096_360, ("ldm-vq-f8", "vqvae"): 67_717_295, ("ldm-vq-f8", "class_embedder"): 512_000,
+    ("adm", "unet"): 553_838_086, ("adm-upsampler", "unet"): 311_795_910, ("adm-classifier", "classifier"): 54_096_360, ("ldm-vq-f8", "vqvae"): 67_717_295, ("ldm-vq-f8", "class_embedder"): 512_000,
     ("esrgan", "upscaler"): 16_697_987, ("swinir", "upscaler"): 11_900_199,
 }

@@ -6,6 +6,7 @@ learning rate of the first step is 0 (warm-up), so the checkpoint's weights are 
 """
 import argparse
 import gzip
+import inspect
 import json
 import math
 import os
@@ -15,6 +16,7 @@ import tempfile
 
 import torch
 from diffusers import DiTTransformer2DModel, SD3Transformer2DModel, UNet2DConditionModel, UNet2DModel
+from diffusers.models.embeddings import TimestepEmbedding
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -334,6 +336,8 @@ def network(kind, config, texts):
     if kind == "mlp":
         module = Perceptron(config).double()
         return module, lambda x, t, labels, text: module(x, t, labels)
+    if kind == "adm":
+        return enlarger(config)
     if kind == "unet2d":
         module = UNet2DModel.from_config(config).double()
         return module, lambda x, t, labels, text: module(x, t, class_labels=labels).sample
@@ -350,6 +354,60 @@ def network(kind, config, texts):
         return module, lambda x, t, labels, text: module(x, t, text[0]).sample
     module = SD3Transformer2DModel.from_config(config).double()
     return module, lambda x, t, labels, text: module(x, text[0], text[1], t).sample
+
+
+def enlarger(config):
+    """diffusers' U-Net with the smaller picture, resized, in further channels, and its noise level beside the time."""
+    features, factor = config["block_out_channels"][0], config["low_resolution_factor"]
+    own = {key: value for key, value in config.items() if key in inspect.signature(UNet2DModel.__init__).parameters}
+    own |= {"in_channels": 2 * config["in_channels"], "attn_norm_num_groups": config["norm_num_groups"]}
+    module, told = UNet2DModel.from_config(own).double(), []
+    if config["noise_level_embedding"]:
+        module.noise_level_embedding = TimestepEmbedding(features, 4 * features).double()
+        module.time_embedding.register_forward_hook(
+            lambda _, inputs, output: output + module.noise_level_embedding(module.time_proj(told[0]).to(output.dtype)))
+
+    def call(x, t, labels, text):
+        small, level = text
+        told[:] = [level]
+        resized = torch.nn.functional.interpolate(small, scale_factor=factor, mode="bilinear", align_corners=False)
+        return module(torch.cat([x, resized], 1), t, class_labels=labels).sample
+    return module, call
+
+
+def small_pictures(recipe, case, schedule, x0, generator):
+    """What a network that enlarges is given beside: smaller pictures, blurred and noised, and their noise level."""
+    diffusion = recipe["diffusion"]
+    small = torch.nn.functional.avg_pool2d(x0, recipe["model"]["low_resolution_factor"])
+    count, level = len(x0), None
+    if diffusion.get("augmentation_blur"):
+        coins = torch.empty(count).bernoulli_(0.5, generator=generator)
+        deviations = torch.rand(count, generator=generator) * diffusion["augmentation_blur"]
+        small = torch.cat([blurred(picture[None], float(d)) if coin else picture[None]
+                           for picture, d, coin in zip(small, deviations, coins)])
+    share = diffusion.get("augmentation", 0)
+    if share:
+        if schedule.word == "betas":
+            last = max(1, round(share * len(schedule.bars)))
+            times = [float(t) for t in torch.randint(0, last, (count,), generator=generator)]
+        else:
+            shares = torch.rand(count, dtype=torch.float64, generator=generator).tolist()
+            times = [schedule.of_share(share * value) for value in shares]
+        noise = torch.randn(small.shape, generator=generator).double()
+        own, factors, told, _ = levels(schedule, case, times)
+        column = lambda values: torch.tensor(values, dtype=torch.float64).reshape(-1, 1, 1, 1)
+        small = column(factors) * (column([a for a, _ in own]) * small + column([s for _, s in own]) * noise)
+        level = torch.tensor(told, dtype=torch.float64)
+    return small, level
+
+
+def blurred(picture, deviation):
+    """A Gaussian in a window of 3 by 3 pixels, mirrored at the edges."""
+    offsets = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)
+    row = torch.exp(-offsets ** 2 / (2 * deviation ** 2)) if deviation > 0 else (offsets == 0).double()
+    kernel = torch.outer(row, row) / row.sum() ** 2
+    padded = torch.nn.functional.pad(picture, (1, 1, 1, 1), mode="reflect")
+    return torch.nn.functional.conv2d(padded, kernel.expand(picture.shape[1], 1, 3, 3), groups=picture.shape[1])
 
 
 # --- one step ------------------------------------------------------------------------------------------------------
@@ -441,6 +499,9 @@ NETWORKS = {
                          "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"]},
     "mmdit": {"num_attention_heads": 2, "attention_head_dim": 8, "num_layers": 2, "patch_size": 2,
               "pos_embed_max_size": 4},
+    "adm": {"block_out_channels": [8, 8], "layers_per_block": 1, "norm_num_groups": 4, "attention_head_dim": 4,
+            "down_block_types": ["ResnetDownsampleBlock2D", "AttnDownBlock2D"],
+            "up_block_types": ["AttnUpBlock2D", "ResnetUpsampleBlock2D"], "low_resolution_factor": 2},
 }
 WEIGHTINGS = {"simple": {}, "edm": {"sigma_data": (0.3, 2)}, "min-snr": {"gamma": (1, 20)},
               "p2": {"gamma": (0.5, 2), "k": (0.5, 2)}, "sigmoid": {"bias": (-3, 3)}}
@@ -460,8 +521,9 @@ def drawn_path(draw):
     return path
 
 
-def drawn(draw):
-    """A recipe of keys by section, and the case for this program's own step."""
+def drawn(draw, enlarges=False):
+    """A recipe of keys by section, and the case for this program's own step; of a network that enlarges pictures where that
+    is wanted."""
     process = draw.one(*PROCESSES)
     values = {
         "betas": lambda: {"schedule": draw.one("linear", "scaled_linear", "squaredcos_cap_v2"),
@@ -488,6 +550,8 @@ def drawn(draw):
     times = draw.one(*TIMES)
     numbers = {key: draw.real(*span) for key, span in {**WEIGHTINGS[weighting], **TIMES[times]}.items()}
     network = draw.one("unet2d", "dit", "mlp", "unet2d", "dit", "mlp", "unet2d-condition", "mmdit")
+    if enlarges:
+        network = "adm"
     text = network in ("unet2d-condition", "mmdit")
     conditioning = "text" if text else draw.one("none", "class")
     coupling = draw.one("independent", "optimal-transport") if kind == "flow-matching" else None
@@ -509,6 +573,10 @@ def drawn(draw):
                      "ema_decay": 0, "threads": 1, "beta1": 0.5, "memory_format": "contiguous"},
         "evaluation": {"steps": 2, "count": 10},
     }
+    if enlarges:
+        more = {"augmentation": draw.real(0.1, 1) if draw.chance(0.7) else 0, "augmentation_blur": draw.real(0.3, 2)}
+        recipe["diffusion"] |= {key: value for key, value in more.items() if draw.chance(0.7)}
+        recipe["data"] |= draw.one({}, {"size": 4, "downscale": 2})
     if text:
         recipe["data"]["captions"] = "class-names"
         recipe["model"] |= {"text_encoder": "trained", "text_width": 32, "text_layers": 1}
@@ -529,7 +597,8 @@ def examples(recipe):
     with gzip.open(recipe["data"]["path"], "rt") as file:
         rows = torch.tensor([[int(field) for field in line.split(",")] for line in file])
     picked = first_batch(len(rows), size, seed)
-    return (rows[picked, :64].double() / 8 - 1).reshape(-1, 1, 8, 8), rows[picked, 64], 10
+    pictures = (rows[picked, :64].double() / 8 - 1).reshape(-1, 1, 8, 8)
+    return torch.nn.functional.avg_pool2d(pictures, recipe["data"].get("downscale", 1)), rows[picked, 64], 10
 
 
 def text_states(folder, weights, captions, names):
@@ -548,8 +617,8 @@ def text_states(folder, weights, captions, names):
     return encoder, (output.last_hidden_state, output.pooler_output)
 
 
-def compare(program, draw, folder):
-    recipe, case, schedule = drawn(draw)
+def compare(program, draw, folder, enlarges=False):
+    recipe, case, schedule = drawn(draw, enlarges)
     path, run = f"{folder}/recipe.yaml", f"{folder}/run"
     with open(path, "w") as file:
         json.dump(recipe, file)
@@ -576,6 +645,8 @@ def compare(program, draw, folder):
     if conditioning == "text":
         captions = ["" if gone else str(int(label)) for gone, label in zip(hidden, labels)]
         encoder, text = text_states(f"{run}/model", weights, captions, None)
+    if kind == "adm":
+        text = small_pictures(recipe, case, schedule, x0, generator)
     module, call = network(kind, config, text)
     own = {key: value for key, value in weights.items() if not key.startswith("text_encoder.")}
     missing, unexpected = module.load_state_dict(own, strict=False)

@@ -60,9 +60,8 @@ struct ADMSizes {
     /// Whether time scales and shifts the norms.
     private(set) var scalesByTime = true
 
-    /// - Parameter usual: the channels of the network of 256 pixels.
-    init(_ source: any TensorSource, enlarges: Bool = false, usual: [Int] = [256, 256, 512, 512, 1024, 1024])
-    {
+    /// - Parameter usual: channels of the resolutions where there is no file.
+    init(_ source: any TensorSource, enlarges: Bool = false, usual: [Int]) {
         (channels, timeFeatures) = (usual, usual[0])
         let unet = CompVisUNet(source.names, prefix: "")
         network = ADMNetwork(unet, enlarges: enlarges)

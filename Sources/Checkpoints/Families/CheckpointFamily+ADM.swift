@@ -7,13 +7,17 @@ extension CheckpointFamily {
     /// The file is the network alone. Its sizes follow from the names and shapes; what they cannot show (heads, their order,
     /// the table of β) is that of the published networks of this size.
     /// Source: Dhariwal and Nichol 2021 (arXiv:2105.05233), tables 4 and 11; Nichol and Dhariwal 2021 (arXiv:2102.09672).
-    public static let guidedDiffusion = denoiser("adm", inputs: 3)
+    public static let guidedDiffusion = denoiser("adm", inputs: 3, usual: [256, 256, 512, 512, 1024, 1024])
 
     /// A network of guided diffusion that enlarges pictures, recognized likewise.
     /// Source: same paper, appendix D.2.
-    public static let guidedDiffusionUpsampler = denoiser("adm-upsampler", inputs: 6)
+    public static let guidedDiffusionUpsampler = denoiser(
+        "adm-upsampler", inputs: 6, usual: [192, 192, 384, 384, 768, 768])
 
-    private static func denoiser(_ name: String, inputs: Int) -> CheckpointFamily {
+    /// - Parameters:
+    ///   - inputs: the channels that networks take.
+    ///   - usual: channels of the resolutions of the network of 256 pixels.
+    private static func denoiser(_ name: String, inputs: Int, usual: [Int]) -> CheckpointFamily {
         let enlarges = inputs == 6
         return CheckpointFamily(
             name, pipeline: "DDPMPipeline", parts: ["unet"], caveats: [caveat],
@@ -29,7 +33,7 @@ extension CheckpointFamily {
                 return [(.unet, unet.layout(prefix: "", heads: order, scopes: scopes))]
             },
             configurations: { source in
-                let sizes = ADMSizes(source, enlarges: enlarges)
+                let sizes = ADMSizes(source, enlarges: enlarges, usual: usual)
                 return [.unet: network(sizes), .scheduler: schedule(sizes)]
             })
     }
@@ -89,11 +93,10 @@ extension CheckpointFamily {
     private static func network(_ sizes: ADMSizes) -> JSONObject {
         let whole = unet(sizes)
         guard !sizes.isPlain else { return whole }
-        var object: JSONObject = [
-            "_class_name": "ADMUNet2D", "in_channels": 3, "time_features": .integer(sizes.timeFeatures),
-            "time_scale": .number(1000 / Double(sizes.network.times)),
-            "low_resolution_factor": sizes.network.enlarges ? 4 : .null,
-        ]
+        var object: JSONObject = ["_class_name": "ADMUNet2D", "in_channels": 3]
+        if sizes.timeFeatures != sizes.channels[0] { object["time_features"] = .integer(sizes.timeFeatures) }
+        if sizes.network.times != 1000 { object["time_scale"] = .number(1000 / Double(sizes.network.times)) }
+        if sizes.network.enlarges { object["low_resolution_factor"] = 4 }
         for key in sharedKeys + ["num_class_embeds", "out_channels", "up_block_types", "upsample_type"] {
             object[key] = whole[key]
         }

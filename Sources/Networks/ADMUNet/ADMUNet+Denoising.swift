@@ -38,7 +38,9 @@ extension ADMUNet: DenoisingNetwork {
     {
         var fitted = configuration
         fitted.unet = UNet2D.fitted(configuration.unet, to: demands)
-        demands.set("noise_level_embedding", &fitted.hasNoiseLevel, to: demands.noisesLowResolution)
+        if configuration.lowResolutionFactor != nil {
+            demands.set("noise_level_embedding", &fitted.hasNoiseLevel, to: demands.noisesLowResolution)
+        }
         return fitted
     }
 }

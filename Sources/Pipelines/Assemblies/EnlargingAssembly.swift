@@ -20,7 +20,8 @@ extension EnlargingAssembly {
     package func stage(after earlier: StageSettings, _ request: Request) throws -> any Stage {
         guard let shape = earlier.pictureShape, shape[0] == 3 else {
             throw PipelineError(
-                "\(.following): \(name) enlarges pictures in colour, and \(earlier.model) makes none: leave it out")
+                "\(.following): \(name) enlarges pictures in colour, and \(earlier.model) makes none: leave it out"
+            )
         }
         var request = request
         request.reference = .latents(.zeros(Shape([1] + shape.extents)))

@@ -28,6 +28,11 @@ public struct PictureUpscaling: StoredAssembly {
             throw PipelineError(
                 "\(.memory) keeps models of latents small, and \(source.name) is one network: leave it out")
         }
+        guard options.autoencoder == nil else {
+            throw PipelineError(
+                "\(.autoencoder) belongs to models of latents, and \(source.name) is one network: leave it out"
+            )
+        }
         let object = try source.configuration(of: .upscaler)
         let className = try KnownNetworks.name(in: object)
         guard let network = KnownNetworks.enlarging.first(where: { $0.className == className }) else {

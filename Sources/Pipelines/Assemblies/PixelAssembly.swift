@@ -59,6 +59,11 @@ package struct PixelAssembly: StoredAssembly {
                 "\(.variant) names weights of models of latents, and \(source.name) diffuses pixels: leave it out"
             )
         }
+        guard options.autoencoder == nil else {
+            throw PipelineError(
+                "\(.autoencoder) belongs to models of latents, and \(source.name) diffuses pixels: leave it out"
+            )
+        }
         (name, self.source) = (source.name, source)
         (elementType, device) = (options.elementType, options.device)
         configuration = try source.pixelConfiguration()

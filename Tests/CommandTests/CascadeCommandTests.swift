@@ -1,0 +1,107 @@
+import Checkpoints
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// A cascade through the program: stages trained by recipes, sampled one behind the other, judged.
+@Suite struct CascadeCommandTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func trained(_ recipe: String, _ name: String, _ changes: [String] = []) throws -> String {
+        let short = [
+            "training.steps=2", "training.batch_size=8", "training.threads=1",
+            "model.block_out_channels=[8, 8]",
+            "model.norm_num_groups=4", "model.attention_head_dim=4", "evaluation.count=10",
+            "evaluation.steps=2",
+        ]
+        let set = (short + changes).flatMap { ["--set", $0] }
+        try folder.made(["train", "recipes/\(recipe).yaml", "--out", folder(name)] + set)
+        return folder(name)
+    }
+
+    private func samples(_ arguments: [String]) throws -> Tensor {
+        let path = folder("x.safetensors")
+        try folder.made(["sample"] + arguments + ["--class", "3", "--seed", "4", "-o", path])
+        return try SafetensorsFile(path: path, storage: .copied).tensor(named: "samples")
+    }
+
+    @Test func stagesOfRecipesMakeACascade() throws {
+        let base = try trained("cascade-digits-4", "base")
+        let second = try trained("cascade-digits-8", "second")
+        let plain = try trained("cascade-digits-8", "plain", ["diffusion.augmentation=0"])
+        let third = try trained(
+            "cascade-digits-8", "third", ["data.size=16", "diffusion.augmentation_blur=0.6"])
+
+        let both = try samples([base, "--count", "2", "--steps", "3", "--then", second, "--steps", "2"])
+        #expect(both.shape == [2, 1, 8, 8])
+        // A picture alone is that picture of a batch.
+        #expect(
+            try samples([base, "--steps", "3", "--then", second, "--steps", "2"])
+                .isIdentical(to: both.slice(0..<1, of: 0)))
+        #expect(
+            try !samples([base, "--steps", "3", "--then", second, "--steps", "2", "--noise-level", "400"])
+                .isIdentical(to: both.slice(0..<1, of: 0)))
+        let all = try samples([
+            base, "--steps", "3", "--then", plain, "--steps", "2", "--then", third, "--steps", "4",
+            "--noise-level",
+            "100", "--truncated",
+        ])
+        #expect(all.shape == [1, 1, 16, 16])
+
+        let picture = folder("x.png")
+        try folder.made([
+            "sample", base, "--class", "3", "--steps", "3", "--then", second, "--steps", "2", "--guidance",
+            "1.5",
+            "--noise-level", "100", "-o", picture,
+        ])
+        let receipt = try Program.run("inspect", picture, "--json").json()
+        let found = try #require(
+            receipt["receipt"] as? [String: Any] ?? receipt["langevin"] as? [String: Any] ?? receipt)
+        let then = try #require(found["then"] as? [[String: Any]], "\(found.keys)")
+        #expect(then.count == 1 && then[0]["steps"] as? Int == 2 && then[0]["guidance"] as? Double == 1.5)
+        #expect(then[0]["noise_level"] as? Int == 100 && found["steps"] as? Int == 3)
+
+        let judged = try Program.run(
+            "evaluate", base, "--count", "100", "--steps", "2", "--then", second, "--steps", "2", "--threads",
+            "1",
+            "--json")
+        #expect(try judged.json()["frechet_distance"] is Double, "\(judged.messages)")
+    }
+
+    @Test func whatDoesNotFitIsASentence() throws {
+        let base = try trained("cascade-digits-4", "base")
+        let plain = try trained("cascade-digits-8", "plain", ["diffusion.augmentation=0"])
+        func refused(_ arguments: [String], _ words: String) throws {
+            let path = folder("none.png")
+            let outcome = try Program.run(["sample"] + arguments + ["--class", "3", "-o", path])
+            #expect(outcome.code == 2 && outcome.messages.contains(words), "\(outcome.messages)")
+            #expect(
+                outcome.messages.split(separator: "\n").count == 1
+                    && !FileManager.default.fileExists(atPath: path))
+        }
+        try refused([base, "--then", base], "enlarges no pictures, it draws its own")
+        try refused([base, "--then", plain, "--noise-level", "5"], "is told of none")
+        try refused([base, "--then", plain, "--truncated"], "is told of no noise")
+        try refused([base, "--then", plain, "--steps", "x"], "--steps behind --then is 'x'")
+        try refused([base, "--then", plain, "--steps", "2", "--steps", "3"], "given twice")
+        try refused([base, "--truncated", "--then", plain], "write it behind --then")
+        try refused([base, "--then", plain, "--trajectory", folder("t.png")], "--trajectory shows one model")
+        try refused([plain], "plain enlarges pictures: give --image")
+
+        for (change, words) in [
+            (
+                "model.low_resolution_factor=null",
+                "diffusion.augmentation is of networks that enlarge pictures"
+            ),
+            ("model.noise_level_embedding=false", "noise_level_embedding"),
+            ("model.low_resolution_factor=3", "does not divide pictures of 8×8"),
+        ] {
+            let outcome = try Program.run(
+                "train", "recipes/cascade-digits-8.yaml", "--out", folder("no"), "--set", change)
+            #expect(outcome.code == 2 && outcome.messages.contains(words), "\(change): \(outcome.messages)")
+        }
+    }
+}
