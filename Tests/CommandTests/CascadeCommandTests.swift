@@ -83,8 +83,8 @@ import Testing
                     && !FileManager.default.fileExists(atPath: path))
         }
         try refused([base, "--then", base], "enlarges no pictures, it draws its own")
-        try refused([base, "--then", plain, "--noise-level", "5"], "is told of none")
-        try refused([base, "--then", plain, "--truncated"], "is told of no noise")
+        try refused([base, "--then", plain, "--noise-level", "5"], "reads no level")
+        try refused([base, "--then", plain, "--truncated"], "reads no noise level")
         try refused([base, "--then", plain, "--steps", "x"], "--steps behind --then is 'x'")
         try refused([base, "--then", plain, "--steps", "2", "--steps", "3"], "given twice")
         try refused([base, "--truncated", "--then", plain], "write it behind --then")

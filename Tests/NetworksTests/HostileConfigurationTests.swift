@@ -50,6 +50,7 @@ import Testing
     /// Numbers that may be fractions, though their defaults are whole.
     private static let fractions: Set = [
         "dropout", "mid_block_scale_factor", "scaling_factor", "shift_factor", "norm_eps", "img_range",
+        "resnet_out_scale_factor",
     ]
     /// Numbers that no size depends on.
     private static let free: Set = ["eos_token_id"]

@@ -54,6 +54,10 @@ public struct EfficientUNetConfiguration: Equatable, Sendable {
     public func validate() throws {
         try checkRange("in_channels", inChannels, within: 1...65_536)
         if let outChannels { try checkRange("out_channels", outChannels, within: 1...131_072) }
+        if let sampleSize {
+            try checkRange("sample_size", sampleSize.height, within: 1...65_536)
+            try checkRange("sample_size", sampleSize.width, within: 1...65_536)
+        }
         try checkRange("width", width, within: 4...16_384)
         guard (1...12).contains(multipliers.count) else {
             throw NetworkError("multipliers", "must hold 1 to 12 numbers, not \(multipliers.count)")

@@ -47,6 +47,7 @@ extension CascadeAssembly {
     package var name: String { model.name }
     package var classCount: Int? { nil }
     package var takesPrompt: Bool { true }
+    package var enlarges: Bool { model.enlarges }
 
     package func stages(_ request: Request) throws -> [any Stage] { [try CascadeStage(self, request)] }
 

@@ -54,9 +54,9 @@ public struct LowResolutionConditioner: Conditioner {
         let times =
             try generator.map { try augmentation.noise.times(count, upTo: augmentation.share, $0) }
             ?? Array(repeating: 0, count: count)
-        let (noised, told) = augmentation.noise.noised(small, at: times, generator?.normal(small.shape))
+        let (noised, level) = augmentation.noise.noised(small, at: times, generator?.normal(small.shape))
         conditions[.lowResolution] = noised.sent(to: device)
-        conditions[.noiseLevel] = told.sent(to: device)
+        conditions[.noiseLevel] = level.sent(to: device)
         return conditions
     }
 }
