@@ -28,10 +28,10 @@ import Testing
         (configuration.lowResolutionFactor, configuration.hasNoiseLevel) = (enlarges ? 2 : nil, hasNoise)
         let network = NetworkConfiguration(configuration)
         let store = ParameterStore(.initialized(RandomGenerator(seed: seed)), elementType: .float64)
-        return Model(
+        return try Model(
             PixelAssembly(
                 name: name, configuration: network, process: process ?? Self.process(), card: ModelCard(),
-                network: try store.build(network.network), elementType: .float64))
+                network: store.build(network.network), elementType: .float64))
     }
 
     private static func request(_ stages: [Request.FollowingStage] = []) -> Request {
