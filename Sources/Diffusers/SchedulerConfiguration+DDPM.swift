@@ -33,9 +33,9 @@ extension SchedulerConfiguration {
                 "UnCLIPScheduler does not know beta_schedule '\(betaSchedule.rawValue)': it takes 'squaredcos_cap_v2'"
             )
         }
-        return Sampler(
-            grid, DDPMSolver(variance: try variance(among: .fixedSmallLog, .learnedRange)),
-            thresholding: clipping)
+        var solver = DDPMSolver(variance: try variance(among: .fixedSmallLog, .learnedRange))
+        solver.keepsSingleShare = hasSingleTables
+        return Sampler(grid, solver, thresholding: clipping)
     }
 
     /// The grid of a run of `steps` steps of DDPM, DDIM, its inversion or unCLIP.

@@ -10,6 +10,9 @@ public struct DDPMSolver: Solver {
 
     /// The variance of a step.
     public var variance: Variance
+    /// Whether a step keeps of the sample what is left of 1 when β is taken from it in single precision, as diffusers'
+    /// UnCLIPScheduler has it. Where a step begins without much signal, that is far from ᾱ_t / ᾱ_s.
+    package var keepsSingleShare = false
 
     /// Ancestral sampling with a variance; a learned one needs a network that gives it, and without it the
     /// sample carries the error.
@@ -23,7 +26,8 @@ public struct DDPMSolver: Solver {
     ) -> (sample: Tensor, estimate: Estimate) {
         let estimate = denoiser(x, step.from)
         let transition = Transition(from: step.from, to: step.to)
-        let mean = (estimate.data * transition.dataFactor).adding(x, scale: transition.sampleFactor)
+        let kept = keepsSingleShare ? transition.singleShare / transition.alpha : 1
+        let mean = (estimate.data * transition.dataFactor).adding(x, scale: transition.sampleFactor * kept)
         // The step from the first time of the process is the last, and its mean is the sample.
         guard (step.from.time ?? 1) > 0 else { return (mean, estimate) }
         let fresh = noise.draw(of: x)
@@ -54,6 +58,12 @@ public struct DDPMSolver: Solver {
 }
 
 extension Transition {
+    /// √(1 − β) in single precision.
+    fileprivate var singleShare: Double {
+        let beta = 1 - Float(alpha * alpha)
+        return Double((1 - beta).squareRoot())
+    }
+
     /// β̃; a posterior to exact data has none, and its logarithm is kept finite as diffusers does.
     var leastVariance: Double { max(posteriorVariance, 1e-20) }
 

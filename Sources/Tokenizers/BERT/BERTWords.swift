@@ -73,10 +73,14 @@ extension Unicode.Scalar {
     fileprivate var isBERTControl: Bool {
         if value == 0 || value == 0xFFFD { return true }
         switch properties.generalCategory {
-        case .control, .format, .privateUse, .surrogate: return true
+        case .control, .privateUse, .surrogate: return true
+        case .format: return isKnownToLibrary
         default: return false
         }
     }
+
+    /// Whether a character is of Unicode 8 or older, whose categories the library has; newer ones have none there.
+    private var isKnownToLibrary: Bool { properties.age.map { $0.major <= 8 } ?? false }
 
     /// Every mark of ASCII counts, letters and digits aside, and what Unicode calls punctuation.
     fileprivate var isPunctuation: Bool {
@@ -86,7 +90,7 @@ extension Unicode.Scalar {
         switch properties.generalCategory {
         case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation,
             .initialPunctuation, .finalPunctuation, .otherPunctuation:
-            return true
+            return isKnownToLibrary
         default: return false
         }
     }
