@@ -208,6 +208,23 @@ def moments(network):
     return torch.tensor(rows, dtype=torch.float64)
 
 
+def pools_in_double(network):
+    """diffusers takes the softmax by which a text is pooled in float32 whatever the network computes in."""
+    pool = getattr(getattr(network, "add_embedding", None), "pool", None)
+    if pool is None:
+        return
+    plain, narrow = pool.forward, torch.Tensor.float
+
+    def forward(x):
+        torch.Tensor.float = lambda tensor: tensor
+        try:
+            return plain(x)
+        finally:
+            torch.Tensor.float = narrow
+
+    pool.forward = forward
+
+
 def reference(settings, draw, weight_seed):
     """The tensors of one case, or None where the reference itself is not finite."""
     network = randomise(UNet2DConditionModel(**settings), weight_seed)
@@ -220,6 +237,7 @@ def reference(settings, draw, weight_seed):
     # Gradients in float64: in float32 a ReLU at its corner or a norm of equal numbers decides by rounding.
     network.double()
     network.time_proj.register_forward_hook(lambda module, given, result: result.double())
+    pools_in_double(network)
     wide = {name: value.double() if value.is_floating_point() else value for name, value in given.items()}
     leaves = {name: wide[name].requires_grad_() for name in ("sample", "encoder_hidden_states")}
     output = call(network, wide, control and [value.double() for value in control])
