@@ -9,13 +9,17 @@ import Testing
 
 /// A cascade: models that enlarge the pictures of the one before.
 @Suite struct CascadeTests {
-    private static let process = try! ProcessDescription("betas").predicting("v").trained(sampledBy: nil)
+    private static func process(_ word: String = "betas", _ prediction: String = "v") throws
+        -> Diffusion.Process
+    {
+        try ProcessDescription(word).predicting(prediction).trained(sampledBy: nil)
+    }
 
     /// A model of a few thousand parameters that makes pictures of a size, of half their size where it enlarges.
     private static func model(
         _ name: String, size: Int, enlarges: Bool = true, hasNoise: Bool = false, classes: Int? = nil,
         seed: UInt64 = 3,
-        process: Diffusion.Process = process
+        process: Diffusion.Process? = nil
     ) throws -> Model {
         var configuration = ADMUNetConfiguration()
         configuration.unet.blockOutChannels = [8, 16]
@@ -26,10 +30,10 @@ import Testing
         (configuration.lowResolutionFactor, configuration.hasNoiseLevel) = (enlarges ? 2 : nil, hasNoise)
         let network = NetworkConfiguration(configuration)
         let store = ParameterStore(.initialized(RandomGenerator(seed: seed)), elementType: .float64)
-        return Model(
+        return try Model(
             PixelAssembly(
-                name: name, configuration: network, process: process, card: ModelCard(),
-                network: try store.build(network.network), elementType: .float64))
+                name: name, configuration: network, process: process ?? Self.process(), card: ModelCard(),
+                network: store.build(network.network), elementType: .float64))
     }
 
     private static func request(_ stages: [Request.FollowingStage] = []) -> Request {
@@ -72,7 +76,7 @@ import Testing
         let first = try Self.sampled(base, steps: 4, [1, 4, 4], noise, low: nil)
         let next = try Self.sampled(second, steps: 3, [1, 8, 8], noise, low: first)
         let start = noise.draw([1, 16, 16])
-        let level = Self.process.schedule.level(at: 300)
+        let level = try Self.process().schedule.level(at: 300)
         let low = next * level.alpha + noise.draw([1, 8, 8]) * level.sigma
         let last = try Self.sampled(third, steps: 3, [1, 16, 16], noise, start: start, low: low, level: 300)
         expectClose(found.slice(1..<2, of: 0), last, absolute: 1e-8)
@@ -109,14 +113,14 @@ import Testing
         expectClose(found.slice(2..<3, of: 0), alone, absolute: 1e-8)
     }
 
-    /// A stage that stops early leaves the noise that the next one is told of: no noise is added to it.
+    /// A stage that stops early leaves the noise that the next one expects: no noise is added to it.
     @Test func truncationStopsTheStageBefore() throws {
         let base = try Self.model("base", size: 4, enlarges: false)
         let second = try Self.model("second", size: 8, hasNoise: true)
         let run = try base.run(
             Self.request([Self.following(second, noiseLevel: 300, truncates: true)]))
         let last = try #require(run.settings[0].sampler.grid.steps.last)
-        let level = Self.process.schedule.level(at: 300)
+        let level = try Self.process().schedule.level(at: 300)
         #expect(last.to.alpha == level.alpha && last.to.sigma == level.sigma)
         #expect(last.from.noiseRatio > level.noiseRatio)
         #expect(try run.samples().shape == [3, 1, 8, 8])
@@ -130,7 +134,7 @@ import Testing
         let large = try Self.model("large", size: 32)
         let flow = try Self.model(
             "flow", size: 8, hasNoise: true,
-            process: ProcessDescription("flow").predicting("flow").trained(sampledBy: nil))
+            process: Self.process("flow", "flow"))
         func problem(_ model: Model, _ stage: Request.FollowingStage) -> String {
             do {
                 _ = try model.run(Self.request([stage]))
@@ -139,10 +143,10 @@ import Testing
         }
         #expect(problem(base, Self.following(base)).contains("base enlarges no pictures, it draws its own"))
         #expect(problem(base, Self.following(large)).contains("out of 16×16, and the stage before makes 4×4"))
-        #expect(problem(base, Self.following(plain, noiseLevel: 5)).contains("is told of none"))
+        #expect(problem(base, Self.following(plain, noiseLevel: 5)).contains("reads no noise level"))
         #expect(problem(base, Self.following(noisy, noiseLevel: 1000)).contains("has noise levels 0 to 999"))
         #expect(
-            problem(base, Self.following(plain, truncates: true)).contains("is told of no noise"))
+            problem(base, Self.following(plain, truncates: true)).contains("reads no noise level"))
         #expect(
             problem(base, Self.following(flow, noiseLevel: 300, truncates: true)).contains(
                 "different processes"))
