@@ -79,11 +79,6 @@ extension SchedulerConfiguration {
         return (0..<steps).reversed().map { Int((Double($0) * stride).rounded(.toNearestOrEven)) }
     }
 
-    /// The one process that unCLIP knows.
-    var unCLIPSchedule: DiscreteSchedule {
-        DiscreteSchedule(betas: BetaSchedule.cosine.betas(count: trainSteps, from: 0, to: 0))
-    }
-
     private func variance(among known: ReverseVariance...) throws -> ReverseVariance {
         let chosen = variance ?? (kind == .unCLIP ? .fixedSmallLog : .fixedSmall)
         guard known.contains(chosen) else {
@@ -126,7 +121,8 @@ extension SchedulerConfiguration {
     /// `set_alpha_to_one`.
     func endLevel(at time: Int, _ schedule: DiscreteSchedule) -> NoiseLevel {
         if time >= 0 { return schedule.level(at: Double(time)) }
-        if [.ddpm, .unCLIP].contains(kind) || endsAtData { return .data }
+        if kind == .unCLIP { return unCLIPEnd }
+        if kind == .ddpm || endsAtData { return .data }
         let first = schedule.level(at: 0)
         return NoiseLevel(time: -1, alpha: first.alpha, sigma: first.sigma)
     }

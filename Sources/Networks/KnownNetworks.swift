@@ -10,7 +10,7 @@ public enum KnownNetworks {
             UNet2D.self, ADMUNet.self, EDMUNet.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self,
             MMDiT.self,
             MLP.self,
-            ResNet.self,
+            ResNet.self, EfficientUNet.self,
         ]
     }
 

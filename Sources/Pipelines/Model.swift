@@ -17,6 +17,8 @@ public struct ModelOptions: Sendable {
     public var configurations: String?
     /// The set of weights in a folder, such as `fp16`; parts that lack it have the plain one.
     public var variant: String?
+    /// The folder of an autoencoder that takes the place of the model's own, such as TAESD or a consistency decoder.
+    public var autoencoder: String?
     /// What the network predicts, whatever the model says itself.
     public var prediction: Prediction?
     /// For a file: whether tensors outside the model's parts are refused.
@@ -73,6 +75,10 @@ public struct Model: Sendable {
     /// A model of the parts in a folder or a file.
     /// - Throws: an error that names the file and the key, one sentence.
     public init(_ source: ModelSource, _ options: ModelOptions = ModelOptions()) throws {
+        guard options.autoencoder == nil || source.assembly is any LatentAssembly.Type else {
+            throw PipelineError(
+                "\(.autoencoder) belongs to models of latents, and \(source.name) has none: leave it out")
+        }
         self.init(try source.assembly.init(source, options))
     }
 

@@ -73,6 +73,12 @@ struct Generate: ParsableCommand {
     var variant: String?
 
     @Option(
+        help:
+            "The folder of an autoencoder in place of the model's own, such as TAESD or a consistency decoder; the model's own where not given.",
+        transform: pathArgument)
+    var vae: String?
+
+    @Option(
         help: "A picture that shows, after every step, what is coming; needs --preview-model.",
         transform: pathArgument)
     var preview: String?
@@ -112,7 +118,7 @@ struct Generate: ParsableCommand {
         }
         var options = ModelOptions()
         (options.elementType, options.device, options.memory) = (compute.dtype, device, memory.options)
-        (options.configurations, options.variant) = (config, variant)
+        (options.configurations, options.variant, options.autoencoder) = (config, variant, vae)
         (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
         let source = try ModelSource(model ?? ShippedModel.path(), options)
         var notes = try compute.notes + source.foreignKeys() + source.notes()

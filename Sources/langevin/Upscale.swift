@@ -73,6 +73,13 @@ struct Upscale: ParsableCommand {
         let device = try compute.open()
         let output = try SampleOutput(output, count: 1)
         if let filter = ResizeFilter(word: model) { return try apply(filter, output) }
+        guard Files.exists(model) else {
+            let words = ResizeFilter.words
+            let advice = nearest(to: model, in: words).map { "; did you mean '\($0)'?" }
+            throw PipelineError(
+                "there is no filter and no model '\(model)'"
+                    + (advice ?? ": give one of \(words.joined(separator: ", ")), or a model that enlarges"))
+        }
         try Generate.refuse([
             (scale != nil, "--scale is for filters, and a model enlarges as many times as it was made for")
         ])
@@ -91,6 +98,12 @@ struct Upscale: ParsableCommand {
         try Generate.refuse([
             (tile != nil, "--tile is for networks in one pass, and \(opened.name) is a diffusion model")
         ])
+        if !opened.takesPrompt {
+            try Generate.refuse(
+                diffusion.texts.map {
+                    ($0.isGiven, "\($0.name): \(opened.name) is given the picture alone, and no text")
+                })
+        }
         let request = try diffusion.request(image, takesPrompt: opened.takesPrompt)
         let run = try opened.run(request, decodes: !output.isTensor)
         try SamplingRun(run: run, output: output, notes: notes, start: start).execute(printing: json)
@@ -100,10 +113,12 @@ struct Upscale: ParsableCommand {
 
     private func apply(_ filter: ResizeFilter, _ output: SampleOutput) throws {
         try Generate.refuse(
-            diffusion.given.map {
+            (diffusion.given + diffusion.opening).map {
                 ($0.isGiven, "\($0.name) is for diffusion models, and \(model) is a filter")
-            }
-                + [(tile != nil, "--tile is for networks in one pass, and \(model) is a filter")])
+            } + [
+                (compute.dtype != .float32, "--dtype is for models, and \(model) is a filter"),
+                (tile != nil, "--tile is for networks in one pass, and \(model) is a filter"),
+            ])
         let scale = self.scale ?? 4
         guard (1...1024).contains(scale) else {
             throw PipelineError("--scale is \(scale): give a whole number from 1 to 1024")
@@ -165,7 +180,7 @@ struct Upscale: ParsableCommand {
     }
 }
 
-/// What a diffusion model that enlarges is asked with.
+/// What a request to a diffusion model that enlarges holds.
 struct UpscaleOptions: ParsableArguments {
     @Option(
         help: "Of models that are conditioned on a text: what the picture shows; nothing where not given.")
@@ -194,9 +209,14 @@ struct UpscaleOptions: ParsableArguments {
     )
     var variant: String?
 
+    @Option(
+        help: "The folder of an autoencoder in place of the model's own; the model's own where not given.",
+        transform: pathArgument)
+    var vae: String?
+
     func set(_ options: inout ModelOptions) {
         options.memory = memory.options
-        (options.configurations, options.variant) = (config, variant)
+        (options.configurations, options.variant, options.autoencoder) = (config, variant, vae)
         (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
     }
 
@@ -211,13 +231,27 @@ struct UpscaleOptions: ParsableArguments {
         return request
     }
 
+    /// Each option that is a text, and whether it is given.
+    var texts: [(name: String, isGiven: Bool)] {
+        [("--prompt", prompt != nil), ("--negative-prompt", negativePrompt != nil)]
+    }
+
     /// Each option that only a diffusion model reads, and whether it is given.
     var given: [(name: String, isGiven: Bool)] {
-        [
-            ("--prompt", prompt != nil), ("--negative-prompt", negativePrompt != nil),
+        texts + [
             ("--noise-level", noiseLevel != nil), ("--seed", sampling.seed != nil),
             ("--steps", sampling.steps != nil), ("--solver", sampling.solver != nil),
             ("--eta", sampling.eta != nil), ("--guidance", sampling.guidance != nil),
+            ("--prediction", reading.prediction != nil),
+        ]
+    }
+
+    /// Each option of how a model is opened, and whether it is given.
+    var opening: [(name: String, isGiven: Bool)] {
+        [
+            ("--config", config != nil), ("--variant", variant != nil), ("--vae", vae != nil),
+            ("--strict", reading.strict),
+            ("an option that keeps a model small", memory.options != MemoryOptions()),
         ]
     }
 }

@@ -16,7 +16,8 @@ import Testing
         try #require(trained.code == 0, "\(trained.messages)")
         let made = [
             "run", "sevens.png", "sheet.png", "exported", "three.png", "spots.png", "order.png", "terms.png",
-            "clean.png", "plots", "prompts.png", "apple.png", "apples.png", "blue.png", "mask.png",
+            "clean.png", "large.png", "plots", "prompts.png", "apple.png", "apples.png", "blue.png",
+            "mask.png",
             "both.png",
             "cats.png", "noise.safetensors", "mine.safetensors",
         ]

@@ -60,7 +60,9 @@ import Testing
         try refused(["--model", "lanczos", "--scale", "1000000"], "--scale is 1000000")
         try refused(["--model", "lanczos", "--steps", "3"], "--steps is for diffusion models")
         try refused(["--model", "lanczos", "--tile", "64"], "--tile is for networks")
-        try refused(["--model", "lanczoss"], "lanczoss")
+        try refused(["--model", "lanczoss"], "did you mean 'lanczos'")
+        try refused(["--model", "lanczos", "--vae-tiling"], "keeps a model small")
+        try refused(["--model", "lanczos", "--config", folder("x")], "--config is for diffusion models")
         try refused(["--model", "lanczos"], "none.png", picture: folder("none.png"))
         try Data("no picture".utf8).write(to: URL(fileURLWithPath: folder("text.png")))
         try refused(["--model", "lanczos"], "text.png", picture: folder("text.png"))
@@ -194,6 +196,141 @@ import Testing
         let other = folder("other.safetensors")
         try SafetensorsWriter([("something.weight", Tensor([Float(1)]))]).write(to: other)
         try Program.expectRefused(["upscale", path, "--model", other, "-o", out], "no known family")
+        #expect(!FileManager.default.fileExists(atPath: out))
+    }
+}
+
+/// Diffusion models that are given a picture, by small models of diffusers' classes (`Tools/oracle/cascades_upscale.py`).
+extension UpscaleCommandTests {
+    private func model(_ name: String, _ folder: TemporaryFolder) throws -> (path: String, image: Picture) {
+        let fixture = try Fixture("upscaling/\(name)")
+        try fixture.write("model", to: folder(name))
+        let shape = try fixture.tensor("image").shape
+        let picture = Picture(
+            width: shape[1], height: shape[0], channels: 3, pixels: try fixture.array("image"))
+        try picture.write(to: URL(fileURLWithPath: folder("image.png")))
+        return (folder(name), picture)
+    }
+
+    @Test func diffusionModelsEnlarge() throws {
+        let folder = try TemporaryFolder()
+        let (path, image) = try model("x4", folder)
+        let call = ["upscale", folder("image.png"), "--model", path, "--steps", "5", "--seed", "3"]
+        func picture(_ options: [String]) throws -> Picture {
+            let out = folder("out.png")
+            let outcome = try folder.made(call + options + ["-o", out, "--json"])
+            let settings = try #require(outcome.json()["settings"] as? [String: Any])
+            #expect(settings["noise_level"] as? Int != nil && settings["image"] != nil)
+            return try Picture(contentsOf: URL(fileURLWithPath: out))
+        }
+        let plain = try picture([])
+        let levels = try ModelFolder("\(path)/vae").configuration().required(
+            "block_out_channels", as: [Int].self
+        ).count
+        let factor = 1 << (levels - 1)
+        #expect(plain.width == image.width / factor * factor * factor)
+        // 20 is the level where none is given, and the text is empty.
+        #expect(try picture(["--noise-level", "20", "--prompt", ""]) == plain)
+        #expect(try picture(["--noise-level", "5"]) != plain && picture(["--prompt", "a cat"]) != plain)
+        let out = folder("none.png")
+        func refused(_ options: [String], _ words: String) throws {
+            try Program.expectRefused(call + options + ["-o", out], words)
+        }
+        try refused(["--noise-level", "5000"], "--noise-level is 5000")
+        try refused(["--noise-level", "-1"], "--noise-level is -1")
+        try refused(["--scale", "2"], "--scale is for filters")
+        try refused(["--tile", "200"], "--tile is for networks")
+        #expect(!FileManager.default.fileExists(atPath: out))
+    }
+
+    @Test func superResolutionTakesWholeSquares() throws {
+        let folder = try TemporaryFolder()
+        let (path, image) = try model("ldm-sr", folder)
+        let call = ["upscale", folder("image.png"), "--model", path, "--steps", "2"]
+        let out = folder("out.png")
+        try folder.made(call + ["-o", out])
+        #expect(try Picture(contentsOf: URL(fileURLWithPath: out)).width > image.width)
+        try Program.expectRefused(
+            call + ["-o", folder("none.png"), "--prompt", "a cat"], "--prompt: ldm-sr is given")
+        try Program.expectRefused(
+            call + ["-o", folder("none.png"), "--noise-level", "3"], "--noise-level has no part")
+        try image.cropped(x: 0, y: 0, width: 30, height: 32).write(
+            to: URL(fileURLWithPath: folder("image.png")))
+        try Program.expectRefused(call + ["-o", folder("none.png")], "multiples of 32")
+        #expect(!FileManager.default.fileExists(atPath: folder("none.png")))
+    }
+
+    /// A decoder in place of the model's own gives what a folder with it gives.
+    @Test func anotherAutoencoderTakesThePlaceOfTheModels() throws {
+        let folder = try TemporaryFolder()
+        let text = try FixtureModel(of: "sd1", in: folder).path
+        let levels = try ModelFolder("\(text)/vae").configuration().required(
+            "block_out_channels", as: [Int].self
+        ).count
+        func tiny(_ latents: Int, _ name: String) throws {
+            var configuration = AutoencoderTinyConfiguration()
+            configuration.latentChannels = latents
+            configuration.encoderBlockOutChannels = Array(repeating: 8, count: levels)
+            configuration.decoderBlockOutChannels = Array(repeating: 8, count: levels)
+            configuration.numEncoderBlocks = Array(repeating: 1, count: levels)
+            configuration.numDecoderBlocks = Array(repeating: 1, count: levels)
+            let store = ParameterStore(.initialized(RandomGenerator(seed: 4)))
+            let network = try store.build { try AutoencoderTiny(configuration, $0) }
+            try network.write(store, to: ModelFolder(folder(name)))
+        }
+        try tiny(4, "taesd")
+        try tiny(5, "other")
+        let call = ["generate", "a cat", "--width", "48", "--height", "32", "--steps", "2"]
+        func picture(_ options: [String]) throws -> Picture {
+            let out = folder("out.png")
+            try folder.made(call + options + ["-o", out])
+            return try Picture(contentsOf: URL(fileURLWithPath: out))
+        }
+        let plain = try picture(["--model", text])
+        let replaced = try picture(["--model", text, "--vae", folder("taesd")])
+        let copy = folder("copy")
+        try FileManager.default.copyItem(atPath: text, toPath: copy)
+        try FileManager.default.removeItem(atPath: copy + "/vae")
+        try FileManager.default.copyItem(atPath: folder("taesd"), toPath: copy + "/vae")
+        #expect(try picture(["--model", copy]) == replaced && plain != replaced)
+        let out = folder("none.png")
+        func refused(_ vae: String, _ words: String) throws {
+            try Program.expectRefused(call + ["--model", text, "--vae", vae, "-o", out], words)
+        }
+        try refused(folder("none"), "--vae")
+        try refused(folder("other"), "latents have 5")
+        try refused(text + "/unet", "autoencoder class")
+        #expect(!FileManager.default.fileExists(atPath: out))
+    }
+
+    @Test func aPictureIsChangedByItsDepths() throws {
+        let folder = try TemporaryFolder()
+        let (path, _) = try model("depth", folder)
+        let depth = RandomGenerator(seed: 2).uniform([9, 14])
+        try SafetensorsWriter([("depth", depth)]).write(to: folder("depth.safetensors"))
+        try SafetensorsWriter([("depth", depth * 0 + 2)]).write(to: folder("flat.safetensors"))
+        let call = ["generate", "a cat", "--model", path, "--steps", "3", "--seed", "4"]
+        let given = call + ["--image", folder("image.png")]
+        let (first, second) = (folder("first.png"), folder("second.png"))
+        try folder.made(given + ["--depth", folder("depth.safetensors"), "-o", first])
+        // Depths are stretched: their unit does not count.
+        try SafetensorsWriter([("depth", depth * 40 + 7)]).write(to: folder("metres.safetensors"))
+        try folder.made(given + ["--depth", folder("metres.safetensors"), "-o", second])
+        let (one, two) = try (
+            Picture(contentsOf: URL(fileURLWithPath: first)),
+            Picture(contentsOf: URL(fileURLWithPath: second))
+        )
+        #expect(zip(one.pixels, two.pixels).allSatisfy { abs(Int($0) - Int($1)) <= 1 })
+        try Picture(depth.unsqueezed(0) * 2 - 1).write(to: URL(fileURLWithPath: folder("depth.png")))
+        try folder.made(given + ["--depth", folder("depth.png"), "-o", second])
+        let out = folder("none.png")
+        try Program.expectRefused(given + ["-o", out], "give --depth")
+        try Program.expectRefused(call + ["--depth", folder("depth.png"), "-o", out], "give --image")
+        try Program.expectRefused(
+            given + ["--depth", folder("flat.safetensors"), "-o", out], "the same everywhere")
+        let text = try FixtureModel(of: "sd1", in: folder).path
+        try Program.expectRefused(
+            ["generate", "a cat", "--model", text, "--depth", folder("depth.png"), "-o", out], "--depth")
         #expect(!FileManager.default.fileExists(atPath: out))
     }
 }

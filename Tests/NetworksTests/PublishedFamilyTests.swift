@@ -25,6 +25,7 @@ import Testing
         .latentDiffusionVQ8: [.unet: 394_984_196, .vqvae: 67_717_295, .classEmbedder: 512_000],
         .upscaler4: [.unet: 473_398_020, .vae: 55_325_927, .textEncoder: 340_387_840],
         .diffusionTransformer: [.transformer: 749_826_464], .guidedDiffusion: [.unet: 553_838_086],
+        .esrgan: [.upscaler: 16_697_987], .swinIR: [.upscaler: 11_900_199],
         .guidedDiffusionUpsampler: [.unet: 311_795_910],
         .guidedDiffusionClassifier: [.classifier: 54_096_360],
     ]

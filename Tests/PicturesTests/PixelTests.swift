@@ -12,7 +12,7 @@ struct ResizingTests {
 
     @Test func everyFilterEqualsPillowByteForByte() throws {
         let cases: [Case] = try fixture("resizing")
-        #expect(cases.count == 60)
+        #expect(cases.count == 72)
         for reference in cases {
             let expected = reference.result.picture
             let result = reference.source.picture.resized(
@@ -115,5 +115,16 @@ struct SheetTests {
             sheet.cropped(x: 0, y: y, width: margin, height: 16).pixels.count { $0 < 128 }
         }
         #expect(ink(2) > 20 && ink(20) == 0)
+    }
+}
+
+struct AlphaTests {
+    @Test func alphaIsTakenAndPutBack() {
+        let picture = noise(width: 5, height: 3, channels: 4, seed: 9)
+        #expect(picture.alpha.channels == 1 && picture.alpha[2, 1] == picture[2, 1, 3])
+        #expect(picture.converted(toChannels: 3).with(alpha: picture.alpha) == picture)
+        let opaque = picture.converted(toChannels: 1)
+        #expect(opaque.alpha.pixels.allSatisfy { $0 == 255 })
+        #expect(opaque.with(alpha: opaque.alpha) == opaque.converted(toChannels: 4))
     }
 }

@@ -79,7 +79,7 @@ def trained(options, network, data, labels):
         for key, value in network.named_parameters():
             average[key].lerp_(value.detach(), 1 - decay)
         if step % 100 == 99:
-            print(f"  step {step + 1}: {float(losses.mean()):.4f}", flush=True)
+            print(f"  step {step + 1}: {float(losses.detach().mean()):.4f}", flush=True)
     return average
 
 

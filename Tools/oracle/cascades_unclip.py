@@ -1,6 +1,7 @@
-"""Cases of cascades.py: unCLIP as Karlo has it, from texts and as variations of a picture, and Stable unCLIP.
+"""Cases of cascades.py: unCLIP as Karlo has it, from texts and as variations of a picture, Stable unCLIP, and latent diffusion
+of texts with BERT's word pieces.
 
-Alone it writes one small case of each kind for the tests: cascades_unclip.py --seed 0 --out Tests/Fixtures/cascades
+Alone it writes one small case of each kind for the tests: cascades_unclip.py --seed 0 --out Tests/Fixtures/unclip-pipelines
 """
 import atexit
 import dataclasses
@@ -16,8 +17,9 @@ import torch
 import transformers
 from diffusers import DDPMScheduler, PriorTransformer, UNet2DConditionModel, UNet2DModel, UnCLIPScheduler
 from diffusers.pipelines.deprecated.unclip.text_proj import UnCLIPTextProjModel
+from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import LDMBertConfig, LDMBertModel
 from diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer import StableUnCLIPImageNormalizer
-from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import BertTokenizer, CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 import pipeline_fixtures
 import pipeline_models as models
@@ -57,7 +59,8 @@ def opened(folder, pipeline_class):
     return pipeline_class(**parts)
 
 
-OWN = {"UnCLIPTextProjModel": UnCLIPTextProjModel, "StableUnCLIPImageNormalizer": StableUnCLIPImageNormalizer}
+OWN = {"UnCLIPTextProjModel": UnCLIPTextProjModel, "StableUnCLIPImageNormalizer": StableUnCLIPImageNormalizer,
+       "LDMBertModel": LDMBertModel}
 
 
 class Opened:
@@ -122,6 +125,16 @@ class Stable(Opened):
         return last["latents"], picture
 
 
+class LatentText(Opened):
+    def one(self, request, generator):
+        given = self.given(
+            request, steps="num_inference_steps", guidance="guidance_scale", eta="eta", width="width", height="height")
+        # The pipeline hands its scheduler no generator.
+        with provided(self.pipe.scheduler, [generator]) as steps:
+            picture = self.pipe(generator=generator, output_type="np", **given).images[0]
+        return steps.last, picture
+
+
 # --- networks ----------------------------------------------------------------------------------------------------
 
 
@@ -179,7 +192,8 @@ def write(place, pipeline_class, name, tokenizers, **parts):
     networks = {part: network for part, network in sorted(parts.items()) if isinstance(network, torch.nn.Module)}
     for index, network in enumerate(networks.values()):
         models.draw_weights(network, seed + index)
-    loaded = {part: place.vocabularies.load(kind) for part, kind in tokenizers.items()}
+    loaded = {part: BertTokenizer(f"{BERT}/vocab.txt") if kind == BERT else place.vocabularies.load(kind)
+              for part, kind in tokenizers.items()}
     pipeline_class(**parts, **loaded).save_pretrained(folder)
     for part, kind in tokenizers.items():
         shutil.rmtree(f"{folder}/{part}")
@@ -322,7 +336,42 @@ def stable_picture(place):
     return Job("stable-unclip-picture", folder, asked, lambda: Stable(folder, kind, asked), (), networks)
 
 
-KINDS = {"karlo": karlo, "karlo-variations": variations, "stable-unclip": stable, "stable-unclip-picture": stable_picture}
+# --- latent diffusion of texts -------------------------------------------------------------------------------------
+
+
+# The one vocabulary of word pieces, whose path takes the place of a name.
+BERT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../Tests/Fixtures/bert"))
+
+
+def latent_text(place):
+    draw = place.draw
+    with open(f"{BERT}/vocab.txt") as file:
+        pieces = len(file.read().splitlines())
+    cross, latents = 8 * draw.integer(1, 3), draw.one(3, 4)
+    bert = LDMBertModel(LDMBertConfig(
+        vocab_size=pieces, max_position_embeddings=77, encoder_layers=draw.integer(1, 3), encoder_ffn_dim=32,
+        encoder_attention_heads=draw.integer(1, 3), head_dim=8, d_model=cross))
+    # Three halvings: the pipeline takes latents for an eighth of the picture.
+    levels = dict(block_out_channels=[8] * 4, down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4)
+    vqvae = models.quantised_autoencoder(draw, **{**levels, "latent_channels": latents}) if draw.chance(0.5) else (
+        models.autoencoder(draw, latents, levels=4))
+    name = draw.one("DDIMScheduler", "PNDMScheduler", "DDIMScheduler")
+    flags = dict(models.PUBLISHED, prediction_type=draw.one("epsilon", "v_prediction"), steps_offset=draw.one(0, 1))
+    flags.update({"skip_prk_steps": True} if name == "PNDMScheduler" else {"clip_sample": False})
+    kind = diffusers.LDMTextToImagePipeline
+    folder, networks = write(
+        place, kind, "model", {"tokenizer": BERT}, bert=bert, vqvae=vqvae,
+        unet=models.unet(draw, cross, inputs=latents, outputs=latents), scheduler=getattr(diffusers, name)(**flags))
+    asked = Request(
+        seed=draw.integer(0, 10**6), count=draw.one(1, 1, 2),
+        prompt=draw.one("a red cat", "The dog's burger!", pipeline_requests.text(draw)),
+        steps=draw.integer(2, 6), guidance=draw.one(None, 1.0, 3.0, 7.5), width=draw.one(None, 48), height=draw.one(None, 40),
+        eta=draw.one(None, 0.5) if name == "DDIMScheduler" else None)
+    return Job("ldm-text", folder, asked, lambda: LatentText(folder, kind, asked), (), networks)
+
+
+KINDS = {"ldm-text": latent_text, "karlo": karlo, "karlo-variations": variations, "stable-unclip": stable,
+         "stable-unclip-picture": stable_picture}
 
 
 # --- cascades.py -------------------------------------------------------------------------------------------------

@@ -5,13 +5,16 @@ import dataclasses
 import diffusers
 import PIL.Image
 import torch
-from diffusers import (AutoencoderKL, AutoencoderTiny, ConsistencyDecoderVAE, DDPMScheduler, LDMSuperResolutionPipeline,
+from diffusers import (AutoencoderTiny, ConsistencyDecoderVAE, DDPMScheduler, LDMSuperResolutionPipeline,
                        StableDiffusionDepth2ImgPipeline, StableDiffusionImg2ImgPipeline, StableDiffusionPipeline,
                        StableDiffusionUpscalePipeline)
 from safetensors.torch import save_file
 
+import cascade_jobs
+import pipeline_fixtures
 import pipeline_models as models
 import pipeline_requests
+import pipelines
 from pipeline_cases import Job, request, size, strength, with_picture
 from pipeline_others import plain_unet
 from pipeline_references import Result, absent, eight_bits, provided, with_solver
@@ -75,17 +78,10 @@ class Opened:
         if request.image is not None:
             given["image"] = PIL.Image.open(request.image).convert("RGB")
         if request.depth is not None:
-            given["depth_map"] = depths(request.depth)[None]
+            given["depth_map"] = pipeline_requests.depths(request.depth)[None]
         with provided(self.pipe.scheduler, [generator]) as steps:
             picture = self.pipe(generator=generator, output_type="np", **given).images[0]
         return steps.last, picture
-
-
-def depths(path):
-    if path.endswith(".safetensors"):
-        return pipeline_requests.tensor(path, "depth").float()
-    import numpy
-    return torch.from_numpy(numpy.asarray(PIL.Image.open(path)).astype("float32"))
 
 
 # --- folders -----------------------------------------------------------------------------------------------------
@@ -138,6 +134,7 @@ def ldm_sr(place):
     asked = request(draw, scheduling).changed(
         count=1, prompt=None, negative=None, guidance=None, solver=None,
         image=pipeline_requests.picture(draw, place.file("low.png"), 32 * draw.integer(1, 2), 32))
+    asked = widened(asked)
     return Upscaling("ldm-sr", folder, asked, lambda: Opened(folder, LDMSuperResolutionPipeline, asked), (), components)
 
 
@@ -220,4 +217,18 @@ KINDS = {
     "consistency-decoder": lambda place: decoded(place, "consistency-decoder", consistency(place.draw)),
     "consistency-img2img": lambda place: decoded(place, "consistency-img2img", consistency(place.draw), True),
 }
+CASES = cascade_jobs.cases(KINDS)
 FIXTURES = ("x4", "ldm-sr", "depth", "consistency-decoder")
+
+
+def main():
+    """A few small cases as files for the tests."""
+    options = pipelines.arguments()
+    torch.set_num_threads(1)
+    wanted = {kind: (kind, lambda job: True) for kind in FIXTURES}
+    log = print if options.verbose else lambda text: None
+    pipeline_fixtures.write_all(options, KINDS, pipelines.drawn, pipelines.compared, log, wanted)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,11 +6,14 @@ here=$(cd "$(dirname "$0")" && pwd)
 fixtures=$here/../../Tests/Fixtures
 python=${1:-$("$here/setup.sh")}
 for oracle in unet unet_condition convnext autoencoders autoencoder_losses ddpm s0 noise forward frechet optimizer variance \
-    guidance montecarlo bound transport layouts pickles vocabulary float8 byte_pairs resnet data_order classifier; do
+    guidance montecarlo bound transport layouts pickles vocabulary float8 byte_pairs resnet efficient_unet data_order classifier unclip bert; do
     rm -rf "${fixtures:?}/$oracle"
     "$python" "$here/$oracle.py" --seed 0 --out "$fixtures/$oracle" >&2
 done
 "$python" "$here/unet_condition.py" --seed 1 --added --cases 5 --out "$fixtures/unet_condition" >&2
+rm -rf "${fixtures:?}/enlarging" "${fixtures:?}/upscaling"
+"$python" "$here/enlarging.py" --seed 0 --cases 4 --out "$fixtures/enlarging" >&2
+"$python" "$here/cascades_upscale.py" --seed 0 --out "$fixtures/upscaling" >&2
 if [ -n "${EDM:-}" ]; then
     # A checkout of NVlabs/edm, which stays outside this project.
     "$python" "$here/edm.py" --edm "$EDM" --seed 0 --out "$fixtures/edm" >&2
@@ -38,6 +41,8 @@ rm -rf "$fixtures/tokenizers"
 "$python" "$here/tokenizers_oracle.py" --seed 0 --out "$fixtures/tokenizers" >&2
 rm -rf "$fixtures/pipelines"
 "$python" "$here/pipelines.py" --seed 0 --out "$fixtures/pipelines" >&2
+rm -rf "$fixtures/unclip-pipelines"
+"$python" "$here/cascades_unclip.py" --seed 0 --out "$fixtures/unclip-pipelines" >&2
 rm -rf "$fixtures/repeats"
 "$python" "$here/repeats.py" --seed 0 --out "$fixtures/repeats" >&2
 mkdir -p "$fixtures/solvers"

@@ -65,7 +65,8 @@ def own_name(place):
     def contents(folder):
         return {name: open(os.path.join(folder, name), "rb").read() for name in os.listdir(folder) if not name.startswith("expected")}
 
-    return next(name for name in sorted(os.listdir(TOKENIZERS)) if contents(os.path.join(TOKENIZERS, name)) == contents(place))
+    names = sorted(os.listdir(TOKENIZERS)) + ["../bert"]
+    return next(name for name in names if contents(os.path.join(TOKENIZERS, name)) == contents(place))
 
 
 def pictures(request):
@@ -74,6 +75,8 @@ def pictures(request):
     for name in ("image", "mask"):
         if path := getattr(request, name):
             found[name] = torch.from_numpy(np.array(PIL.Image.open(path)))
+    if getattr(request, "depth", None):
+        found["depth"] = pipeline_requests.depths(request.depth)
     if request.initial:
         found["initial"] = pipeline_requests.tensor(request.initial, "latents")
     return found
@@ -81,7 +84,7 @@ def pictures(request):
 
 def write_case(out, kind, job, result):
     asked = {name: value for name, value in dataclasses.asdict(job.request).items()
-             if value is not None and name not in ("image", "mask", "initial")}
+             if value is not None and name not in ("image", "mask", "initial", "depth")}
     case = {"kind": kind, "request": asked, "model": described(job.folder, job.components)}
     if job.refiner:
         case["refiner"] = described(job.refiner.path, job.refiner.components)

@@ -211,8 +211,13 @@ def shake(scheduler, generator):
     step = scheduler.step
 
     @functools.wraps(step)
-    def shaken(output, time, sample, *rest, **named):
-        return step(rounded(output), time, rounded(sample), *rest, **named)
+    def shaken(output, *rest, **named):
+        # Some pipelines give time and sample by their names.
+        if "sample" in named:
+            named["sample"] = rounded(named["sample"])
+        else:
+            rest = (rest[0], rounded(rest[1]), *rest[2:])
+        return step(rounded(output), *rest, **named)
 
     scheduler.step = shaken
 

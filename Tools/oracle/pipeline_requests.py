@@ -105,6 +105,13 @@ def mask(draw, path, width, height):
     return path
 
 
+def depths(path):
+    """Depths of a grey picture or of a file's tensor, [height, width]."""
+    if path.endswith(".safetensors"):
+        return tensor(path, "depth").float()
+    return torch.from_numpy(np.asarray(PIL.Image.open(path)).astype(np.float32))
+
+
 def resized(path, width, height):
     """What a picture of another size is made into, as diffusers' own processor does."""
     found = PIL.Image.open(path)

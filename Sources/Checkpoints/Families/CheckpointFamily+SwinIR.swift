@@ -3,7 +3,7 @@ import Storage
 
 extension CheckpointFamily {
     /// SwinIR, alone in its file: classical, lightweight and for real-world pictures. Its sizes follow from names and shapes;
-    /// only that networks for JPEG reckon in 0 … 255 does not, and is known by their windows of 7 pixels.
+    /// only that networks for JPEG compute in 0 … 255 does not, and is known by their windows of 7 pixels.
     /// Source: Liang et al. 2021 (arXiv:2108.10257), section 4.1 and the published files.
     public static let swinIR = CheckpointFamily(
         "swinir", pipeline: "PictureUpscalerPipeline", parts: ["upscaler"],

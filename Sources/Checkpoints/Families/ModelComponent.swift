@@ -12,6 +12,8 @@ public enum ModelComponent: String, Sendable, Codable, CaseIterable {
     case classEmbedder = "class_embedder"
     /// What gives a number for each class of a noisy sample.
     case classifier
+    /// The text encoder of latent diffusion.
+    case bert
     /// What makes a larger picture of one in a single pass.
     case upscaler
     /// The encoder of pictures.
@@ -52,6 +54,8 @@ public enum ModelComponent: String, Sendable, Codable, CaseIterable {
         case .textEncoder: "tokenizer"
         case .textEncoder2: "tokenizer_2"
         case .textEncoder3: "tokenizer_3"
+        case .bert: "tokenizer"
+        case .priorTextEncoder: "prior_tokenizer"
         default: nil
         }
     }

@@ -28,7 +28,7 @@ public struct RRDBNetConfiguration: Equatable, Sendable {
         try checkRange("num_in_ch", numInCh, within: 1...4096)
         try checkRange("num_out_ch", numOutCh, within: 1...4096)
         try checkRange("num_feat", numFeat, within: 1...16_384)
-        try checkRange("num_block", numBlock, within: 0...1024)
+        try checkRange("num_block", numBlock, within: 1...1024)
         try checkRange("num_grow_ch", numGrowCh, within: 1...16_384)
         try checkRange("num_upsample", numUpsample, within: 0...5)
         try checkRange("unshuffle", unshuffle, within: 1...16)

@@ -83,7 +83,7 @@ extension SwinIR: EnlargingNetwork {
 /// `conv_hr.*`, `conv_last.*`.
 /// Source: Liang et al. 2021 (arXiv:2108.10257), section 3.1, "image reconstruction".
 struct SwinUpsampler: Sendable {
-    private let kind: SwinIRConfiguration.Upsampler
+    private let upsampling: SwinIRConfiguration.Upsampler
     private let before: Convolution2D?
     /// Each with the side of the squares of pixels that its channels become, 1 where they stay channels.
     private let steps: [(convolution: Convolution2D, side: Int)]
@@ -95,10 +95,10 @@ struct SwinUpsampler: Sendable {
         func convolution(_ scope: Weights, _ inputs: Int, _ outputs: Int) -> Convolution2D {
             Convolution2D(inputs: inputs, outputs: outputs, kernel: 3, padding: 1, scope)
         }
-        kind = configuration.upsampler
-        let isSimple = kind == .none || kind == .pixelShuffleDirect
+        upsampling = configuration.upsampler
+        let isSimple = upsampling == .none || upsampling == .pixelShuffleDirect
         before = isSimple ? nil : convolution(weights["conv_before_upsample"][0], width, features)
-        switch kind {
+        switch upsampling {
         case .pixelShuffle:
             // Each takes a convolution and a shuffle.
             steps = configuration.shuffles.enumerated().map { index, side in
@@ -113,10 +113,11 @@ struct SwinUpsampler: Sendable {
             }
         case .none: steps = []
         }
-        full = kind == .nearestConvolution ? convolution(weights["conv_hr"], features, features) : nil
+        full = upsampling == .nearestConvolution ? convolution(weights["conv_hr"], features, features) : nil
         last =
-            kind == .pixelShuffleDirect
-            ? nil : convolution(weights["conv_last"], kind == .none ? width : features, configuration.inChans)
+            upsampling == .pixelShuffleDirect
+            ? nil
+            : convolution(weights["conv_last"], upsampling == .none ? width : features, configuration.inChans)
     }
 
     /// - Parameters:
@@ -126,11 +127,11 @@ struct SwinUpsampler: Sendable {
         var x = before.map { $0(features).leakyReLU(0.01) } ?? features
         for (convolution, side) in steps {
             x =
-                kind == .nearestConvolution
+                upsampling == .nearestConvolution
                 ? convolution(x.enlargedNearest(2)).leakyReLU(0.2) : convolution(x).channelsToPixels(side)
         }
         if let full { x = full(x).leakyReLU(0.2) }
         if let last { x = last(x) }
-        return kind == .none ? picture + x : x
+        return upsampling == .none ? picture + x : x
     }
 }

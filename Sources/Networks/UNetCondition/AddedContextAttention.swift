@@ -19,6 +19,13 @@ struct AddedContextAttention: ContextLayer {
         case layer(LayerNorm)
         case group(GroupNorm)
 
+        init(_ norm: UNet2DConditionConfiguration.CrossAttentionNorm, width: Int, _ weights: Weights) {
+            self =
+                norm == .layer
+                ? .layer(LayerNorm(width: width, weights))
+                : .group(GroupNorm(groups: AddedContextAttention.contextGroups, channels: width, weights))
+        }
+
         /// `[batch, tokens, width]`, the shape stays. Groups are groups of features, over all tokens.
         func callAsFunction(_ context: Tensor) -> Tensor {
             switch self {
@@ -55,13 +62,8 @@ struct AddedContextAttention: ContextLayer {
             Linear(inputs: inputs, outputs: channels, weights[name])
         }
         norm = GroupNorm(groups: options.groups, channels: channels, weights["group_norm"])
-        contextNorm = options.contextNorm.map { kind in
-            let weights = weights["norm_cross"]
-            switch kind {
-            case .layer: return .layer(LayerNorm(width: contextWidth, weights))
-            case .group:
-                return .group(GroupNorm(groups: Self.contextGroups, channels: contextWidth, weights))
-            }
+        contextNorm = options.contextNorm.map {
+            ContextNorm($0, width: contextWidth, weights["norm_cross"])
         }
         query = inward(channels, "to_q")
         own = onlyContext ? nil : (inward(channels, "to_k"), inward(channels, "to_v"))

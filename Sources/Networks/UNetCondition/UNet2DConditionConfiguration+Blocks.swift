@@ -121,8 +121,8 @@ extension UNet2DConditionConfiguration {
         _ weights: Weights
     ) -> BlockAttention? {
         let (channels, contextWidth) = (blockOutChannels[level], crossAttentionDim[level])
-        switch kind.attention {
-        case nil: return nil
+        guard let attention = kind.attention else { return nil }
+        switch attention {
         case .pixels:
             return .pixels(
                 PictureAttention(

@@ -112,9 +112,9 @@ extension UNet2DConditionConfiguration {
     }
 
     private func validatePooling() throws {
-        guard additionEmbedType == .text else { return }
         let heads = additionEmbedTypeNumHeads
         try checkRange("addition_embed_type_num_heads", heads, within: 1...65_536)
+        guard additionEmbedType == .text else { return }
         guard let width = contextWidth else {
             throw NetworkError(
                 "cross_attention_dim", "must be one number, because 'addition_embed_type' is 'text'")

@@ -46,8 +46,8 @@ public struct ConsistencyDecoderConfiguration: Equatable, Sendable {
         }
         var encoder = encoder
         encoder.upBlockTypes = encoder.downBlockTypes.map { _ in .plain }
-        try encoder.validate()
-        try decoder.validate()
+        try Self.naming("encoder") { try encoder.validate() }
+        try Self.naming("decoder") { try decoder.validate() }
         guard decoder.inChannels == 3 + latentChannels, decoder.outChannels >= 3 else {
             throw NetworkError(
                 "decoder_in_channels",
@@ -59,6 +59,15 @@ public struct ConsistencyDecoderConfiguration: Equatable, Sendable {
                 "decoder_num_train_timesteps", "must be above 1008, the first time of decoding")
         }
         try LatentScaling.check(scalingFactor)
+    }
+
+    /// Runs a body whose complaints about a key are about the key of a part.
+    private static func naming(_ part: String, _ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as NetworkError where error.key != "sample_size" {
+            throw NetworkError("\(part)_\(error.key)", error.problem)
+        }
     }
 }
 

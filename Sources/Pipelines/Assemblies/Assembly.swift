@@ -84,8 +84,8 @@ package enum Assemblies {
     package static let all: [any StoredAssembly.Type] = [
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
         StableDiffusion3.self, StableDiffusionUpscaler.self, StableDiffusionDepth.self, DeepFloyd.self,
-        DeepFloydUpscaler.self, UnCLIP.self, StableUnCLIP.self, LatentDiffusion.self,
-        LatentSuperResolution.self,
+        DeepFloydUpscaler.self, UnCLIP.self, StableUnCLIP.self, LatentTextDiffusion.self,
+        LatentDiffusion.self, LatentSuperResolution.self,
         DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self, PictureUpscaling.self,
     ]
 
@@ -101,9 +101,6 @@ package enum Assemblies {
         }
         return nil
     }
-
-    /// Pipelines whose folders can be inspected and converted, and not sampled.
-    static let onlyInspected = ["LDMTextToImagePipeline": "ldm"]
 
     /// Every class that can be sampled.
     static var classNames: [String] { all.flatMap { $0.classNames } }

@@ -47,8 +47,11 @@ extension CascadeAssembly {
     package var name: String { model.name }
     package var classCount: Int? { nil }
     package var takesPrompt: Bool { true }
+    package var enlarges: Bool { model.enlarges }
 
     package func stages(_ request: Request) throws -> [any Stage] { [try CascadeStage(self, request)] }
+
+    package var enlarges: Bool { model.enlarges }
 
     package func stage(after earlier: StageSettings, _ request: Request) throws -> any Stage {
         guard model.enlarges else {

@@ -13,8 +13,8 @@ import Tensors
 package struct StableUnCLIP: TextAssembly {
     package static let classNames = ["StableUnCLIPPipeline", "StableUnCLIPImg2ImgPipeline"]
     package static let family = "stable-unclip"
-    package static let fillsLabels = true
     package static let reads: Set<RequestField> = [.noiseLevel]
+    package static let labelsAreClasses = false
     package static func network(readsClassTable: Bool) -> any DenoisingNetwork.Type { UNet2DCondition.self }
 
     package let model: LatentModel

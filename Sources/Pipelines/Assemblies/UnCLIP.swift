@@ -54,6 +54,12 @@ package struct UnCLIP: StoredAssembly {
     package var classCount: Int? { nil }
     package var takesPrompt: Bool { !isVariation }
 
+    package func bare() throws -> BareModel {
+        throw PipelineError(
+            "\(name) has several networks one after the other, and this is for models of one network on pixels, of points, and exact ones"
+        )
+    }
+
     // MARK: Parts that fit
 
     /// Throws where parts of different models stand together.

@@ -143,7 +143,7 @@ extension Inspection.Model {
     {
         let pipeline = try index.required("_class_name", as: String.self)
         if PixelAssembly.classNames.contains(pipeline) { return try network().family }
-        guard let family = Assemblies.named(pipeline)?.family ?? Assemblies.onlyInspected[pipeline] else {
+        guard let family = Assemblies.named(pipeline)?.family else {
             throw PipelineError(
                 "\(index.place): the pipeline \(quoted(pipeline)) is not known here: there are \(Assemblies.classNames.joined(separator: ", "))"
             )
@@ -239,6 +239,6 @@ extension Inspection.Model {
 extension Inspection.Model {
     /// The word for the family of the pipeline that a single file belongs to.
     private static func family(of file: CheckpointFamily) -> String {
-        Assemblies.named(file.pipeline)?.family ?? Assemblies.onlyInspected[file.pipeline] ?? file.rawValue
+        Assemblies.named(file.pipeline)?.family ?? file.rawValue
     }
 }

@@ -38,6 +38,9 @@ package struct LatentModel: Sendable {
     /// Reads a model's configurations.
     /// - Throws: an error that names the file and the key, one sentence.
     init(_ source: ModelSource, _ options: ModelOptions, of family: any LatentAssembly.Type) throws {
+        let source =
+            try options.autoencoder.map { try source.replacing(family.autoencoderComponent, by: $0) }
+            ?? source
         self.source = source
         (networkComponent, autoencoderComponent) = (family.networkComponent, family.autoencoderComponent)
         labelsAreClasses = family.labelsAreClasses

@@ -11,7 +11,7 @@ extension ModelOptions {
     {
         [
             source.path, component.rawValue, type.name, "\(device)", variant ?? "", configurations ?? "",
-            rest,
+            source.replaced[component]?.path ?? "", rest,
         ].joined(separator: "\u{0}")
     }
 

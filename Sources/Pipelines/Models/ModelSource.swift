@@ -36,6 +36,8 @@ public struct ModelSource: Sendable {
     public let prediction: Prediction?
     /// The parts of a folder that lack the variant that was asked for.
     private let plainParts: [String]
+    /// Parts that other folders take the place of.
+    private(set) var replaced: [ModelComponent: ModelFolder] = [:]
 
     /// Opens a model.
     ///
@@ -171,9 +173,22 @@ public struct ModelSource: Sendable {
 
     // MARK: Parts
 
+    /// The model with a part from a folder of its own.
+    /// - Throws: `PipelineError` where the folder is that of no network.
+    func replacing(_ component: ModelComponent, by path: String) throws -> ModelSource {
+        guard let folder = ModelLayout.networkFolder(of: path) else {
+            throw PipelineError(
+                "\(.autoencoder): '\(path)' is no folder of an autoencoder with its config.json: give one")
+        }
+        var source = self
+        source.replaced[component] = folder
+        return source
+    }
+
     /// Whether the model has a part. A part that the index gives as `[null, null]`, or not at all, is absent.
     public func has(_ component: ModelComponent) throws -> Bool {
-        switch place {
+        if replaced[component] != nil { return true }
+        return switch place {
         case .folder, .parts, .packed: try className(of: component) != nil
         case .file(let file, _): component.isSchedule || file.components.contains(component)
         }
@@ -190,6 +205,7 @@ public struct ModelSource: Sendable {
     /// The configuration of a part.
     /// - Throws: `CheckpointError` where there is none.
     public func configuration(of component: ModelComponent) throws -> JSONObject {
+        if let folder = replaced[component] { return try folder.configuration() }
         if case .parts(let parts) = place { return try parts.configuration(of: component) }
         if case .packed(let packed) = place {
             return try named(packed.configuration(of: component), component)
@@ -229,7 +245,8 @@ public struct ModelSource: Sendable {
     /// The tensors of a part, under the names of its folder in the diffusers layout.
     /// - Throws: `CheckpointError` where there are none.
     public func weights(of component: ModelComponent) throws -> any TensorSource {
-        switch place {
+        if let folder = replaced[component] { return try folder.anyWeights(variant: variant) }
+        return switch place {
         case .file(let file, _): try file.weights(of: component)
         case .parts(let parts): parts.parts[component]?.weights ?? TensorDictionary([:])
         case .packed(let packed): packed.weights(of: component.rawValue)

@@ -74,13 +74,14 @@ public final class ModelDigests {
     /// - Parameter components: the parts whose weights are loaded, the denoising network first.
     /// - Throws: an error about files that cannot be opened.
     convenience init(_ source: ModelSource, _ components: [ModelComponent]) throws {
-        let parts = try components.map { component in
-            (part: component.rawValue as String?, files: try source.weights(of: component).files)
+        func parts(_ components: [ModelComponent]) throws -> [(part: String?, files: [String])] {
+            try components.map { ($0.rawValue, try source.weights(of: $0).files) }
         }
-        // A file has all parts in it.
-        try self.init(
-            source.name, source.onlyFile.map { [(part: nil, files: [$0])] } ?? parts,
-            describedBy: source.configurations)
+        // A file has all parts in it but those that others take the place of.
+        let own = try source.onlyFile.map {
+            try [(part: nil, files: [$0])] + parts(components.filter { source.replaced[$0] != nil })
+        }
+        try self.init(source.name, own ?? parts(components), describedBy: source.configurations)
     }
 
     /// - Parameter parts: the parts with their files, the denoising network first.

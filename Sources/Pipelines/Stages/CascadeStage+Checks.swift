@@ -178,7 +178,7 @@ extension CascadeStage {
 
     private var isBorrowed: Bool { textSource.source.path != model.source.path }
 
-    /// Parts that folders may have and that have no part in a run, and what to say of each.
+    /// Parts that folders may have and that have no part in a run, each with a note.
     static var unusedParts: [(name: String, note: Sentence)] {
         [
             (

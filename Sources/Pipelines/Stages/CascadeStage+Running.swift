@@ -111,17 +111,14 @@ extension CascadeStage {
         var conditions = network.preparing(rows.dropFirst().reduce(rows[0]) { $0.followed(by: $1) })
         conditions[.labels] = labels(rows: pictures.count * branches.count)
         conditions[.deepFeatures] = request.deepFeatures
-        let parameterization = settings.sampler.parameterization(of: settings.process)
-        return Denoiser { sample, level in
-            // diffusers scales both for the network.
-            let low = beside.map { $0 * parameterization.factor(at: level) }
-            let denoiser = Denoiser(parameterization) { [conditions] x, time in
-                let input =
-                    low.map { concatenated([x, $0.repeated(x.shape[0] / $0.shape[0])], along: 1) } ?? x
+        return Denoiser(
+            settings.sampler.parameterization(of: settings.process),
+            // diffusers scales the picture that is enlarged as it scales the sample.
+            scaledNetwork: { x, time, factor in
+                let low = beside.map { $0.repeated(x.shape[0] / $0.shape[0]) * factor }
+                let input = low.map { concatenated([x, $0], along: 1) } ?? x
                 return network(input.to(type), time: time, conditions, dropout: nil).to(x.elementType)
-            }
-            return denoiser(sample, level)
-        }
+            })
     }
 
     /// The noise level for every row, where the network reads it.
@@ -152,13 +149,5 @@ extension CascadeStage {
         return BranchConditions(
             wanted: conditions(wanted), unwanted: leavesUnconditional ? conditions([unwanted]) : nil,
             negative: hasNegative ? conditions([negative]) : nil)
-    }
-}
-
-extension Parameterization {
-    /// What a sample at a level is multiplied with for the network.
-    fileprivate func factor(at level: NoiseLevel) -> Double {
-        let scale = scaling.scale(of: level)
-        return input(level.divided(by: scale)) / scale
     }
 }

@@ -10,9 +10,10 @@ extension LatentStage {
         if try model.source.className(of: "safety_checker") != nil {
             say("note: the model's safety_checker is not run; look at pictures before you show them")
         }
+        // What these are made by goes before the network comes.
+        let inputs = try assembly.batchInputs(of: self, say)
         let denoiser = try guidedDenoisers(say)
         let reference = try self.reference(say)
-        let inputs = try assembly.batchInputs(of: self, say)
         return { pictures, noise, own in
             // diffusers' pipelines draw for these before they draw latents.
             let inputs = try inputs?(pictures, noise) ?? BatchInputs()

@@ -29,6 +29,22 @@ extension TextEncoding {
         return widths
     }
 
+    /// Checks latent diffusion's encoder and its tokenizer; no weights are read.
+    /// - Parameter length: tokens of a prompt.
+    /// - Returns: the features of a token.
+    /// - Throws: an error that names the file.
+    func checkBERT(_ component: ModelComponent, length: Int) throws -> Int {
+        try source.check(LDMBert.self, component)
+        _ = try bertTokenizer(component)
+        let configuration = try LDMBert.configuration(source.configuration(of: component))
+        guard length <= configuration.maxPositionEmbeddings else {
+            throw PipelineError(
+                "\(source.path): texts have \(length) tokens, and \(component.rawValue) knows \(configuration.maxPositionEmbeddings) places"
+            )
+        }
+        return configuration.dModel
+    }
+
     /// Checks T5 and its tokenizer; no weights are read.
     /// - Returns: the features of a token; `nil` where encoder or tokenizer is absent.
     /// - Throws: an error that names the file.

@@ -121,6 +121,29 @@ package struct TextEncoding {
         }.map(\.context)
     }
 
+    /// The states of latent diffusion's own encoder.
+    /// - Parameter length: tokens of a prompt.
+    func bert(_ prompts: [Prompt], _ component: ModelComponent, length: Int) throws -> [TextEmbedding] {
+        try finite(component) { encoding in
+            let encoder = try encoding.build(LDMBert.self, component)
+            let tokenizer = try bertTokenizer(component)
+            return try prompts.map { prompt in
+                let tokens = encoding.tokenized(prompt.text, tokenizer, length: length)
+                let ids = try ids(tokens, of: component, knowing: encoder.configuration.vocabSize)
+                return TextEmbedding(context: weighted(encoder(ids), by: tokens))
+            }
+        }
+    }
+
+    /// BERT's tokenizer of an encoder.
+    func bertTokenizer(_ component: ModelComponent) throws -> BERTTokenizer {
+        guard let folder = tokenizerFolder(component) else {
+            throw PipelineError(
+                "\(source.path): \(component.rawValue) has no tokenizer: give a folder with it")
+        }
+        return try BERTTokenizer(folder: folder)
+    }
+
     private func build<Network: ConfiguredNetwork>(_ type: Network.Type, _ component: ModelComponent) throws
         -> Network
     {
@@ -155,7 +178,7 @@ package struct TextEncoding {
 
     /// The folder of an encoder's tokenizer, `nil` for a file, which holds none.
     func tokenizerFolder(_ component: ModelComponent) -> String? {
-        source.tokenizerFolder(component.rawValue.replacing("text_encoder", with: "tokenizer"))
+        component.tokenizer.flatMap(source.tokenizerFolder)
     }
 
     private func tokenized(
