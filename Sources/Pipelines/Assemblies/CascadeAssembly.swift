@@ -51,8 +51,6 @@ extension CascadeAssembly {
 
     package func stages(_ request: Request) throws -> [any Stage] { [try CascadeStage(self, request)] }
 
-    package var enlarges: Bool { model.enlarges }
-
     package func stage(after earlier: StageSettings, _ request: Request) throws -> any Stage {
         guard model.enlarges else {
             throw PipelineError(
