@@ -51,15 +51,12 @@ import Testing
         ])
         #expect(all.shape == [1, 1, 16, 16])
 
-        let picture = folder("x.png")
-        try folder.made([
+        let outcome = try folder.made([
             "sample", base, "--class", "3", "--steps", "3", "--then", second, "--steps", "2", "--guidance",
             "1.5",
-            "--noise-level", "100", "-o", picture,
+            "--noise-level", "100", "-o", folder("x.png"), "--json",
         ])
-        let receipt = try Program.run("inspect", picture, "--json").json()
-        let found = try #require(
-            receipt["receipt"] as? [String: Any] ?? receipt["langevin"] as? [String: Any] ?? receipt)
+        let found = try #require(outcome.json()["settings"] as? [String: Any])
         let then = try #require(found["then"] as? [[String: Any]], "\(found.keys)")
         #expect(then.count == 1 && then[0]["steps"] as? Int == 2 && then[0]["guidance"] as? Double == 1.5)
         #expect(then[0]["noise_level"] as? Int == 100 && found["steps"] as? Int == 3)
@@ -83,7 +80,7 @@ import Testing
                     && !FileManager.default.fileExists(atPath: path))
         }
         try refused([base, "--then", base], "enlarges no pictures, it draws its own")
-        try refused([base, "--then", plain, "--noise-level", "5"], "reads no level")
+        try refused([base, "--then", plain, "--noise-level", "5"], "reads no noise level")
         try refused([base, "--then", plain, "--truncated"], "reads no noise level")
         try refused([base, "--then", plain, "--steps", "x"], "--steps behind --then is 'x'")
         try refused([base, "--then", plain, "--steps", "2", "--steps", "3"], "given twice")

@@ -18,7 +18,7 @@ import Testing
         let draw = RandomGenerator(seed: 1)
         let (z, noise) = (draw.normal([2, 1, 4, 4], .float64), draw.normal([2, 1, 4, 4], .float64))
         let times = [0.3, 0.8].map { schedule.time(atShare: $0) }
-        let (found, given) = augmentation.noised(z, at: times, noise)
+        let (found, levels) = augmentation.noised(z, at: times, noise)
         for (index, time) in times.enumerated() {
             let level = schedule.level(at: time)
             let scaling = augmentation.process.parameterization
@@ -28,7 +28,7 @@ import Testing
             expectClose(
                 found.slice(index..<index + 1, of: 0), expected.slice(index..<index + 1, of: 0),
                 absolute: 1e-9)
-            #expect(abs(try given.array(of: Double.self)[index] - scaling.time(level)) < 1e-3)
+            #expect(abs(try levels.array(of: Double.self)[index] - scaling.time(level)) < 1e-3)
             let given = augmentation.given(
                 (z * level.alpha + noise * level.sigma).slice(index..<index + 1, of: 0), at: time)
             expectClose(given.0, found.slice(index..<index + 1, of: 0), absolute: 1e-9)

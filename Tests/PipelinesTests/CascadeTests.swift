@@ -9,8 +9,10 @@ import Testing
 
 /// A cascade: models that enlarge the pictures of the one before.
 @Suite struct CascadeTests {
-    private static func process() throws -> Diffusion.Process {
-        try ProcessDescription("betas").predicting("v").trained(sampledBy: nil)
+    private static func process(_ word: String = "betas", _ prediction: String = "v") throws
+        -> Diffusion.Process
+    {
+        try ProcessDescription(word).predicting(prediction).trained(sampledBy: nil)
     }
 
     /// A model of a few thousand parameters that makes pictures of a size, of half their size where it enlarges.
@@ -111,7 +113,7 @@ import Testing
         expectClose(found.slice(2..<3, of: 0), alone, absolute: 1e-8)
     }
 
-    /// A stage that stops early leaves the noise that the next one is given: no noise is added to it.
+    /// A stage that stops early leaves the noise that the next one expects: no noise is added to it.
     @Test func truncationStopsTheStageBefore() throws {
         let base = try Self.model("base", size: 4, enlarges: false)
         let second = try Self.model("second", size: 8, hasNoise: true)
@@ -132,7 +134,7 @@ import Testing
         let large = try Self.model("large", size: 32)
         let flow = try Self.model(
             "flow", size: 8, hasNoise: true,
-            process: ProcessDescription("flow").predicting("flow").trained(sampledBy: nil))
+            process: Self.process("flow", "flow"))
         func problem(_ model: Model, _ stage: Request.FollowingStage) -> String {
             do {
                 _ = try model.run(Self.request([stage]))
@@ -141,7 +143,7 @@ import Testing
         }
         #expect(problem(base, Self.following(base)).contains("base enlarges no pictures, it draws its own"))
         #expect(problem(base, Self.following(large)).contains("out of 16×16, and the stage before makes 4×4"))
-        #expect(problem(base, Self.following(plain, noiseLevel: 5)).contains("reads no level"))
+        #expect(problem(base, Self.following(plain, noiseLevel: 5)).contains("reads no noise level"))
         #expect(problem(base, Self.following(noisy, noiseLevel: 1000)).contains("has noise levels 0 to 999"))
         #expect(
             problem(base, Self.following(plain, truncates: true)).contains("reads no noise level"))

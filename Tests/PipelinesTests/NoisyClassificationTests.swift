@@ -52,6 +52,36 @@ import Testing
         }
     }
 
+    /// A network that has no unconditional branch is guided under its class, as OpenAI guides theirs.
+    @Test func aNetworkByClassIsGuidedUnderItsClass() throws {
+        let process = try ProcessDescription("betas").predicting("noise").trained(sampledBy: nil)
+        var settings = UNet2DConfiguration()
+        (settings.sampleSize, settings.inChannels, settings.outChannels) = (.square(8), 1, 1)
+        (settings.blockOutChannels, settings.layersPerBlock, settings.normNumGroups) = ([8, 8], 1, 4)
+        (settings.downBlockTypes, settings.upBlockTypes) = ([.plain, .plain], [.plain, .plain])
+        (settings.attentionHeadDim, settings.numClassEmbeds) = (4, 3)
+        let configuration = NetworkConfiguration(settings)
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 4)), elementType: .float64)
+        let model = Model(
+            PixelAssembly(
+                name: "by class", configuration: configuration, process: process, card: ModelCard(),
+                network: try store.build(configuration.network), elementType: .float64))
+        let classifier = Model(try written(process))
+        func samples(_ scale: Double?, _ label: Int = 2) throws -> Tensor {
+            var request = Request()
+            (request.steps, request.seed, request.classes) = (3, 1, .one(label))
+            if let scale {
+                (request.guidanceMethod, request.guidance) = (GuidanceMethod(rawValue: "classifier"), scale)
+                request.classifier = classifier
+            }
+            return try model.run(request).samples()
+        }
+        let plain = try samples(nil)
+        expectClose(try samples(0), plain, absolute: 1e-12)
+        #expect(try (samples(20) - plain).magnitude().max().item(Double.self) > 1e-6)
+        #expect(throws: PipelineError.self) { try samples(1, 3) }
+    }
+
     @Test func whatItCannotDoIsASentence() throws {
         let process = try ProcessDescription("betas").predicting("noise").trained(sampledBy: nil)
         let model = try written(process)

@@ -107,7 +107,7 @@ extension CheckpointFamily {
         return object
     }
 
-    /// The configuration of diffusers' `UNet2DModel` with all that it has words for.
+    /// The configuration of diffusers' `UNet2DModel` with all that it has of a network.
     private static func unet(_ sizes: ADMSizes) -> JSONObject {
         let resampling = sizes.network.isImproved ? "conv" : "resnet"
         let plain =

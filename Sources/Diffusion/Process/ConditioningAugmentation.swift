@@ -1,7 +1,7 @@
 import Tensors
 
 /// Conditioning augmentation of a cascade: noise on the picture of lower resolution that a later stage enlarges, of which the
-/// network is given how much there is. So it learns not to trust what an earlier stage gets wrong.
+/// network reads how much there is. So it learns not to trust what an earlier stage gets wrong.
 /// Source: Ho et al. 2021 (arXiv:2106.15282), section 4.
 public struct ConditioningAugmentation: Sendable {
     /// The process whose levels the noise has.
@@ -33,7 +33,7 @@ public struct ConditioningAugmentation: Sendable {
     /// The largest noise level.
     public var largestLevel: Int { process.schedule.wholeTimeCount.map { $0 - 1 } ?? 1000 }
 
-    /// Pictures with the noise of their times, and what the network is given of it.
+    /// Pictures with the noise of their times, and the noise level for the network.
     /// - Parameters:
     ///   - pictures: `[batch, …]`, data of the process.
     ///   - times: one for each.
@@ -45,7 +45,7 @@ public struct ConditioningAugmentation: Sendable {
         return (batch.networkInput(batch.sample(pictures, noise)), batch.time)
     }
 
-    /// Samples of the process at a time, as a network takes them, and what it is given of their noise.
+    /// Samples of the process at a time, as a network takes them, and their noise level for it.
     /// - Parameter samples: `[batch, …]`, at the level of the time.
     public func given(_ samples: Tensor, at time: Double) -> (Tensor, times: Tensor) {
         let batch = ProcessBatch(

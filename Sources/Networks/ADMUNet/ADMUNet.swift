@@ -64,9 +64,7 @@ public struct ADMUNet: Sendable {
     }
 
     private func embedded(_ level: Tensor?, by embedding: TimestepEmbedding, like x: Tensor) -> Tensor {
-        guard let level else {
-            preconditionFailure("the network is given the noise level, and there is none")
-        }
+        guard let level else { preconditionFailure("the network reads a noise level, and there is none") }
         let whole = configuration.whole
         let waves = sinusoidalEmbedding(
             scaled(level), width: whole.timeFeatures, shift: Double(whole.freqShift),

@@ -7,7 +7,7 @@ public struct ADMUNetConfiguration: Equatable, Sendable {
     public var timeScale = 1.0
     /// How many times larger a side is than that of the picture that is enlarged; `nil` where none is.
     public var lowResolutionFactor: Int?
-    /// Whether the network is given how much noise lies on the picture that it enlarges.
+    /// Whether the network reads how much noise lies on the picture that it enlarges.
     public var hasNoiseLevel = false
 
     /// Two resolutions of 32 and 64 channels, with attention at the lower one.

@@ -61,7 +61,7 @@ public struct NetworkTraits: Sendable {
     public struct Enlargement: Sendable, Equatable {
         /// How many times larger a side of the network's pictures is.
         public var factor: Int
-        /// Whether the network is given how much noise lies on the smaller picture.
+        /// Whether the network reads how much noise lies on the smaller picture.
         public var readsNoiseLevel: Bool
 
         /// An enlargement by a factor.

@@ -32,7 +32,8 @@ extension EDMUNet: DenoisingNetwork {
     public static func traits(_ configuration: EDMUNetConfiguration) -> NetworkTraits {
         let layers = configuration.numBlocks
         var traits = NetworkTraits(
-            family: "edm", channels: configuration.imgChannels, outputChannels: configuration.imgChannels,
+            family: "edm", channels: configuration.imgChannels,
+            outputChannels: configuration.outChannels ?? configuration.imgChannels,
             activationCount: ActivationCount.ofUNet(configuration.widths) { _ in layers })
         traits.library = "langevin"
         traits.pictureSize = (configuration.imgResolution, configuration.imgResolution)
@@ -44,7 +45,9 @@ extension EDMUNet: DenoisingNetwork {
     }
 
     /// Sizes, channels and the number of classes.
-    public static var fittedKeys: Set<String> { ["img_resolution", "img_channels", "label_dim"] }
+    public static var fittedKeys: Set<String> {
+        ["img_resolution", "img_channels", "out_channels", "label_dim"]
+    }
 
     /// A configuration of the data's size and channels, with a table of their classes.
     public static func fitted(_ configuration: EDMUNetConfiguration, to demands: NetworkDemands)
@@ -53,6 +56,8 @@ extension EDMUNet: DenoisingNetwork {
         var fitted = configuration
         demands.set("img_resolution", &fitted.imgResolution, to: demands.size?.height)
         demands.set("img_channels", &fitted.imgChannels, to: demands.channels)
+        demands.set(
+            "out_channels", &fitted.outChannels, to: demands.learnsVariance ? demands.outputChannels : nil)
         demands.set("label_dim", &fitted.labelDim, to: demands.classes)
         return fitted
     }

@@ -71,7 +71,7 @@ public struct EDMUNet: Sendable {
             first, epsilon: options.epsilon,
             isSong ? decoder["\(side)x\(side)_aux_norm"] : weights["out_norm"])
         output = Convolution2D(
-            inputs: first, outputs: channels, kernel: 3, padding: 1,
+            inputs: first, outputs: configuration.outChannels ?? channels, kernel: 3, padding: 1,
             isSong ? decoder["\(side)x\(side)_aux_conv"] : weights["out_conv"])
     }
 

@@ -26,6 +26,8 @@ public struct EDMUNetConfiguration: Equatable, Sendable {
     public var imgResolution = 32
     /// Channels of pictures.
     public var imgChannels = 3
+    /// Channels of the output; those of pictures where `nil`, as of all published networks.
+    public var outChannels: Int?
     /// The number of classes; 0 where the network knows none.
     public var labelDim = 0
     /// The architecture.
@@ -70,6 +72,7 @@ public struct EDMUNetConfiguration: Equatable, Sendable {
             try checkRange("channel_mult[\(index)]", multiple, within: 1...64)
         }
         try checkRange("img_channels", imgChannels, within: 1...1024)
+        if let outChannels { try checkRange("out_channels", outChannels, within: 1...2048) }
         try checkRange("label_dim", labelDim, within: 0...1_000_000)
         try checkRange("num_blocks", numBlocks, within: 1...64)
         try checkRange("channel_mult_noise", channelMultNoise, within: 1...16)
@@ -109,6 +112,7 @@ extension EDMUNetConfiguration: ConfigurationTable {
     package static let keys: [ConfigurationKey<Self>] = [
         .init("img_resolution", \.imgResolution),
         .init("img_channels", \.imgChannels),
+        .init("out_channels", \.outChannels),
         .init("label_dim", \.labelDim),
         .init("model_type", choice: \.modelType),
         .init("model_channels", \.modelChannels),

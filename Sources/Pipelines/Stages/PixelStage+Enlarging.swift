@@ -10,7 +10,7 @@ extension PixelStage {
     struct Enlarging: Sendable {
         /// How many times larger a side becomes.
         let factor: Int
-        /// The augmentation by which the network was trained, and the time of the noise; `nil` of one that reads none.
+        /// The augmentation by which the network was trained, and the time of the noise; `nil` of one that reads no noise level.
         let augmentation: (noise: ConditioningAugmentation, time: Double)?
         /// Whether the stage before stopped where that noise is left, so that none is added.
         var isTruncated = false
@@ -26,7 +26,7 @@ extension PixelStage {
         guard traits.readsNoiseLevel else {
             guard request.noiseLevel == nil else {
                 throw PipelineError(
-                    "\(.noiseLevel): \(model.name) was trained on pictures without noise and reads no level: leave it out"
+                    "\(.noiseLevel): \(model.name) was trained on pictures without noise and reads no noise level: leave it out"
                 )
             }
             return Enlarging(factor: traits.factor, augmentation: nil)
@@ -123,8 +123,8 @@ extension PixelStage {
         ).0
     }
 
-    /// The noise level that the network is given, `[1]`; `nil` where it reads none.
-    var toldNoiseLevel: Tensor? {
+    /// The noise level for the network, `[1]`; `nil` where it reads none.
+    var noiseLevelCondition: Tensor? {
         enlarging?.augmentation.map { augmentation, time in
             augmentation.noised(Tensor.zeros([1, 1]), at: [time], nil).times.to(model.device)
         }
@@ -141,7 +141,7 @@ extension PixelStage {
         return stage
     }
 
-    /// Makes the stage before it stop at the noise that this network is given.
+    /// Makes the stage before it stop at the noise that this network expects.
     /// - Throws: `PipelineError` where the two do not share that noise.
     package mutating func truncate(_ earlier: inout StageSettings) throws {
         guard let (augmentation, time) = enlarging?.augmentation else {

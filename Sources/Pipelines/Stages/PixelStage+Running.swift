@@ -31,7 +31,7 @@ extension PixelStage {
             conditions[.lowResolution] = inputs.beside.map { small in
                 concatenated(branches.map { _ in small })
             }
-            conditions[.noiseLevel] = toldNoiseLevel
+            conditions[.noiseLevel] = noiseLevelCondition
             return Denoiser(settings.sampler.parameterization(of: model.process)) { x, time in
                 network(x.to(elementType), time: time, conditions, dropout: nil)
                     .to(x.elementType)

@@ -10,7 +10,7 @@ public struct LowResolutionConditioner: Conditioner {
     public struct Augmentation: Sendable {
         /// What noises them.
         public var noise: ConditioningAugmentation
-        /// The share of the process's times up to which they are noised; 0 leaves them clean, and the network untold.
+        /// The share of the process's times up to which they are noised; 0 leaves them clean, and the network reads no noise level.
         public var share = 0.0
         /// The largest deviation in pixels of the blur that half of them get; 0 blurs none.
         public var blur = 0.0
@@ -54,9 +54,9 @@ public struct LowResolutionConditioner: Conditioner {
         let times =
             try generator.map { try augmentation.noise.times(count, upTo: augmentation.share, $0) }
             ?? Array(repeating: 0, count: count)
-        let (noised, level) = augmentation.noise.noised(small, at: times, generator?.normal(small.shape))
+        let (noised, levels) = augmentation.noise.noised(small, at: times, generator?.normal(small.shape))
         conditions[.lowResolution] = noised.sent(to: device)
-        conditions[.noiseLevel] = level.sent(to: device)
+        conditions[.noiseLevel] = levels.sent(to: device)
         return conditions
     }
 }

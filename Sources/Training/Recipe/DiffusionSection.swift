@@ -67,7 +67,7 @@ extension Recipe.DiffusionSection {
             ),
             RecipeKey(
                 "diffusion.augmentation", \.diffusion.augmentation, .optional(.number(0...1)),
-                "Conditioning augmentation of a network that enlarges pictures (model.low_resolution_factor): the share of the process's times up to which the smaller pictures are noised; the network is given the time. None by default."
+                "Conditioning augmentation of a network that enlarges pictures (model.low_resolution_factor): the share of the process's times up to which the smaller pictures are noised; the network reads the time. None by default."
             ),
             RecipeKey(
                 "diffusion.augmentation_blur", \.diffusion.augmentationBlur, .optional(.number(0...10)),

@@ -123,7 +123,7 @@ extension Recipe {
         )
     }
 
-    /// Checks that a network which enlarges pictures has such, and that no other does.
+    /// Checks that what is set for networks that enlarge pictures goes with such a network and its data.
     private func checkEnlargement(_ traits: NetworkTraits, _ plan: DenoiserPlan) throws {
         guard let enlargement = traits.enlargement else {
             let keys = [
@@ -141,7 +141,7 @@ extension Recipe {
         }
         guard enlargement.readsNoiseLevel == ((diffusion.augmentation ?? 0) > 0) else {
             throw RecipeError(
-                "model.noise_level_embedding says whether the network is given the noise of diffusion.augmentation, and they do not agree: leave it out."
+                "model.noise_level_embedding says whether the network reads the noise level of diffusion.augmentation, and they do not agree: leave it out."
             )
         }
         let (factor, shape) = (enlargement.factor, plan.sample)
