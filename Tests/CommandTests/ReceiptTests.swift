@@ -39,7 +39,7 @@ import Testing
         "classifier": ["classifier", "weights"], "churn": ["churn"], "churn-range": ["churn_range"],
         "churn-noise": ["churn_noise"], "langevin-steps": ["langevin_steps"],
         "then": ["then", "weights"], "truncated": ["then"], "stage-option": ["then"],
-        "noise-level": ["noise_level"],
+        "noise-level": ["noise_level"], "depth": ["depth"], "vae": ["weights"],
         "signal-to-noise": ["signal_to_noise"], "inversion": ["inversion"], "interpolate": ["interpolation"],
     ]
 
@@ -121,6 +121,13 @@ import Testing
         try expectGuidance(of: pixels, expect)
         // Noise is no picture, and has a test of its own; a file of prompts has one, too (TextPictureModelTests).
         given.formUnion(["inversion", "prompts"])
+        // So have cascades, unCLIP, depths and other autoencoders (CascadeCommandTests, UnCLIPCommandTests,
+        // UpscaleCommandTests).
+        given.formUnion([
+            "then", "truncated", "stage-option", "noise-level", "prior-steps", "prior-guidance",
+            "upscale-steps",
+            "depth", "vae",
+        ])
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small
         try expect(
             prompt + [
