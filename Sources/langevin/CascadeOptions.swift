@@ -5,7 +5,7 @@ import Pipelines
 struct CascadeOptions: ParsableArguments {
     @Option(
         help:
-            "The next stage of a cascade, a model that enlarges the pictures of the one before it; repeatable. --steps, --guidance, --noise-level and --truncated behind it belong to it; all other options are of all stages.",
+            "The next stage of a cascade, a model that enlarges the pictures of the one before it, none by default; repeatable. --steps, --guidance, --noise-level and --truncated behind it belong to it; all other options are of all stages.",
         transform: pathArgument)
     var then: [String] = []
 

@@ -50,7 +50,7 @@ import Testing
     /// Numbers that may be fractions, though their defaults are whole.
     private static let fractions: Set = [
         "dropout", "mid_block_scale_factor", "scaling_factor", "shift_factor", "norm_eps", "img_range",
-        "resnet_out_scale_factor",
+        "resnet_out_scale_factor", "time_scale",
     ]
     /// Numbers that no size depends on.
     private static let free: Set = ["eos_token_id"]
@@ -73,7 +73,7 @@ import Testing
             }
             let mayBeZero = [
                 "freq_shift", "downsample_padding", "decoder_downsample_padding", "eos_token_id",
-                "num_upsample",
+                "num_upsample", "label_dim", "augment_dim",
             ].contains(key)
             #expect(try (refusal(subject, key, .integer(0)) == nil) == mayBeZero, "\(key) 0")
         }
@@ -85,8 +85,8 @@ import Testing
     @Test(arguments: subjects) func listsThatNoNetworkHasAreRefused(_ subject: Subject) throws {
         let lists = keys(subject) { if case .array = $0 { true } else { false } }
         for key in lists where key != "architectures" {
-            // Its numbers are places among blocks.
-            let isPlaces = key == "dual_attention_layers"
+            // Their numbers are places among blocks and sizes.
+            let isPlaces = ["dual_attention_layers", "attn_resolutions"].contains(key)
             let long = JSONValue.array(Array(repeating: 64, count: 100_000))
             let lists: [JSONValue] = [long, [-1], [1_000_000_000], ["x"], [nil], [[1]], [1.5], "x", 3]
             for value in lists + (isPlaces ? [] : [[0]]) {

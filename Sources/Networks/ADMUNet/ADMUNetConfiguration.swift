@@ -34,7 +34,10 @@ public struct ADMUNetConfiguration: Equatable, Sendable {
     /// Checks that the values describe a network that can be built.
     /// - Throws: `NetworkError` that names the first key whose value will not do.
     public func validate() throws {
+        // What is built of these is computed before the U-Net checks its own keys.
         try checkRange("in_channels", unet.inChannels, within: 1...32_768)
+        try checkRange("block_out_channels", unet.blockOutChannels.count, within: 1...16)
+        try checkRange("block_out_channels[0]", unet.blockOutChannels[0], within: 1...65_536)
         if let features = unet.timeFeatureCount {
             try checkRange("time_features", features, within: 2...262_144)
         }

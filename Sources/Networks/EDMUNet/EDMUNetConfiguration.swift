@@ -77,6 +77,10 @@ public struct EDMUNetConfiguration: Equatable, Sendable {
         try checkRange("num_blocks", numBlocks, within: 1...64)
         try checkRange("channel_mult_noise", channelMultNoise, within: 1...16)
         try checkRange("augment_dim", augmentDim, within: 0...1024)
+        try checkRange("attn_resolutions", attnResolutions.count, within: 0...12)
+        for (index, side) in attnResolutions.enumerated() {
+            try checkRange("attn_resolutions[\(index)]", side, within: 1...4096)
+        }
         let multiple = 1 << (channelMult.count - 1)
         guard (1...4096).contains(imgResolution), imgResolution % multiple == 0 else {
             throw NetworkError(
