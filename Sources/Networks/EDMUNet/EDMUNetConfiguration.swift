@@ -88,7 +88,8 @@ public struct EDMUNetConfiguration: Equatable, Sendable {
                 "is \(imgResolution): \(channelMult.count) levels need a multiple of \(multiple)")
         }
         guard [[1, 1], [1, 3, 3, 1]].contains(resampleFilter) else {
-            throw NetworkError("resample_filter", "is \(resampleFilter): use [1, 1] or [1, 3, 3, 1]")
+            throw NetworkError(
+                "resample_filter", "is another than the published ones: use [1, 1] or [1, 3, 3, 1]")
         }
         guard (0..<1).contains(dropout) else {
             throw NetworkError("dropout", "is \(dropout): use a probability from 0 to below 1")
