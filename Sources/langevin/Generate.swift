@@ -61,22 +61,7 @@ struct Generate: ParsableCommand {
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var memory: MemoryFlags
     @OptionGroup var reading: ReadingOptions
-
-    @Option(
-        help: "For a file: a folder in the diffusers layout with its configurations and tokenizers.",
-        transform: pathArgument)
-    var config: String?
-
-    @Option(
-        help: "The set of weights in the model's folder, such as fp16; parts that lack it have the plain one."
-    )
-    var variant: String?
-
-    @Option(
-        help:
-            "The folder of an autoencoder in place of the model's own, such as TAESD or a consistency decoder; the model's own where not given.",
-        transform: pathArgument)
-    var vae: String?
+    @OptionGroup var parts: PartOptions
 
     @Option(
         help: "A picture that shows, after every step, what is coming; needs --preview-model.",
@@ -118,7 +103,7 @@ struct Generate: ParsableCommand {
         }
         var options = ModelOptions()
         (options.elementType, options.device, options.memory) = (compute.dtype, device, memory.options)
-        (options.configurations, options.variant, options.autoencoder) = (config, variant, vae)
+        parts.set(&options)
         (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
         let source = try ModelSource(model ?? ShippedModel.path(), options)
         var notes = try compute.notes + source.foreignKeys() + source.notes()
@@ -127,7 +112,7 @@ struct Generate: ParsableCommand {
         try checkUnused(source)
         let opened = try Model(source, options)
         if let refiner = reference.refiner {
-            let last = try ModelSource(refiner, variant: variant, isStrict: reading.strict)
+            let last = try ModelSource(refiner, variant: parts.variant, isStrict: reading.strict)
             notes += last.notes()
             request.refiner = try Model(last, options)
         }

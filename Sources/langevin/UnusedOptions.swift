@@ -18,7 +18,7 @@ extension Generate {
         let size = sizes.first(where: \.1)?.0 ?? ""
         try Self.refuse([
             (
-                isFile && variant != nil && reference.refiner == nil,
+                isFile && parts.variant != nil && reference.refiner == nil,
                 "--variant names weights in a folder, and \(source.path) is one file"
             ),
             (

@@ -198,25 +198,11 @@ struct UpscaleOptions: ParsableArguments {
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var memory: MemoryFlags
     @OptionGroup var reading: ReadingOptions
-
-    @Option(
-        help: "For a file: a folder in the diffusers layout with its configurations and tokenizers.",
-        transform: pathArgument)
-    var config: String?
-
-    @Option(
-        help: "The set of weights in the model's folder, such as fp16; parts that lack it have the plain one."
-    )
-    var variant: String?
-
-    @Option(
-        help: "The folder of an autoencoder in place of the model's own; the model's own where not given.",
-        transform: pathArgument)
-    var vae: String?
+    @OptionGroup var parts: PartOptions
 
     func set(_ options: inout ModelOptions) {
         options.memory = memory.options
-        (options.configurations, options.variant, options.autoencoder) = (config, variant, vae)
+        parts.set(&options)
         (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
     }
 
@@ -249,7 +235,8 @@ struct UpscaleOptions: ParsableArguments {
     /// Each option of how a model is opened, and whether it is given.
     var opening: [(name: String, isGiven: Bool)] {
         [
-            ("--config", config != nil), ("--variant", variant != nil), ("--vae", vae != nil),
+            ("--config", parts.config != nil), ("--variant", parts.variant != nil),
+            ("--vae", parts.vae != nil),
             ("--strict", reading.strict),
             ("an option that keeps a model small", memory.options != MemoryOptions()),
         ]
