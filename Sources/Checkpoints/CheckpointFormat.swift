@@ -1,3 +1,4 @@
+import Layers
 import Storage
 
 /// How a checkpoint file holds its tensors, recognized by its first bytes and never by its name.
@@ -8,6 +9,8 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
     case torchArchive
     /// PyTorch before 1.6: pickles, and their tensors' bytes behind them.
     case torchLegacy
+    /// Names, shapes, metadata and bytes, in which numbers of few bits lie in blocks with scales.
+    case gguf
 
     /// Recognises the format of a file.
     /// - Throws: `CheckpointError` that says what the file is instead, where that can be recognized.
@@ -18,6 +21,8 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
             self = .torchArchive
         } else if start.starts(with: LegacyTorchFile.magic) {
             self = .torchLegacy
+        } else if start.starts(with: "GGUF".utf8) {
+            self = .gguf
         } else if startsLikeSafetensors(start) {
             self = .safetensors
         } else if let other = mistakenFile(start) {
@@ -25,10 +30,17 @@ public enum CheckpointFormat: String, Sendable, CaseIterable {
         } else if start.count > 8, start[8] == UInt8(ascii: "{") || start[7] == 0 {
             self = .safetensors
         } else {
-            throw CheckpointError(path, "this is no checkpoint: neither safetensors nor a file of PyTorch")
+            throw CheckpointError(
+                path, "this is no checkpoint: neither safetensors, GGUF nor a file of PyTorch")
         }
     }
 
     /// Whether the file holds a pickle, which other programs run when they read it.
-    public var isPickled: Bool { self != .safetensors }
+    public var isPickled: Bool { self == .torchArchive || self == .torchLegacy }
+}
+
+/// The tensors of a file that can be read where it lies, safetensors or GGUF.
+/// - Throws: `CheckpointError` where it is neither, or damaged.
+public func plainTensors(of path: String) throws -> any TensorSource {
+    try CheckpointFormat(of: path) == .gguf ? GGUFFile(path: path) : SafetensorsFile(path: path)
 }

@@ -8,7 +8,8 @@ struct Convert: ParsableCommand {
         discussion: """
             A model in one file is recognised by its tensors' names and shapes. Every tensor must have its place in \
             its network, and the other way round. Pickles (.ckpt, .pt, .bin) are recognized by their bytes and read \
-            without running them; this is the only command that takes them.
+            without running them; this is the only command that takes them. GGUF files are read everywhere, their \
+            quantized tensors expanded to float32 (F16, BF16, Q4_0 to Q8_0, Q4_K to Q6_K).
             """)
 
     @Argument(

@@ -10,7 +10,7 @@ struct Inspect: ParsableCommand {
 
     @Argument(
         help:
-            "A run folder, a folder in the diffusers layout, one network's folder, analytic:FILE.json, a .safetensors file, or a PNG.",
+            "A run folder, a folder in the diffusers layout, one network's folder, analytic:FILE.json, a .safetensors or GGUF file, or a PNG.",
         transform: pathArgument)
     var path: String
 

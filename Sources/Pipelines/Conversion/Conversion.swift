@@ -112,9 +112,9 @@ public struct Conversion: Sendable {
     private func tensors(of path: String) throws -> (source: any TensorSource, leftOut: [String]) {
         guard try CheckpointFormat(of: path).isPickled else {
             guard entry == nil else {
-                throw PipelineError("\(path) is a safetensors file and has no entries: leave out \(.entry)")
+                throw PipelineError("\(path) is no pickle and has no entries: leave out \(.entry)")
             }
-            return (ScaledSource.over(try SafetensorsFile(path: path)), [])
+            return (ScaledSource.over(try plainTensors(of: path)), [])
         }
         let pickle = try PickledCheckpoint(path: path, entry: entry)
         return (pickle, pickle.skipped.isEmpty ? [] : ["left out, no weights: \(listed(pickle.skipped))"])

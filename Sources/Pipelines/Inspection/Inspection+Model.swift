@@ -200,7 +200,7 @@ extension Inspection.Model.Component {
 
 extension Inspection.Model {
     /// A single file of a known family, nil where it is none.
-    init?(_ file: SafetensorsFile, _ path: String, _ parts: Inspection.Parts, nonFinite: Int?) throws {
+    init?(_ file: any TensorSource, _ path: String, _ parts: Inspection.Parts, nonFinite: Int?) throws {
         guard case .family(let family) = CheckpointRecognition(file) else { return nil }
         let whole: SingleFileCheckpoint
         do {

@@ -10,7 +10,7 @@ public enum Inspection: Encodable, Sendable {
     case model(Model)
     /// An exactly solvable model.
     case analytic(AnalyticModel.Facts)
-    /// A safetensors file.
+    /// A safetensors or GGUF file.
     case tensors(Tensors)
     /// A picture with what was written into it.
     case picture(PictureFacts)
@@ -37,7 +37,7 @@ public enum Inspection: Encodable, Sendable {
         }
     }
 
-    /// What a safetensors file holds.
+    /// What a safetensors or GGUF file holds.
     public struct Tensors: Encodable, Sendable {
         /// One tensor.
         public struct Entry: Encodable, Sendable {
@@ -100,6 +100,9 @@ public enum Inspection: Encodable, Sendable {
             self =
                 try Model(file, path, parts, nonFinite: nonFinite).map(Inspection.model)
                 ?? .tensors(Tensors(file, nonFinite: nonFinite))
+        } else if let format = try? CheckpointFormat(of: path), format == .gguf {
+            let file = try GGUFFile(path: path)
+            self = try Model(file, path, parts, nonFinite: nil).map(Inspection.model) ?? .tensors(Tensors(file))
         } else if let format = try? CheckpointFormat(of: path), format.isPickled {
             throw PipelineError(
                 "\(path) is a pickle, which can run any code where it is read: convert it first, on a machine where that does no harm ('langevin convert \(path) OUT.safetensors')"
@@ -148,5 +151,17 @@ extension Inspection.Tensors {
             parameters: entries.reduce(0) { $0 + $1.shape.reduce(1, *) }, tensors: entries,
             metadata: Dictionary(file.metadata.map { ($0, $1) }, uniquingKeysWith: { first, _ in first }),
             nonFinite: nonFinite)
+    }
+
+    init(_ file: GGUFFile) {
+        let entries = file.names.map { name in
+            Entry(
+                name: name, dtype: file.storedType(of: name) ?? "",
+                shape: file.shape(of: name).map(Array.init) ?? [])
+        }
+        self.init(
+            parameters: entries.reduce(0) { $0 + $1.shape.reduce(1, *) }, tensors: entries,
+            metadata: Dictionary(file.metadata.map { ($0, $1) }, uniquingKeysWith: { first, _ in first }),
+            nonFinite: nil)
     }
 }

@@ -42,8 +42,8 @@ public struct ModelSource: Sendable {
     /// Opens a model.
     ///
     /// - Parameters:
-    ///   - model: a run folder, a folder in the diffusers layout, or a `.safetensors` file in the original one or of this
-    ///     program's.
+    ///   - model: a run folder, a folder in the diffusers layout, or a `.safetensors` or GGUF file in the original one, or
+    ///     one of this program's.
     ///   - configurations: for a file, a folder in the diffusers layout whose configurations and tokenizers
     ///     describe it; the published ones of its family where `nil`.
     ///   - variant: the set of weights in a folder, such as `fp16`; parts that lack it, and all where `nil`, have the
@@ -137,7 +137,7 @@ public struct ModelSource: Sendable {
         }
         return try locating(path) {
             try SingleFileCheckpoint(
-                SafetensorsFile(path: path), usesAverage: usesAverage, heads: heads)
+                plainTensors(of: path), usesAverage: usesAverage, heads: heads)
         }
     }
 

@@ -16,7 +16,7 @@ struct PackedModel: Sendable {
     /// Opens a file; `nil` where it is no packed model.
     /// - Throws: `CheckpointError` where it is no whole safetensors file.
     init?(path: String) throws {
-        guard Files.exists(path), !Files.isFolder(path), try !CheckpointFormat(of: path).isPickled else {
+        guard Files.exists(path), !Files.isFolder(path), try CheckpointFormat(of: path) == .safetensors else {
             return nil
         }
         self.init(try SafetensorsFile(path: path))

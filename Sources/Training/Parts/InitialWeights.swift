@@ -50,11 +50,11 @@ package struct InitialWeights {
     }
 
     /// A file of tensors by name; `nil` where there is a folder, or something else.
-    private static func plainFile(_ path: String) throws -> SafetensorsFile? {
+    private static func plainFile(_ path: String) throws -> (any TensorSource)? {
         guard Files.exists(path), !Files.isFolder(path), try !CheckpointFormat(of: path).isPickled else {
             return nil
         }
-        return try SafetensorsFile(path: path)
+        return try plainTensors(of: path)
     }
 
     /// The scope of a parameter, empty for the network's own.
