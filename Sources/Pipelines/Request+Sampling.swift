@@ -36,11 +36,11 @@ extension Request {
         guard let interpolation else {
             return NoiseSource(
                 seed: seed &+ UInt64(pictures.lowerBound), count: pictures.count, elementType: type,
-                on: device)
+                on: device, drawnBy: rng)
         }
         return NoiseSource(
             from: interpolation.first, to: interpolation.last, weights: pictures.map { weights[$0] },
-            elementType: type, on: device)
+            elementType: type, on: device, drawnBy: rng)
     }
 
     /// The place of each picture between the two seeds of an interpolation, from 0 to 1.
@@ -48,6 +48,12 @@ extension Request {
 
     /// Throws where an interpolation or an inversion does not go with the rest of the request.
     func checkNoise() throws {
+        let seeds = interpolation.map { [$0.first, $0.last] } ?? [seed, seed &+ UInt64(count - 1)]
+        if let seed = seeds.first(where: { $0 > rng.largestSeed }) {
+            throw PipelineError(
+                "\(.rng) \(rng.word) takes seeds of 0 to \(rng.largestSeed), and \(seed) is above: give a smaller \(.seed)"
+            )
+        }
         if interpolation != nil {
             guard count > 1 else {
                 throw PipelineError("\(.interpolation) is a row of pictures: give \(.count) 2 or more")

@@ -100,6 +100,8 @@ public struct Request: Sendable {
     public var deepFeatureInterval = 1
     /// The most pictures that pass through the network at once; the pictures do not depend on it.
     public var batchSize: Int?
+    /// Where noise is drawn from.
+    public var rng = NoiseGenerator.torch
 
     // MARK: From where
 

@@ -79,6 +79,12 @@ struct SamplingOptions: ParsableArguments {
     @Option(help: "Seed of the first picture; -1 draws one. (default: 0)", transform: Seed.init(argument:))
     var seed: Seed?
 
+    @Option(
+        help: ArgumentHelp(
+            "Where noise is drawn from: \(NoiseGenerator.all.map { "\($0.word) (\($0.meaning))" }.joined(separator: ", "))."
+        ))
+    var rng = NoiseGenerator.torch
+
     @Option(help: "Solver steps; the model's own where none are given.")
     var steps: Int?
 
@@ -105,6 +111,7 @@ struct SamplingOptions: ParsableArguments {
             request.seed = seed.value
             if seed.isDrawn { say("seed \(seed.value)") }
         }
+        request.rng = rng
         request.steps = steps
         request.solver = solver
         request.eta = eta
@@ -206,6 +213,16 @@ struct NetworkPrediction: ExpressibleByArgument {
 }
 
 extension Method: ExpressibleByArgument {}
+
+extension NoiseGenerator: ExpressibleByArgument {
+    /// The generator of a word.
+    public init?(argument: String) { self.init(word: argument) }
+    /// What the help shows.
+    public var defaultValueDescription: String { word }
+    /// What can be given.
+    public static var allValueStrings: [String] { all.map(\.word) }
+}
+
 extension Grid: ExpressibleByArgument {}
 
 /// A seed: 0 to 2⁶⁴ − 1, or −1 for one drawn now.

@@ -92,6 +92,7 @@ extension Receipt {
         churnRange = given.first { $0.option == .churnRange }?.value
         (langevinSteps, signalToNoise) = (request.langevinSteps, request.signalToNoise)
         inversion = request.inverts ? true : nil
+        rng = request.rng == .torch ? nil : request.rng.word
         guard let ends = request.interpolation else { return }
         seed = ends.first
         interpolation = Interpolation(first: ends.first, last: ends.last, weights: request.weights)

@@ -10,7 +10,7 @@ extension Receipt {
         let prompt = (prompt ?? classes ?? "") + negative
         let more = [
             strength.map { "Denoising strength: \($0)" }, clipSkip.map { "Clip skip: \($0 + 1)" },
-            guidanceRescale.map { "CFG Rescale: \($0)" },
+            guidanceRescale.map { "CFG Rescale: \($0)" }, rng.map { "RNG: \($0.uppercased())" },
             then.map { stages in
                 "Then: \(Self.infotext(stages.map { "\($0.model) [\($0.modelHash.prefix(10))]" }.joined(separator: "; ")))"
             },

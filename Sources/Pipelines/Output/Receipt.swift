@@ -60,6 +60,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var langevinSteps: Int?
     /// Their signal-to-noise ratio.
     public var signalToNoise: Double?
+    /// Where noise was drawn from, where it was not libtorch's generator.
+    public var rng: String?
     /// The two seeds between whose noise the pictures lie.
     public var interpolation: Interpolation?
     /// Whether these are not pictures but the noise that leads to one.
@@ -235,7 +237,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
             prompts, strength, then, depth
         case noiseLevel = "noise_level"
-        case refiner, crop, background, guide, classifier, churn, interpolation, inversion
+        case refiner, crop, background, guide, classifier, churn, interpolation, inversion, rng
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"
         case negativeWeight = "negative_weight"

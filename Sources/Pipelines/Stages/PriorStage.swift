@@ -32,7 +32,7 @@ struct PriorStage: Stage {
         let process = try source.process(of: .priorScheduler).computed(in: options.elementType)
         var own = Request()
         (own.prompts, own.count, own.seed) = (request.prompts, request.count, request.seed)
-        (own.interpolation, own.batchSize) = (request.interpolation, request.batchSize)
+        (own.interpolation, own.batchSize, own.rng) = (request.interpolation, request.batchSize, request.rng)
         let steps = request.priorSteps ?? 25
         guard (1...StepGrid.maximalCount).contains(steps) else {
             throw PipelineError("\(.priorSteps) is \(steps): give 1 to \(StepGrid.maximalCount)")

@@ -3,7 +3,7 @@ import Tensors
 /// The noise of a batch of pictures: one seeded stream a picture, so that a picture in a batch equals
 /// that picture alone, on every device.
 ///
-/// Stream i is libtorch's generator on the processor with seed S + i; it gives `[1, …]` for the start
+/// Stream i is libtorch's generator on the processor, or another one, with seed S + i; it gives `[1, …]` for the start
 /// and then once a step where the solver asks.
 public struct NoiseSource: Sendable {
     private let streams: [Stream]
@@ -11,9 +11,14 @@ public struct NoiseSource: Sendable {
     private let device: Device
 
     /// Streams for `count` pictures from `seed` on.
-    /// - Parameter elementType: what is drawn; half precisions are drawn in float32 and rounded.
-    public init(seed: UInt64, count: Int, elementType: ElementType = .float32, on device: Device = .cpu) {
-        streams = (0..<count).map { .own(RandomGenerator(seed: seed &+ UInt64($0))) }
+    /// - Parameters:
+    ///   - elementType: what is drawn; half precisions are drawn in float32 and rounded.
+    ///   - generator: where it is drawn from.
+    public init(
+        seed: UInt64, count: Int, elementType: ElementType = .float32, on device: Device = .cpu,
+        drawnBy generator: NoiseGenerator = .torch
+    ) {
+        streams = (0..<count).map { .own(generator.stream(seed: seed &+ UInt64($0))) }
         self.elementType = elementType
         self.device = device
     }
@@ -23,10 +28,10 @@ public struct NoiseSource: Sendable {
     /// - Parameter weights: the place of each picture, from 0 (`first`) to 1 (`last`).
     public init(
         from first: UInt64, to last: UInt64, weights: [Double], elementType: ElementType = .float32,
-        on device: Device = .cpu
+        on device: Device = .cpu, drawnBy generator: NoiseGenerator = .torch
     ) {
         streams = weights.map {
-            .between(RandomGenerator(seed: first), RandomGenerator(seed: last), weight: $0)
+            .between(generator.stream(seed: first), generator.stream(seed: last), weight: $0)
         }
         self.elementType = elementType
         self.device = device
@@ -50,9 +55,9 @@ public struct NoiseSource: Sendable {
 
     /// Where the noise of one picture comes from.
     private enum Stream: Sendable {
-        case own(RandomGenerator)
+        case own(any NormalStream)
         /// Two streams, and the place of the picture between them.
-        case between(RandomGenerator, RandomGenerator, weight: Double)
+        case between(any NormalStream, any NormalStream, weight: Double)
 
         func draw(_ shape: Shape, _ type: ElementType) -> Tensor {
             switch self {
