@@ -32,7 +32,9 @@ enum JPEGCodec {
     }
 
     /// Encodes with full colour resolution (4:4:4).
-    static func encode(_ picture: Picture, quality: Int) throws(PictureError) -> [UInt8] {
+    static func encode(_ picture: Picture, quality: Int, texts: [PictureText] = []) throws(PictureError)
+        -> [UInt8]
+    {
         guard picture.width <= 65535, picture.height <= 65535 else {
             throw PictureError(
                 .unwritable, "a JPEG has at most 65535×65535 pixels, not \(picture.width)×\(picture.height)",
@@ -52,7 +54,8 @@ enum JPEGCodec {
                 throw PictureError(
                     .unwritable, "JPEG encoding failed (\(message(handle)))", remedy: "write a PNG")
             }
-            return [UInt8](UnsafeBufferPointer(start: buffer, count: Int(size)))
+            return JPEGSegments.adding(
+                texts, to: [UInt8](UnsafeBufferPointer(start: buffer, count: Int(size))))
         }
     }
 
@@ -118,6 +121,9 @@ struct JPEGSegments {
 
     var orientation: Orientation { Orientation(exif: exif[...], xmp: xmp) }
 
+    /// The texts in the Exif data.
+    var texts: [PictureText] { Exif(exif[...])?.texts ?? [] }
+
     /// Walks over the segments before the first scan.
     init(_ bytes: [UInt8]) {
         let xmpMark = Array("http://ns.adobe.com/xap/1.0/\0".utf8)
@@ -131,12 +137,27 @@ struct JPEGSegments {
             let length = Int(bytes[position + 2]) << 8 | Int(bytes[position + 3])
             guard marker != 0xDA, length >= 2, position + 2 + length <= bytes.count else { return }
             let body = bytes[(position + 4)..<(position + 2 + length)]
-            if marker == 0xE1, body.starts(with: Orientation.exifMark) {
-                exif += body.dropFirst(Orientation.exifMark.count)
+            if marker == 0xE1, body.starts(with: Exif.mark) {
+                exif += body.dropFirst(Exif.mark.count)
             }
             if marker == 0xE1, body.starts(with: xmpMark) { xmp = body.dropFirst(xmpMark.count) }
             if marker == 0xEE, body.starts(with: Array("Adobe".utf8)) { isAdobe = true }
             position += 2 + length
         }
+    }
+
+    /// A file with texts in Exif data, behind the segment of JFIF. What is longer than a segment goes on in the next one.
+    static func adding(_ texts: [PictureText], to bytes: [UInt8]) -> [UInt8] {
+        guard let exif = Exif.encoded(texts), bytes.count > 6 else { return bytes }
+        let most = 65_533 - Exif.mark.count
+        var segments: [UInt8] = []
+        for start in stride(from: 0, to: exif.count, by: most) {
+            let body = Exif.mark + exif[start..<min(start + most, exif.count)]
+            let length = body.count + 2
+            segments += [0xFF, 0xE1, UInt8(length >> 8), UInt8(length & 0xFF)] + body
+        }
+        let isJFIF = bytes[3] == 0xE0
+        let place = isJFIF ? 4 + Int(bytes[4]) << 8 + Int(bytes[5]) : 2
+        return bytes[..<place] + segments + bytes[place...]
     }
 }

@@ -7,46 +7,18 @@ struct Orientation {
     ///   - exif: a TIFF file that holds the tags, with or without the mark `Exif` before it.
     ///   - xmp: a text of XML.
     init(exif: ArraySlice<UInt8>?, xmp: ArraySlice<UInt8>?) {
-        let said = exif.flatMap(Self.tag(inExif:)) ?? xmp.flatMap(Self.element(inXMP:)) ?? 1
+        let said =
+            exif.flatMap { Exif($0)?.number(of: Exif.Tag.orientation, sizes: Self.sizes) } ?? xmp.flatMap(
+                Self.element(inXMP:)) ?? 1
         value = (1...8).contains(said) ? said : 1
     }
 
     /// Text and compressed data that unpack to more say nothing about a picture's top.
     static let mostBytes = 1 << 20
 
-    private static let number = 274
     /// Bytes of a value of the types of TIFF 6.0 (section 2) that are whole numbers, signed ones among them. Pillow takes
     /// none from type 1, whose values are bytes of any meaning.
     private static let sizes = [3: 2, 4: 4, 6: 1, 8: 2, 9: 4]
-
-    /// The value of the tag in the first directory.
-    private static func tag(inExif exif: ArraySlice<UInt8>) -> Int? {
-        var tiff = exif
-        for _ in 0..<2 where tiff.starts(with: exifMark) { tiff = tiff.dropFirst(exifMark.count) }
-        let isLittle = tiff.starts(with: Array("II".utf8))
-        func read(_ offset: Int, _ count: Int) -> Int? {
-            guard offset >= 0, offset <= tiff.count, count <= tiff.count - offset else { return nil }
-            let digits = tiff[(tiff.startIndex + offset)..<(tiff.startIndex + offset + count)]
-            return isLittle
-                ? digits.reversed().reduce(0) { $0 << 8 | Int($1) } : digits.reduce(0) { $0 << 8 | Int($1) }
-        }
-        guard isLittle || tiff.starts(with: Array("MM".utf8)), [42, 42 << 8].contains(read(2, 2)),
-            let directory = read(4, 4), let entries = read(directory, 2)
-        else { return nil }
-        for entry in 0..<entries {
-            let offset = directory + 2 + entry * 12
-            guard let tag = read(offset, 2), let type = read(offset + 2, 2), let count = read(offset + 4, 4),
-                let place = read(offset + 8, 4)
-            else { return nil }
-            guard tag == number, let size = sizes[type], count > 0,
-                let value = read(size * count > 4 ? place : offset + 8, size)
-            else { continue }
-            return value
-        }
-        return nil
-    }
-
-    static let exifMark = Array("Exif\0\0".utf8)
 
     /// The digit of the first `tiff:Orientation="6"` or `<tiff:Orientation>6`.
     private static func element(inXMP xmp: ArraySlice<UInt8>) -> Int? {

@@ -9,13 +9,14 @@ extension Picture {
     ///
     /// - Parameters:
     ///   - format: What to write.
-    ///   - texts: Texts for the file to carry; they go into PNG files and are left out of others.
+    ///   - texts: Texts for the file to carry. PNG files hold any; JPEG and WebP one that is called `parameters`, as the user's
+    ///     comment of their Exif data, and one other.
     /// - Throws: ``PictureError`` where the format cannot hold the picture.
     public func encoded(as format: PictureFormat, texts: [PictureText] = []) throws(PictureError) -> Data {
         switch format {
         case .png: Data(try PNGCodec.encode(self, texts: texts))
-        case .jpeg: Data(try JPEGCodec.encode(self, quality: 95))
-        case .webp: Data(try WebPCodec.encode(self, quality: 90))
+        case .jpeg: Data(try JPEGCodec.encode(self, quality: 95, texts: texts))
+        case .webp: Data(try WebPCodec.encode(self, quality: 90, texts: texts))
         }
     }
 

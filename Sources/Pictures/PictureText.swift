@@ -1,14 +1,14 @@
 import Foundation
 import Storage
 
-/// A text that a PNG carries beside its pixels.
+/// A text that a picture's file carries beside its pixels.
 public struct PictureText: Hashable, Sendable {
     /// What the text is about: 1…79 characters of Latin-1.
     public let keyword: String
     /// The text.
     public let text: String
 
-    /// A text for a PNG.
+    /// A text for a file.
     public init(_ keyword: String, _ text: String) {
         self.keyword = keyword
         self.text = text
@@ -36,28 +36,36 @@ public struct PictureText: Hashable, Sendable {
 }
 
 extension Picture {
-    /// The texts of a PNG file (`tEXt`, `zTXt` and `iTXt` chunks) in the file's order.
+    /// The texts of a file in its order: the chunks `tEXt`, `zTXt` and `iTXt` of a PNG, the Exif data of a JPEG or WebP.
     ///
     /// Each unpacks to at most 4 MiB and all together to 16 MiB. A text that is itself damaged is left out.
     ///
-    /// - Throws: ``PictureError`` where the file is no PNG, is cut short, or holds larger texts.
-    public static func textChunks(of url: URL) throws(PictureError) -> [PictureText] {
+    /// - Throws: ``PictureError`` where the file is no picture, is cut short, or holds larger texts.
+    public static func texts(of url: URL) throws(PictureError) -> [PictureText] {
         do throws(PictureError) {
-            return try textChunks(of: bytes(of: url))
+            return try texts(of: bytes(of: url))
         } catch {
             throw error.at(url.path)
         }
     }
 
-    /// The texts in the bytes of a PNG file; see ``textChunks(of:)-(URL)``.
-    public static func textChunks(of data: Data) throws(PictureError) -> [PictureText] {
-        try textChunks(of: [UInt8](data))
+    /// The texts in the bytes of a file; see ``texts(of:)-(URL)``.
+    public static func texts(of data: Data) throws(PictureError) -> [PictureText] {
+        try texts(of: [UInt8](data))
     }
 
-    package static func textChunks(of bytes: [UInt8]) throws(PictureError) -> [PictureText] {
-        guard PictureFormat(content: bytes) == .png else {
-            throw PictureError(.unsupported, "this is no PNG", remedy: "only PNG pictures carry texts")
+    package static func texts(of bytes: [UInt8]) throws(PictureError) -> [PictureText] {
+        switch PictureFormat(content: bytes) {
+        case .png: try chunks(of: bytes)
+        case .jpeg: JPEGSegments(bytes).texts
+        case .webp: WebPCodec.texts(of: bytes)
+        case nil:
+            throw PictureError(
+                .unsupported, "this is no PNG, JPEG or WebP", remedy: "give a picture of one of these kinds")
         }
+    }
+
+    private static func chunks(of bytes: [UInt8]) throws(PictureError) -> [PictureText] {
         let file = try PNGChunks(bytes)
         var texts: [PictureText] = []
         var room = 16 << 20

@@ -26,6 +26,22 @@ enum WebPCodec {
     /// Which way up the picture is, by the first chunk of each kind that the extended header announces
     /// (RFC 9649, section 2.7).
     static func orientation(of bytes: [UInt8]) -> Orientation {
+        let found = chunks(of: bytes)
+        let flags = found["VP8X"]?.first ?? 0
+        return Orientation(
+            exif: flags & hasExif == 0 ? nil : found["EXIF"], xmp: flags & 0x04 == 0 ? nil : found["XMP "])
+    }
+
+    /// The texts in the Exif data.
+    static func texts(of bytes: [UInt8]) -> [PictureText] {
+        chunks(of: bytes)["EXIF"].flatMap { Exif($0)?.texts } ?? []
+    }
+
+    /// The flags of the extended header: Exif data, and transparency.
+    private static let (hasExif, hasAlpha): (UInt8, UInt8) = (0x08, 0x10)
+
+    /// The first chunk of each name.
+    private static func chunks(of bytes: [UInt8]) -> [String: ArraySlice<UInt8>] {
         var found: [String: ArraySlice<UInt8>] = [:]
         var position = 12
         while position + 8 <= bytes.count {
@@ -36,13 +52,13 @@ enum WebPCodec {
             // Chunks of an odd length are followed by a byte of padding.
             position += 8 + length + length % 2
         }
-        let flags = found["VP8X"]?.first ?? 0
-        return Orientation(
-            exif: flags & 0x08 == 0 ? nil : found["EXIF"], xmp: flags & 0x04 == 0 ? nil : found["XMP "])
+        return found
     }
 
     /// Encodes with losses.
-    static func encode(_ picture: Picture, quality: Int) throws(PictureError) -> [UInt8] {
+    static func encode(_ picture: Picture, quality: Int, texts: [PictureText] = []) throws(PictureError)
+        -> [UInt8]
+    {
         guard picture.width <= WEBP_MAX_DIMENSION, picture.height <= WEBP_MAX_DIMENSION else {
             throw PictureError(
                 .unwritable, "a WebP has at most 16383×16383 pixels, not \(picture.width)×\(picture.height)",
@@ -58,7 +74,29 @@ enum WebPCodec {
         guard size > 0, let buffer else {
             throw PictureError(.unwritable, "WebP encoding failed", remedy: "write a PNG")
         }
-        return [UInt8](UnsafeBufferPointer(start: buffer, count: size))
+        return adding(texts, to: [UInt8](UnsafeBufferPointer(start: buffer, count: size)), of: source)
+    }
+
+    /// A file with texts in Exif data, which need the extended header.
+    private static func adding(_ texts: [PictureText], to bytes: [UInt8], of picture: Picture) -> [UInt8] {
+        guard let exif = Exif.encoded(texts) else { return bytes }
+        func word(_ value: Int, _ count: Int) -> [UInt8] {
+            (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+        }
+        func chunk(_ name: String, _ data: [UInt8]) -> [UInt8] {
+            Array(name.utf8) + word(data.count, 4) + data + [UInt8](repeating: 0, count: data.count % 2)
+        }
+        var body = Array(bytes[12...])
+        if body.starts(with: Array("VP8X".utf8)) {
+            body[8] |= hasExif
+        } else {
+            let flags = hasExif | (picture.channels == 4 ? hasAlpha : 0)
+            body =
+                chunk("VP8X", [flags, 0, 0, 0] + word(picture.width - 1, 3) + word(picture.height - 1, 3))
+                + body
+        }
+        body += chunk("EXIF", exif)
+        return Array("RIFF".utf8) + word(body.count + 4, 4) + Array("WEBP".utf8) + body
     }
 
     private static func features(of bytes: [UInt8]) throws(PictureError) -> WebPBitstreamFeatures {

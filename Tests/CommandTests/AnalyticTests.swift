@@ -86,7 +86,7 @@ private struct AnalyticFile {
         #expect(try outcome.json()["files"] as? [String] == [path])
         #expect(try Picture(contentsOf: URL(fileURLWithPath: path)).width == 720)
         #expect(
-            try Picture.textChunks(of: URL(fileURLWithPath: path)).map(\.keyword) == [
+            try Picture.texts(of: URL(fileURLWithPath: path)).map(\.keyword) == [
                 "parameters", "langevin",
             ])
         let space = try AnalyticFile([

@@ -85,7 +85,7 @@ import Testing
         #expect(level > 15 && level < 40, "\(level)")
         let picture = try Picture(contentsOf: URL(fileURLWithPath: out))
         #expect(picture.width == 16 && picture.height == 12)
-        #expect(try Picture.textChunks(of: URL(fileURLWithPath: out)).map(\.keyword) == ["langevin"])
+        #expect(try Picture.texts(of: URL(fileURLWithPath: out)).map(\.keyword) == ["langevin"])
         let sheet = tiny.folder("sheet-%d.png")
         let many = try tiny.folder.made([
             "denoise", noisy, "--model", tiny.run, "-o", sheet, "--count", "2", "--steps", "3", "--json",

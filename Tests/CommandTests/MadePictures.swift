@@ -9,7 +9,7 @@ extension TemporaryFolder {
     /// The receipt of a call that makes one picture or a sheet.
     func receipt(_ arguments: [String]) throws -> JSONObject {
         try made(arguments + ["-o", self("made.png")])
-        let texts = try Picture.textChunks(of: URL(fileURLWithPath: self("made.png")))
+        let texts = try Picture.texts(of: URL(fileURLWithPath: self("made.png")))
         let text = try #require(texts.first { $0.keyword == "langevin" }).text
         #expect(!text.contains(path), "a path is in the receipt: \(text)")
         return try #require(JSONObject(json: JSONValue(parsing: text.utf8, place: "the receipt")))

@@ -333,7 +333,7 @@ import Testing
         let outcome = try folder.made(
             calls[2] + ["--guidance", "1", "--negative-prompt", "dog", "-o", folder("n.png")])
         #expect(outcome.messages.contains("--negative-prompt has no part"))
-        let texts = try Picture.textChunks(of: URL(fileURLWithPath: folder("n.png")))
+        let texts = try Picture.texts(of: URL(fileURLWithPath: folder("n.png")))
         #expect(texts.allSatisfy { !$0.text.contains("dog") })
     }
 

@@ -17,7 +17,7 @@ import Testing
         let sheet = try sample("--class", "all", "--count", "20", "-o", folder("sheet.png"))
         #expect(sheet["files"] as? [String] == [folder("sheet.png")])
         #expect(sheet["seed"] as? Int == 0)
-        let texts = try Picture.textChunks(of: URL(fileURLWithPath: folder("sheet.png")))
+        let texts = try Picture.texts(of: URL(fileURLWithPath: folder("sheet.png")))
         #expect(texts.map(\.keyword) == ["parameters", "langevin"])
         #expect(texts[0].text.contains("Steps: 3, Sampler: DDIM"))
         _ = try sample("--class", "3", "--count", "2", "-o", folder("n-%03d.png"))

@@ -45,7 +45,7 @@ import Testing
         let out = folder("four.png")
         try folder.made(["upscale", path, "--model", "nearest", "-o", out])
         #expect(try Picture(contentsOf: URL(fileURLWithPath: out)).width == 28)
-        #expect(try Picture.textChunks(of: URL(fileURLWithPath: out)).map(\.keyword) == ["langevin"])
+        #expect(try Picture.texts(of: URL(fileURLWithPath: out)).map(\.keyword) == ["langevin"])
     }
 
     @Test func whatNoFilterCanDoIsRefused() throws {

@@ -50,7 +50,7 @@ struct EncodingTests {
             let texts: [[String]]
         }
         let reference: Texts = try fixture("texts")
-        let texts = try Picture.textChunks(of: reference.file)
+        let texts = try Picture.texts(of: reference.file)
         #expect(texts == reference.texts.map { PictureText($0[0], $0[1]) })
     }
 
@@ -62,7 +62,7 @@ struct EncodingTests {
         ]
         let picture = noise(width: 5, height: 4, channels: 3, seed: 9)
         let data = try picture.encoded(as: .png, texts: texts)
-        #expect(try Picture.textChunks(of: data) == texts)
+        #expect(try Picture.texts(of: data) == texts)
         #expect(try Picture(decoding: data) == picture)
         let types = try PNGChunks([UInt8](data)).chunks.map(\.type)
         #expect(Array(types.prefix(5)) == ["IHDR", "tEXt", "iTXt", "tEXt", "tEXt"])
@@ -83,16 +83,16 @@ struct EncodingTests {
         #expect(deflated.count < 10_000)
         let bomb = PNGChunks.chunk("zTXt", Array("a\0\0".utf8) + deflated)
         let error = #expect(throws: PictureError.self) {
-            try Picture.textChunks(of: Array(good.prefix(33)) + bomb + good.dropFirst(33))
+            try Picture.texts(of: Array(good.prefix(33)) + bomb + good.dropFirst(33))
         }
         #expect(error?.kind == .tooLarge)
         // A text that is cut is left out, the others are read.
         let cut = PNGChunks.chunk("zTXt", Array("a\0\0".utf8) + deflated.prefix(100))
         let text = try PictureText("k", "v").chunk()
         #expect(
-            try Picture.textChunks(of: Array(good.prefix(33)) + cut + text + good.dropFirst(33))
+            try Picture.texts(of: Array(good.prefix(33)) + cut + text + good.dropFirst(33))
                 == [PictureText("k", "v")])
-        #expect(throws: PictureError.self) { try Picture.textChunks(of: Data("text".utf8)) }
+        #expect(throws: PictureError.self) { try Picture.texts(of: Data("text".utf8)) }
     }
 }
 

@@ -10,8 +10,23 @@ extension Inspection {
         case .analytic(let facts): facts.text
         case .tensors(let file): Self.text(file)
         case .picture(let picture):
-            (["\(picture.format), \(picture.width)×\(picture.height) pixels"] + Self.lines(picture.texts))
+            (["\(picture.format), \(picture.width)×\(picture.height) pixels"]
+                + (picture.settings.map(Self.lines) ?? []) + Self.lines(picture.texts))
                 .joined(separator: "\n")
+        }
+    }
+
+    /// What a picture was made with; the texts that say so follow whole.
+    private static func lines(_ settings: PictureSettings) -> [String] {
+        let facts: [(String, String?)] = [
+            ("made by", settings.program), ("prompt", settings.prompt),
+            ("negative prompt", settings.negativePrompt), ("steps", settings.steps.map(String.init)),
+            ("sampler", settings.sampler), ("seed", settings.seed.map(String.init)),
+            ("guidance", settings.guidance.map { "\($0)" }), ("model", settings.model),
+            ("model hash", settings.modelHash),
+        ]
+        return facts.compactMap { name, value in
+            value.flatMap { $0.isEmpty ? nil : "\(name): \(printableLines($0))" }
         }
     }
 

@@ -74,6 +74,33 @@ public enum Inspection: Encodable, Sendable {
         public let format: String
         /// The texts in it, by keyword.
         public let texts: [String: String]
+        /// What it was made with, where the texts say so.
+        public let settings: PictureSettings?
+
+        enum CodingKeys: String, CodingKey {
+            case width, height, format, texts, program, prompt, steps, sampler, seed, guidance, model
+            case negativePrompt = "negative_prompt"
+            case modelHash = "model_hash"
+        }
+
+        /// The facts and the settings in one object.
+        public func encode(to encoder: any Encoder) throws {
+            var object = encoder.container(keyedBy: CodingKeys.self)
+            try object.encode(width, forKey: .width)
+            try object.encode(height, forKey: .height)
+            try object.encode(format, forKey: .format)
+            try object.encode(texts, forKey: .texts)
+            guard let settings else { return }
+            try object.encode(settings.program, forKey: .program)
+            try object.encodeIfPresent(settings.prompt, forKey: .prompt)
+            try object.encodeIfPresent(settings.negativePrompt, forKey: .negativePrompt)
+            try object.encodeIfPresent(settings.steps, forKey: .steps)
+            try object.encodeIfPresent(settings.sampler, forKey: .sampler)
+            try object.encodeIfPresent(settings.seed, forKey: .seed)
+            try object.encodeIfPresent(settings.guidance, forKey: .guidance)
+            try object.encodeIfPresent(settings.model, forKey: .model)
+            try object.encodeIfPresent(settings.modelHash, forKey: .modelHash)
+        }
     }
 
     /// Looks at a path.
@@ -102,7 +129,8 @@ public enum Inspection: Encodable, Sendable {
                 ?? .tensors(Tensors(file, nonFinite: nonFinite))
         } else if let format = try? CheckpointFormat(of: path), format == .gguf {
             let file = try GGUFFile(path: path)
-            self = try Model(file, path, parts, nonFinite: nil).map(Inspection.model) ?? .tensors(Tensors(file))
+            self =
+                try Model(file, path, parts, nonFinite: nil).map(Inspection.model) ?? .tensors(Tensors(file))
         } else if let format = try? CheckpointFormat(of: path), format.isPickled {
             throw PipelineError(
                 "\(path) is a pickle, which can run any code where it is read: convert it first, on a machine where that does no harm ('langevin convert \(path) OUT.safetensors')"
@@ -134,11 +162,11 @@ public enum Inspection: Encodable, Sendable {
     private static func picture(_ path: String) throws -> PictureFacts {
         let url = URL(file: path)
         let header = try Picture.header(of: url)
-        let texts =
-            header.format == .png ? try Picture.textChunks(of: url) : []
+        let texts = Dictionary(
+            try Picture.texts(of: url).map { ($0.keyword, $0.text) }, uniquingKeysWith: { first, _ in first })
         return PictureFacts(
-            width: header.width, height: header.height, format: header.format.rawValue,
-            texts: Dictionary(texts.map { ($0.keyword, $0.text) }, uniquingKeysWith: { first, _ in first }))
+            width: header.width, height: header.height, format: header.format.rawValue, texts: texts,
+            settings: PictureSettings(texts: texts))
     }
 }
 

@@ -57,8 +57,6 @@ extension SampleOutput {
     }
 
     private func write(_ picture: Picture, _ record: String, to path: String) throws {
-        let url = URL(file: path)
-        let isPNG = PictureFormat(fileExtension: url.pathExtension) == .png
-        try picture.write(to: url, texts: isPNG ? [PictureText("langevin", record)] : [])
+        try picture.write(to: URL(file: path), texts: [PictureText("langevin", record)])
     }
 }

@@ -88,13 +88,11 @@ public struct SampleOutput: Sendable {
     }
 
     private func write(_ picture: Picture, _ receipt: Receipt, to path: String) throws {
-        let url = URL(file: path)
-        let isPNG = PictureFormat(fileExtension: url.pathExtension) == .png
         let texts = try [
             PictureText("parameters", receipt.parameters),
             PictureText("langevin", receipt.json()),
         ]
-        try picture.write(to: url, texts: isPNG ? texts : [])
+        try picture.write(to: URL(file: path), texts: texts)
     }
 }
 
