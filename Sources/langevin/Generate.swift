@@ -37,7 +37,16 @@ struct Generate: ParsableCommand {
         help:
             "A picture (.png .jpg .webp; a sheet where there are several and no %d), .safetensors for the raw latents 'samples', or a folder.",
         transform: pathArgument)
-    var output: String
+    var output: String?
+
+    @Option(
+        help:
+            "In place of PROMPT: a picture of this program, which is made again from its receipt and compared; -o is not needed then. Models and files are looked for under their names in the working folder where --model, --image and others do not say where they are.",
+        transform: pathArgument)
+    var replay: String?
+
+    @Flag(help: "With --replay: models and files of other digests will do.")
+    var anyModel = false
 
     @Option(help: "What the pictures shall not show; takes the place of the unconditional branch.")
     var negativePrompt: String?
@@ -80,6 +89,15 @@ struct Generate: ParsableCommand {
     @OptionGroup var compute: ComputeOptions
 
     func validate() throws {
+        if replay != nil {
+            guard prompt == nil, prompts == nil else {
+                throw ValidationError(
+                    "--replay has the prompt of the picture: leave out PROMPT and --prompts")
+            }
+            return
+        }
+        guard !anyModel else { throw ValidationError("--any-model goes with --replay: leave it out") }
+        guard output != nil else { throw ValidationError("Missing expected argument '--output <output>'") }
         guard (prompt == nil) != (prompts == nil) else {
             throw ValidationError(
                 prompt == nil
@@ -92,11 +110,20 @@ struct Generate: ParsableCommand {
     }
 
     func run() throws {
+        if let replay {
+            try Replay(of: replay, by: self).run()
+        } else {
+            try prepared().execute(printing: json)
+        }
+    }
+
+    /// The run, looked at and not begun.
+    func prepared() throws -> SamplingRun {
         let start = ContinuousClock().now
         let device = try compute.open()
         let texts = try prompts.map(PromptFile.lines(of:)) ?? [prompt ?? ""]
         let count = prompts == nil ? pictures.count : texts.count
-        let output = try SampleOutput(output, count: count)
+        let output = try SampleOutput(output ?? "", count: count)
         if let preview {
             try SampleOutput.checkPicture(preview)
             try checkApart("--preview", preview, from: output.names)
@@ -118,8 +145,7 @@ struct Generate: ParsableCommand {
         }
         let run = try opened.run(request, decodes: !output.isTensor)
         notes += try checkUnused(run)
-        try SamplingRun(run: run, output: output, preview: preview, notes: notes, start: start)
-            .execute(printing: json)
+        return SamplingRun(run: run, output: output, preview: preview, notes: notes, start: start)
     }
 
     private func request(_ options: ModelOptions) throws -> Request {

@@ -2,12 +2,14 @@ import Tensors
 
 /// What a command that makes pictures or numbers says at its end with `--json`.
 struct RunSummary<Settings: Encodable>: Encodable {
-    let files: [String]
+    var files: [String]
     let seed: UInt64
     let settings: Settings
     /// Seconds of each phase.
     let seconds: [String: Double]
     let peakMemory = Machine.peakResidentBytes
+    /// Of a picture that was made again: the largest difference of a value, in 1/255.
+    var difference: Int?
 
     /// - Parameters:
     ///   - phases: the names of the phases.
@@ -22,7 +24,7 @@ struct RunSummary<Settings: Encodable>: Encodable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case files, seed, settings, seconds
+        case files, seed, settings, seconds, difference
         case peakMemory = "peak_memory"
     }
 }

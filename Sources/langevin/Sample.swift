@@ -69,7 +69,10 @@ struct Sample: ParsableCommand {
 
     @OptionGroup var compute: ComputeOptions
 
-    func run() throws {
+    func run() throws { try prepared().execute(printing: json) }
+
+    /// The run, looked at and not begun.
+    func prepared() throws -> SamplingRun {
         let start = ContinuousClock().now
         let device = try compute.open()
         let output = try SampleOutput(output, count: pictures.count)
@@ -98,9 +101,8 @@ struct Sample: ParsableCommand {
         try refuseWithStages()
         let run = try opened.run(request, decodes: !output.isTensor)
         try Generate.refuse([guiding.unused(in: run.mainSettings)])
-        try SamplingRun(
-            run: run, output: output, trajectory: trajectory, pairs: pairs, notes: notes, start: start
-        ).execute(printing: json)
+        return SamplingRun(
+            run: run, output: output, trajectory: trajectory, pairs: pairs, notes: notes, start: start)
     }
 
     /// Throws where an option is about one model, and there are several.

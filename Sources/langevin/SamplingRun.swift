@@ -19,6 +19,8 @@ struct SamplingRun {
     let notes: [String]
     /// When the command began.
     let start: ContinuousClock.Instant
+    /// Looks at the receipt before the first step.
+    var check: ((Receipt) throws -> Void)?
 
     /// Looks at the names of further files before anything is computed.
     static func check(trajectory: String?, pairs: String?, apartFrom names: OutputNames) throws {
@@ -34,8 +36,18 @@ struct SamplingRun {
         try checkApart("--pairs", pairs, from: names)
     }
 
-    /// Takes all steps, and writes what came of them.
+    /// Takes all steps, writes what came of them, and says so.
     func execute(printing json: Bool) throws {
+        let (summary, previewFailure) = try execute()
+        if json { try printJSON(summary) }
+        if let previewFailure {
+            throw ResultError(description: "the preview was not written: \(previewFailure)")
+        }
+    }
+
+    /// Takes all steps, and writes what came of them.
+    /// - Returns: what there is to say, and why there were no more previews from some step on.
+    func execute() throws -> (summary: RunSummary<Receipt>, previewFailure: (any Error)?) {
         let clock = ContinuousClock()
         let settings = run.lastSettings
         try output.check(settings)
@@ -58,6 +70,7 @@ struct SamplingRun {
         run.onMessage = say
         run.keepsNoise = pairs != nil
         try run.load()
+        try check?(run.receipt())
         let loaded = clock.now
         let previewFailure = try takeSteps { try way?.add($0) }
         let samples = try run.samples()
@@ -74,16 +87,11 @@ struct SamplingRun {
             try after { try writePairs(samples, to: pairs) }
             files.append(pairs)
         }
-        if json {
-            try printJSON(
-                RunSummary(
-                    files: files, seed: receipt.seed, settings: receipt,
-                    phases: ["load", "sample", "decode", "write"],
-                    moments: [start, loaded, sampled, decoded, clock.now]))
-        }
-        if let previewFailure {
-            throw ResultError(description: "the preview was not written: \(previewFailure)")
-        }
+        let summary = RunSummary(
+            files: files, seed: receipt.seed, settings: receipt,
+            phases: ["load", "sample", "decode", "write"],
+            moments: [start, loaded, sampled, decoded, clock.now])
+        return (summary, previewFailure)
     }
 
     /// - Returns: why there were no more previews from some step on; the pictures do not depend on it.

@@ -41,11 +41,13 @@ import Testing
         "then": ["then", "weights"], "truncated": ["then"], "stage-option": ["then"],
         "noise-level": ["noise_level"], "depth": ["depth"], "vae": ["weights"],
         "signal-to-noise": ["signal_to_noise"], "inversion": ["inversion"], "interpolate": ["interpolation"],
+        "rng": ["rng"],
     ]
 
     /// Options that no picture depends on.
     private static let harmless: Set = [
         "output", "json", "version", "help", "trajectory", "preview", "preview-model", "strict", "pairs",
+        "replay", "any-model",
     ]
 
     /// A new option must be in the receipt, or on the list of those that change nothing.
@@ -91,6 +93,7 @@ import Testing
         @discardableResult
         func expect(_ arguments: [String], _ expected: JSONObject, line: Int = #line) throws -> JSONObject {
             let receipt = try folder.receipt(arguments)
+            try expectReplay(arguments, line)
             for key in expected.keys {
                 #expect(receipt[key] == expected[key], "\(key), line \(line)")
             }
@@ -195,6 +198,21 @@ import Testing
             ])
         // The next test is about variants.
         #expect(given.union(["variant"]).isSuperset(of: Self.recorded.keys))
+    }
+
+    /// The picture of a call is made again from its receipt, with nothing else but where models and files are.
+    private func expectReplay(_ arguments: [String], _ line: Int) throws {
+        let places = [
+            "--model", "--image", "--mask", "--depth", "--initial", "--refiner", "--guide", "--classifier",
+            "--config",
+        ]
+        var words = ["generate", "--replay", folder("made.png"), "--json"]
+        if arguments[0] == "sample" { words += ["--model", arguments[1]] }
+        for (option, value) in zip(arguments, arguments.dropFirst()) where places.contains(option) {
+            words += [option, value]
+        }
+        let outcome = try folder.made(words)
+        #expect(try outcome.json()["difference"] as? Int == 0, "line \(line)")
     }
 
     private func expectGuidance(

@@ -1,0 +1,141 @@
+import Foundation
+import Pipelines
+import Storage
+
+// The command line that a receipt describes.
+
+extension Replay {
+    /// The words of the command: the options of the receipt and where things are, and the words that stand alone.
+    /// - Parameter aside: a folder for files that the command reads.
+    func words(aside: String) throws -> (options: [String], alone: [String]) {
+        let model = try place("--model", receipt.model, given.model, isModel: true)
+        guard receipt.inversion != true else {
+            throw PipelineError(
+                "\(path) is the noise that leads to a picture, and no picture: there is nothing to compare")
+        }
+        var words = try receipt.prompt == nil ? classes() : ["--model", model]
+        words += try seeds()
+        if let prompts = receipt.prompts { words += try ["--prompts", file(of: prompts, aside: aside)] }
+        for row in Self.rows { words += row(receipt) }
+        for (option, value) in try files() { words += [option, value] }
+        words += try stages()
+        let places = [
+            ("--config", given.parts.config), ("--variant", given.parts.variant), ("--vae", given.parts.vae),
+        ]
+        for case (let option, let value?) in places { words += [option, value] }
+        words += [
+            "--device", given.compute.device, "--threads", "\(given.compute.threads ?? receipt.threads)",
+        ]
+        guard let prompt = receipt.prompt else { return (words, [model]) }
+        return (words, receipt.prompts == nil ? [prompt] : [])
+    }
+
+    /// Options whose value is a field's; a flag stands where its field is true.
+    private static let rows: [@Sendable (Receipt) -> [String]] = [
+        { value("--count", $0.prompts == nil ? $0.count : nil) }, { value("--dtype", $0.dtype) },
+        { value("--rng", $0.rng) },
+        { value("--batch-size", $0.batchSize) }, { value("--reuse-deep", $0.deepFeatureInterval) },
+        { value("--negative-prompt", $0.negativePrompt) }, { flag("--prompt-weights", $0.promptWeights) },
+        { value("--clip-skip", $0.clipSkip) }, { value("--guidance-method", $0.guidanceMethod) },
+        { value("--guidance-interval", $0.guidanceInterval) },
+        { value("--guidance-rescale", $0.guidanceRescale) },
+        { value("--negative-weight", $0.negativeWeight) }, { value("--churn", $0.churn) },
+        { value("--churn-range", $0.churnRange) }, { value("--churn-noise", $0.churnNoise) },
+        { value("--langevin-steps", $0.langevinSteps) }, { value("--signal-to-noise", $0.signalToNoise) },
+        { value("--prior-steps", $0.priorSteps) }, { value("--prior-guidance", $0.priorGuidance) },
+        { value("--upscale-steps", $0.upscaleSteps) },
+        { value("--strength", $0.image == nil ? nil : $0.strength) },
+        { value("--background", $0.background) }, { value("--noise-level", $0.noiseLevel) },
+        { value("--denoising-start", $0.denoisingStart) }, { value("--denoising-end", $0.denoisingEnd) },
+        { flag("--whole-steps", $0.wholeSteps) },
+        { value("--original-size", $0.originalSize.map { "\($0.width)x\($0.height)" }) },
+        { value("--target-size", $0.targetSize.map { "\($0.width)x\($0.height)" }) },
+        { value("--crop", $0.crop.map { "\($0.left),\($0.top)" }) },
+        { value("--aesthetic-score", $0.aestheticScore) },
+        { flag("--text-encoder-int8", $0.textEncoderMatrices == .int8) },
+        { flag("--network-int8", $0.networkMatrices == .int8) },
+        { flag("--network-bf16x3", $0.networkMatrices == .bfloat16x3) },
+        { value("--attention-slicing", $0.attentionSlicing) }, { flag("--vae-tiling", $0.vaeTiling) },
+    ]
+
+    private static func value(_ option: String, _ value: (some CustomStringConvertible)?) -> [String] {
+        value.map { ["\(option)=\($0)"] } ?? []
+    }
+
+    private static func flag(_ option: String, _ isSet: Bool?) -> [String] { isSet == true ? [option] : [] }
+
+    /// A file of the prompts of all pictures, a line each.
+    private func file(of prompts: [String], aside: String) throws -> String {
+        let path = "\(aside)/prompts.txt"
+        try Files.replace(path, with: Data(prompts.joined(separator: "\n").utf8))
+        return path
+    }
+
+    /// The class of all pictures, or all classes in turn.
+    private func classes() throws -> [String] {
+        guard let classes = receipt.classes, let first = classes.first else { return [] }
+        if classes.allSatisfy({ $0 == first }) { return ["--class", "\(first)"] }
+        guard classes == classes.sorted() || Set(classes).count == classes.count else {
+            throw PipelineError("\(path) shows classes that no one option draws: it cannot be made again")
+        }
+        return ["--class", "all"]
+    }
+
+    private func seeds() throws -> [String] {
+        guard let ends = receipt.interpolation else { return ["--seed", "\(receipt.seed)"] }
+        guard ends.weights.count == receipt.count, receipt.count > 1 else {
+            throw PipelineError(
+                "\(path) is one picture of a row between two seeds: make the row again (--interpolate)")
+        }
+        return ["--interpolate", "\(ends.first):\(ends.last)"]
+    }
+
+    /// Files and models beside the first one, each where it is.
+    private func files() throws -> [(String, String)] {
+        let rows: [(option: String, name: String?, place: String?, isModel: Bool)] = [
+            ("--image", receipt.image?.name, given.reference.image, false),
+            ("--mask", receipt.mask?.name, given.reference.mask, false),
+            ("--depth", receipt.depth?.name, given.reference.depth, false),
+            ("--initial", receipt.initial?.name, given.pictures.initial, false),
+            ("--refiner", receipt.refiner?.model, given.reference.refiner, true),
+            ("--guide", receipt.guide?.model, given.guiding.guide, true),
+            ("--classifier", receipt.classifier?.model, given.guiding.classifier, true),
+        ]
+        if let row = rows.first(where: { $0.name == nil && $0.place != nil }) {
+            throw PipelineError("\(row.option) had no part in \(path): leave it out")
+        }
+        return try rows.compactMap { row in
+            try row.name.map { (row.option, try place(row.option, $0, row.place, isModel: row.isModel)) }
+        }
+    }
+
+    /// The further stages of a cascade with what belongs to each.
+    private func stages() throws -> [String] {
+        let stages = receipt.then ?? []
+        guard given.cascade.then.isEmpty || given.cascade.then.count == stages.count else {
+            throw PipelineError(
+                "\(path) has \(stages.count) further stages, and --then is given \(given.cascade.then.count) times: give it once for each"
+            )
+        }
+        return try stages.enumerated().flatMap { index, stage in
+            let own = given.cascade.then.isEmpty ? nil : given.cascade.then[index]
+            return try ["--then", place("--then", stage.model, own, isModel: true)]
+                + Self.value("--steps", stage.steps)
+                + Self.value("--guidance", stage.guidance == 1 ? nil : stage.guidance)
+                + Self.value("--noise-level", stage.noiseLevel) + Self.flag("--truncated", stage.truncated)
+        }
+    }
+
+    /// Where a model or a file is: where the caller says, else under its name in the working folder.
+    private func place(_ option: String, _ name: String, _ own: String?, isModel: Bool) throws -> String {
+        if let own { return own }
+        let endings = isModel ? ["", ".safetensors", ".gguf"] : [""]
+        if let found = endings.map({ name + $0 }).first(where: Files.exists) { return found }
+        if isModel, let shipped = try? ShippedModel.path(), Files.name(of: shipped) == name + ".safetensors" {
+            return shipped
+        }
+        throw PipelineError(
+            "\(path) was made with '\(name)', and there is nothing of that name in the working folder: say where it is by \(option)"
+        )
+    }
+}
