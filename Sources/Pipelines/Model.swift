@@ -19,6 +19,8 @@ public struct ModelOptions: Sendable {
     public var variant: String?
     /// The folder of an autoencoder that takes the place of the model's own, such as TAESD or a consistency decoder.
     public var autoencoder: String?
+    /// Adapters whose changes are in the weights, in this order.
+    public var adapters: [ModelAdapter] = []
     /// What the network predicts, whatever the model says itself.
     public var prediction: Prediction?
     /// For a file: whether tensors outside the model's parts are refused.

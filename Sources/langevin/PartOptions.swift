@@ -19,7 +19,30 @@ struct PartOptions: ParsableArguments {
         transform: pathArgument)
     var vae: String?
 
+    @Option(
+        help:
+            "FILE[:WEIGHT]: an adapter (LoRA, LoHa, LoKr, DoRA) whose changes are added to the weights, by default as they are, none by default; repeatable.",
+        transform: AdapterOption.init(argument:))
+    var lora: [AdapterOption] = []
+
     func set(_ options: inout ModelOptions) {
+        options.adapters = lora.map(\.adapter)
         (options.configurations, options.variant, options.autoencoder) = (config, variant, vae)
+    }
+}
+
+/// `detail.safetensors:0.8`: a file, and how much of it.
+struct AdapterOption {
+    let adapter: ModelAdapter
+
+    @Sendable init(argument: String) throws {
+        let parts = argument.split(separator: ":", omittingEmptySubsequences: false)
+        // A name may hold a colon; what follows the last one is a weight where it is a number.
+        guard parts.count > 1, let weight = Double(parts[parts.count - 1]) else {
+            adapter = ModelAdapter(try pathArgument(argument))
+            return
+        }
+        guard weight.isFinite else { throw ValidationError("its weight is \(weight): give a number") }
+        adapter = ModelAdapter(try pathArgument(parts.dropLast().joined(separator: ":")), weight: weight)
     }
 }

@@ -18,6 +18,7 @@ extension Replay {
         if let prompts = receipt.prompts { words += try ["--prompts", file(of: prompts, aside: aside)] }
         for row in Self.rows { words += row(receipt) }
         for (option, value) in try files() { words += [option, value] }
+        words += try adapters()
         words += try stages()
         let places = [
             ("--config", given.parts.config), ("--variant", given.parts.variant), ("--vae", given.parts.vae),
@@ -106,6 +107,26 @@ extension Replay {
         }
         return try rows.compactMap { row in
             try row.name.map { (row.option, try place(row.option, $0, row.place, isModel: row.isModel)) }
+        }
+    }
+
+    /// The adapters with their weights, in their order.
+    private func adapters() throws -> [String] {
+        let (recorded, own) = (receipt.loras ?? [], given.parts.lora)
+        guard own.isEmpty || own.count == recorded.count else {
+            throw PipelineError(
+                "\(path) was made with \(recorded.count) adapters, and --lora is given \(own.count) times: give it once for each"
+            )
+        }
+        return try recorded.enumerated().flatMap { index, adapter in
+            let place = try place(
+                "--lora", adapter.name, own.isEmpty ? nil : own[index].adapter.path, isModel: false)
+            if let given = own.isEmpty ? nil : own[index].adapter.weight, given != 1, given != adapter.weight
+            {
+                throw PipelineError(
+                    "--lora: the weight of \(adapter.name) was \(adapter.weight): leave out \(given)")
+            }
+            return ["--lora", "\(place):\(adapter.weight)"]
         }
     }
 

@@ -47,7 +47,7 @@ struct Replay {
         "--replay", "--any-model", "--model", "--output", "-o", "--json", "--image", "--mask", "--depth",
         "--initial",
         "--refiner", "--then", "--guide", "--classifier", "--config", "--variant", "--vae", "--device",
-        "--threads",
+        "--threads", "--lora",
     ]
 
     private static func checkOptions() throws {
@@ -155,6 +155,7 @@ struct Replay {
             ("the refiner", { $0.refiner?.modelHash }), ("the guide", { $0.guide?.modelHash }),
             ("the classifier", { $0.classifier?.modelHash }),
             ("the models after it", { $0.then.map { $0.map(\.modelHash).joined(separator: " ") } }),
+            ("the adapters", { $0.loras.map { $0.map(\.sha256).joined(separator: " ") } }),
             ("the files of weights", { $0.weights.map(\.sha256).sorted().joined(separator: " ") }),
             ("the file of --initial", { $0.initial?.sha256 }), ("the file of --image", { $0.image?.sha256 }),
             ("the file of --mask", { $0.mask?.sha256 }), ("the file of --depth", { $0.depth?.sha256 }),
@@ -176,7 +177,7 @@ struct Replay {
     private static let looseKeys: Set<String> = [
         "program", "threads", "device", "model", "model_hash", "configuration_hash", "weights", "config",
         "refiner", "guide",
-        "classifier", "then", "initial", "image", "mask", "depth",
+        "classifier", "then", "initial", "image", "mask", "depth", "loras",
     ]
 
     // MARK: Pictures

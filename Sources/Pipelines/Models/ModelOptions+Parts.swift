@@ -11,7 +11,7 @@ extension ModelOptions {
     {
         [
             source.path, component.rawValue, type.name, "\(device)", variant ?? "", configurations ?? "",
-            source.replaced[component]?.path ?? "", rest,
+            source.replaced[component]?.path ?? "", source.adapters.map(\.key).joined(separator: " "), rest,
         ].joined(separator: "\u{0}")
     }
 

@@ -38,6 +38,10 @@ public struct ModelSource: Sendable {
     private let plainParts: [String]
     /// Parts that other folders take the place of.
     private(set) var replaced: [ModelComponent: ModelFolder] = [:]
+    /// What adapters change in each part.
+    private(set) var adapted: [ModelComponent: [AdaptedSource.Application]] = [:]
+    /// The adapters.
+    private(set) var adapters: [ModelAdapter] = []
 
     /// Opens a model.
     ///
@@ -125,6 +129,7 @@ public struct ModelSource: Sendable {
         try self.init(
             model, configurations: options.configurations, variant: options.variant,
             prediction: options.prediction, isStrict: options.isStrict)
+        if !options.adapters.isEmpty { self = try adapted(by: options.adapters) }
     }
 
     private static func open(_ path: String, usesAverage: Bool, heads: HeadSplit?) throws
@@ -172,6 +177,42 @@ public struct ModelSource: Sendable {
     }
 
     // MARK: Parts
+
+    /// The weights of a part under its network's own names, with what adapters change.
+    private func nativeWeights(_ type: any ConfiguredNetwork.Type, _ component: ModelComponent) throws
+        -> any TensorSource
+    {
+        let native = try type.native(weights(of: component))
+        return try adapted[component].map { try AdaptedSource(native, $0) } ?? native
+    }
+
+    /// The model with adapters.
+    /// - Throws: `CheckpointError` that names a key which changes nothing here, or the model that an adapter was made for.
+    private func adapted(by adapters: [ModelAdapter]) throws -> ModelSource {
+        guard assembly is any LatentAssembly.Type else {
+            throw PipelineError("\(.adapters) change models on latents, and \(name) is none: leave it out")
+        }
+        var (source, places) = (self, AdapterPlaces())
+        for component in ModelComponent.allCases where !component.isSchedule {
+            guard try has(component), component == assembly.networkComponent || component.tokenizer != nil
+            else {
+                continue
+            }
+            let type = try KnownNetworks.network(of: configuration(of: component))
+            places.add(
+                component, try type.native(weights(of: component)),
+                isMain: component == assembly.networkComponent)
+        }
+        for adapter in adapters {
+            let file = try adapter.read()
+            try adapter.check(base: file.base, of: self)
+            for (component, applications) in try places.applications(of: file, strength: adapter.weight) {
+                source.adapted[component, default: []] += applications
+            }
+        }
+        source.adapters = adapters
+        return source
+    }
 
     /// The model with a part from a folder of its own.
     /// - Throws: `PipelineError` where the folder is that of no network.
@@ -269,7 +310,7 @@ public struct ModelSource: Sendable {
         on device: Device = .cpu, matrices: MatrixFormat = .full, prepares: Bool = true
     ) throws -> Network {
         let store = ParameterStore(
-            .loaded(try type.native(weights(of: component))), elementType: elementType, on: device,
+            .loaded(try nativeWeights(type, component)), elementType: elementType, on: device,
             matrices: matrices, prepares: prepares)
         let object = try configuration(of: component)
         return try explaining(component) {

@@ -72,6 +72,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var priorGuidance: Double?
     /// The number of steps of what enlarged unCLIP's pictures.
     public var upscaleSteps: Int?
+    /// The adapters whose changes were in the weights.
+    public var loras: [Adapter]?
     /// The class of each picture.
     public var classes: [Int]?
     /// Pixels.
@@ -214,6 +216,16 @@ public struct Receipt: Codable, Sendable, Equatable {
         }
     }
 
+    /// An adapter.
+    public struct Adapter: Codable, Sendable, Equatable {
+        /// The file's name.
+        public var name: String
+        /// What its changes were multiplied with.
+        public var weight: Double
+        /// The sha256 of the file.
+        public var sha256: String
+    }
+
     /// Noise on the great circle between that of two seeds.
     public struct Interpolation: Codable, Sendable, Equatable {
         /// The seed at 0.
@@ -237,7 +249,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
             prompts, strength, then, depth
         case noiseLevel = "noise_level"
-        case refiner, crop, background, guide, classifier, churn, interpolation, inversion, rng
+        case refiner, crop, background, guide, classifier, churn, interpolation, inversion, rng, loras
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"
         case negativeWeight = "negative_weight"

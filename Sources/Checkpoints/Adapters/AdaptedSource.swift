@@ -1,0 +1,88 @@
+import Layers
+import Storage
+import Tensors
+
+/// The tensors of a network with the changes of adapters in them.
+///
+/// What is changed comes in float32 where the file holds less, because a small change is lost in half precision.
+public struct AdaptedSource: TensorSource {
+    /// A change of some tensors of the network, which the file may hold as one.
+    public struct Application: Sendable {
+        let change: AdapterChange
+        /// The layers that it changes, in the order in which they lie under each other in the file's form.
+        let layers: [AdapterPlaces.Place]
+        let strength: Double
+    }
+
+    private let source: any TensorSource
+    private let changed: [String: [(application: Application, index: Int)]]
+    private let biases: [String: [Application]]
+
+    /// - Throws: `CheckpointError` where a change is of a bias that the layer does not have.
+    public init(_ source: any TensorSource, _ applications: [Application]) throws {
+        self.source = source
+        var changed: [String: [(Application, Int)]] = [:]
+        var biases: [String: [Application]] = [:]
+        // Strength 0 is no change, to the last bit.
+        for application in applications where application.strength != 0 {
+            for (index, layer) in application.layers.enumerated() {
+                changed[layer.name + ".weight", default: []].append((application, index))
+            }
+            guard application.change.biasChange != nil, let layer = application.layers.first else { continue }
+            let name = layer.name + ".bias"
+            guard application.layers.count == 1, source.shape(of: name) != nil else {
+                throw CheckpointError(
+                    "",
+                    "\(quoted(application.change.layer)) changes a bias, and \(quoted(layer.name)) has none")
+            }
+            biases[name, default: []].append(application)
+        }
+        (self.changed, self.biases) = (changed, biases)
+    }
+
+    /// Those of the original source.
+    public var names: [String] { source.names }
+    /// Those of the original source.
+    public var files: [String] { source.files }
+    /// That of the original source.
+    public func shape(of name: String) -> Shape? { source.shape(of: name) }
+
+    /// float32 at least where a tensor is changed.
+    public func elementType(of name: String) -> ElementType? {
+        let type = source.elementType(of: name)
+        guard changed[name] != nil || biases[name] != nil else { return type }
+        return type == .float64 ? type : .float32
+    }
+
+    /// The tensor with all changes, in the order in which adapters were given.
+    /// - Throws: what the original source throws; `CheckpointError` where a change does not fit.
+    public func tensor(named name: String) throws -> Tensor {
+        var tensor = try source.tensor(named: name)
+        guard let type = elementType(of: name), changed[name] != nil || biases[name] != nil else {
+            return tensor
+        }
+        tensor = tensor.to(type)
+        for (application, index) in changed[name] ?? [] {
+            let (layers, strength) = (application.layers, application.strength)
+            guard layers.count > 1 else {
+                tensor = try application.change.applied(to: tensor, strength: strength)
+                continue
+            }
+            // The file's form holds several layers as one: its change is made whole, and this layer's part seen in it.
+            let whole = try layers.enumerated().map { place, layer in
+                place == index ? tensor : try source.tensor(named: layer.name + ".weight").to(type)
+            }
+            let result = try application.change.applied(to: concatenated(whole), strength: strength)
+            tensor = layers[index].view(result)
+        }
+        for application in biases[name] ?? [] {
+            guard let change = application.change.biasChange?.to(type), change.shape == tensor.shape else {
+                throw CheckpointError(
+                    "", "the bias of \(quoted(application.change.layer)) does not fit \(quoted(name))")
+            }
+            tensor = tensor + change * application.strength
+        }
+        try tensor.rethrow()
+        return tensor
+    }
+}
