@@ -16,7 +16,7 @@ import Testing
             #expect(file.shape(of: name) == wanted.shape)
             let type = try #require(file.elementType(of: name))
             #expect(found.elementType == type)
-            #expect(found.converted(to: wanted.elementType).isIdentical(to: wanted), "\(name)")
+            #expect(try found.to(wanted.elementType).isIdentical(to: wanted), "\(name)")
         }
         #expect(file.metadata["general.name"] == "drawn")
         #expect(file.storedType(of: "Q4_K.weight") == "Q4_K")

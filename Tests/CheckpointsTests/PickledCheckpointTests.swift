@@ -95,7 +95,8 @@ import Testing
     // MARK: Recognised by content
 
     static let impostors: [([UInt8], String)] = [
-        ([], "it is empty"), ([1, 2, 3, 4, 5, 6, 7], "no checkpoint"), ([0x89, 0x48, 0x44, 0x46, 1, 2, 3, 4], "HDF5"),
+        ([], "it is empty"), ([1, 2, 3, 4, 5, 6, 7], "no checkpoint"),
+        ([0x89, 0x48, 0x44, 0x46, 1, 2, 3, 4], "HDF5"),
         (Array("version https://git-lfs.github.com/spec/v1\n".utf8), "git lfs pull"),
         (Array("<!DOCTYPE html>".utf8), "web page"), ([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0], "gzip"),
         ([0x89, 0x50, 0x4E, 0x47, 13, 10, 26, 10], "PNG"),

@@ -41,7 +41,7 @@ import Testing
         "then": ["then", "weights"], "truncated": ["then"], "stage-option": ["then"],
         "noise-level": ["noise_level"], "depth": ["depth"], "vae": ["weights"],
         "signal-to-noise": ["signal_to_noise"], "inversion": ["inversion"], "interpolate": ["interpolation"],
-        "rng": ["rng"],
+        "rng": ["rng"], "lora": ["loras"],
     ]
 
     /// Options that no picture depends on.
@@ -129,7 +129,7 @@ import Testing
         given.formUnion([
             "then", "truncated", "stage-option", "noise-level", "prior-steps", "prior-guidance",
             "upscale-steps",
-            "depth", "vae",
+            "depth", "vae", "lora",
         ])
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small
         try expect(

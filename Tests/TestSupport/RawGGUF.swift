@@ -1,7 +1,7 @@
 /// A GGUF file, written byte by byte, as tests need it whole or damaged.
-public struct RawGGUF {
+public struct RawGGUF: Sendable {
     /// A tensor: its extents the fastest first, the number of its type, where its bytes begin.
-    public struct Tensor {
+    public struct Tensor: Sendable {
         /// Its name, of any length.
         public var name: String
         /// The fastest first, as the format has them.
