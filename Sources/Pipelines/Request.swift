@@ -109,6 +109,8 @@ public struct Request: Sendable {
     public var reference: Reference?
     /// Which part of the reference is made anew: where it is white.
     public var mask: Picture?
+    /// The picture that the reference is a smaller variation of, for models that enlarge it and begin with this one.
+    public var original: Reference?
     /// What transparent parts of the reference and the mask are laid on; where `nil`, the colours that are stored under
     /// them count, as in diffusers.
     public var background: Colour?
@@ -149,8 +151,8 @@ public struct Request: Sendable {
 
     /// The folder of a tiny autoencoder (TAESD) that makes previews of latents.
     public var previewModel: String?
-    /// The files that tensors and pictures of the request came from, by their purpose (`initial`, `image`, `mask`, `depth`), for
-    /// the receipt.
+    /// The files that tensors and pictures of the request came from, by their purpose (`initial`, `image`, `original`, `mask`,
+    /// `depth`), for the receipt.
     public var files: [String: InputFile] = [:]
 
     /// One picture with everything else the model's own.

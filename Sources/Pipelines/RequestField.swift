@@ -39,6 +39,8 @@ public struct RequestField: Sendable, Hashable {
     package static let initial = Self("initial")
     package static let reference = Self("reference")
     package static let mask = Self("mask")
+    package static let original = Self("original")
+    package static let originalStrength = Self("originalStrength")
     package static let background = Self("background")
     package static let strength = Self("strength")
     package static let noiseLevel = Self("noiseLevel")
@@ -57,7 +59,7 @@ public struct RequestField: Sendable, Hashable {
 
     /// Fields that are read by few families of models; the others refuse them.
     static let ofFewFamilies: Set<RequestField> = [
-        priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth,
+        priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth, original,
     ]
 
     // MARK: Options of a model
@@ -85,7 +87,8 @@ extension Request {
             (.clipSkip, clipSkip != 0), (.priorSteps, priorSteps != nil),
             (.priorGuidance, priorGuidance != nil), (.upscaleSteps, upscaleSteps != nil),
             (.weighsWords, weighsWords), (.deepFeatureInterval, deepFeatureInterval != 1),
-            (.reference, reference != nil), (.mask, mask != nil), (.background, background != nil),
+            (.reference, reference != nil), (.original, original != nil), (.mask, mask != nil),
+            (.background, background != nil),
             (.strength, strength != nil), (.noiseLevel, noiseLevel != nil), (.depth, depth != nil),
             (.following, !following.isEmpty), (.denoisingStart, denoisingStart != nil),
             (.denoisingEnd, denoisingEnd != nil), (.takesWholeSteps, takesWholeSteps),

@@ -61,6 +61,23 @@ import Testing
         #expect(then.count == 1 && then[0]["steps"] as? Int == 2 && then[0]["guidance"] as? Double == 1.5)
         #expect(then[0]["noise_level"] as? Int == 100 && found["steps"] as? Int == 3)
 
+        // A picture is enlarged under the class that it shows.
+        try folder.made(["sample", base, "--class", "3", "--steps", "3", "-o", folder("small.png")])
+        func enlarged(_ command: [String], _ label: String) throws -> Tensor {
+            let path = folder("large.safetensors")
+            try folder.made(command + ["--class", label, "--steps", "2", "--seed", "1", "-o", path])
+            return try SafetensorsFile(path: path, storage: .copied).tensor(named: "samples")
+        }
+        let upscale = ["upscale", folder("small.png"), "--model", second]
+        let three = try enlarged(upscale, "3")
+        #expect(three.shape == [1, 1, 8, 8])
+        #expect(
+            try enlarged(["sample", second, "--image", folder("small.png")], "3").isIdentical(to: three))
+        #expect(try !enlarged(upscale, "4").isIdentical(to: three))
+        try Program.expectRefused(
+            ["upscale", folder("small.png"), "--model", "nearest", "--class", "3", "-o", folder("n.png")],
+            "--class is for diffusion models")
+
         let judged = try Program.run(
             "evaluate", base, "--count", "100", "--steps", "2", "--then", second, "--steps", "2", "--threads",
             "1",

@@ -121,12 +121,12 @@ import Testing
         try expectGuidance(of: pixels, expect)
         // Noise is no picture, and has a test of its own; a file of prompts has one, too (TextPictureModelTests).
         given.formUnion(["inversion", "prompts"])
-        // So have cascades, unCLIP, depths and other autoencoders (CascadeCommandTests, UnCLIPCommandTests,
+        // So have cascades (and what they begin with), unCLIP, depths and other autoencoders (CascadeCommandTests, UnCLIPCommandTests,
         // UpscaleCommandTests).
         given.formUnion([
             "then", "truncated", "stage-option", "noise-level", "prior-steps", "prior-guidance",
             "upscale-steps",
-            "depth", "vae",
+            "depth", "vae", "original",
         ])
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small
         try expect(

@@ -50,7 +50,8 @@ extension Receipt {
                     solver: own.solver, steps: own.steps, grid: own.grid, eta: own.eta,
                     guidance: own.guidance,
                     noiseLevel: own.noiseLevel,
-                    truncated: (stage as? PixelStage)?.enlarging?.isTruncated == true ? true : nil)
+                    truncated: (stage as? PixelStage)?.enlarging?.isTruncated == true ? true : nil,
+                    strength: own.strength)
             ]
         (width, height) = (own.width, own.height)
     }

@@ -90,6 +90,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var image: InputFile?
     /// Which part of it was made anew.
     public var mask: InputFile?
+    /// The picture that a stage which enlarged began with.
+    public var original: InputFile?
     /// What their transparent parts were laid on, `#rrggbb`.
     public var background: String?
     /// What the pictures were to show, a line for each where that differs.
@@ -192,7 +194,10 @@ public struct Receipt: Codable, Sendable, Equatable {
         public var truncated: Bool?
 
         enum CodingKeys: String, CodingKey {
-            case model, solver, steps, grid, eta, guidance, truncated
+        /// The share of the steps that were taken from the picture that the first model changed; absent where it began with
+        /// noise.
+        public var strength: Double?
+            case model, solver, steps, grid, eta, guidance, truncated, strength
             case modelHash = "model_hash"
             case configurationHash = "configuration_hash"
             case noiseLevel = "noise_level"
@@ -233,7 +238,7 @@ public struct Receipt: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
-            prompts, strength, then, depth
+            prompts, strength, then, depth, original
         case noiseLevel = "noise_level"
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion
         case guidanceMethod = "guidance_method"
