@@ -102,7 +102,8 @@ import Testing
         try refused([base, "--then", plain, "--steps", "x"], "--steps behind --then is 'x'")
         try refused([base, "--then", plain, "--steps", "2", "--steps", "3"], "given twice")
         try refused([base, "--truncated", "--then", plain], "write it behind --then")
-        try refused([base, "--then", plain, "--trajectory", folder("t.png")], "--trajectory shows one model")
+        try refused(
+            [base, "--then", plain, "--trajectory", folder("t.png")], "--trajectory follows one network")
         try refused([plain], "plain enlarges pictures: give --image")
 
         for (change, words) in [
