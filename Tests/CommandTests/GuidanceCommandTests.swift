@@ -231,3 +231,28 @@ import Testing
         #expect(try folder.names().filter { $0.hasPrefix("never") }.isEmpty)
     }
 }
+    /// Said before anything is loaded or drawn, however long that would take.
+    @Test func aClassifierThatKnowsNoNoiseIsRefused() throws {
+        let tiny = try TinyModel()
+        let short = [
+            "training.steps=1", "training.batch_size=8", "training.sample_every=0", "training.threads=1",
+        ]
+        try folder.made(
+            ["train", "recipes/classifier-digits.yaml", "--out", folder("judge")]
+                + short.flatMap { ["--set", $0] })
+        let call = [
+            "sample", tiny.run, "--class", "3", "--steps", "1000", "--count", "1000", "--guidance-method",
+            "classifier", "--classifier", folder("judge"), "-o", folder("never.safetensors"),
+        ]
+        let path = folder("judge/model/model_index.json")
+        let whole = try String(contentsOfFile: path, encoding: .utf8)
+        let bare = whole.replacing(/,\s*"scheduler"\s*:\s*\[[^\]]*\]/, with: "")
+        try #require(bare != whole)
+        try bare.write(toFile: path, atomically: true, encoding: .utf8)
+        try Program.expectRefused(call, "knows no noise")
+        try whole.write(toFile: path, atomically: true, encoding: .utf8)
+        try FileManager.default.removeItem(atPath: folder("judge/model/scheduler"))
+        try Program.expectRefused(call, "scheduler")
+        #expect(!FileManager.default.fileExists(atPath: folder("never.safetensors")))
+    }
+
