@@ -77,6 +77,8 @@ public struct Request: Sendable {
     public var guidanceMethod: GuidanceMethod?
     /// Where guidance acts: σ (for data of α = 1) above the lower end, up to the upper one.
     public var guidanceInterval: ClosedRange<Double>?
+    /// How guidance grows over the steps; where `nil`, all of it acts at every one, unless the model says otherwise.
+    public var guidanceSchedule: GuidanceSchedule?
     /// φ, how far guidance is brought back to the spread of the conditional branch.
     public var guidanceRescale = 0.0
     /// How much a negative prompt beside the unconditional branch repels; 1 where `nil`.
@@ -107,10 +109,10 @@ public struct Request: Sendable {
     public var initial: Tensor?
     /// What to start from.
     public var reference: Reference?
-    /// Which part of the reference is made anew: where it is white.
-    public var mask: Picture?
     /// The picture that the reference is a smaller variation of, for models that enlarge it and begin with this one.
     public var original: Reference?
+    /// Which part of the reference is made anew: where it is white.
+    public var mask: Picture?
     /// What transparent parts of the reference and the mask are laid on; where `nil`, the colours that are stored under
     /// them count, as in diffusers.
     public var background: Colour?

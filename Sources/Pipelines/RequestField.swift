@@ -23,6 +23,7 @@ public struct RequestField: Sendable, Hashable {
     package static let guidance = Self("guidance")
     package static let guidanceMethod = Self("guidanceMethod")
     package static let guidanceInterval = Self("guidanceInterval")
+    package static let guidanceSchedule = Self("guidanceSchedule")
     package static let guide = Self("guide")
     package static let classifier = Self("classifier")
     package static let inverts = Self("inverts")
@@ -38,9 +39,9 @@ public struct RequestField: Sendable, Hashable {
     package static let batchSize = Self("batchSize")
     package static let initial = Self("initial")
     package static let reference = Self("reference")
-    package static let mask = Self("mask")
     package static let original = Self("original")
     package static let originalStrength = Self("originalStrength")
+    package static let mask = Self("mask")
     package static let background = Self("background")
     package static let strength = Self("strength")
     package static let noiseLevel = Self("noiseLevel")
@@ -82,7 +83,8 @@ extension Request {
             (.prompts, prompts != nil), (.negativePrompt, negativePrompt != nil), (.classes, classes != nil),
             (.height, height != nil), (.width, width != nil), (.guidance, guidance != nil),
             (.guidanceMethod, guidanceMethod != nil), (.guidanceInterval, guidanceInterval != nil),
-            (.guide, guide != nil), (.classifier, classifier != nil), (.inverts, inverts),
+            (.guidanceSchedule, guidanceSchedule != nil), (.guide, guide != nil),
+            (.classifier, classifier != nil), (.inverts, inverts),
             (.guidanceRescale, guidanceRescale != 0), (.negativeWeight, negativeWeight != nil),
             (.clipSkip, clipSkip != 0), (.priorSteps, priorSteps != nil),
             (.priorGuidance, priorGuidance != nil), (.upscaleSteps, upscaleSteps != nil),

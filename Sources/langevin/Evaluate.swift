@@ -99,7 +99,7 @@ struct Evaluate: ParsableCommand {
                 "\(model) makes points: a Fréchet distance is measured between pictures, so give a model of those"
             )
         }
-        try Generate.refuse([guiding.unused(in: settings)])
+        try Generate.refuse(guiding.unused(in: settings))
         let data = try Recipe.DataSection(named: against, shape: shape)
         if opened.takesPrompt, let captioned = captioned(data) {
             try refusePapers()
@@ -127,7 +127,7 @@ struct Evaluate: ParsableCommand {
                 "warning: the model and the data have not the same classes, so there is no accuracy of samples"
             )
         }
-        let report = try evaluator.report(
+        var report = try evaluator.report(
             samples: pictures(of: run).to(.cpu).to(.float32).clamped(to: -1...1),
             labels: isOfThese ? labels.map { Tensor($0) } : nil)
         report.papers = comparePaper ? .all : nil

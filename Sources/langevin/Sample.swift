@@ -96,7 +96,7 @@ struct Sample: ParsableCommand {
         request.noiseLevel = noiseLevel
         try cascade.set(&request, options)
         let run = try opened.run(request, decodes: !output.isTensor)
-        try Generate.refuse([guiding.unused(in: run.mainSettings)])
+        try Generate.refuse(guiding.unused(in: run.mainSettings))
         try SamplingRun(
             run: run, output: output, trajectory: trajectory, pairs: pairs, notes: notes, start: start
         ).execute(printing: json)

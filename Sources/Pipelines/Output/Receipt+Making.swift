@@ -83,6 +83,7 @@ extension Receipt {
         guidanceMethod = settings.guidance.method?.name
         let given = settings.isGuided ? settings.guidance.given : []
         guidanceInterval = given.first { $0.option == .interval }?.value
+        guidanceSchedule = given.first { $0.option == .schedule }?.value
         guidanceRescale = settings.isGuided && settings.guidance.rescale > 0 ? settings.guidance.rescale : nil
         negativeWeight = settings.isGuided ? settings.guidance.negativeWeight : nil
     }

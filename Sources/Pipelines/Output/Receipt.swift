@@ -44,6 +44,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var guidanceMethod: String?
     /// Where guidance acted, `σ_lo:σ_hi`.
     public var guidanceInterval: String?
+    /// How guidance grew over the steps, where it did.
+    public var guidanceSchedule: String?
     /// How much the negative prompt repelled, where the request gave it.
     public var negativeWeight: Double?
     /// The worse model that guidance led away from.
@@ -88,10 +90,10 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var initial: InputFile?
     /// What the pictures began from.
     public var image: InputFile?
-    /// Which part of it was made anew.
-    public var mask: InputFile?
     /// The picture that a stage which enlarged began with.
     public var original: InputFile?
+    /// Which part of it was made anew.
+    public var mask: InputFile?
     /// What their transparent parts were laid on, `#rrggbb`.
     public var background: String?
     /// What the pictures were to show, a line for each where that differs.
@@ -192,11 +194,11 @@ public struct Receipt: Codable, Sendable, Equatable {
         public var noiseLevel: Int?
         /// Whether the stage before it stopped where that noise is left.
         public var truncated: Bool?
-
-        enum CodingKeys: String, CodingKey {
         /// The share of the steps that were taken from the picture that the first model changed; absent where it began with
         /// noise.
         public var strength: Double?
+
+        enum CodingKeys: String, CodingKey {
             case model, solver, steps, grid, eta, guidance, truncated, strength
             case modelHash = "model_hash"
             case configurationHash = "configuration_hash"
@@ -243,6 +245,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"
+        case guidanceSchedule = "guidance_schedule"
         case negativeWeight = "negative_weight"
         case churnRange = "churn_range"
         case churnNoise = "churn_noise"

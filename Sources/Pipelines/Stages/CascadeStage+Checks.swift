@@ -29,8 +29,8 @@ extension CascadeStage {
     static func checkFields(_ assembly: some CascadeAssembly, _ request: Request, _ task: CascadeTask) throws
     {
         var fields: Set<RequestField> = [
-            .prompts, .negativePrompt, .guidance, .guidanceMethod, .guidanceInterval, .guidanceRescale,
-            .negativeWeight, .weighsWords, .deepFeatureInterval,
+            .prompts, .negativePrompt, .guidance, .guidanceMethod, .guidanceInterval, .guidanceSchedule,
+            .guidanceRescale, .negativeWeight, .weighsWords, .deepFeatureInterval,
         ]
         let enlarges = assembly.model.enlarges
         fields.formUnion(enlarges ? [.reference, .background, .noiseLevel] : [.guide])

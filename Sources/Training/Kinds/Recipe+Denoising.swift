@@ -32,8 +32,14 @@ extension Recipe {
         var parts = TrainingParts(recipe: recipe, data: dataset, task: task)
         parts.output = output
         if let caution = recipe.weightingCaution(objective) { warn(caution) }
-        if recipe.model.conditioning == .none, evaluation.guidance != 1 {
-            warn("evaluation.guidance changes nothing: the model is conditioned on nothing")
+        if recipe.model.conditioning == .none {
+            let given = [
+                ("guidance", evaluation.guidance != 1),
+                ("guidance_schedule", evaluation.guidanceSchedule != nil),
+            ]
+            for (key, _) in given.filter(\.1) {
+                warn("evaluation.\(key) changes nothing: the model is conditioned on nothing")
+            }
         }
         return parts
     }
