@@ -85,6 +85,38 @@ import Testing
         #expect(try judged.json()["frechet_distance"] is Double, "\(judged.messages)")
     }
 
+    /// Smaller pictures with faults of their own: a run that stops and goes on learns from the same ones.
+    @Test func smallerPicturesAreDegraded() throws {
+        func degraded(_ name: String, _ changes: [String] = []) throws -> String {
+            try trained(
+                "cascade-digits-8", name,
+                [
+                    "data.degradation=real-esrgan", "diffusion.augmentation=0", "training.steps=4",
+                    "training.checkpoint_every=2",
+                ] + changes)
+        }
+        let whole = try degraded("whole")
+        let parts = try degraded("parts", ["training.steps=2"])
+        try folder.made(["train", whole + "/recipe.yaml", "--out", parts, "--resume"])
+        let weights = "/model/unet/diffusion_pytorch_model.safetensors"
+        #expect(fileDigest(parts + weights) == fileDigest(whole + weights))
+        let others = [
+            try trained(
+                "cascade-digits-8", "clean", ["diffusion.augmentation=0", "training.steps=4"]),
+            try degraded("first", ["data.degradation=first-order"]),
+        ]
+        for other in others { #expect(fileDigest(other + weights) != fileDigest(whole + weights)) }
+        for (changes, words) in [
+            (["data.degradation=real-esrgan", "model.low_resolution_factor=null"], "data.degradation"),
+            (["data.degradation=esrgan"], "real-esrgan"),
+        ] {
+            let outcome = try Program.run(
+                ["train", "recipes/cascade-digits-8.yaml", "--out", folder("no")]
+                    + (["diffusion.augmentation=0"] + changes).flatMap { ["--set", $0] })
+            #expect(outcome.code == 2 && outcome.messages.contains(words), "\(changes): \(outcome.messages)")
+        }
+    }
+
     @Test func whatDoesNotFitIsASentence() throws {
         let base = try trained("cascade-digits-4", "base")
         let plain = try trained("cascade-digits-8", "plain", ["diffusion.augmentation=0"])

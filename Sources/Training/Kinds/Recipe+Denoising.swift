@@ -114,6 +114,7 @@ extension Recipe {
         var augmentation = LowResolutionConditioner.Augmentation(ConditioningAugmentation(process))
         augmentation.share = diffusion.augmentation ?? 0
         augmentation.blur = diffusion.augmentationBlur ?? 0
+        augmentation.degradation = data.degradation?.degradation
         return LowResolutionConditioner(base, factor: enlargement.factor, augmentation)
     }
 
