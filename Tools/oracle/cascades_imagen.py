@@ -134,8 +134,8 @@ class Opened:
                   if name in first}
         if request.image:
             inputs["image"] = PIL.Image.open(request.image)
-        if getattr(request, "original", None):
-            inputs["original_image"] = PIL.Image.open(request.original)
+        if getattr(request, "original_picture", None):
+            inputs["original_image"] = PIL.Image.open(request.original_picture)
         if request.mask:
             inputs["mask_image"] = PIL.Image.open(request.mask)
         if getattr(request, "noise_level", None) is not None:
@@ -168,11 +168,11 @@ class Opened:
 class Asked(pipeline_requests.Request):
     """A request with the noise level of an upscaler, and the picture that it begins with."""
     noise_level: int | None = None
-    original: str | None = None
+    original_picture: str | None = None
 
     def flags(self):
         level = [] if self.noise_level is None else ["--noise-level", str(self.noise_level)]
-        return super().flags() + level + (["--original", self.original] if self.original else [])
+        return super().flags() + level + (["--original", self.original_picture] if self.original_picture else [])
 
 
 class CascadeJob(Job):
@@ -251,7 +251,7 @@ def changing(place, masked=False):
     small = pipeline_requests.picture(draw, place.file("small.png"), draw.integer(5, 24), draw.integer(5, 24))
     wide, high = draw.one((size, size), (size + draw.integer(1, 20), size + draw.integer(-3, 20)))
     request = asked(draw, made, image=small, noise_level=noise_level(draw),
-                    original=pipeline_requests.picture(draw, place.file("original.png"), wide, high))
+                    original_picture=pipeline_requests.picture(draw, place.file("original.png"), wide, high))
     request = strengths(draw, request)
     if masked:
         request = request.changed(mask=pipeline_requests.mask(draw, place.file("mask.png"), wide, high))
@@ -315,7 +315,7 @@ CASES = cascade_jobs.cases(KINDS)
 def write_case(out, kind, made, result):
     """As `pipeline_fixtures.write_case` does, with the further stages."""
     request = {name: value for name, value in dataclasses.asdict(made.request).items()
-               if value is not None and name not in ("image", "mask", "original")}
+               if value is not None and name not in ("image", "mask", "original_picture")}
     case = {"kind": kind, "request": request, "model": pipeline_fixtures.described(made.folder, made.components)}
     for index, later in enumerate(made.then):
         case[f"then-{index + 1}"] = pipeline_fixtures.described(later.path, later.components)
@@ -323,8 +323,8 @@ def write_case(out, kind, made, result):
         ("steps", later.steps), ("guidance", later.guidance), ("noise_level", later.noise_level), ("strength", later.strength),
     ) if value is not None or name != "strength"} for later in made.then]
     tensors = {"latents": result.latents, "pixels": torch.from_numpy(np.array(result.pixels))}
-    if made.request.original:
-        tensors["original"] = torch.from_numpy(np.array(PIL.Image.open(made.request.original)))
+    if made.request.original_picture:
+        tensors["original"] = torch.from_numpy(np.array(PIL.Image.open(made.request.original_picture)))
     write(out, kind, {**tensors, **pipeline_fixtures.pictures(made.request)}, case)
 
 
