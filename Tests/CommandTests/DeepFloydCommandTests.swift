@@ -104,7 +104,9 @@ import Testing
             expectClose(try file.tensor(named: "samples"), first, ofLargest: 1e-4)
             let text = try #require(file.metadata["langevin"])
             let receipt = try #require(JSONObject(json: JSONValue(parsing: text.utf8, place: "the receipt")))
-            #expect(try receipt.required("original", as: JSONObject.self)["name"] == "\(name)-original.png")
+            #expect(
+                try receipt.required("original", as: JSONObject.self)["name"]
+                    == .string("\(name)-original.png"))
             // 'upscale' asks for the same.
             let again = folder("again.safetensors")
             let small = words.dropFirst(2)
