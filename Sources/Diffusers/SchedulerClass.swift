@@ -198,7 +198,7 @@ extension SchedulerClass {
         leastSigma:
             @escaping @Sendable (SchedulerConfiguration, _ spaced: Double?, _ table: [Double]) -> Double =
             ofTable,
-        solver: @escaping @Sendable (SchedulerConfiguration, _ steps: Int) throws -> any Solver
+        solver: @escaping @Sendable (SchedulerConfiguration, _ run: StepCounts) throws -> any Solver
     ) -> SchedulerClass {
         SchedulerClass(
             name, takesTimeSpacing: takesTimeSpacing, takesSigmaFlags: true,

@@ -4,18 +4,29 @@ import Foundation
 // DPM-Solver's relatives: DPMSolverMultistepScheduler and its inverse, DPMSolverSinglestepScheduler,
 // UniPCMultistepScheduler, DEISMultistepScheduler, SASolverScheduler, EDMDPMSolverMultistepScheduler.
 
+/// How long a run is, for what a method does near its ends.
+struct StepCounts {
+    /// The steps of the grid.
+    var all: Int
+    /// Those that are taken, the last ones of the grid: a start in the middle leaves out the first.
+    var taken: Int
+}
+
 extension SchedulerConfiguration {
     /// The sampler of a class that works in log-SNR.
-    /// - Parameter solver: makes the method of a number of steps.
+    /// - Parameter solver: makes the method of a run.
     func logSNRSampler(
-        _ steps: Int, _ options: SamplerOptions, solver: (_ steps: Int) throws -> any Solver
+        _ steps: Int, _ options: SamplerOptions, solver: (_ run: StepCounts) throws -> any Solver
     ) throws -> Sampler {
         try checkPrediction()
         let path = try kind == .edmDPMSolverMultistep ? edmPath(steps) : logSNRPath(steps, options)
-        let solver = try solver(path.times.count)
+        let solver = try solver(
+            StepCounts(all: path.times.count, taken: path.times.count - options.skippedSteps))
         let grid = path.grid(startScale: kind == .edmDPMSolverMultistep ? edmStartScale : 1)
-        try grid.checkFinite()
-        try path.check(severalPoints: usesSeveralPoints, isStochastic: hasStochasticAlgorithm)
+        try grid.dropping(first: options.skippedSteps).checkFinite()
+        try path.check(
+            from: options.skippedSteps, severalPoints: usesSeveralPoints, isStochastic: hasStochasticAlgorithm
+        )
         let followsNoise = integrand == .noise
         // UniPC on noise leaves its data alone.
         let isClipped = thresholds && !(kind == .uniPC && followsNoise)
@@ -86,34 +97,34 @@ extension SchedulerConfiguration {
 
     /// - Parameter known: the algorithms of the class.
     func multistepSolver(
-        _ steps: Int, among known: [SchedulerWords.Algorithm]
+        _ run: StepCounts, among known: [SchedulerWords.Algorithm]
     ) throws -> DPMSolverMultistep {
         try checkSolverOrder()
         let isInverse = kind == .dpmSolverMultistepInverse
         let algorithm = try dpmAlgorithm(among: known, endsAtData: !isInverse && finalSigma == .zero)
         let isStochastic = hasStochasticAlgorithm
         let hasThirdStochastic = algorithm == .stochasticDPMSolverPlusPlus && kind == .dpmSolverMultistep
-        guard !isStochastic || hasThirdStochastic || !reachesThirdOrder(steps) else {
+        guard !isStochastic || hasThirdStochastic || !reachesThirdOrder(run) else {
             throw DiffusionError(
                 "solver_order 3 does not go with algorithm_type '\(algorithm.rawValue)' in \(kind.rawValue): choose 2"
             )
         }
         return DPMSolverMultistep(
             order: solverOrder, integrand: integrand, variant: dpmVariant, isStochastic: isStochastic,
-            lowersOrderAtEnd: lowersOrderAtEnd && steps < 15, endsWithEuler: endsWithEuler,
+            lowersOrderAtEnd: lowersOrderAtEnd && run.all < 15, endsWithEuler: endsWithEuler,
             // diffusers, as the authors' code, takes half of the second difference, and where it adds noise
             // it has 1 the wrong way round.
             curvature: .init(scale: 0.5, offset: isStochastic ? -1 : 0))
     }
 
     /// Whether a run has a step with three points behind it and none of the reasons for a lower order.
-    private func reachesThirdOrder(_ steps: Int) -> Bool {
+    private func reachesThirdOrder(_ run: StepCounts) -> Bool {
         guard solverOrder == 3 else { return false }
-        if lowersOrderAtEnd && steps < 15 { return steps >= 5 }
-        return steps >= (endsWithEuler || finalSigma == .zero ? 4 : 3)
+        if lowersOrderAtEnd && run.all < 15 { return run.taken >= 5 }
+        return run.taken >= (endsWithEuler || finalSigma == .zero ? 4 : 3)
     }
 
-    func singlestepSolver(_ steps: Int) throws -> DPMSolverSinglestep {
+    func singlestepSolver(_ run: StepCounts) throws -> DPMSolverSinglestep {
         try checkSolverOrder()
         let known: [SchedulerWords.Algorithm] = [
             .dpmSolver, .dpmSolverPlusPlus, .stochasticDPMSolverPlusPlus,
@@ -127,14 +138,14 @@ extension SchedulerConfiguration {
         let isStochastic = algorithm == .stochasticDPMSolverPlusPlus
         return DPMSolverSinglestep(
             order: solverOrder, integrand: integrand, variant: dpmVariant, isStochastic: isStochastic,
-            lowersOrderAtEnd: lowersOrderAtEnd || finalSigma == .zero || steps % solverOrder != 0,
+            lowersOrderAtEnd: lowersOrderAtEnd || finalSigma == .zero || run.all % solverOrder != 0,
             // The same slip with noise, on twice the difference.
             curvature: isStochastic ? .init(scale: 1, offset: -2) : .exact)
     }
 
     // MARK: UniPC, DEIS, SA-Solver
 
-    func unifiedSolver(_ steps: Int) throws -> UniPCSolver {
+    func unifiedSolver(_ run: StepCounts) throws -> UniPCSolver {
         try checkSolverOrder(1...9)
         if finalSigma == .zero {
             guard predictsData else {
@@ -144,7 +155,8 @@ extension SchedulerConfiguration {
                 throw DiffusionError(
                     "final_sigmas_type 'zero' does not go with solver_type 'bh1': choose 'bh2'")
             }
-            guard lowersOrderAtEnd || solverOrder == 1 || steps == 1 else {
+            // One step alone is of the first order.
+            guard lowersOrderAtEnd || solverOrder == 1 || run.taken <= 1 else {
                 throw DiffusionError(
                     "final_sigmas_type 'zero' needs lower_order_final where solver_order is above 1")
             }
@@ -154,12 +166,12 @@ extension SchedulerConfiguration {
             lowersOrderAtEnd: lowersOrderAtEnd, uncorrectedSteps: Set(stepsWithoutCorrector))
     }
 
-    func deisSolver(_ steps: Int) throws -> DEISSolver {
+    func deisSolver(_ run: StepCounts) throws -> DEISSolver {
         try checkSolverOrder()
         guard [.deis, .dpmSolver, .dpmSolverPlusPlus].contains(algorithm) else {
             throw DiffusionError("algorithm_type '\(algorithm.rawValue)' is not known to \(kind.rawValue)")
         }
-        return DEISSolver(order: solverOrder, lowersOrderAtEnd: lowersOrderAtEnd && steps < 15)
+        return DEISSolver(order: solverOrder, lowersOrderAtEnd: lowersOrderAtEnd && run.all < 15)
     }
 
     func stochasticAdamsSolver() throws -> StochasticAdamsSolver {

@@ -25,12 +25,15 @@ struct SigmaPath {
     var times: [Double]
     var sigmas: [Double]
 
-    /// Throws where diffusers divides by nothing. Steps may begin twice at one time: they are distinguished by their
-    /// places. A last step of no length, which some classes of diffusers turn into NaN, leaves the sample as it is.
-    func check(severalPoints: Bool, isStochastic: Bool) throws {
+    /// Throws where diffusers divides by nothing in a step that is taken. Steps may begin twice at one time: they are
+    /// distinguished by their places. A last step of no length, which some classes of diffusers turn into NaN, leaves the
+    /// sample as it is.
+    /// - Parameter first: the first step that is taken.
+    func check(from first: Int, severalPoints: Bool, isStochastic: Bool) throws {
         let steps = times.count
         guard steps > 0 else { throw DiffusionError("the grid has no step: use more steps") }
-        let starts = sigmas.prefix(steps)
+        let sigmas = sigmas.dropFirst(first)
+        let starts = sigmas.prefix(max(0, steps - first))
         // A last step of no length may climb by rounding.
         if isStochastic, let climb = zip(sigmas, sigmas.dropFirst()).first(where: { $0 * (1 + 1e-6) < $1 }) {
             throw DiffusionError(

@@ -66,8 +66,9 @@ extension SchedulerConfiguration {
                 time: schedule.time(logSNR: -2 * log(sigma)), alpha: 1 / scale, sigma: sigma / scale)
         }
         let taken = StepGrid(through: levels + [.data], startScale: isExploding ? sigmas[0] : 1)
+            .dropping(first: options.skippedSteps)
         // Methods without a class, and those whose class is made for its own grid, are made anew.
-        let isTied = configuration.kind == .pndm || configuration.kind == .ipndm
+        let isTied = [.pndm, .ipndm, .lms].contains(configuration.kind)
         if let method = name ?? configuration.solverName, isTied || named(method) == nil {
             let made = try method.sampler(on: taken, options)
             (sampler.grid, sampler.solver) = (made.grid, made.solver)

@@ -30,16 +30,40 @@ public struct CaptionEvaluator {
         nearestOfData = Self.median(nearest)
     }
 
+    /// How a CLIP judges pictures by captions: those of the data are looked at once, whatever number of samples it judges.
+    public struct ContrastiveJudge {
+        fileprivate let pictures: (Tensor) throws -> Tensor
+        /// The vectors of all captions, `[width, captions]`.
+        fileprivate let texts: Tensor
+        /// The places of the right captions for the pictures of the data.
+        fileprivate let ranksOfData: [Int]
+    }
+
+    /// A judge of samples that are drawn from the captions of some pictures.
+    /// - Parameters:
+    ///   - rows: the pictures whose captions samples are drawn from.
+    ///   - pictures: the vectors of pictures, each of length 1.
+    ///   - texts: those of texts.
+    /// - Throws: what `pictures` and `texts` throw.
+    public func judge(
+        of rows: [Int], pictures: @escaping (Tensor) throws -> Tensor, texts: ([String]) throws -> Tensor
+    ) throws -> ContrastiveJudge {
+        let texts = try texts(captions).transposed()
+        let real = try pictures(self.pictures.gathered(Tensor(rows.map(Int64.init))))
+        return ContrastiveJudge(
+            pictures: pictures, texts: texts,
+            ranksOfData: try ranks(-real.matmul(texts), rows, among: candidates(for: rows)))
+    }
+
     /// Compares pictures with those of their captions.
     /// - Parameters:
     ///   - samples: `[samples, channels, height, width]` in −1 … 1.
     ///   - rows: the picture whose caption each was drawn from.
     ///   - labels: the class of each, `[samples]`; `nil` without.
-    ///   - contrastive: the vectors of pictures and of texts, each of length 1; `nil` without.
+    ///   - contrastive: a CLIP, as `judge` makes it of the same rows; `nil` without.
     /// - Throws: `EvaluationError` where samples have another shape; what `contrastive` throws.
     public func report(
-        samples: Tensor, of rows: [Int], labels: Tensor?,
-        contrastive: (pictures: (Tensor) throws -> Tensor, texts: ([String]) throws -> Tensor)?
+        samples: Tensor, of rows: [Int], labels: Tensor?, contrastive: ContrastiveJudge?
     ) throws -> CaptionReport {
         let candidates = self.candidates(for: rows)
         let lookRanks = try ranks(
@@ -49,11 +73,9 @@ public struct CaptionEvaluator {
             samples: rows.count, candidates: candidates.first?.count ?? 0, look: .init(ranks: lookRanks),
             nearest: Self.median(nearest), nearestOfData: nearestOfData)
         if let contrastive {
-            let texts = try contrastive.texts(captions).transposed()
-            let drawn = try ranks(-contrastive.pictures(samples).matmul(texts), rows, among: candidates)
-            let real = try contrastive.pictures(pictures.gathered(Tensor(rows.map(Int64.init))))
-            report.contrastive = .init(ranks: drawn)
-            report.contrastiveOfData = .init(ranks: try ranks(-real.matmul(texts), rows, among: candidates))
+            let drawn = try contrastive.pictures(samples).matmul(contrastive.texts)
+            report.contrastive = .init(ranks: try ranks(-drawn, rows, among: candidates))
+            report.contrastiveOfData = .init(ranks: contrastive.ranksOfData)
         }
         if let evaluator {
             report.classifier = try evaluator.report(samples: samples, labels: labels)

@@ -19,9 +19,11 @@ public struct EvaluationReport: Codable, Sendable, Equatable {
     /// The share of real pictures, kept out of its training, that the classifier gets right; absent where
     /// none was kept.
     public var classifierAccuracy: Double?
+    /// Figures of papers beside these; absent where nobody asked for them.
+    public var papers: PublishedDistances?
 
     enum CodingKeys: String, CodingKey {
-        case features, samples, accuracy, diversity
+        case features, samples, accuracy, diversity, papers
         case frechetDistance = "frechet_distance"
         case frechetDistanceOfHalves = "frechet_distance_of_halves"
         case frechetDistanceOfNoise = "frechet_distance_of_noise"
@@ -44,6 +46,7 @@ extension EvaluationReport {
         if let classifierAccuracy {
             rows.append(("real pictures, not learnt from, classified rightly", classifierAccuracy))
         }
-        return AlignedText.figures(rows).joined(separator: "\n") + "\n(features: \(features))"
+        let measured = AlignedText.figures(rows).joined(separator: "\n") + "\n(features: \(features))"
+        return papers.map { "\(measured)\n\n\($0.text)" } ?? measured
     }
 }

@@ -31,10 +31,10 @@ enum JPEGCodec {
         }
     }
 
-    /// Encodes with full colour resolution (4:4:4).
-    static func encode(_ picture: Picture, quality: Int, texts: [PictureText] = []) throws(PictureError)
-        -> [UInt8]
-    {
+    /// Encodes with full colour resolution (4:4:4), or with colours at half of it (4:2:0).
+    static func encode(
+        _ picture: Picture, quality: Int, texts: [PictureText] = [], halvesColours: Bool = false
+    ) throws(PictureError) -> [UInt8] {
         guard picture.width <= 65535, picture.height <= 65535 else {
             throw PictureError(
                 .unwritable, "a JPEG has at most 65535×65535 pixels, not \(picture.width)×\(picture.height)",
@@ -42,6 +42,7 @@ enum JPEGCodec {
         }
         let grey = picture.channels == 1
         let source = picture.converted(toChannels: grey ? 1 : 3, alpha: .over(.white))
+        let colours = halvesColours ? TJSAMP_420 : TJSAMP_444
         return try withHandle(tjInitCompress()) { (handle) throws(PictureError) in
             var buffer: UnsafeMutablePointer<UInt8>?
             var size: UInt = 0
@@ -49,7 +50,7 @@ enum JPEGCodec {
             let status = tjCompress2(
                 handle, source.pixels, Int32(source.width), 0, Int32(source.height),
                 Int32((grey ? TJPF_GRAY : TJPF_RGB).rawValue), &buffer, &size,
-                Int32((grey ? TJSAMP_GRAY : TJSAMP_444).rawValue), Int32(quality), 0)
+                Int32((grey ? TJSAMP_GRAY : colours).rawValue), Int32(quality), 0)
             guard status == 0, let buffer else {
                 throw PictureError(
                     .unwritable, "JPEG encoding failed (\(message(handle)))", remedy: "write a PNG")

@@ -20,6 +20,15 @@ extension Picture {
         }
     }
 
+    /// The picture as a JPEG file shows it, with colours at half resolution (4:2:0), as most programs write them; without alpha.
+    ///
+    /// - Parameter quality: from 1 to 100.
+    /// - Throws: ``PictureError`` where the format cannot hold the picture.
+    public func throughJPEG(quality: Int) throws(PictureError) -> Picture {
+        precondition((1...100).contains(quality), "a JPEG has a quality of 1 to 100, not \(quality)")
+        return try JPEGCodec.decode(JPEGCodec.encode(self, quality: quality, halvesColours: true))
+    }
+
     /// Writes a picture file in the format that the name's extension says.
     ///
     /// The file is written aside and renamed: the name never holds half a picture.

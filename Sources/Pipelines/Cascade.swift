@@ -13,6 +13,9 @@ extension Request {
         public var guidance: Double?
         /// The time of the noise that is laid on the picture before it is enlarged.
         public var noiseLevel: Int?
+        /// The share of the steps that are taken from the picture that the first model changes, in place of noise; the stage
+        /// begins with noise where it is `nil` and the model does not say otherwise.
+        public var originalStrength: Double?
         /// Whether the stage before stops where that noise is left, in place of noise that is laid on its result.
         public var truncates = false
 
@@ -31,9 +34,29 @@ extension Request.FollowingStage {
         (request.initial, request.reference, request.mask, request.background) = (nil, nil, nil, nil)
         (request.strength, request.height, request.width) = (nil, nil, nil)
         (request.guide, request.classifier, request.guidanceMethod) = (nil, nil, nil)
+        let beginsWithOriginal = originalStrength != nil || model.assembly.originals == .always
+        if beginsWithOriginal, let original = first.reference {
+            (request.original, request.mask, request.background) = (original, first.mask, first.background)
+            request.strength = originalStrength ?? first.strength
+        }
         if model.classCount == nil { request.classes = nil }
         if !model.takesPrompt { (request.prompts, request.negativePrompt) = (nil, nil) }
         return request
+    }
+}
+
+extension Request.FollowingStage {
+    /// Throws where there is no picture to begin with, or the model takes none.
+    fileprivate func checkOriginal(of first: Request) throws {
+        guard model.assembly.originals != .unread else {
+            throw PipelineError(
+                "\(.originalStrength): \(model.name) begins with noise alone: leave it out")
+        }
+        guard first.reference != nil else {
+            throw PipelineError(
+                "\(.originalStrength) begins with the picture that the first model changes: give \(.reference)"
+            )
+        }
     }
 }
 
@@ -49,6 +72,7 @@ extension Model {
             throw PipelineError("\(.inverts) climbs from data to noise by one model: leave out \(.following)")
         }
         for next in request.following {
+            if next.originalStrength != nil { try next.checkOriginal(of: request) }
             let last = stages.count - 1
             var stage = try next.model.assembly.stage(
                 after: stages[last].settings, next.request(after: request))

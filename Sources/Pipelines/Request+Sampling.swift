@@ -14,13 +14,21 @@ extension Request {
     }
 
     /// The guidance of a run.
-    /// - Parameter usual: the scale of the model, where neither the request nor the method has one.
-    func guidanceSettings(usual: Double) -> GuidanceSettings {
+    /// - Parameters:
+    ///   - usual: the scale of the model, where neither the request nor the method has one.
+    ///   - schedule: how that scale grows over the steps, as the model says; where the request says nothing of guidance.
+    func guidanceSettings(usual: Double, schedule: GuidanceSchedule? = nil) -> GuidanceSettings {
         var settings = GuidanceSettings(
             scale: guidance ?? guidanceMethod?.usualScale ?? usual, method: guidanceMethod)
         (settings.interval, settings.rescale) = (guidanceInterval, guidanceRescale)
-        settings.negativeWeight = negativeWeight
+        (settings.negativeWeight, settings.schedule) = (negativeWeight, guidanceSchedule)
+        if guidance == nil, guidanceMethod == nil { settings.schedule = guidanceSchedule ?? schedule }
         return settings
+    }
+
+    /// The field by which a request asks for guidance.
+    var guidanceField: RequestField {
+        guidance == nil && guidanceSchedule != nil ? .guidanceSchedule : .guidance
     }
 
     /// What is given for guidance beside numbers.

@@ -77,6 +77,8 @@ public struct Request: Sendable {
     public var guidanceMethod: GuidanceMethod?
     /// Where guidance acts: σ (for data of α = 1) above the lower end, up to the upper one.
     public var guidanceInterval: ClosedRange<Double>?
+    /// How guidance grows over the steps; where `nil`, all of it acts at every one, unless the model says otherwise.
+    public var guidanceSchedule: GuidanceSchedule?
     /// φ, how far guidance is brought back to the spread of the conditional branch.
     public var guidanceRescale = 0.0
     /// How much a negative prompt beside the unconditional branch repels; 1 where `nil`.
@@ -109,6 +111,8 @@ public struct Request: Sendable {
     public var initial: Tensor?
     /// What to start from.
     public var reference: Reference?
+    /// The picture that the reference is a smaller variation of, for models that enlarge it and begin with this one.
+    public var original: Reference?
     /// Which part of the reference is made anew: where it is white.
     public var mask: Picture?
     /// What transparent parts of the reference and the mask are laid on; where `nil`, the colours that are stored under
@@ -151,8 +155,8 @@ public struct Request: Sendable {
 
     /// The folder of a tiny autoencoder (TAESD) that makes previews of latents.
     public var previewModel: String?
-    /// The files that tensors and pictures of the request came from, by their purpose (`initial`, `image`, `mask`, `depth`), for
-    /// the receipt.
+    /// The files that tensors and pictures of the request came from, by their purpose (`initial`, `image`, `original`, `mask`,
+    /// `depth`), for the receipt.
     public var files: [String: InputFile] = [:]
 
     /// One picture with everything else the model's own.

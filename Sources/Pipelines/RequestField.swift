@@ -24,6 +24,7 @@ public struct RequestField: Sendable, Hashable {
     package static let guidance = Self("guidance")
     package static let guidanceMethod = Self("guidanceMethod")
     package static let guidanceInterval = Self("guidanceInterval")
+    package static let guidanceSchedule = Self("guidanceSchedule")
     package static let guide = Self("guide")
     package static let classifier = Self("classifier")
     package static let inverts = Self("inverts")
@@ -40,6 +41,8 @@ public struct RequestField: Sendable, Hashable {
     package static let rng = Self("rng")
     package static let initial = Self("initial")
     package static let reference = Self("reference")
+    package static let original = Self("original")
+    package static let originalStrength = Self("originalStrength")
     package static let mask = Self("mask")
     package static let background = Self("background")
     package static let strength = Self("strength")
@@ -59,7 +62,7 @@ public struct RequestField: Sendable, Hashable {
 
     /// Fields that are read by few families of models; the others refuse them.
     static let ofFewFamilies: Set<RequestField> = [
-        priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth,
+        priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth, original,
     ]
 
     // MARK: Options of a model
@@ -83,12 +86,14 @@ extension Request {
             (.prompts, prompts != nil), (.negativePrompt, negativePrompt != nil), (.classes, classes != nil),
             (.height, height != nil), (.width, width != nil), (.guidance, guidance != nil),
             (.guidanceMethod, guidanceMethod != nil), (.guidanceInterval, guidanceInterval != nil),
-            (.guide, guide != nil), (.classifier, classifier != nil), (.inverts, inverts),
+            (.guidanceSchedule, guidanceSchedule != nil), (.guide, guide != nil),
+            (.classifier, classifier != nil), (.inverts, inverts),
             (.guidanceRescale, guidanceRescale != 0), (.negativeWeight, negativeWeight != nil),
             (.clipSkip, clipSkip != 0), (.priorSteps, priorSteps != nil),
             (.priorGuidance, priorGuidance != nil), (.upscaleSteps, upscaleSteps != nil),
             (.weighsWords, weighsWords), (.deepFeatureInterval, deepFeatureInterval != 1),
-            (.reference, reference != nil), (.mask, mask != nil), (.background, background != nil),
+            (.reference, reference != nil), (.original, original != nil), (.mask, mask != nil),
+            (.background, background != nil),
             (.strength, strength != nil), (.noiseLevel, noiseLevel != nil), (.depth, depth != nil),
             (.following, !following.isEmpty), (.denoisingStart, denoisingStart != nil),
             (.denoisingEnd, denoisingEnd != nil), (.takesWholeSteps, takesWholeSteps),

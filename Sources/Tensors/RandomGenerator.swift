@@ -56,6 +56,7 @@ private let uniformDraw = Operator("aten::rand.generator")
 private let integerDraw = Operator("aten::randint.low_generator")
 private let permutationDraw = Operator("aten::randperm.generator")
 private let bernoulliDraw = Operator("aten::bernoulli.p")
+private let poissonDraw = Operator("aten::poisson")
 
 extension RandomGenerator {
     /// Standard normal numbers.
@@ -80,6 +81,11 @@ extension RandomGenerator {
     /// The numbers 0 ..< count in random order, as `int64`.
     public func permutation(_ count: Int) -> Tensor {
         permutationDraw(.int(count), .generator(self), .elementType(.int64), .none, .device(device))
+    }
+
+    /// Counts with the given means, as floating-point numbers of their type.
+    public func poisson(_ means: Tensor) -> Tensor {
+        poissonDraw(.tensor(means), .generator(self))
     }
 
     /// `true` with the given probability.

@@ -9,6 +9,7 @@ private let maximumPool = Operator("aten::max_pool2d")
 private let nearestUpsample = Operator("aten::upsample_nearest2d.vec")
 private let bilinearUpsample = Operator("aten::upsample_bilinear2d.vec")
 private let bicubicUpsample = Operator("aten::upsample_bicubic2d.vec")
+private let adaptiveAveragePool = Operator("aten::adaptive_avg_pool2d")
 private let smoothBicubicUpsample = Operator("aten::_upsample_bicubic2d_aa.vec")
 
 extension Tensor {
@@ -66,6 +67,11 @@ extension Tensor {
     /// Enlarged by repeating each pixel.
     public func enlargedNearest(_ factor: Int) -> Tensor {
         nearestUpsample(.tensor(self), .none, .doubles([Double(factor), Double(factor)]))
+    }
+
+    /// Enlarged or reduced to a height and width by the mean of the area that a pixel covers, in whole pixels.
+    public func resizedByArea(height: Int, width: Int) -> Tensor {
+        adaptiveAveragePool(.tensor(self), .ints([height, width]))
     }
 
     /// Enlarged or reduced to a height and width, linear between pixel centres.

@@ -14,6 +14,11 @@ extension Tensor {
     /// The other way round; sides are multiples of the factor.
     public func pixelsToChannels(_ factor: Int) -> Tensor { unshuffle(.tensor(self), .int(factor)) }
 
+    /// A border of `width` pixels on each side that mirrors the picture, the pixels on its edge once; narrower than the picture.
+    public func mirrored(around width: Int) -> Tensor {
+        reflect(.tensor(self), .ints([width, width, width, width]))
+    }
+
     /// Sides brought to multiples of a number by what mirrors at the right and lower border show, the pixel on the border
     /// once; a side of one pixel repeats it.
     public func mirrored(toMultiplesOf multiple: Int) -> Tensor {

@@ -44,6 +44,11 @@ extension Evaluate {
             try data.classNames == nil
             ? nil : all.labels.map { $0.gathered(Tensor(rows.map(Int64.init))) }
         let evaluator = try captionEvaluator(all.data, captions, section)
+        let contrastive = try judge.map { judge in
+            try evaluator.judge(
+                of: rows, pictures: { judge.embeddings(ofPictures: $0) },
+                texts: { judge.embeddings(ofTexts: $0) })
+        }
         var reports: [(scale: Double, report: CaptionReport)] = []
         for scale in sweep.isEmpty ? [sampling.guidance] : sweep.map(Optional.some) {
             var own = request
@@ -52,10 +57,7 @@ extension Evaluate {
             let run = try model.run(own)
             let samples = try pictures(of: run).to(.cpu).to(.float32).clamped(to: -1...1)
             let report = try evaluator.report(
-                samples: samples, of: rows, labels: labels,
-                contrastive: judge.map { judge in
-                    (pictures: { judge.embeddings(ofPictures: $0) }, texts: { judge.embeddings(ofTexts: $0) })
-                })
+                samples: samples, of: rows, labels: labels, contrastive: contrastive)
             reports.append((run.settings[0].guidance.scale, report))
         }
         try printReports(reports)

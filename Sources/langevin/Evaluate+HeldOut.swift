@@ -15,6 +15,7 @@ extension Evaluate {
             ("--solver", sampling.solver != nil), ("--eta", sampling.eta != nil),
             ("--guidance", sampling.guidance != nil), ("--guidance-method", guiding.guidanceMethod != nil),
             ("--guidance-interval", guiding.guidanceInterval != nil),
+            ("--guidance-schedule", guiding.guidanceSchedule != nil),
             ("--guidance-rescale", guiding.guidanceRescale != 0), ("--guide", guiding.guide != nil),
             ("--classifier", guiding.classifier != nil),
         ]

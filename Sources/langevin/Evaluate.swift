@@ -42,6 +42,12 @@ struct Evaluate: ParsableCommand {
     @Option(help: "For captions: a plot of the figures over --sweep.", transform: pathArgument)
     var plot: String?
 
+    @Flag(
+        help:
+            "Also print Fréchet distances that papers report for models of their own, which the measured figures do not compare with."
+    )
+    var comparePaper = false
+
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var guiding: GuidanceOptions
     @OptionGroup var stochastic: StochasticOptions
@@ -65,6 +71,7 @@ struct Evaluate: ParsableCommand {
         if let plot { try SampleOutput.checkPicture(plot) }
         if let (kind, folder) = try EvaluatedKind.of(model) {
             try refuseCaptionOptions()
+            try refusePapers()
             return try kind.measure(self, folder)
         }
         try compareSamples()
@@ -92,9 +99,10 @@ struct Evaluate: ParsableCommand {
                 "\(model) makes points: a Fréchet distance is measured between pictures, so give a model of those"
             )
         }
-        try Generate.refuse([guiding.unused(in: settings)])
+        try Generate.refuse(guiding.unused(in: settings))
         let data = try Recipe.DataSection(named: against, shape: shape)
         if opened.takesPrompt, let captioned = captioned(data) {
+            try refusePapers()
             return try compareCaptions(opened, captioned, data, request)
         }
         try refuseCaptionOptions()
@@ -119,14 +127,22 @@ struct Evaluate: ParsableCommand {
                 "warning: the model and the data have not the same classes, so there is no accuracy of samples"
             )
         }
-        let report = try evaluator.report(
+        var report = try evaluator.report(
             samples: pictures(of: run).to(.cpu).to(.float32).clamped(to: -1...1),
             labels: isOfThese ? labels.map { Tensor($0) } : nil)
+        report.papers = comparePaper ? .all : nil
         if json {
             try printJSON(report)
         } else {
             try printResult(report.text)
         }
+    }
+
+    private func refusePapers() throws {
+        guard comparePaper else { return }
+        throw PipelineError(
+            "--compare-paper stands beside samples that are compared with data as a whole, which is not measured here: leave it out"
+        )
     }
 
     private func checkCount(classes: Int?) throws {

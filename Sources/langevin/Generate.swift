@@ -172,6 +172,12 @@ struct ReferenceOptions: ParsableArguments {
         transform: pathArgument)
     var image: String?
 
+    @Option(
+        help:
+            "Of models that enlarge --image and can begin with the picture that it is a smaller variation of (DeepFloyd IF): that picture, or .safetensors with 'samples'; --strength and --mask are about it. They begin with noise where not given.",
+        transform: pathArgument)
+    var original: String?
+
     @Option(help: "How much of the picture is made anew, above 0 to 1; by default 0.8, with a mask 1.")
     var strength: Double?
 
@@ -209,8 +215,10 @@ struct ReferenceOptions: ParsableArguments {
 
     func set(_ request: inout Request) throws {
         request.reference = try image.map(Request.Reference.init(file:))
+        request.original = try original.map(Request.Reference.init(file:))
         request.mask = try mask.map(picture)
         request.files["image"] = try image.map(InputFile.init)
+        request.files["original"] = try original.map(InputFile.init)
         request.files["mask"] = try mask.map(InputFile.init)
         request.depth = try depth.map(Tensor.depth(file:))
         request.files["depth"] = try depth.map(InputFile.init)
@@ -228,8 +236,10 @@ struct ReferenceOptions: ParsableArguments {
                 "--background is what transparent parts of a picture are laid on: give --image a picture, or leave it out"
             )
         }
+        var pictures = [picture, request.mask].compactMap(\.self)
+        if case .picture(let original) = request.original { pictures.append(original) }
         // Otherwise it would change nothing.
-        if picture.isTransparent || request.mask?.isTransparent == true { request.background = background }
+        if pictures.contains(where: \.isTransparent) { request.background = background }
     }
 
     private func picture(_ path: String) throws -> Picture {

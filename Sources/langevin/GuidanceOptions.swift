@@ -21,6 +21,12 @@ struct GuidanceOptions: ParsableArguments {
         transform: NumberRange.init(argument:))
     var guidanceInterval: NumberRange?
 
+    @Option(
+        help: ArgumentHelp(
+            "How guidance grows over the steps, from the unconditional estimate to all of --guidance; the model's own where not given, which is as a rule all of it at every step: \(Self.schedules)."
+        ))
+    var guidanceSchedule: GuidanceSchedule?
+
     @Option(help: "How far guidance is brought back to the spread of the conditional branch, 0 to 1.")
     var guidanceRescale = 0.0
 
@@ -38,20 +44,28 @@ struct GuidanceOptions: ParsableArguments {
         transform: pathArgument)
     var classifier: String?
 
+    private static let schedules = GuidanceSchedule.allCases.map { "\($0.name) (\($0.summary))" }
+        .joined(separator: ", ")
+
     private static let methods = GuidanceMethod.allCases.map { "\($0.name) (\($0.summary))" }
         .joined(separator: ", ")
 
-    /// Whether one of these options has no part in any picture of a stage, and the sentence about it.
-    func unused(in settings: StageSettings) -> (isSo: Bool, sentence: String) {
-        (
-            guidanceRescale > 0 && !settings.isGuided,
-            "--guidance-rescale changes what two branches give, and there is one (--guidance is \(settings.guidance.scale))"
-        )
+    /// Options that may have no part in any picture of a stage, whether it is so, and a sentence about each.
+    func unused(in settings: StageSettings) -> [(isSo: Bool, sentence: String)] {
+        [
+            ("--guidance-rescale", guidanceRescale > 0), ("--guidance-schedule", guidanceSchedule != nil),
+        ].map { option, isGiven in
+            (
+                isGiven && !settings.isGuided,
+                "\(option) changes what two branches give, and there is one (--guidance is \(settings.guidance.scale))"
+            )
+        }
     }
 
     /// - Parameter options: how the model itself is opened.
     func set(_ request: inout Request, _ options: ModelOptions) throws {
         (request.guidanceMethod, request.guidanceRescale) = (guidanceMethod, guidanceRescale)
+        request.guidanceSchedule = guidanceSchedule
         (request.guidanceInterval, request.negativeWeight) = (guidanceInterval?.range, negativeWeight)
         request.guide = try guide.map { try Model($0, options) }
         // Options that keep a model of latents small are not for a classifier.
@@ -157,6 +171,7 @@ struct SeedPair {
 }
 
 extension GuidanceMethod: ExpressibleByArgument {}
+extension GuidanceSchedule: ExpressibleByArgument {}
 
 extension Request.Reference {
     /// A picture, or the tensor 'samples' of a .safetensors file.

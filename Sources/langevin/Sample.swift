@@ -98,19 +98,9 @@ struct Sample: ParsableCommand {
         request.files["image"] = try image.map(InputFile.init)
         request.noiseLevel = noiseLevel
         try cascade.set(&request, options)
-        try refuseWithStages()
         let run = try opened.run(request, decodes: !output.isTensor)
-        try Generate.refuse([guiding.unused(in: run.mainSettings)])
+        try Generate.refuse(guiding.unused(in: run.mainSettings))
         return SamplingRun(
             run: run, output: output, trajectory: trajectory, pairs: pairs, notes: notes, start: start)
-    }
-
-    /// Throws where an option is about one model, and there are several.
-    private func refuseWithStages() throws {
-        guard !cascade.then.isEmpty else { return }
-        for (option, isGiven) in [("--trajectory", trajectory != nil), ("--pairs", pairs != nil)]
-        where isGiven {
-            throw PipelineError("\(option) shows one model, and --then adds others: leave one of them out")
-        }
     }
 }

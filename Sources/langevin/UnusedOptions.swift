@@ -49,13 +49,11 @@ extension Generate {
     func checkUnused(_ run: Run) throws -> [String] {
         let settings = run.mainSettings
         let readsScore = try (run.work.last as? LatentStage)?.readsAestheticScore ?? false
-        try Self.refuse([
-            guiding.unused(in: settings),
-            (
-                sizes.aestheticScore != nil && !readsScore,
-                "--aesthetic-score is a condition of SDXL's refiner, which has no part in this"
-            ),
-        ])
+        let score = (
+            sizes.aestheticScore != nil && !readsScore,
+            "--aesthetic-score is a condition of SDXL's refiner, which has no part in this"
+        )
+        try Self.refuse(guiding.unused(in: settings) + [score])
         let notes = [
             (
                 reference.background != nil && settings.request.background == nil,

@@ -195,6 +195,25 @@ struct UpscaleOptions: ParsableArguments {
     )
     var noiseLevel: Int?
 
+    @Option(
+        name: .customLong("class"),
+        help: "Of networks that are conditioned on a class: which one; none where not given.")
+    var label: Int?
+
+    @Option(
+        help:
+            "Of models that can begin with the picture that IN is a smaller variation of (DeepFloyd IF): that picture; they begin with noise where not given.",
+        transform: pathArgument)
+    var original: String?
+
+    @Option(help: "How much of --original is made anew, above 0 to 1; the model's own where not given.")
+    var strength: Double?
+
+    @Option(
+        help: "A picture whose white part is where --original is made anew; all of it where not given.",
+        transform: pathArgument)
+    var mask: String?
+
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var memory: MemoryFlags
     @OptionGroup var reading: ReadingOptions
@@ -211,9 +230,16 @@ struct UpscaleOptions: ParsableArguments {
         var request = sampling.request(count: 1)
         request.prompt = prompt ?? (takesPrompt ? "" : nil)
         (request.negativePrompt, request.noiseLevel) = (negativePrompt, noiseLevel)
-        request.reference = .picture(
-            try Picture(contentsOf: URL(file: image), limit: Picture.requestLimit))
-        request.files["image"] = try InputFile(image)
+        (request.classes, request.strength) = (label.map { .one($0) }, strength)
+        func picture(_ path: String) throws -> Picture {
+            try Picture(contentsOf: URL(file: path), limit: Picture.requestLimit)
+        }
+        request.reference = .picture(try picture(image))
+        request.original = try original.map { .picture(try picture($0)) }
+        request.mask = try mask.map(picture)
+        for (purpose, path) in [("image", image), ("original", original), ("mask", mask)] {
+            request.files[purpose] = try path.map(InputFile.init)
+        }
         return request
     }
 
@@ -225,7 +251,8 @@ struct UpscaleOptions: ParsableArguments {
     /// Each option that only a diffusion model reads, and whether it is given.
     var given: [(name: String, isGiven: Bool)] {
         texts + [
-            ("--noise-level", noiseLevel != nil), ("--seed", sampling.seed != nil),
+            ("--class", label != nil), ("--original", original != nil), ("--strength", strength != nil),
+            ("--mask", mask != nil), ("--noise-level", noiseLevel != nil), ("--seed", sampling.seed != nil),
             ("--steps", sampling.steps != nil), ("--solver", sampling.solver != nil),
             ("--eta", sampling.eta != nil), ("--guidance", sampling.guidance != nil),
             ("--prediction", reading.prediction != nil),

@@ -61,11 +61,60 @@ import Testing
         #expect(then.count == 1 && then[0]["steps"] as? Int == 2 && then[0]["guidance"] as? Double == 1.5)
         #expect(then[0]["noise_level"] as? Int == 100 && found["steps"] as? Int == 3)
 
+        // A picture is enlarged under the class that it shows.
+        try folder.made(["sample", base, "--class", "3", "--steps", "3", "-o", folder("small.png")])
+        func enlarged(_ command: [String], _ label: String) throws -> Tensor {
+            let path = folder("large.safetensors")
+            try folder.made(command + ["--class", label, "--steps", "2", "--seed", "1", "-o", path])
+            return try SafetensorsFile(path: path, storage: .copied).tensor(named: "samples")
+        }
+        let upscale = ["upscale", folder("small.png"), "--model", second]
+        let three = try enlarged(upscale, "3")
+        #expect(three.shape == [1, 1, 8, 8])
+        #expect(
+            try enlarged(["sample", second, "--image", folder("small.png")], "3").isIdentical(to: three))
+        #expect(try !enlarged(upscale, "4").isIdentical(to: three))
+        try Program.expectRefused(
+            ["upscale", folder("small.png"), "--model", "nearest", "--class", "3", "-o", folder("n.png")],
+            "--class is for diffusion models")
+
         let judged = try Program.run(
             "evaluate", base, "--count", "100", "--steps", "2", "--then", second, "--steps", "2", "--threads",
             "1",
             "--json")
         #expect(try judged.json()["frechet_distance"] is Double, "\(judged.messages)")
+    }
+
+    /// Smaller pictures with faults of their own: a run that stops and goes on learns from the same ones.
+    @Test func smallerPicturesAreDegraded() throws {
+        func degraded(_ name: String, _ changes: [String] = []) throws -> String {
+            try trained(
+                "cascade-digits-8", name,
+                [
+                    "data.degradation=real-esrgan", "diffusion.augmentation=0", "training.steps=4",
+                    "training.checkpoint_every=2",
+                ] + changes)
+        }
+        let whole = try degraded("whole")
+        let parts = try degraded("parts", ["training.steps=2"])
+        try folder.made(["train", whole + "/recipe.yaml", "--out", parts, "--resume"])
+        let weights = "/model/unet/diffusion_pytorch_model.safetensors"
+        #expect(fileDigest(parts + weights) == fileDigest(whole + weights))
+        let others = [
+            try trained(
+                "cascade-digits-8", "clean", ["diffusion.augmentation=0", "training.steps=4"]),
+            try degraded("first", ["data.degradation=first-order"]),
+        ]
+        for other in others { #expect(fileDigest(other + weights) != fileDigest(whole + weights)) }
+        for (changes, words) in [
+            (["data.degradation=real-esrgan", "model.low_resolution_factor=null"], "data.degradation"),
+            (["data.degradation=esrgan"], "real-esrgan"),
+        ] {
+            let outcome = try Program.run(
+                ["train", "recipes/cascade-digits-8.yaml", "--out", folder("no")]
+                    + (["diffusion.augmentation=0"] + changes).flatMap { ["--set", $0] })
+            #expect(outcome.code == 2 && outcome.messages.contains(words), "\(changes): \(outcome.messages)")
+        }
     }
 
     @Test func whatDoesNotFitIsASentence() throws {
@@ -85,7 +134,8 @@ import Testing
         try refused([base, "--then", plain, "--steps", "x"], "--steps behind --then is 'x'")
         try refused([base, "--then", plain, "--steps", "2", "--steps", "3"], "given twice")
         try refused([base, "--truncated", "--then", plain], "write it behind --then")
-        try refused([base, "--then", plain, "--trajectory", folder("t.png")], "--trajectory shows one model")
+        try refused(
+            [base, "--then", plain, "--trajectory", folder("t.png")], "--trajectory follows one network")
         try refused([plain], "plain enlarges pictures: give --image")
 
         for (change, words) in [

@@ -73,11 +73,86 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: folder("large.png")))
     }
 
+    /// A picture is changed, and the larger one begins with it: as diffusers' pipelines do, and as the receipt says.
+    @Test func whatEnlargesBeginsWithTheOriginal() throws {
+        for name in ["if-img2img-upscale", "if-inpaint-upscale"] {
+            let fixture = try Fixture("deepfloyd/\(name)")
+            try fixture.write("model", to: folder(name))
+            let asked = try fixture.case.required("request", as: JSONObject.self)
+            var words = [
+                "--image", try picture(fixture, "image"), "--original", try picture(fixture, "original"),
+            ]
+            if fixture.file.names.contains("mask") { words += ["--mask", try picture(fixture, "mask")] }
+            for (option, key) in [
+                ("--steps", "steps"), ("--guidance", "guidance"), ("--strength", "strength"),
+                ("--noise-level", "noise_level"), ("--seed", "seed"),
+            ] {
+                guard let value = try asked.optional(key, as: Double.self) else { continue }
+                words += [option, value == value.rounded() ? "\(Int(value))" : "\(value)"]
+            }
+            if let solver = try asked.optional("solver", as: String.self) { words += ["--solver", solver] }
+            if let negative = try asked.optional("negative", as: String.self) {
+                words += ["--negative-prompt", negative]
+            }
+            let path = folder("\(name).safetensors")
+            let prompt: String = try asked.required("prompt")
+            let outcome = try Program.run(
+                ["generate", "--model", folder(name), "-o", path] + words + ["--", prompt])
+            try #require(outcome.code == 0, "\(outcome.messages)")
+            let file = try SafetensorsFile(path: path)
+            let first = try fixture.tensor("latents").slice(0..<1, of: 0)
+            expectClose(try file.tensor(named: "samples"), first, ofLargest: 1e-4)
+            let text = try #require(file.metadata["langevin"])
+            let receipt = try #require(JSONObject(json: JSONValue(parsing: text.utf8, place: "the receipt")))
+            #expect(
+                try receipt.required("original", as: JSONObject.self)["name"]
+                    == .string("\(name)-original.png"))
+            // 'upscale' asks for the same.
+            let again = folder("again.safetensors")
+            let small = words.dropFirst(2)
+            try folder.made(
+                ["upscale", words[1], "--model", folder(name), "-o", again, "--prompt=\(prompt)"] + small)
+            #expect(
+                try SafetensorsFile(path: again).tensor(named: "samples")
+                    .isIdentical(to: file.tensor(named: "samples")))
+        }
+    }
+
+    /// A picture of a fixture as a file.
+    private func picture(_ fixture: Fixture, _ name: String) throws -> String {
+        let shape = try fixture.tensor(name).shape
+        let path = folder("\(fixture.name.split(separator: "/").last!)-\(name).png")
+        try Picture(
+            width: shape[1], height: shape[0], channels: shape.count == 3 ? shape[2] : 1,
+            pixels: fixture.array(name)
+        ).write(to: path)
+        return path
+    }
+
     @Test(arguments: [
         (["--model", "then-1"], "enlarges pictures: give --image"),
         (["--model", "then-1", "--image", "picture", "--strength", "0.5"], "--strength has no part"),
         (["--model", "then-1", "--image", "picture", "--noise-level", "1000"], "0 to 999"),
         (["--model", "model", "--noise-level", "5"], "--noise-level has no part"),
+        (["--model", "model", "--original", "picture"], "--original has no part"),
+        (["--model", "then-1", "--image", "picture", "--mask", "picture"], "give one as --original"),
+        (
+            ["--model", "then-1", "--image", "picture", "--original", "picture", "--strength", "0"],
+            "--strength is 0"
+        ),
+        (
+            ["--model", "then-1", "--image", "picture", "--original", "picture", "--width", "16"],
+            "--width has no part"
+        ),
+        (
+            ["--model", "model", "--then", "then-1", "--original-strength", "0.5"],
+            "--original-strength begins with the picture"
+        ),
+        (
+            [
+                "--model", "model", "--image", "picture", "--then", "then-1", "--original-strength", "2",
+            ], "--strength is 2"
+        ),
         (["--model", "model", "--class", "5"], "--class"),
         (["--model", "model", "--clip-skip", "1"], "--clip-skip has no part"),
         (["--model", "model", "--then", "model"], "enlarges no pictures"),

@@ -18,6 +18,21 @@ import Testing
         #expect(!few.messages.contains("--class"))
     }
 
+    /// Figures of papers stand apart from those that are measured.
+    @Test func figuresOfPapersAreShownAsTheirs() throws {
+        let call = ["evaluate", run, "--count", "65", "--threads", "1", "--steps", "2"]
+        let plain = try Program.run(call)
+        let text = try Program.run(call + ["--compare-paper"])
+        #expect(text.code == 0 && text.output.hasPrefix(plain.output), "\(text.messages)")
+        #expect(text.output.contains("figures of the papers, not of this program"))
+        #expect(text.output.contains("367.43") && !plain.output.contains("367.43"))
+        let report = try Program.run(call + ["--compare-paper", "--json"]).json()
+        let papers = try #require(report["papers"] as? [String: Any])
+        let tables = try #require(papers["tables"] as? [[String: Any]])
+        #expect(tables.count == 2 && (papers["note"] as? String)?.contains("do not compare") == true)
+        #expect(try Program.run(call + ["--json"]).json()["papers"] == nil)
+    }
+
     @Test func fewSamplesAreJudgedWithACaution() throws {
         let plain = try TinyModel()
         let outcome = try Program.run("evaluate", plain.run, "--count", "2", "--threads", "1", "--json")

@@ -65,6 +65,60 @@ import Testing
         #expect(try !method("cfg", "0.5").isIdentical(to: one))
     }
 
+    /// A class is guided to all the way, or from the unconditional estimate on; the receipt says which.
+    @Test func guidanceGrowsOverTheSteps() throws {
+        func scheduled(_ schedule: String, _ more: String...) throws -> Tensor {
+            try samples("--class", "1", "--guidance", "3", "--guidance-schedule", schedule)
+        }
+        let (plain, guided) = (try samples(), try samples("--class", "1", "--guidance", "3"))
+        #expect(try scheduled("constant").isIdentical(to: guided))
+        let all = [try scheduled("linear"), try scheduled("cosine"), try scheduled("falling"), plain, guided]
+        for (index, one) in all.enumerated() {
+            for other in all.dropFirst(index + 1) { #expect(try !one.isIdentical(to: other)) }
+        }
+        // The only step is the last one.
+        let one = ["sample", model(), "--count", "5", "--steps", "1", "--dtype", "float64", "--class", "1"]
+        #expect(
+            try tensor(one + ["--guidance", "3", "--guidance-schedule", "linear"])
+                .isIdentical(to: tensor(one + ["--guidance", "3"])))
+        let receipt = try folder.receipt([
+            "sample", model(), "--class", "1", "--steps", "3", "--guidance-schedule", "cosine",
+        ])
+        #expect(receipt["guidance_schedule"] == "cosine")
+        for (arguments, words) in [
+            (["--guidance-schedule", "linear"], "--class"),
+            (["--class", "1", "--guidance-schedule", "linaer"], "linaer"),
+            (["--class", "1", "--guidance", "1", "--guidance-schedule", "constant"], "there is one"),
+            (
+                ["--class", "1", "--guidance-method", "cfg++", "--guidance-schedule", "linear"],
+                "--guidance-schedule is linear"
+            ),
+        ] {
+            try Program.expectRefused(
+                ["sample", model(), "--steps", "3", "-o", folder("no.safetensors")] + arguments, words)
+        }
+    }
+
+    /// A recipe's schedule is the model's own, until a request says something of guidance.
+    @Test func aRecipesScheduleIsTheModels() throws {
+        let short = [
+            "training.steps=2", "training.batch_size=8", "training.threads=1",
+            "model.block_out_channels=[8, 8]",
+            "model.norm_num_groups=4", "model.attention_head_dim=4", "evaluation.count=10",
+            "evaluation.steps=3", "evaluation.guidance=2", "evaluation.guidance_schedule=linear",
+        ]
+        try folder.made(
+            ["train", "recipes/digits.yaml", "--out", folder("run")] + short.flatMap { ["--set", $0] })
+        let call = ["sample", folder("run"), "--class", "3"]
+        #expect(try folder.receipt(call)["guidance_schedule"] == "linear")
+        let own = try tensor(call)
+        #expect(
+            try tensor(call + ["--guidance", "2", "--guidance-schedule", "linear"]).isIdentical(to: own))
+        let plain = try tensor(call + ["--guidance", "2"])
+        #expect(try !plain.isIdentical(to: own))
+        #expect(try tensor(call + ["--guidance-schedule", "constant"]).isIdentical(to: plain))
+    }
+
     /// Guided by what its own parts say, a mixture is the part; guided by itself, it is itself.
     @Test func exactGuidesGiveWhatIsKnown() throws {
         let one = try samples("--class", "1")
@@ -184,6 +238,31 @@ import Testing
     }
 
     // MARK: Refusals
+
+    /// Said before anything is loaded or drawn, however long that would take.
+    @Test func aClassifierThatKnowsNoNoiseIsRefused() throws {
+        let tiny = try TinyModel()
+        let short = [
+            "training.steps=1", "training.batch_size=8", "training.sample_every=0", "training.threads=1",
+        ]
+        try folder.made(
+            ["train", "recipes/classifier-digits.yaml", "--out", folder("judge")]
+                + short.flatMap { ["--set", $0] })
+        let call = [
+            "sample", tiny.run, "--class", "3", "--steps", "1000", "--count", "1000", "--guidance-method",
+            "classifier", "--classifier", folder("judge"), "-o", folder("never.safetensors"),
+        ]
+        let path = folder("judge/model/model_index.json")
+        let whole = try String(contentsOfFile: path, encoding: .utf8)
+        let bare = whole.replacing(/,\s*"scheduler"\s*:\s*\[[^\]]*\]/, with: "")
+        try #require(bare != whole)
+        try bare.write(toFile: path, atomically: true, encoding: .utf8)
+        try Program.expectRefused(call, "knows no noise")
+        try whole.write(toFile: path, atomically: true, encoding: .utf8)
+        try FileManager.default.removeItem(atPath: folder("judge/model/scheduler"))
+        try Program.expectRefused(call, "scheduler")
+        #expect(!FileManager.default.fileExists(atPath: folder("never.safetensors")))
+    }
 
     @Test func whatAMethodDoesNotReadIsRefused() throws {
         let tiny = try TinyModel(classes: true)

@@ -26,6 +26,26 @@ import Testing
                 274_056_163
             ),
             ("annotated", "{\"_class_name\": \"AnnotatedUNet\", \"dim\": 28}", 2_996_315),
+            ("consistency-decoder", "{\"_class_name\": \"ConsistencyDecoderVAE\"}", 655_441_366),
+            (
+                // From memory; diffusers counts as many, and the published 450 million agree.
+                "if-ii-m",
+                """
+                {"_class_name": "UNet2DConditionModel", "sample_size": 256, "in_channels": 6, "out_channels": 6,
+                 "act_fn": "gelu", "block_out_channels": [128, 256, 512, 768], "layers_per_block": [2, 4, 6, 6],
+                 "down_block_types": ["ResnetDownsampleBlock2D", "ResnetDownsampleBlock2D",
+                  "SimpleCrossAttnDownBlock2D", "SimpleCrossAttnDownBlock2D"],
+                 "up_block_types": ["SimpleCrossAttnUpBlock2D", "SimpleCrossAttnUpBlock2D",
+                  "ResnetUpsampleBlock2D", "ResnetUpsampleBlock2D"],
+                 "mid_block_type": "UNetMidBlock2DSimpleCrossAttn", "attention_head_dim": 64,
+                 "cross_attention_dim": 768, "cross_attention_norm": "group_norm", "encoder_hid_dim": 4096,
+                 "encoder_hid_dim_type": "text_proj", "addition_embed_type": "text",
+                 "class_embed_type": "timestep", "only_cross_attention": true,
+                 "mid_block_only_cross_attention": true, "resnet_out_scale_factor": 1.4142,
+                 "resnet_skip_time_act": true, "resnet_time_scale_shift": "scale_shift",
+                 "time_embedding_act_fn": "gelu"}
+                """, 451_805_190
+            ),
         ]
         for (name, text, count) in cases {
             try FileManager.default.createDirectory(atPath: folder(name), withIntermediateDirectories: true)

@@ -35,6 +35,7 @@ import Testing
         "vae-tiling": ["vae_tiling"], "attention-slicing": ["attention_slicing"], "config": ["config"],
         "variant": ["weights"], "prediction": ["prediction"], "background": ["background"],
         "whole-steps": ["whole_steps"], "guidance-method": ["guidance_method"],
+        "original": ["original"], "guidance-schedule": ["guidance_schedule"],
         "guidance-interval": ["guidance_interval"], "guide": ["guide", "weights"],
         "classifier": ["classifier", "weights"], "churn": ["churn"], "churn-range": ["churn_range"],
         "churn-noise": ["churn_noise"], "langevin-steps": ["langevin_steps"],
@@ -124,12 +125,12 @@ import Testing
         try expectGuidance(of: pixels, expect)
         // Noise is no picture, and has a test of its own; a file of prompts has one, too (TextPictureModelTests).
         given.formUnion(["inversion", "prompts"])
-        // So have cascades, unCLIP, depths and other autoencoders (CascadeCommandTests, UnCLIPCommandTests,
+        // So have cascades (and what they begin with), unCLIP, depths and other autoencoders (CascadeCommandTests, UnCLIPCommandTests,
         // UpscaleCommandTests).
         given.formUnion([
             "then", "truncated", "stage-option", "noise-level", "prior-steps", "prior-guidance",
             "upscale-steps",
-            "depth", "vae", "lora",
+            "depth", "vae", "lora", "original",
         ])
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small
         try expect(
@@ -228,6 +229,9 @@ import Testing
                 "guidance_method": "interval", "guidance_interval": "0.1:5.0", "guidance": 2,
                 "guidance_rescale": 0.5,
             ], #line)
+        _ = try expect(
+            call + ["--guidance", "2", "--guidance-schedule", "linear"],
+            ["guidance_schedule": "linear", "guidance": 2], #line)
         let other = try TinyModel(classes: true, schedule: "scaled_linear")
         let digest = JSONValue.string(fileDigest(other.model + "/unet/diffusion_pytorch_model.safetensors"))
         let guided = try expect(

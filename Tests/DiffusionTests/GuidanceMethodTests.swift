@@ -36,6 +36,7 @@ import Testing
                     data: concatenated(estimates.map(\.data)), noise: concatenated(estimates.map(\.noise)))
             }
         }
+        parts.grid = karrasGrid(3)
         let guide = guide
         parts.guide = guide.denoiser()
         // ln of a sum that the gradient goes through, and no density.
@@ -158,6 +159,7 @@ import Testing
             var settings = settings(method)
             if option == .interval { settings.interval = 1.5...3 }
             if option == .rescale { settings.rescale = 0.7 }
+            if option == .schedule { settings.schedule = .falling }
             if option == .negativeWeight { settings.negativeWeight = 0.4 }
             let needed = method.needs.flatMap(given)
             let all = needed + (method.needs.contains(option) ? [] : given(option))
@@ -168,7 +170,7 @@ import Testing
                 continue
             }
             try settings.check(with: all, on: sampler)
-            guard [.interval, .rescale, .negativeWeight].contains(option) else { continue }
+            guard [.interval, .schedule, .rescale, .negativeWeight].contains(option) else { continue }
             let (plain, changed) = (
                 self.settings(method).denoiser(parts())(x, level), settings.denoiser(parts())(x, level)
             )

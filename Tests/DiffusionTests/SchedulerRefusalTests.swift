@@ -53,6 +53,57 @@ import Testing
             try #require(error).description.contains(refused.testDescription), "\(String(describing: error))")
     }
 
+    /// A start in the middle leaves out steps, and what is undefined in them alone is not refused.
+    @Test(arguments: [
+        (SchedulerClass.uniPC, 4, true), (.uniPC, 3, false), (.dpmSolverMultistep, 3, true),
+        (.dpmSolverMultistep, 1, false), (.deis, 14, true), (.deis, 0, false),
+    ])
+    func onlyStepsThatAreTakenCount(kind: SchedulerClass, skipped: Int, isTaken: Bool) throws {
+        var (configuration, options) = (SchedulerConfiguration(kind), SamplerOptions())
+        options.skippedSteps = skipped
+        var steps = 5
+        if kind == .uniPC {
+            // A corrector of the second order has nothing to divide by where a step ends at the data.
+            (configuration.finalSigma, configuration.lowersOrderAtEnd) = (.zero, false)
+        } else if kind == .dpmSolverMultistep {
+            // diffusers has no third order of this algorithm.
+            (configuration.algorithm, configuration.solverOrder) = (.stochasticDPMSolver, 3)
+            (configuration.finalSigma, configuration.lowersOrderAtEnd) = (.sigmaMinimum, false)
+        } else {
+            // More steps than times: some begin at one level.
+            (configuration.trainSteps, steps) = (10, 15)
+            configuration.spacing = .trailing
+        }
+        guard isTaken else {
+            _ = #expect(throws: DiffusionError.self) {
+                try configuration.sampler(steps: steps, options: options)
+            }
+            return
+        }
+        let sampler = try configuration.sampler(steps: steps, options: options)
+        let source = NoiseSource(seed: 1, count: 2, elementType: .float64)
+        let taken = Array(
+            sampler.sampling(source.draw([3]), denoiser: OneDimensional().denoiser, source: source))
+        #expect(taken.count == sampler.grid.steps.count && taken.count <= steps - skipped)
+        #expect(try taken[taken.count - 1].sample.isFinite().all().item(Bool.self))
+    }
+
+    /// A grid that the class has no flag for has the steps of the middle, too.
+    @Test(arguments: [Method.ddim, .plms, .lms, .dpmPlusPlus2M, .heun])
+    func anotherGridIsBegunInTheMiddle(method: Method) throws {
+        let configuration = SchedulerConfiguration(.ddim)
+        let own = Grid.allCases.first { name in
+            configuration.configured(for: method, grid: name).gridName != name
+                && (try? configuration.sampler(method, steps: 8, grid: name)) != nil
+        }
+        let grid = try #require(own)
+        var options = SamplerOptions()
+        options.skippedSteps = 5
+        let whole = try configuration.sampler(method, steps: 8, grid: grid)
+        let rest = try configuration.sampler(method, steps: 8, grid: grid, options: options)
+        #expect(rest.grid.steps == Array(whole.grid.steps.suffix(3)), "\(method.name), \(grid.name)")
+    }
+
     /// Noise says nothing of the data where no signal is left, nor data of the noise where there is none: no class
     /// asks there, unless it cuts the data off.
     @Test(arguments: [

@@ -58,9 +58,11 @@ import Testing
         let evaluator = try CaptionEvaluator(pictures: pictures, captions: captions, evaluator: nil)
         let samples = pictures.slice(0..<5, of: 0)
         func found(_ pictureVectors: @escaping (Tensor) -> Tensor) throws -> CaptionReport {
-            try evaluator.report(
-                samples: samples, of: Array(0..<5), labels: nil,
-                contrastive: (pictures: pictureVectors, texts: { _ in Tensor.identity(20) }))
+            let rows = Array(0..<5)
+            return try evaluator.report(
+                samples: samples, of: rows, labels: nil,
+                contrastive: evaluator.judge(
+                    of: rows, pictures: pictureVectors, texts: { _ in Tensor.identity(20) }))
         }
         let perfect = try found { _ in Tensor.identity(20).slice(0..<5, of: 0) }
         #expect(perfect.contrastive?.first.value == 1 && perfect.contrastiveOfData?.first.value == 1)

@@ -105,11 +105,15 @@ import Testing
         if fixture.file.names.contains("image") {
             request.reference = .picture(try picture(fixture, "image"))
         }
+        if fixture.file.names.contains("original") {
+            request.original = .picture(try picture(fixture, "original"))
+        }
         if fixture.file.names.contains("mask") { request.mask = try picture(fixture, "mask") }
         for (index, stage) in try fixture.case.required("then", as: [JSONObject].self).enumerated() {
             var next = Request.FollowingStage(try model("then-\(index + 1)", of: fixture, in: folder))
             (next.steps, next.guidance) = try (stage.optional("steps"), stage.optional("guidance"))
             next.noiseLevel = try stage.optional("noise_level")
+            next.originalStrength = try stage.optional("strength")
             request.following.append(next)
         }
         return request

@@ -55,6 +55,7 @@ import Testing
             $0.negativeWeight = 0.5
         },
         "guidanceInterval": { ($0.guidanceMethod, $0.guidanceInterval) = (.limited, 0.1...9) },
+        "guidanceSchedule": { ($0.guidance, $0.guidanceSchedule) = (3, .linear) },
         "inverts": {
             ($0.solver, $0.inverts, $0.reference) = (.ddim, true, .picture(picture))
             $0.files["image"] = try file.get()
@@ -62,6 +63,7 @@ import Testing
         "interpolation": { ($0.count, $0.interpolation) = (2, (1, 2)) },
         // Stable Diffusion reads none of these; unCLIP, upscalers, the depth model and cascades have tests of their own.
         "priorSteps": nil, "priorGuidance": nil, "upscaleSteps": nil, "noiseLevel": nil, "depth": nil,
+        "original": nil,
         "following": nil,
         // Commands test other models that guide.
         "guide": nil, "classifier": nil,

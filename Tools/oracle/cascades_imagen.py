@@ -10,8 +10,8 @@ import tempfile
 import numpy as np
 import PIL.Image
 import torch
-from diffusers import (DDPMScheduler, IFImg2ImgPipeline, IFInpaintingPipeline, IFPipeline, IFSuperResolutionPipeline,
-                       UNet2DConditionModel)
+from diffusers import (DDPMScheduler, IFImg2ImgPipeline, IFImg2ImgSuperResolutionPipeline, IFInpaintingPipeline,
+                       IFInpaintingSuperResolutionPipeline, IFPipeline, IFSuperResolutionPipeline, UNet2DConditionModel)
 
 import cascade_jobs
 import pipeline_fixtures
@@ -69,13 +69,18 @@ class Stage:
     steps: int | None = None
     guidance: float | None = None
     noise_level: int | None = None
+    # Whether it begins with the picture that the first stage changes, and the share of its steps where that is asked for.
+    changes: bool = False
+    strength: float | None = None
 
     def flags(self):
-        named = {"steps": self.steps, "guidance": self.guidance, "noise-level": self.noise_level}
+        named = {"steps": self.steps, "guidance": self.guidance, "noise-level": self.noise_level,
+                 "original-strength": self.strength}
         return [word for name, value in named.items() if value is not None for word in ("--" + name, str(value))]
 
     def arguments(self):
-        named = {"num_inference_steps": self.steps, "guidance_scale": self.guidance, "noise_level": self.noise_level}
+        named = {"num_inference_steps": self.steps, "guidance_scale": self.guidance, "noise_level": self.noise_level,
+                 "strength": self.strength}
         return {name: value for name, value in named.items() if value is not None}
 
 
@@ -87,7 +92,7 @@ def stage(place, name, size, width, upscaler=False, reads=True, pipeline=IFPipel
     components = {"text_encoder": text, "unet": unet(draw, width, size, upscaler)}
     more = dict(ABSENT)
     if upscaler:
-        pipeline = IFSuperResolutionPipeline
+        pipeline = IFSuperResolutionPipeline if pipeline is IFPipeline else pipeline
         more["image_noising_scheduler"] = DDPMScheduler(
             num_train_timesteps=1000, beta_schedule=draw.one("squaredcos_cap_v2", "linear"))
     folder = place.save(pipeline, name, components, flags, {"tokenizer": tokenizer}, **more)
@@ -101,7 +106,8 @@ class Opened:
     """The pipelines of the stages; each picture is made alone, by one generator from stage to stage."""
 
     def __init__(self, stages, first, request):
-        classes = [first] + [IFSuperResolutionPipeline] * (len(stages) - 1)
+        changing = IFInpaintingSuperResolutionPipeline if request.mask else IFImg2ImgSuperResolutionPipeline
+        classes = [first] + [changing if stage.changes else IFSuperResolutionPipeline for stage in stages[1:]]
         self.stages = stages
         self.pipes = [pipe.from_pretrained(stage.path, **absent(stage.path)) for pipe, stage in zip(classes, stages)]
         for pipe in self.pipes:
@@ -128,6 +134,8 @@ class Opened:
                   if name in first}
         if request.image:
             inputs["image"] = PIL.Image.open(request.image)
+        if getattr(request, "original_picture", None):
+            inputs["original_image"] = PIL.Image.open(request.original_picture)
         if request.mask:
             inputs["mask_image"] = PIL.Image.open(request.mask)
         if getattr(request, "noise_level", None) is not None:
@@ -135,6 +143,13 @@ class Opened:
         for index, (pipe, stage) in enumerate(zip(self.pipes, self.stages)):
             if index:
                 inputs = {"image": made, **stage.arguments()}
+            if index and stage.changes:
+                inputs["original_image"] = PIL.Image.open(request.image)
+                if request.mask:
+                    inputs["mask_image"] = PIL.Image.open(request.mask)
+                # What is asked of the first stage is asked of all that say nothing else.
+                if request.strength is not None:
+                    inputs.setdefault("strength", request.strength)
             guided = inputs.get("guidance_scale", 4.0) > 1
             made = pipe(**inputs, **self.text(pipe, request, guided), generator=generator, output_type="pt",
                         clean_caption=False).images
@@ -151,11 +166,13 @@ class Opened:
 
 @dataclasses.dataclass
 class Asked(pipeline_requests.Request):
-    """A request with the noise level of an upscaler."""
+    """A request with the noise level of an upscaler, and the picture that it begins with."""
     noise_level: int | None = None
+    original_picture: str | None = None
 
     def flags(self):
-        return super().flags() + ([] if self.noise_level is None else ["--noise-level", str(self.noise_level)])
+        level = [] if self.noise_level is None else ["--noise-level", str(self.noise_level)]
+        return super().flags() + level + (["--original", self.original_picture] if self.original_picture else [])
 
 
 class CascadeJob(Job):
@@ -198,9 +215,7 @@ def from_picture(place, masked=False):
     made = stage(place, "model", size, 8 * draw.integer(1, 3), pipeline=draw.one(pipeline, IFPipeline))
     wide, high = draw.one((size, size), (size + draw.integer(1, 20), size + draw.integer(-3, 20)), (3 * size, size))
     request = asked(draw, made, image=pipeline_requests.picture(draw, place.file("image.png"), wide, high))
-    request = request.changed(strength=draw.one(1.0, 0.7, draw.real(1 / request.steps + 0.01, 1)))
-    if request.steps * request.strength < 1:
-        request = request.changed(strength=1.0)
+    request = strengths(draw, request)
     if masked:
         request = request.changed(mask=pipeline_requests.mask(draw, place.file("mask.png"), wide, high))
     return job("if-inpaint" if masked else "if-img2img", [made], pipeline, request)
@@ -221,6 +236,55 @@ def enlarging(place):
     return job("if-upscale", [made], IFSuperResolutionPipeline, request)
 
 
+def strengths(draw, request):
+    """A request with a strength that leaves a step."""
+    request = request.changed(strength=draw.one(1.0, 0.7, draw.real(1 / request.steps + 0.01, 1)))
+    return request.changed(strength=1.0) if request.steps * request.strength < 1 else request
+
+
+def changing(place, masked=False):
+    """An upscaler that begins with a picture; the small one is any."""
+    draw = place.draw
+    size = 8 * draw.integer(2, 4)
+    pipeline = IFInpaintingSuperResolutionPipeline if masked else IFImg2ImgSuperResolutionPipeline
+    made = stage(place, "model", size, 8 * draw.integer(1, 3), upscaler=True, pipeline=draw.one(pipeline, IFPipeline))
+    small = pipeline_requests.picture(draw, place.file("small.png"), draw.integer(5, 24), draw.integer(5, 24))
+    wide, high = draw.one((size, size), (size + draw.integer(1, 20), size + draw.integer(-3, 20)))
+    request = asked(draw, made, image=small, noise_level=noise_level(draw),
+                    original_picture=pipeline_requests.picture(draw, place.file("original.png"), wide, high))
+    request = strengths(draw, request)
+    if masked:
+        request = request.changed(mask=pipeline_requests.mask(draw, place.file("mask.png"), wide, high))
+    return job("if-inpaint-upscale" if masked else "if-img2img-upscale", [made], pipeline, request)
+
+
+def changing_cascade(place, masked=False):
+    """Two stages that begin with one picture."""
+    draw = place.draw
+    first = IFInpaintingPipeline if masked else IFImg2ImgPipeline
+    then = IFInpaintingSuperResolutionPipeline if masked else IFImg2ImgSuperResolutionPipeline
+    size = 8 * draw.integer(1, 2)
+    says = draw.chance(0.5)
+    stages = [stage(place, "model", size, 8 * draw.integer(1, 3), pipeline=draw.one(first, IFPipeline)),
+              stage(place, "then-1", size + 8 * draw.integer(0, 2), 8 * draw.integer(1, 3), True,
+                    pipeline=then if says else IFPipeline)]
+    wide, high = draw.one((size, size), (size + draw.integer(1, 20), size + draw.integer(-3, 20)))
+    request = asked(draw, stages[0], solver=None,
+                    image=pipeline_requests.picture(draw, place.file("image.png"), wide, high))
+    request = strengths(draw, request)
+    if masked:
+        request = request.changed(mask=pipeline_requests.mask(draw, place.file("mask.png"), wide, high))
+    later = stages[1]
+    later.changes, later.steps, later.noise_level = True, draw.integer(2, 5), noise_level(draw)
+    later.guidance = draw.one(None, 1.0, 2.5)
+    if draw.chance(0.3):
+        request = request.changed(strength=None)
+    # The folder's class says that it begins with the picture; where it does not, the request does.
+    if not says or draw.chance(0.5) or int(later.steps * (request.strength or 0.8)) < 1:
+        later.strength = strengths(draw, request.changed(steps=later.steps)).strength
+    return job("if-inpaint-cascade" if masked else "if-img2img-cascade", stages, first, request)
+
+
 def cascade(place, count=2, reads=True):
     draw = place.draw
     width = 8 * draw.integer(1, 3)
@@ -239,6 +303,8 @@ KINDS = {
     "if": from_text, "if-img2img": from_picture, "if-inpaint": lambda place: from_picture(place, masked=True),
     "if-upscale": enlarging, "if-cascade": cascade, "if-cascade-3": lambda place: cascade(place, 3),
     "if-cascade-borrowed": lambda place: cascade(place, reads=False),
+    "if-img2img-upscale": changing, "if-inpaint-upscale": lambda place: changing(place, masked=True),
+    "if-img2img-cascade": changing_cascade, "if-inpaint-cascade": lambda place: changing_cascade(place, masked=True),
 }
 CASES = cascade_jobs.cases(KINDS)
 
@@ -249,12 +315,16 @@ CASES = cascade_jobs.cases(KINDS)
 def write_case(out, kind, made, result):
     """As `pipeline_fixtures.write_case` does, with the further stages."""
     request = {name: value for name, value in dataclasses.asdict(made.request).items()
-               if value is not None and name not in ("image", "mask")}
+               if value is not None and name not in ("image", "mask", "original_picture")}
     case = {"kind": kind, "request": request, "model": pipeline_fixtures.described(made.folder, made.components)}
     for index, later in enumerate(made.then):
         case[f"then-{index + 1}"] = pipeline_fixtures.described(later.path, later.components)
-    case["then"] = [{"steps": later.steps, "guidance": later.guidance, "noise_level": later.noise_level} for later in made.then]
+    case["then"] = [{name: value for name, value in (
+        ("steps", later.steps), ("guidance", later.guidance), ("noise_level", later.noise_level), ("strength", later.strength),
+    ) if value is not None or name != "strength"} for later in made.then]
     tensors = {"latents": result.latents, "pixels": torch.from_numpy(np.array(result.pixels))}
+    if made.request.original_picture:
+        tensors["original"] = torch.from_numpy(np.array(PIL.Image.open(made.request.original_picture)))
     write(out, kind, {**tensors, **pipeline_fixtures.pictures(made.request)}, case)
 
 

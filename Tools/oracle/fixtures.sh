@@ -18,6 +18,8 @@ if [ -n "${EDM:-}" ]; then
     # A checkout of NVlabs/edm, which stays outside this project.
     "$python" "$here/edm.py" --edm "$EDM" --seed 0 --out "$fixtures/edm" >&2
 fi
+rm -rf "${fixtures:?}/degradation"
+"$python" "$here/degradation.py" --seed 0 --out "$fixtures/degradation" >&2
 rm -rf "${fixtures:?}/deepfloyd"
 "$python" "$here/cascades_imagen.py" --seed 0 --out "$fixtures/deepfloyd" >&2
 rm -rf "${fixtures:?}/places"

@@ -80,9 +80,7 @@ public struct ShardDataset: Dataset {
         let reader = PictureReader(
             width: width, height: height, channels: channels, background: background, filter: filter,
             buckets: buckets, log: log)
-        shapeGroups = index.groups.map { groups in
-            index.places(inOrder: Array(paths.indices)).map { groups[$0] }
-        }
+        shapeGroups = index.usedGroups
         maker = ShardBatchMaker(reader: reader, hasClasses: classCount != nil, columns: columns)
         (self.index, self.shuffleBuffer) = (index, shuffleBuffer)
         (cursor, texts) = (Cursor(index), CaptionTexts())

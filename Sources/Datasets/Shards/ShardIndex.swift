@@ -53,6 +53,8 @@ struct ShardIndex: Sendable {
     /// The place of each shard's first sample, and at the end the number of all.
     let starts: [Int]
     let shards: [Shard]
+    /// The bucket of each place, whether it is used or not; nil without buckets.
+    let groups: [Int]?
     /// The extensions of the texts that are read.
     let extensions: Set<String>
 
@@ -72,6 +74,7 @@ struct ShardIndex: Sendable {
         let texts = extensions
         shards = try concurrentMap(paths) { try Self.shard($0, texts, columns, buckets) }
         starts = shards.reduce(into: [0]) { $0.append($0.last! + $1.count) }
+        groups = buckets == nil ? nil : shards.flatMap(\.groups)
         (self.paths, self.part, self.extensions) = (paths, part, extensions)
     }
 
@@ -136,10 +139,9 @@ struct ShardIndex: Sendable {
     /// The number of a place among those that are used.
     func number(of place: Int) -> Int { part.count(below: place) }
 
-    /// The bucket of each place, whether it is used or not; nil without buckets.
-    var groups: [Int]? {
-        let all = shards.flatMap(\.groups)
-        return all.isEmpty ? nil : all
+    /// The bucket of each sample that is used, in the order of the shards; nil without buckets.
+    var usedGroups: [Int]? {
+        groups.map { groups in places(inOrder: Array(paths.indices)).map { groups[$0] } }
     }
 
     /// The shard that holds a place.

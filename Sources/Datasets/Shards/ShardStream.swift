@@ -57,10 +57,7 @@ final class ShardStream: BatchStream {
     ) throws {
         precondition(configuration.count == index.count, "an order of another number of samples")
         groups = index.groups
-        try BatchOrder.check(
-            configuration,
-            groups.map { groups in index.places(inOrder: Array(index.paths.indices)).map { groups[$0] } },
-            at: position)
+        try BatchOrder.check(configuration, index.usedGroups, at: position)
         (self.index, self.configuration, self.capacity) = (index, configuration, capacity)
         (self.position, self.maker) = (position, maker)
         epoch = Self.epoch(position.epoch, drawCount: position.index, index, configuration, capacity)

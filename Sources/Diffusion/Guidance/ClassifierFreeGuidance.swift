@@ -2,7 +2,7 @@ import Tensors
 
 /// Classifier-free guidance: away from what the model gives without a condition, or under a negative one.
 ///
-/// ε̂ = ε∅ + s·(ε_c − ε∅): s = 0 is unconditional, 1 conditional only. The paper's w is s − 1.
+/// ε̂ = ε∅ + s·(ε_c − ε∅): s = 0 is unconditional, 1 conditional only. The paper's w is s − 1: ε̂ = (1 + w)·ε_c − w·ε∅.
 /// Source: Ho and Salimans 2022 (arXiv:2207.12598), equation 6.
 public struct ClassifierFreeGuidance: Guidance, Equatable {
     /// s
@@ -12,6 +12,14 @@ public struct ClassifierFreeGuidance: Guidance, Equatable {
     public init(scale: Double) {
         self.scale = scale
     }
+
+    /// Guidance by the paper's weight; 0 is the conditional branch alone.
+    public init(weight: Double) {
+        self.init(scale: weight + 1)
+    }
+
+    /// w = s − 1
+    public var weight: Double { scale - 1 }
 
     /// Whether the unconditional branch is needed at all.
     public var needsUnconditional: Bool { scale != 1 }

@@ -8,7 +8,8 @@ extension GuidanceMethod {
 
     /// `cfg`: ε̂ = ε∅ + s·(ε_c − ε∅), at every noise level. Ho and Salimans 2022 (arXiv:2207.12598), equation 6.
     public static let classifierFree = GuidanceMethod(
-        "cfg", "away from the unconditional estimate", branches: pair, reads: [.rescale, .negativePrompt],
+        "cfg", "away from the unconditional estimate", branches: pair,
+        reads: [.rescale, .negativePrompt, .schedule],
         neutralScale: 1
     ) { settings, parts in
         parts.guided(by: ClassifierFreeGuidance(scale: settings.scale), pair, settings)
@@ -28,7 +29,7 @@ extension GuidanceMethod {
     /// Armandpour et al. 2023 (arXiv:2304.04968), the section on Perp-Neg.
     public static let perpendicularNegative = GuidanceMethod(
         "perp-neg", "away from what is perpendicular in the negative condition", branches: pair + [.negative],
-        reads: [.rescale, .interval, .negativeWeight], needs: [.negativePrompt]
+        reads: [.rescale, .interval, .negativeWeight, .schedule], needs: [.negativePrompt]
     ) { settings, parts in
         let guidance = PerpendicularNegativeGuidance(
             scale: settings.scale, weights: [settings.negativeWeight ?? 1])
@@ -65,7 +66,7 @@ extension GuidanceMethod {
     ) { settings, parts in
         guard let guide = parts.guide else { preconditionFailure("autoguidance needs a guide") }
         let (guidance, model) = (AutoGuidance(weight: settings.scale), parts.model([.conditional]))
-        return settings.modified(guidance, of: parts.prediction) {
+        return settings.modified(guidance, parts) {
             $0.denoiser(conditional: model, unconditional: guide)
         }
     }
@@ -76,7 +77,7 @@ extension GuidanceParts {
     fileprivate func guided(
         by guidance: some Guidance, _ branches: [GuidanceBranch], _ settings: GuidanceSettings
     ) -> Denoiser {
-        settings.modified(guidance, of: prediction) { guidance in
+        settings.modified(guidance, self) { guidance in
             let guided = guidance.denoiser(batched: model(branches), negatives: branches.count - 2)
             guard settings.interval != nil else { return guided }
             let alone = model([.conditional])
@@ -88,17 +89,29 @@ extension GuidanceParts {
 }
 
 extension GuidanceSettings {
-    /// A guidance with the result rescaled and limited to an interval, as far as that is set.
+    /// A guidance with the result rescaled, growing over the steps and limited to an interval, as far as that is set.
     fileprivate func modified(
-        _ guidance: some Guidance, of prediction: Prediction, _ body: (any Guidance) -> Denoiser
+        _ guidance: some Guidance, _ parts: GuidanceParts, _ body: (any Guidance) -> Denoiser
     ) -> Denoiser {
-        let rescaled: any Guidance = rescale == 0 ? guidance : guidance.rescaled(rescale, of: prediction)
-        guard let interval else { return body(rescaled) }
-        return body(rescaled.limited(to: interval))
+        var modified: any Guidance = guidance
+        if rescale != 0 { modified = modified.broughtBack(rescale, of: parts.prediction) }
+        if let schedule, let grid = parts.grid { modified = modified.growing(by: schedule, over: grid) }
+        if let interval { modified = modified.limited(to: interval) }
+        return body(modified)
     }
 }
 
 extension Guidance {
+    /// This guidance brought back to the spread of the conditional output.
+    fileprivate func broughtBack(_ share: Double, of prediction: Prediction) -> any Guidance {
+        rescaled(share, of: prediction)
+    }
+
+    /// This guidance, growing over the steps.
+    fileprivate func growing(by schedule: GuidanceSchedule, over grid: StepGrid) -> any Guidance {
+        scheduled(schedule, over: grid)
+    }
+
     /// This guidance where σ/α lies in an interval, whose lower end is excluded.
     fileprivate func limited(to interval: ClosedRange<Double>) -> any Guidance {
         limited(above: interval.lowerBound, upTo: interval.upperBound)

@@ -4,6 +4,8 @@ import Tensors
 public enum GuidanceOption: String, Sendable, CaseIterable {
     /// The noise levels where guidance acts.
     case interval = "guidance_interval"
+    /// How guidance grows over the steps.
+    case schedule = "guidance_schedule"
     /// φ, how far the result is brought back to the spread of the conditional branch.
     case rescale = "guidance_rescale"
     /// A worse version of the model.
@@ -38,6 +40,8 @@ public struct GuidanceParts {
     public var prediction: Prediction
     /// Whether the run climbs from data to noise.
     public var isInverse = false
+    /// The steps of the run, for guidance that grows over them.
+    public var grid: StepGrid?
 
     /// The parts of guidance within a model.
     public init(prediction: Prediction = .noise, model: @escaping ([GuidanceBranch]) -> Denoiser) {

@@ -8,6 +8,8 @@ public struct GuidanceSettings: Sendable, Equatable {
     /// Where guidance acts: σ_lo < σ ≤ σ_hi, in units of σ for data of α = 1, which is σ/α on every process.
     /// Source: Kynkäänniemi et al. 2024 (arXiv:2404.07724), section 3, whose process has α = 1.
     public var interval: ClosedRange<Double>?
+    /// How guidance grows over the steps; all of it acts at every one where `nil`.
+    public var schedule: GuidanceSchedule?
     /// φ, how far the result is brought back to the spread of the conditional branch, 0 to 1.
     public var rescale = 0.0
     /// w, how much a negative condition beside the unconditional branch repels; 1 where `nil`.
@@ -21,9 +23,10 @@ public struct GuidanceSettings: Sendable, Equatable {
     /// The method that is taken.
     public var resolvedMethod: GuidanceMethod { method ?? .classifierFree }
 
-    /// Whether more than the branch that is guided counts.
+    /// Whether more than the branch that is guided counts. Under a schedule the unconditional one does at every scale.
     public var isGuided: Bool {
-        method.map { $0.neutralScale != scale } ?? (scale > 1)
+        if let schedule, schedule != .constant { return true }
+        return method.map { $0.neutralScale != scale } ?? (scale > 1)
     }
 
     /// The branches of the model that are evaluated, in the order in which they pass through the network.
@@ -42,7 +45,8 @@ extension GuidanceSettings {
     /// The options that are given, each with its value as text.
     public var given: [(option: GuidanceOption, value: String)] {
         let values: [(GuidanceOption, String?)] = [
-            (.interval, interval.map(intervalWord)), (.rescale, rescale == 0 ? nil : rescale.description),
+            (.interval, interval.map(intervalWord)), (.schedule, schedule?.name),
+            (.rescale, rescale == 0 ? nil : rescale.description),
             (.negativeWeight, negativeWeight?.description),
         ]
         return values.compactMap { option, value in value.map { (option, $0) } }

@@ -15,6 +15,9 @@ package protocol Assembly: Sendable {
     /// Whether it makes a larger picture of the one that a request refers to.
     var enlarges: Bool { get }
 
+    /// What a model that enlarges makes of the picture that an earlier stage began with.
+    var originals: OriginalUse { get }
+
     /// What makes the samples of a request, in the order of a run.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     func stages(_ request: Request) throws -> [any Stage]
@@ -41,6 +44,16 @@ package protocol Assembly: Sendable {
     func bare() throws -> BareModel
 }
 
+/// Whether a model that enlarges can begin with the picture that was changed into the smaller one, in place of noise.
+package enum OriginalUse: Sendable {
+    /// It cannot.
+    case unread
+    /// Where a request says so.
+    case onRequest
+    /// Wherever there is one.
+    case always
+}
+
 extension Assembly {
     package func bare() throws -> BareModel {
         throw PipelineError(
@@ -55,6 +68,7 @@ extension Assembly {
 
     package var classifiedCount: Int? { nil }
     package var enlarges: Bool { false }
+    package var originals: OriginalUse { .unread }
 
     package func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
         -> NoiseClassifier

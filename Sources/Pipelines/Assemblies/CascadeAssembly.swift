@@ -23,14 +23,14 @@ package protocol CascadeAssembly: StoredAssembly {
     func contexts(of prompts: [TextEncoding.Prompt], _ encoding: TextEncoding) throws -> [Tensor]
 }
 
-/// What a stage of a cascade does with a request's reference.
+/// What the samples of a stage of a cascade begin with. One that enlarges is given the smaller picture beside them.
 package enum CascadeTask: Equatable, Sendable {
-    /// There is none.
+    /// Noise alone.
     case text
+    /// A picture with noise.
     case imageToImage
+    /// A picture that has noise under a mask alone.
     case inpainting
-    /// It is enlarged.
-    case enlarging
 }
 
 /// What a request leaves to its model.
@@ -48,6 +48,7 @@ extension CascadeAssembly {
     package var classCount: Int? { nil }
     package var takesPrompt: Bool { true }
     package var enlarges: Bool { model.enlarges }
+    package var originals: OriginalUse { model.originals }
 
     package func stages(_ request: Request) throws -> [any Stage] { [try CascadeStage(self, request)] }
 

@@ -15,21 +15,27 @@ package struct DeepFloyd: DeepFloydStage {
         switch task {
         case .imageToImage: .init(steps: 80, guidance: 10, strength: 0.7)
         case .inpainting: .init(steps: 50, guidance: 7, strength: 1)
-        case .text, .enlarging: .init(steps: 100, guidance: 7)
+        case .text: .init(steps: 100, guidance: 7)
         }
     }
 }
 
-/// DeepFloyd IF's further stages: what enlarges pictures to 256×256, and these to 1024×1024.
+/// DeepFloyd IF's further stages: what enlarges pictures to 256×256, and these to 1024×1024. They begin with noise, or with the
+/// picture that the first stage has changed.
 package struct DeepFloydUpscaler: DeepFloydStage {
-    package static let classNames = ["IFSuperResolutionPipeline"]
+    static let changing = ["IFImg2ImgSuperResolutionPipeline", "IFInpaintingSuperResolutionPipeline"]
+    package static let classNames = ["IFSuperResolutionPipeline"] + changing
     package static let enlarges = true
 
     package let model: CascadeModel
     package init(_ model: CascadeModel) { self.model = model }
 
     package func usual(_ task: CascadeTask) -> CascadeDefaults {
-        .init(steps: 50, guidance: 4, noiseLevel: 250)
+        switch task {
+        case .text: .init(steps: 50, guidance: 4, noiseLevel: 250)
+        case .imageToImage: .init(steps: 50, guidance: 4, strength: 0.8, noiseLevel: 250)
+        case .inpainting: .init(steps: 100, guidance: 4, strength: 0.8, noiseLevel: 0)
+        }
     }
 }
 
@@ -43,7 +49,11 @@ extension DeepFloydStage {
     package static var family: String { "if" }
 
     package init(_ source: ModelSource, _ options: ModelOptions) throws {
-        let model = try CascadeModel(source, options, enlarges: Self.enlarges)
+        var model = try CascadeModel(source, options, enlarges: Self.enlarges)
+        if Self.enlarges {
+            let isChanging = DeepFloydUpscaler.changing.contains(try source.pipelineClass() ?? "")
+            model.originals = isChanging ? .always : .onRequest
+        }
         guard let network = model.network.settings as? UNet2DConditionConfiguration,
             [nil, .timestep].contains(network.classEmbedType)
         else {

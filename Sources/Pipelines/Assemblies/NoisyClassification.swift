@@ -29,6 +29,11 @@ package struct NoisyClassification: StoredAssembly {
 
     package init(_ source: ModelSource, _ options: ModelOptions) throws {
         (name, self.source, elementType) = (source.name, source, options.elementType)
+        guard try source.has(.scheduler) else {
+            throw PipelineError(
+                "\(source.path): model_index.json has no scheduler, so this classifier knows no noise, and guidance asks about noisy samples: give one that was trained on them (model.kind classifier)"
+            )
+        }
         process = try source.process()
         card = try source.card()
         network = try source.build(

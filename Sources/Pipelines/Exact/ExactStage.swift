@@ -57,9 +57,8 @@ package struct ExactStage: Stage {
     /// The fields of a request that exact models read.
     private static func fields(of request: Request) -> Set<RequestField> {
         let fields: Set<RequestField> = [
-            .classes, .guidance, .guidanceMethod, .guidanceInterval, .guidanceRescale, .negativeWeight,
-            .guide,
-            .classifier, .inverts,
+            .classes, .guidance, .guidanceMethod, .guidanceInterval, .guidanceSchedule, .guidanceRescale,
+            .negativeWeight, .guide, .classifier, .inverts,
         ]
         return request.inverts ? fields.union([.reference]) : fields
     }
@@ -72,7 +71,7 @@ package struct ExactStage: Stage {
         if request.classes != nil { return try request.labels(of: model.partCount, model: model.name) }
         guard !guidance.branches.contains(.unconditional) else {
             throw PipelineError(
-                "\(.guidance) needs a class to guide to, one of the Gaussians: add \(.classes)")
+                "\(request.guidanceField) needs a class to guide to, one of the Gaussians: add \(.classes)")
         }
         return nil
     }

@@ -17,6 +17,8 @@ package struct CascadeModel: Sendable {
     package let augmentation: SchedulerConfiguration?
     /// How it was opened.
     package let options: ModelOptions
+    /// What an upscaler makes of the picture that an earlier stage began with.
+    package var originals = OriginalUse.unread
 
     /// The part that denoises.
     static let networkComponent = ModelComponent.unet

@@ -12,6 +12,8 @@ public struct ModelCard: Codable, Sendable, Equatable {
     public var steps: Int?
     /// The guidance to sample with.
     public var guidance: Double?
+    /// How that guidance grows over the steps, where it does.
+    public var guidanceSchedule: GuidanceSchedule?
     /// Height and width of pictures, where the network does not say.
     public var height: Int?
     /// Width of pictures.
@@ -43,6 +45,7 @@ public struct ModelCard: Codable, Sendable, Equatable {
         case solver, steps, guidance, height, width
         case classNames = "class_names"
         case nullClass = "null_class"
+        case guidanceSchedule = "guidance_schedule"
     }
 
     static let fileName = "langevin.json"

@@ -240,6 +240,9 @@ public struct ModelSource: Sendable {
         try className(of: component.rawValue)
     }
 
+    /// The class of pipelines that the index names.
+    func pipelineClass() throws -> String? { try index.optional("_class_name") }
+
     /// The same for a part that has no use here.
     func className(of part: String) throws -> String? { try index.component(part)?.className }
 

@@ -50,7 +50,8 @@ extension Receipt {
                     solver: own.solver, steps: own.steps, grid: own.grid, eta: own.eta,
                     guidance: own.guidance,
                     noiseLevel: own.noiseLevel,
-                    truncated: (stage as? PixelStage)?.enlarging?.isTruncated == true ? true : nil)
+                    truncated: (stage as? PixelStage)?.enlarging?.isTruncated == true ? true : nil,
+                    strength: own.strength)
             ]
         (width, height) = (own.width, own.height)
     }
@@ -82,6 +83,7 @@ extension Receipt {
         guidanceMethod = settings.guidance.method?.name
         let given = settings.isGuided ? settings.guidance.given : []
         guidanceInterval = given.first { $0.option == .interval }?.value
+        guidanceSchedule = given.first { $0.option == .schedule }?.value
         guidanceRescale = settings.isGuided && settings.guidance.rescale > 0 ? settings.guidance.rescale : nil
         negativeWeight = settings.isGuided ? settings.guidance.negativeWeight : nil
     }

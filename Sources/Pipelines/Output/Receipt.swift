@@ -44,6 +44,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var guidanceMethod: String?
     /// Where guidance acted, `σ_lo:σ_hi`.
     public var guidanceInterval: String?
+    /// How guidance grew over the steps, where it did.
+    public var guidanceSchedule: String?
     /// How much the negative prompt repelled, where the request gave it.
     public var negativeWeight: Double?
     /// The worse model that guidance led away from.
@@ -92,6 +94,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var initial: InputFile?
     /// What the pictures began from.
     public var image: InputFile?
+    /// The picture that a stage which enlarged began with.
+    public var original: InputFile?
     /// Which part of it was made anew.
     public var mask: InputFile?
     /// What their transparent parts were laid on, `#rrggbb`.
@@ -194,9 +198,12 @@ public struct Receipt: Codable, Sendable, Equatable {
         public var noiseLevel: Int?
         /// Whether the stage before it stopped where that noise is left.
         public var truncated: Bool?
+        /// The share of the steps that were taken from the picture that the first model changed; absent where it began with
+        /// noise.
+        public var strength: Double?
 
         enum CodingKeys: String, CodingKey {
-            case model, solver, steps, grid, eta, guidance, truncated
+            case model, solver, steps, grid, eta, guidance, truncated, strength
             case modelHash = "model_hash"
             case configurationHash = "configuration_hash"
             case noiseLevel = "noise_level"
@@ -247,11 +254,12 @@ public struct Receipt: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
-            prompts, strength, then, depth
+            prompts, strength, then, depth, original
         case noiseLevel = "noise_level"
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion, rng, loras
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"
+        case guidanceSchedule = "guidance_schedule"
         case negativeWeight = "negative_weight"
         case churnRange = "churn_range"
         case churnNoise = "churn_noise"

@@ -4,34 +4,41 @@ import Tensors
 
 extension CascadeStage {
     static func task(_ assembly: some CascadeAssembly, _ request: Request) throws -> CascadeTask {
-        guard !assembly.model.enlarges else {
-            guard request.reference != nil else {
-                throw PipelineError(
-                    "\(assembly.name) enlarges pictures: give \(.reference), or make it a further stage of a model that draws them (\(.following))"
-                )
-            }
-            return .enlarging
-        }
-        guard request.mask != nil else { return request.reference == nil ? .text : .imageToImage }
-        guard case .picture? = request.reference else {
+        guard !assembly.model.enlarges || request.reference != nil else {
             throw PipelineError(
-                "\(.mask) says which part of a picture is made anew: give one as \(.reference)")
+                "\(assembly.name) enlarges pictures: give \(.reference), or make it a further stage of a model that draws them (\(.following))"
+            )
+        }
+        let (start, field) = beginning(of: request, assembly.model)
+        guard request.mask != nil else { return start == nil ? .text : .imageToImage }
+        guard case .picture? = start else {
+            throw PipelineError(
+                "\(.mask) says which part of a picture is made anew: give one as \(field)")
         }
         return .inpainting
+    }
+
+    /// The picture that samples begin with, and the field that brings it; `nil` where they begin with noise.
+    static func beginning(of request: Request, _ model: CascadeModel) -> (
+        picture: Request.Reference?, field: RequestField
+    ) {
+        model.enlarges ? (request.original, .original) : (request.reference, .reference)
     }
 
     /// Throws where a field has no part in a task.
     static func checkFields(_ assembly: some CascadeAssembly, _ request: Request, _ task: CascadeTask) throws
     {
         var fields: Set<RequestField> = [
-            .prompts, .negativePrompt, .guidance, .guidanceMethod, .guidanceInterval, .guidanceRescale,
-            .negativeWeight, .weighsWords, .deepFeatureInterval,
+            .prompts, .negativePrompt, .guidance, .guidanceMethod, .guidanceInterval, .guidanceSchedule,
+            .guidanceRescale, .negativeWeight, .weighsWords, .deepFeatureInterval,
         ]
+        let enlarges = assembly.model.enlarges
+        fields.formUnion(enlarges ? [.reference, .background, .noiseLevel] : [.guide])
         switch task {
-        case .text: fields.formUnion([.height, .width, .guide])
-        case .imageToImage: fields.formUnion([.reference, .background, .strength, .guide])
-        case .inpainting: fields.formUnion([.reference, .background, .strength, .mask, .guide])
-        case .enlarging: fields.formUnion([.reference, .background, .height, .width, .noiseLevel])
+        case .text: fields.formUnion([.height, .width])
+        case .imageToImage, .inpainting:
+            fields.formUnion([enlarges ? .original : .reference, .background, .strength])
+            if task == .inpainting { fields.insert(.mask) }
         }
         try request.check(reads: fields, "has no part in what \(assembly.name) makes")
         guard request.prompts != nil else {
@@ -80,8 +87,9 @@ extension CascadeStage {
         -> Request.Size
     {
         let model = assembly.model
+        let (start, field) = beginning(of: request, model)
         var size: Request.Size
-        switch (task, request.reference) {
+        switch (task, start) {
         case (.imageToImage, .picture(let picture)), (.inpainting, .picture(let picture)):
             size = try assembly.size(of: .init(height: picture.height, width: picture.width))
         case (.imageToImage, .latents(let pictures)) where pictures.rank == 4:
@@ -99,7 +107,7 @@ extension CascadeStage {
         }
         try request.check(
             height: size.height, width: size.width,
-            from: task == .text || task == .enlarging ? "\(model.name)" : "\(.reference)",
+            from: task == .text ? "\(model.name)" : "\(field)",
             multiple: model.network.sizeMultiple, of: "network")
         return size
     }
@@ -130,25 +138,27 @@ extension CascadeStage {
         }
     }
 
-    func checkReference(_ pictures: Tensor) throws {
-        try Request.check(initial: pictures, .reference)
-        let isEnlarged = task == .enlarging
+    /// Throws where tensors are not the pictures that a field takes: those that are enlarged have any size.
+    func check(_ pictures: Tensor, _ field: RequestField) throws {
+        try Request.check(initial: pictures, field)
+        let isEnlarged = field == .reference && model.enlarges
         let needed = isEnlarged ? "[\(model.channels), height, width]" : "\(settings.sampleShape)"
         guard pictures.rank == 4, [1, settings.count].contains(pictures.shape[0]),
             pictures.shape[1] == model.channels, pictures.shape.elementCount > 0,
             isEnlarged || Shape(Array(pictures.shape.extents.dropFirst())) == settings.sampleShape
         else {
             throw PipelineError(
-                "\(.reference) holds pictures of shape \(pictures.shape): \(needed) for each picture is needed"
+                "\(field) holds pictures of shape \(pictures.shape): \(needed) for each picture is needed"
             )
         }
     }
 
     func checkInitial(_ initial: Tensor) throws {
         try Request.check(initial: initial)
-        guard task == .text || task == .enlarging else {
+        guard task == .text else {
+            let field = Self.beginning(of: request, model).field
             throw PipelineError(
-                "\(.initial) stands in for the noise of a start without \(.reference): leave out one of them")
+                "\(.initial) stands in for the noise of a start without \(field): leave out one of them")
         }
         let needed = Shape([settings.count] + settings.sampleShape.extents)
         guard initial.shape == needed else {

@@ -6,24 +6,18 @@ import Tensors
 extension CascadeStage {
     package func load(_ say: @escaping (Sentence) -> Void) throws -> SamplingLoop.Begin {
         for part in Self.unusedParts where try model.source.className(of: part.name) != nil { say(part.note) }
-        let denoiser = try guidedDenoisers(say)
-        let reference = try reference(say)
+        let denoisers = try guidedDenoisers(say)
+        let (small, beginning) = (smallPictures(say), beginning(say))
         return { pictures, noise, own in
-            guard let reference else {
-                let unit = start(pictures, noise, own)
-                return .init(
-                    sample: settings.sampler.scaled(unit), denoiser: denoiser(pictures, BatchInputs()),
-                    noise: unit)
-            }
-            let data = own(reference.data).rows(of: pictures, among: settings.count)
-            guard task == .enlarging else {
-                return changed(data, reference.mask.map(own), noise, denoiser(pictures, BatchInputs()))
-            }
+            func rows(_ data: Tensor) -> Tensor { own(data).rows(of: pictures, among: settings.count) }
+            // A picture's stream gives the noise of the sample first, then that of what is enlarged.
             let unit = start(pictures, noise, own)
-            return .init(
-                sample: settings.sampler.scaled(unit),
-                denoiser: denoiser(pictures, BatchInputs(beside: noised(data, noise))),
-                noise: unit)
+            let beside = small.map { noised(rows($0), noise) }
+            let denoiser = denoisers(pictures, BatchInputs(beside: beside))
+            guard let beginning else {
+                return .init(sample: settings.sampler.scaled(unit), denoiser: denoiser, noise: unit)
+            }
+            return changed(rows(beginning.data), beginning.mask.map(own), unit, denoiser)
         }
     }
 
@@ -43,10 +37,9 @@ extension CascadeStage {
 
     /// A picture with the noise of the first step that is left. Under a mask only the part that is painted anew has noise,
     /// and what is known stays as it is.
-    private func changed(_ data: Tensor, _ mask: Tensor?, _ noise: NoiseSource, _ denoiser: Denoiser)
+    private func changed(_ data: Tensor, _ mask: Tensor?, _ unit: Tensor, _ denoiser: Denoiser)
         -> SamplingLoop.Beginning
     {
-        let unit = noise.draw(settings.sampleShape)
         let level = settings.sampler.grid.steps[0].from
         let noisy = (data * level.alpha).adding(unit, scale: level.sigma)
         guard let mask else { return .init(sample: noisy, denoiser: denoiser) }
@@ -55,28 +48,40 @@ extension CascadeStage {
             known: KnownRegion(data: data, noise: unit, mask: mask) { _ in .data })
     }
 
-    // MARK: Reference
+    // MARK: Pictures of the request
 
-    /// What a request begins with.
-    private struct Reference {
+    /// What samples begin with.
+    private struct Beginning {
         /// Pictures, `[1 or count, channels, height, width]`.
         var data: Tensor
         /// 1 where they are painted anew, `[1, 1, height, width]`.
         var mask: Tensor?
     }
 
-    private func reference(_ say: (Sentence) -> Void) throws -> Reference? {
-        switch request.reference {
+    private func beginning(_ say: (Sentence) -> Void) -> Beginning? {
+        let (start, field) = Self.beginning(of: request, model)
+        switch start {
         case nil: return nil
-        case .latents(let pictures): return Reference(data: pictures)
+        case .latents(let pictures): return Beginning(data: pictures)
         case .picture(let picture):
-            let opaque = request.opaque(picture, .reference, say)
-            // What is enlarged keeps its size until it is a tensor.
-            let sized = task == .enlarging ? opaque : fitted(opaque, .reference, say)
-            return Reference(
-                data: sized.converted(toChannels: model.channels).tensor().unsqueezed(0),
+            return Beginning(
+                data: tensor(fitted(request.opaque(picture, field, say), field, say)),
                 mask: request.mask.map { mask($0, say) })
         }
+    }
+
+    /// What is enlarged, `[1 or count, channels, …]`, which keeps its size until it is a tensor; `nil` where nothing is.
+    private func smallPictures(_ say: (Sentence) -> Void) -> Tensor? {
+        guard model.enlarges else { return nil }
+        switch request.reference {
+        case nil: preconditionFailure("there is nothing to enlarge")
+        case .latents(let pictures): return pictures
+        case .picture(let picture): return tensor(request.opaque(picture, .reference, say))
+        }
+    }
+
+    private func tensor(_ picture: Picture) -> Tensor {
+        picture.converted(toChannels: model.channels).tensor().unsqueezed(0)
     }
 
     /// The mask in the size of the samples, cut at one half after it was resized.

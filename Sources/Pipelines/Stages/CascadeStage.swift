@@ -5,7 +5,7 @@ import Tensors
 
 /// A request to a stage of a cascade on pixels under a text, checked and resolved: nothing is left to default.
 ///
-/// One stage serves all tasks: text to image, image to image, inpainting, enlarging.
+/// One stage serves all tasks: text to image, image to image, inpainting, and each of them while a picture is enlarged.
 package struct CascadeStage: Stage {
     let assembly: any CascadeAssembly
     package var settings: StageSettings
@@ -51,14 +51,15 @@ package struct CascadeStage: Stage {
         settings.textSource = try Self.textSource(model, earlier)
         try settings.addGuides()
         if let earlier { try checkFit(earlier) }
-        if case .latents(let pictures)? = request.reference { try checkReference(pictures) }
+        if case .latents(let pictures)? = request.reference { try check(pictures, .reference) }
+        if case .latents(let pictures)? = request.original { try check(pictures, .original) }
         if let initial = request.initial { try checkInitial(initial) }
     }
 
     package var takesPictures: Bool { model.enlarges }
 
     package func starting(from pictures: Tensor) throws -> any Stage {
-        try checkReference(pictures)
+        try check(pictures, .reference)
         var stage = self
         stage.settings.request.reference = .latents(pictures)
         return stage
@@ -79,6 +80,7 @@ package struct CascadeStage: Stage {
 
     package func complete(_ receipt: inout Receipt, decodes: Bool) {
         (receipt.image, receipt.mask) = (request.files["image"], request.files["mask"])
+        receipt.original = request.files["original"]
         receipt.background = request.background?.description
         receipt.setPrompts(of: request)
         receipt.promptWeights = request.weighsWords ? true : nil

@@ -106,7 +106,7 @@ extension Stage {
             var parts = GuidanceParts(prediction: settings.prediction ?? .noise) { own(pictures, $0, inputs) }
             parts.guide = guide?(pictures, [.conditional], inputs)
             parts.classifier = settings.guides.classifier?.logProbability(of: pictures)
-            parts.isInverse = settings.request.inverts
+            (parts.isInverse, parts.grid) = (settings.request.inverts, settings.sampler.grid)
             return settings.guidance.denoiser(parts)
         }
     }

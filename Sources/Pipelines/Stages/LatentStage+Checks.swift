@@ -234,7 +234,7 @@ extension LatentStage {
         if request.classes == nil, let null = model.card.nullClass {
             // Trained here, without a class as well.
             guard !guidance.branches.contains(.unconditional) else {
-                throw PipelineError("\(.guidance) needs a class to guide to: add \(.classes)")
+                throw PipelineError("\(request.guidanceField) needs a class to guide to: add \(.classes)")
             }
             return Array(repeating: null, count: request.count)
         }

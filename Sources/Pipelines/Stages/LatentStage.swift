@@ -39,7 +39,10 @@ package struct LatentStage: Stage {
         try request.checkDeepFeatures(of: model.network)
         let task = try Self.task(assembly, request)
         try Self.checkPrompt(assembly, request)
-        let guidance = request.guidanceSettings(usual: try Self.usualGuidance(assembly, request, task))
+        let isConditional = request.classes != nil || request.prompts != nil
+        let guidance = request.guidanceSettings(
+            usual: try Self.usualGuidance(assembly, request, task),
+            schedule: isConditional ? model.card.guidanceSchedule : nil)
         let labels = try Self.labels(model, request, guidance)
         let strength = try Self.strength(request, task)
         let size = try Self.size(assembly, request, task)

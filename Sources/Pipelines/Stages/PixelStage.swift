@@ -40,7 +40,9 @@ package struct PixelStage: Stage {
             ?? Self.shape(model, request)
         let prompts = try Self.prompts(model, request)
         let isConditional = request.classes != nil || request.prompts != nil
-        let guidance = request.guidanceSettings(usual: isConditional ? model.card.guidance ?? 1 : 1)
+        let guidance = request.guidanceSettings(
+            usual: isConditional ? model.card.guidance ?? 1 : 1,
+            schedule: isConditional ? model.card.guidanceSchedule : nil)
         let labels = try Self.labels(model, request, guidance)
         try Self.checkVariance(model, sampler)
         (self.model, self.enlarging) = (model, enlarging)
@@ -59,8 +61,8 @@ package struct PixelStage: Stage {
     private static func fields(of request: Request, _ model: PixelAssembly) -> Set<RequestField> {
         var fields: Set<RequestField> = [
             .prompts, .negativePrompt, .classes, .height, .width, .guidance, .guidanceMethod,
-            .guidanceInterval, .guidanceRescale, .negativeWeight, .guide, .classifier, .deepFeatureInterval,
-            .inverts,
+            .guidanceInterval, .guidanceSchedule, .guidanceRescale, .negativeWeight, .guide, .classifier,
+            .deepFeatureInterval, .inverts,
         ]
         if request.inverts || model.text != nil { fields.formUnion([.reference, .background]) }
         if !request.inverts, model.text != nil { fields.formUnion([.mask, .strength]) }
@@ -209,8 +211,8 @@ extension PixelStage {
             guard !leavesUnconditional || request.prompts != nil else {
                 throw PipelineError(
                     model.text == nil
-                        ? "\(model.name) knows no classes to guide to: leave out \(.guidance)"
-                        : "\(.guidance) needs a prompt to guide to: give \(.prompts)")
+                        ? "\(model.name) knows no classes to guide to: leave out \(request.guidanceField)"
+                        : "\(request.guidanceField) needs a prompt to guide to: give \(.prompts)")
             }
             return nil
         }
@@ -225,7 +227,7 @@ extension PixelStage {
             return try request.labels(of: classes, model: model.name)
         }
         guard !leavesUnconditional else {
-            throw PipelineError("\(.guidance) needs a class to guide to: add \(.classes)")
+            throw PipelineError("\(request.guidanceField) needs a class to guide to: add \(.classes)")
         }
         return Array(repeating: null, count: request.count)
     }

@@ -32,8 +32,14 @@ extension Recipe {
         var parts = TrainingParts(recipe: recipe, data: dataset, task: task)
         parts.output = output
         if let caution = recipe.weightingCaution(objective) { warn(caution) }
-        if recipe.model.conditioning == .none, evaluation.guidance != 1 {
-            warn("evaluation.guidance changes nothing: the model is conditioned on nothing")
+        if recipe.model.conditioning == .none {
+            let given = [
+                ("guidance", evaluation.guidance != 1),
+                ("guidance_schedule", evaluation.guidanceSchedule != nil),
+            ]
+            for (key, _) in given.filter(\.1) {
+                warn("evaluation.\(key) changes nothing: the model is conditioned on nothing")
+            }
         }
         return parts
     }
@@ -108,6 +114,7 @@ extension Recipe {
         var augmentation = LowResolutionConditioner.Augmentation(ConditioningAugmentation(process))
         augmentation.share = diffusion.augmentation ?? 0
         augmentation.blur = diffusion.augmentationBlur ?? 0
+        augmentation.degradation = data.degradation?.degradation
         return LowResolutionConditioner(base, factor: enlargement.factor, augmentation)
     }
 

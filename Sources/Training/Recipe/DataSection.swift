@@ -17,6 +17,8 @@ extension Recipe {
         public var size: Int?
         /// Pixels a side whose mean becomes one, after pictures were brought to as many times `size`; 1 where absent.
         public var downscale: Int?
+        /// How the smaller pictures that a network enlarges are made of the pictures; means of squares where absent.
+        public var degradation: DegradationKind?
         /// Colour channels of the pictures (1 or 3); as they are where absent.
         public var channels: Int?
         /// Whether each picture is mirrored left to right half of the time.
@@ -85,6 +87,10 @@ extension Recipe.DataSection {
         RecipeKey(
             "data.downscale", \.data.downscale, .optional(.whole(1...64)),
             "Pixels a side whose mean becomes one, after pictures were brought to as many times data.size: what the first stages of a cascade learn. 1 by default."
+        ),
+        RecipeKey(
+            "data.degradation", \.data.degradation, .optional(.choice),
+            "How the smaller picture that a network enlarges (model.low_resolution_factor) is made in training: by blurs, resizing, noise and JPEG drawn for each picture, twice (real-esrgan) or once (first-order); the mean of squares of pixels by default, as it always is in validation and sample sheets."
         ),
         RecipeKey(
             "data.channels", \.data.channels,

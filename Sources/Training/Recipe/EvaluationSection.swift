@@ -12,6 +12,8 @@ extension Recipe {
         public var steps = 50
         /// Scale of classifier-free guidance; 1 is the conditional branch alone.
         public var guidance = 1.0
+        /// How that guidance grows over the steps; all of it acts at every one where absent.
+        public var guidanceSchedule: GuidanceSchedule?
         /// Samples on a sheet.
         public var count = 64
 
@@ -36,6 +38,11 @@ extension Recipe.EvaluationSection {
         RecipeKey(
             "evaluation.guidance", \.evaluation.guidance, .number(0...1000), changeable: reason,
             "Scale of classifier-free guidance; 1 is the conditional branch alone."),
+        RecipeKey(
+            "evaluation.guidance_schedule", \.evaluation.guidanceSchedule, .optional(.choice),
+            changeable: reason,
+            "How that guidance grows over the steps, from the unconditional estimate; by default all of it acts at every one."
+        ),
         RecipeKey(
             "evaluation.count", \.evaluation.count, .whole(1...4096), changeable: reason,
             "Samples on a sheet."),

@@ -60,7 +60,9 @@ extension Recipe {
             // A network that has a table of classes all the same was trained on none of them.
             card.classNames = []
         }
-        if model.conditioning != .none { card.guidance = evaluation.guidance }
+        if model.conditioning != .none {
+            (card.guidance, card.guidanceSchedule) = (evaluation.guidance, evaluation.guidanceSchedule)
+        }
         card.solver = evaluation.solver
         card.steps = min(evaluation.steps, process.schedule.wholeTimeCount ?? .max)
         if network.pictureSize == nil, dataset.hasPictures, model.autoencoder == nil {

@@ -38,6 +38,14 @@ extension Recipe {
         Rule("data.downscale", "nothing: examples of this data.kind are taken as they are") {
             $0.data.downscale == nil || $0.data.kind.hasPictures
         },
+        Rule(
+            "data.degradation",
+            "nothing, or a model.low_resolution_factor, whose smaller pictures it makes, and pictures as data"
+        ) { recipe in
+            recipe.data.degradation == nil
+                || recipe.data.kind.hasPictures && recipe.model.autoencoder == nil
+                    && recipe.model.network.configuration.traits.enlargement != nil
+        },
         Rule("data.channels", "nothing: examples of this data.kind are taken as they are") {
             $0.data.channels == nil || $0.data.kind.hasPictures
         },

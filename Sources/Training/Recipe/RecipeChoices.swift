@@ -11,3 +11,5 @@ extension BetaSchedule: RecipeChoice {
 extension Method: RecipeChoice {}
 
 extension Grid: RecipeChoice {}
+
+extension GuidanceSchedule: RecipeChoice {}
