@@ -45,6 +45,7 @@ struct Replay {
     /// The options that go with `--replay`: where things are, and how the answer is given.
     private static let locations = [
         "--replay", "--any-model", "--model", "--output", "-o", "--json", "--image", "--mask", "--depth",
+        "--original",
         "--initial",
         "--refiner", "--then", "--guide", "--classifier", "--config", "--variant", "--vae", "--device",
         "--threads", "--lora",
@@ -159,6 +160,7 @@ struct Replay {
             ("the files of weights", { $0.weights.map(\.sha256).sorted().joined(separator: " ") }),
             ("the file of --initial", { $0.initial?.sha256 }), ("the file of --image", { $0.image?.sha256 }),
             ("the file of --mask", { $0.mask?.sha256 }), ("the file of --depth", { $0.depth?.sha256 }),
+            ("the file of --original", { $0.original?.sha256 }),
         ]
         return rows.map { ($0.0, $0.1(old), $0.1(new)) }
     }
@@ -177,7 +179,7 @@ struct Replay {
     private static let looseKeys: Set<String> = [
         "program", "threads", "device", "model", "model_hash", "configuration_hash", "weights", "config",
         "refiner", "guide",
-        "classifier", "then", "initial", "image", "mask", "depth", "loras",
+        "classifier", "then", "initial", "image", "mask", "depth", "original", "loras",
     ]
 
     // MARK: Pictures
