@@ -19,6 +19,8 @@ struct SamplingRun {
     let notes: [String]
     /// When the command began.
     let start: ContinuousClock.Instant
+    /// When a model of the hub was there; `nil` for others.
+    var fetched: ContinuousClock.Instant?
 
     /// Looks at the names of further files before anything is computed.
     static func check(trajectory: String?, pairs: String?, apartFrom names: OutputNames) throws {
@@ -78,8 +80,8 @@ struct SamplingRun {
             try printJSON(
                 RunSummary(
                     files: files, seed: receipt.seed, settings: receipt,
-                    phases: ["load", "sample", "decode", "write"],
-                    moments: [start, loaded, sampled, decoded, clock.now]))
+                    phases: (fetched == nil ? [] : ["download"]) + ["load", "sample", "decode", "write"],
+                    moments: [start] + [fetched].compactMap(\.self) + [loaded, sampled, decoded, clock.now]))
         }
         if let previewFailure {
             throw ResultError(description: "the preview was not written: \(previewFailure)")

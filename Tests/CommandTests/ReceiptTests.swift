@@ -46,6 +46,8 @@ import Testing
     /// Options that no picture depends on.
     private static let harmless: Set = [
         "output", "json", "version", "help", "trajectory", "preview", "preview-model", "strict", "pairs",
+        // Whatever they lead to, its weights are in the receipt.
+        "revision", "offline",
     ]
 
     /// A new option must be in the receipt, or on the list of those that change nothing.
