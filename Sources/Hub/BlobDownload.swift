@@ -23,7 +23,7 @@ struct BlobDownload {
             onMessage("\(printable(file)) of \(model.name) is on its way by another process: waiting for it")
         }
         try withExtendedLifetime(lock) {
-            if !Files.exists(blob) { try fetch(blob) }
+            if !cache.hasBlob(facts.tag, model.name, byteCount: size) { try fetch(blob) }
             try cache.link(file, to: facts.tag, commit, model.name)
         }
     }
@@ -81,9 +81,11 @@ struct BlobDownload {
                 )
             }
             guard repetition.waits(having: unfinished.byteCount, wish: wish) else {
-                throw HubError.failure(
-                    "\(place): \(reason), also when it was tried again; \(unfinished.byteCount) bytes are here, and the same command goes on from there"
-                )
+                let rest =
+                    unfinished.byteCount > 0
+                    ? "; \(unfinished.byteCount) bytes are here, and the same command goes on from there"
+                    : ": check the connection"
+                throw HubError.failure("\(place): \(reason), also when it was tried again\(rest)")
             }
         }
         onProgress(unfinished.byteCount)

@@ -76,6 +76,13 @@ public struct HubCache: Sendable {
         return [path, folder(name)].contains { place.hasPrefix(Files.canonical($0) + "/") }
     }
 
+    /// Whether a blob is there, and has its size where that is given.
+    func hasBlob(_ tag: String, _ name: String, byteCount: Int?) -> Bool {
+        var status = stat()
+        guard stat(blob(tag, name), &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return false }
+        return byteCount == nil || byteCount == Int(status.st_size)
+    }
+
     /// Gives a blob its name in a snapshot.
     func link(_ file: String, to tag: String, _ commit: String, _ name: String) throws(FileError) {
         let link = "\(snapshot(commit, name))/\(file)"

@@ -65,8 +65,10 @@ final class HubClient {
         -> Listing
     {
         let place = "the answer of \(settings.hub) about \(model.name)"
-        if let other = mistakenFile(text) {
-            throw .failure("\(place): \(other); check HF_ENDPOINT, and whether a proxy stands between")
+        if mistakenFile(text) != nil {
+            throw .failure(
+                "\(place) is a web page or another file, and no list of files: check HF_ENDPOINT, and whether a proxy stands between"
+            )
         }
         do {
             guard let object = JSONObject(json: try JSONValue(parsing: text, place: place)) else {

@@ -18,9 +18,10 @@ struct SnapshotDownload {
         let facts = try missing.map(facts)
         // Two names of the same bytes are one blob.
         let sizes = Dictionary(facts.map { ($0.tag, $0.byteCount ?? 0) }) { first, _ in first }
-        var there = sizes.keys.reduce(into: [String: Int]()) { there, tag in
-            let blob = cache.blob(tag, model.name)
-            there[tag] = Files.exists(blob) ? sizes[tag] : UnfinishedBlob.byteCount(of: blob)
+        var there = sizes.reduce(into: [String: Int]()) { there, row in
+            let isThere = cache.hasBlob(row.key, model.name, byteCount: nil)
+            let blob = cache.blob(row.key, model.name)
+            there[row.key] = isThere ? row.value : UnfinishedBlob.byteCount(of: blob)
         }
         let (total, first) = (sizes.values.reduce(0, +), there.values.reduce(0, +))
         try checkRoom(for: total - first)
@@ -47,8 +48,13 @@ struct SnapshotDownload {
         }
     }
 
-    /// Throws where a file can be none on every system.
+    /// Throws where a file can be none on every system, or two are one where letters' cases are not told apart.
     private func check(_ names: [String]) throws(HubError) {
+        let folded = Dictionary(grouping: names) { $0.lowercased() }
+        if let same = folded.values.first(where: { $0.count > 1 }) {
+            throw .input(
+                "\(model.name): \(listed(same)) are one file on some systems: give another model")
+        }
         for name in names where !ModelFiles.isSafe(name) {
             throw .input("\(model.name): \(quoted(name)) can be no file's name: give another model")
         }

@@ -29,6 +29,7 @@ struct FaultTests {
         ("too long a length", [.init("unet/config.json", .announces(9), count: 1, method: "GET")]),
     ]
 
+    // F12
     @Test("what passes is waited for", arguments: mended.indices)
     func mends(_ index: Int) throws {
         let tiny = try TinyHub()
@@ -61,6 +62,7 @@ struct FaultTests {
         (.init("unet/config.json", .redirect { _ in "http://169.254.169.254/latest" }), false, "169.254"),
     ]
 
+    // F5, F6, F9, F10, F18
     @Test("what does not pass is a sentence", arguments: refused.indices)
     func refuses(_ index: Int) throws {
         let tiny = try TinyHub()
@@ -78,6 +80,7 @@ struct FaultTests {
         #expect(!tiny.blobs.contains { $0.contains(".incomplete") })
     }
 
+    // F11
     @Test(
         "large files that arrive damaged never have their names",
         arguments: [Fault.otherByte, .longer(by: 1), .page])
@@ -142,6 +145,24 @@ struct FaultTests {
         #expect(tiny.error()?.isOfInput == false)
     }
 
+    // F16
+    @Test("a list without end is refused")
+    func longLists() throws {
+        let tiny = try TinyHub()
+        tiny.hub.set(.init("main", .longer(by: 17 << 20)))
+        #expect(tiny.error()?.description.contains("larger than any model's") == true)
+    }
+
+    // F15
+    @Test("a cache that takes no files is named")
+    func noPlace() throws {
+        let tiny = try TinyHub()
+        tiny.environment["HF_HUB_CACHE"] = "/dev/null/hub"
+        let error = #expect(throws: FileError.self) { try tiny.model() }
+        #expect(error?.path.hasPrefix("/dev/null") == true)
+    }
+
+    // F15
     @Test("a disk without room is named before anything is fetched")
     func room() throws {
         let tiny = try TinyHub()

@@ -16,6 +16,7 @@ struct HubReferenceTests {
         #expect(model.revision == revision)
     }
 
+    // F3, F4
     @Test(
         "what is no name is refused",
         arguments: [

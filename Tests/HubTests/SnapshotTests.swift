@@ -134,6 +134,7 @@ struct SnapshotTests {
         #expect(only.error()?.description.contains("model.ckpt") == true)
     }
 
+    // F1, F2
     @Test(
         "names of files that lead elsewhere are refused",
         arguments: [
@@ -171,6 +172,30 @@ struct SnapshotTests {
         #expect(try TinyHub(files).error()?.isOfInput == true)
     }
 
+    @Test("two names that differ by the case of letters are refused")
+    func foldedNames() throws {
+        var files = TinyHub.files
+        files["tokenizer/Vocab.json"] = Array("{}".utf8)
+        #expect(try TinyHub(files).error()?.isOfInput == true)
+    }
+
+    @Test("a blob that leads nowhere, or is too short, is fetched again")
+    func spoiltBlobs() throws {
+        let tiny = try TinyHub()
+        try tiny.model()
+        let tag = try tiny.tag(TinyHub.unet)
+        let blob = "\(tiny.cache)/models--org--name/blobs/\(tag)"
+        try Files.remove(blob)
+        try FileManager.default.createSymbolicLink(atPath: blob, withDestinationPath: "../nowhere")
+        try tiny.model()
+        #expect(tiny.isSound && tiny.fetched == TinyHub.needed)
+        try Files.write([1, 2, 3], to: blob)
+        try FileManager.default.removeItem(atPath: "\(tiny.snapshot)/\(TinyHub.unet)")
+        try tiny.model()
+        #expect(tiny.isSound && tiny.fetched == TinyHub.needed)
+    }
+
+    // F14
     @Test("a link that leads out of the cache, or nowhere, is made anew")
     func foreignLinks() throws {
         let tiny = try TinyHub()

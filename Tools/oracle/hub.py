@@ -240,11 +240,16 @@ class Campaign:
             killed, sent = 0, 0
             with HubServer({"org/name": self.folder}, rate=size / 2) as hub:
                 env = self.environment(hub, cache)
+                start = time.monotonic()
+                self.check_picture(self.picture("org/name", env))
+                longest = time.monotonic() - start
+                shutil.rmtree(os.path.join(cache, "hub"))
+                hub.reset()
                 while killed < count:
                     out = os.path.join(self.work, "killed.png")
                     process = subprocess.Popen(
                         [self.program, *self.generate("org/name", out)], env=env, stderr=subprocess.DEVNULL)
-                    time.sleep(self.random.uniform(0, 1.2))
+                    time.sleep(self.random.uniform(0, longest))
                     process.send_signal(signal.SIGKILL)
                     ended = process.wait()
                     killed += ended == -signal.SIGKILL
