@@ -152,7 +152,7 @@ struct BlobDownload {
         }
     }
 
-    /// The file's size where it is certain. What a server says of small files without it may be that of another form.
+    /// The file's size where it is certain. The length of a small file may be that of another form of it.
     private var size: Int? { facts.isSizeCertain ? facts.byteCount : nil }
 
     /// More than a file without a certain size has.

@@ -27,7 +27,7 @@ struct HTTPHead: Sendable {
         return (first.flatMap { Int($0) }, Int(parts[1].filter { $0 != " " }))
     }
 
-    /// Seconds after which the server wishes to be asked again: a number, or a date.
+    /// Seconds after which the server wishes the next request: a number, or a date.
     func retryAfter(now: Date = Date()) -> Double? {
         guard let text = self["Retry-After"] else { return nil }
         if let seconds = Double(text) { return seconds.isFinite ? max(0, seconds) : nil }

@@ -46,7 +46,7 @@ public struct Hub {
 
     /// A model in the cache, fetched where it is not there: its folder, or its only file.
     ///
-    /// A commit that is there is opened without a request; for a branch or a tag the hub is asked once which commit it is.
+    /// A commit that is there is opened without a request; for a branch or a tag one request finds its commit.
     /// Where the hub cannot be reached, what is there of that revision is taken.
     /// - Parameters:
     ///   - name: `org/name`, perhaps with `@revision`.

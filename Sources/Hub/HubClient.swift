@@ -85,7 +85,7 @@ final class HubClient {
         }
     }
 
-    /// What the hub says of a file.
+    /// What the hub states about a file.
     /// - Throws: `TransferFailure` and `PassingAnswer` where a repetition may help; `HubError`.
     func facts(_ file: String, _ model: HubReference, commit: String) throws -> FileFacts {
         let address = url(of: file, model, commit)
@@ -94,7 +94,7 @@ final class HubClient {
             .passedOver
         }
         if [400, 403, 405, 501].contains(answer.last.status), answer.hub["X-Error-Code"] == nil {
-            // Some servers and proxies refuse to be asked for the head alone.
+            // Some servers and proxies refuse requests for the head alone.
             answer = try send(.init(url: address, headers: headers, seconds: 120)) { _ in .leftOut }
         }
         if !answer.last.isRedirect { try check(answer, model, file) }

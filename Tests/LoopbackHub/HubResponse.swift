@@ -3,7 +3,7 @@ struct HubResponse {
     var status = 200
     var headers: [(String, String)] = []
     var body: [UInt8] = []
-    /// What the head says of the body's length; the true one where `nil`.
+    /// The length that the head gives for the body; the true one where `nil`.
     var announced: Int?
     /// How many bytes of the body are sent before the connection is cut; all where `nil`.
     var cut: Int?
