@@ -82,6 +82,7 @@ public struct Hub {
             client: client, cache: cache, model: model, commit: commit, onProgress: onProgress,
             onMessage: onMessage)
         let opened = try files.select(fetch: download.run) { try read($0, commit, model) }
+        UnfinishedBlob.sweep(cache, model.name)
         try cache.setCommit(commit, of: model)
         return path(opened, commit, model)
     }

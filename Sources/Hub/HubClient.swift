@@ -48,7 +48,7 @@ final class HubClient {
     func listing(_ model: HubReference) throws -> Listing {
         let path = "api/models/\(model.name)/revision/\(Self.escaped(model.revision))"
         var text: [UInt8] = []
-        let answer = try send(.init(url: url(path), headers: ["Accept: application/json"], seconds: 120)) {
+        _ = try send(.init(url: url(path), headers: ["Accept: application/json"], seconds: 120)) {
             try self.check($0, model, nil)
             return .taken
         } onBody: { piece in
@@ -58,12 +58,10 @@ final class HubClient {
             }
             text.append(contentsOf: piece)
         }
-        return try listing(of: text, model, answer)
+        return try listing(of: text, model)
     }
 
-    private func listing(of text: [UInt8], _ model: HubReference, _ answer: HubAnswer) throws(HubError)
-        -> Listing
-    {
+    private func listing(of text: [UInt8], _ model: HubReference) throws(HubError) -> Listing {
         let place = "the answer of \(settings.hub) about \(model.name)"
         if mistakenFile(text) != nil {
             throw .failure(
@@ -186,8 +184,8 @@ final class HubClient {
 
     /// Whether a tag can be the name of a file that leads nowhere else.
     private static func isTag(_ tag: String) -> Bool {
-        !tag.isEmpty && tag.utf8.count <= 128 && !tag.hasPrefix(".")
-            && tag.unicodeScalars.allSatisfy { unescaped.contains($0) }
+        !tag.isEmpty && tag.utf8.count <= 128
+            && tag.unicodeScalars.allSatisfy { unescaped.contains($0) && $0 != "." }
     }
 
     // MARK: Redirects

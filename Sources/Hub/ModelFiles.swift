@@ -18,8 +18,10 @@ struct ModelFiles {
     static let indexName = "model_index.json"
     /// What this program writes beside an index.
     private static let cardName = "langevin.json"
-    /// A part whose pictures are not looked at here.
+    /// A part that has no use here.
     private static let unused = "safety_checker"
+    /// How the names of parts begin that are no networks, whatever configurations they have.
+    private static let plainParts = ["scheduler", "tokenizer", "feature_extractor", "image_processor"]
 
     /// The files of the parts that were missing where not all files are known.
     struct Missing: Error {
@@ -41,8 +43,12 @@ struct ModelFiles {
         try fetch([Self.cardName].filter(names.contains) + parts.flatMap { try descriptions(in: $0 + "/") })
         try fetch(
             parts.filter { $0 != Self.unused }
-                .flatMap { try weights(in: $0 + "/", isNetwork: names.contains("\($0)/config.json"), read) })
+                .flatMap { try weights(in: $0 + "/", isNetwork: isNetwork($0), read) })
         return nil
+    }
+
+    private func isNetwork(_ part: String) -> Bool {
+        names.contains("\(part)/config.json") && !Self.plainParts.contains(where: part.hasPrefix)
     }
 
     private func selectWithoutIndex(
@@ -93,7 +99,8 @@ struct ModelFiles {
 
     /// Configurations, vocabularies, and the indexes of the weights that are wanted.
     private func descriptions(in folder: String) throws -> [String] {
-        let indexes = wanted.takesWeights ? try weightFiles(in: folder).filter { $0.hasSuffix(".json") } : []
+        let hasWeights = wanted.takesWeights && folder != Self.unused + "/"
+        let indexes = hasWeights ? try weightFiles(in: folder).filter { $0.hasSuffix(".json") } : []
         let described = names.filter { name in
             guard name.hasPrefix(folder) else { return false }
             let rest = name.dropFirst(folder.count)

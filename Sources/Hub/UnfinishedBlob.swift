@@ -70,6 +70,17 @@ final class UnfinishedBlob {
         try? Files.synchronize(folder: Files.parent(of: blob))
     }
 
+    /// Removes what earlier runs left of a model's blobs and nobody fetches now, such as those of revisions that are gone.
+    static func sweep(_ cache: HubCache, _ name: String) {
+        let folder = "\(cache.folder(name))/blobs"
+        let leftovers = ((try? Files.names(in: folder)) ?? []).filter { $0.hasSuffix(ending) }
+        for leftover in leftovers {
+            let tag = leftover.prefix { $0 != "." }
+            let lock = try? FileLock.free("\(cache.locks(name))/\(tag).lock")
+            withExtendedLifetime(lock) { if lock != nil { try? Files.remove("\(folder)/\(leftover)") } }
+        }
+    }
+
     /// Lets go of what is there, since it is damaged.
     func remove() { unlink(path) }
 }

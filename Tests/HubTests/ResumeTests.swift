@@ -4,6 +4,12 @@ import LoopbackHub
 import Storage
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 @Suite("Downloads that stop and go on")
 struct ResumeTests {
     /// A hub whose network's weights are cut after 150,000 bytes each time.
@@ -125,6 +131,24 @@ struct ResumeTests {
         #expect(tiny.hub.requests.filter { $0.path.hasSuffix(tag) }.map(\.start) == [150_000])
         #expect(!tiny.blobs.contains { $0.contains(".incomplete") })
         #expect(tiny.isSound)
+    }
+
+    @Test("nothing unfinished is left where a model is whole, but for what somebody fetches now")
+    func sweeps() throws {
+        let (tiny, tag) = try cut()
+        let blobs = "\(tiny.cache)/models--org--name/blobs"
+        let (old, used) = (String(repeating: "a", count: 64), String(repeating: "b", count: 64))
+        try Files.write([1], to: "\(blobs)/\(old).incomplete")
+        try Files.write([1], to: "\(blobs)/\(used).12345678.incomplete")
+        let lock = open("\(tiny.cache)/.locks/models--org--name/\(used).lock", O_RDWR | O_CREAT, 0o600)
+        try #require(flock(lock, LOCK_EX) == 0)
+        tiny.hub.reset()
+        try tiny.model()
+        #expect(tiny.blobs.filter { $0.contains(".incomplete") } == ["\(used).12345678.incomplete"])
+        #expect(tiny.blobs.contains(tag))
+        close(lock)
+        try tiny.model()
+        #expect(!tiny.blobs.contains { $0.contains(".incomplete") })
     }
 
     @Test("two at once fetch a file once")
