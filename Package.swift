@@ -40,7 +40,7 @@ let package = Package(
             name: "Langevin",
             targets: [
                 "Langevin", "Tensors", "Layers", "Checkpoints", "Diffusion", "Diffusers", "Networks",
-                "Tokenizers", "Pictures", "Datasets", "Training", "Evaluation", "Pipelines",
+                "Tokenizers", "Pictures", "Datasets", "Training", "Evaluation", "Pipelines", "Hub",
             ]),
         .library(name: "MonteCarlo", targets: ["MonteCarlo"]),
     ],
@@ -56,8 +56,11 @@ let package = Package(
         system("CCairo", "cairo", debian: "libcairo2-dev", brew: "cairo"),
         system("CZlib", "zlib", debian: "zlib1g-dev", brew: "zlib"),
         system("CLibCrypto", "libcrypto", debian: "libssl-dev", brew: "openssl@3"),
+        // macOS has it.
+        system("CCurl", "libcurl", debian: "libcurl4-openssl-dev", brew: "curl"),
 
         room("Storage", ["CLibCrypto", "CZlib"]),
+        room("Hub", ["Storage", "CCurl", "CLibCrypto"]),
         .target(
             name: "CTorch", cxxSettings: torchHeaders,
             linkerSettings: [.linkedLibrary("torch_cpu"), .linkedLibrary("c10")]),
@@ -89,7 +92,7 @@ let package = Package(
         room(
             "Pipelines",
             [
-                "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Diffusers", "Networks",
+                "Storage", "Hub", "Tensors", "Layers", "Checkpoints", "Diffusion", "Diffusers", "Networks",
                 "Tokenizers", "Pictures",
             ]),
         .target(
@@ -103,7 +106,7 @@ let package = Package(
         .executableTarget(
             name: "LangevinCommand",
             dependencies: [
-                "Storage", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Tokenizers",
+                "Storage", "Hub", "Tensors", "Layers", "Checkpoints", "Diffusion", "Networks", "Tokenizers",
                 "Pictures",
                 "Datasets", "Pipelines", "Training", "Evaluation",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -114,6 +117,11 @@ let package = Package(
             name: "TestSupport", dependencies: ["Tensors", "Layers", "Checkpoints", "Networks"],
             path: "Tests/TestSupport", swiftSettings: settings),
         tests(of: "Storage"),
+        // A hub on the loopback address that misbehaves where a test wants it to.
+        .target(
+            name: "LoopbackHub", dependencies: ["CLibCrypto"], path: "Tests/LoopbackHub",
+            swiftSettings: settings),
+        tests(of: "Hub", ["Storage", "LoopbackHub"]),
         tests(of: "Tensors"),
         tests(of: "Layers"),
         tests(of: "Checkpoints", ["Storage"]),
@@ -135,8 +143,9 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "LangevinCommand", "TestSupport", "Storage", "Layers", "Checkpoints", "Networks", "Pictures",
-                "Training",
+                "LangevinCommand", "TestSupport", "LoopbackHub", "Storage", "Layers", "Checkpoints",
+                "Networks",
+                "Pictures", "Training",
             ],
             swiftSettings: settings),
     ],

@@ -15,7 +15,7 @@ fail() { say "$*"; exit 2; }
 
 # --- system packages -------------------------------------------------------------------------
 command -v swift >/dev/null || fail "no Swift here: install Swift 6.1 or later from swift.org/install and put it on PATH"
-libraries=(libpng:libpng-dev:libpng libturbojpeg:libturbojpeg0-dev:jpeg-turbo libwebp:libwebp-dev:webp cairo:libcairo2-dev:cairo zlib:zlib1g-dev:zlib libcrypto:libssl-dev:openssl@3)
+libraries=(libpng:libpng-dev:libpng libturbojpeg:libturbojpeg0-dev:jpeg-turbo libwebp:libwebp-dev:webp cairo:libcairo2-dev:cairo zlib:zlib1g-dev:zlib libcrypto:libssl-dev:openssl@3 libcurl:libcurl4-openssl-dev:)
 if [ "$system" = Darwin ]; then
     command -v brew >/dev/null && PKG_CONFIG_PATH="$(brew --prefix)/opt/openssl@3/lib/pkgconfig:${PKG_CONFIG_PATH:-}"
     export PKG_CONFIG_PATH
@@ -26,6 +26,8 @@ command -v python3 >/dev/null || missing+=(python3)
 [ -n "${LANGEVIN_TORCH:-}" ] || python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 for row in "${libraries[@]}"; do
     IFS=: read -r name debian brew <<<"$row"
+    # What Homebrew need not bring comes with macOS.
+    [ "$system" = Darwin ] && [ -z "$brew" ] && continue
     command -v pkg-config >/dev/null && pkg-config --exists "$name" && continue
     if [ "$system" = Darwin ]; then missing+=("$brew"); else missing+=("$debian"); fi
 done

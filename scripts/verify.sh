@@ -16,6 +16,7 @@ echo "verify: seed $seed" >&2
 "$python" Tools/oracle/autoencoder_recipes.py --program .build/release/langevin --seed "$seed" --cases 8
 "$python" Tools/oracle/clip.py --program .build/release/langevin --seed "$seed" --cases 8
 "$python" Tools/oracle/latents.py --program .build/release/langevin --seed "$seed" --cases 1
+"$python" Tools/oracle/hub.py --program .build/release/langevin --seed "$seed"
 if [[ -n "${GUIDED_DIFFUSION:-}" ]]; then
     "$python" Tools/oracle/likelihood.py --guided-diffusion "$GUIDED_DIFFUSION" --program .build/release/langevin \
         --seed "$seed" --cases 4

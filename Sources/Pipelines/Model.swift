@@ -25,6 +25,8 @@ public struct ModelOptions: Sendable {
     public var prediction: Prediction?
     /// For a file: whether tensors outside the model's parts are refused.
     public var isStrict = false
+    /// How models of the hub are fetched.
+    public var locator = ModelLocator()
     /// Where opened parts are kept; they are let go of after use where it keeps none.
     public var parts = PartStore()
 
@@ -63,8 +65,8 @@ public struct Model: Sendable {
     public var name: String { assembly.name }
 
     /// Opens a model.
-    /// - Parameter model: a run folder, a folder in the diffusers layout, a `.safetensors` file in an original layout, or
-    ///   `analytic:FILE.json`.
+    /// - Parameter model: a run folder, a folder in the diffusers layout, a `.safetensors` file in an original layout,
+    ///   `org/name` on the hub, or `analytic:FILE.json`.
     /// - Throws: an error that names the file and the key, one sentence.
     public init(_ model: String, _ options: ModelOptions = ModelOptions()) throws {
         if let path = AnalyticModel.path(of: model) {

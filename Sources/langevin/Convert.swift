@@ -14,7 +14,7 @@ struct Convert: ParsableCommand {
 
     @Argument(
         help:
-            "A run folder, a folder in the diffusers layout, one network's folder, or a checkpoint in one file.",
+            "A run folder, a folder in the diffusers layout, one network's folder, a checkpoint in one file, or org/name of the hub.",
         transform: pathArgument)
     var input: String
 
@@ -42,6 +42,7 @@ struct Convert: ParsableCommand {
     var ema = false
 
     @OptionGroup var reading: ReadingOptions
+    @OptionGroup var hub: HubOptions
 
     @Flag(
         help: ArgumentHelp(
@@ -67,6 +68,7 @@ struct Convert: ParsableCommand {
         conversion.isStrict = reading.strict
         conversion.prediction = reading.prediction?.prediction
         conversion.entry = entry
+        let input = try hub.path(of: input, variant: variant)
         for line in try conversion.run(input, to: output) { say(line) }
         say("wrote \(output)")
     }

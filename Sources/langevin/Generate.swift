@@ -28,7 +28,7 @@ struct Generate: ParsableCommand {
 
     @Option(
         help:
-            "A run folder, a folder in the diffusers layout, or a .safetensors file in the original layout of Stable Diffusion or as 'convert' writes it; by default the model that comes with the program.",
+            "A run folder, a folder in the diffusers layout, or a .safetensors file in the original layout of Stable Diffusion or as 'convert' writes it, or org/name of the hub; by default the model that comes with the program.",
         transform: pathArgument)
     var model: String?
 
@@ -71,6 +71,7 @@ struct Generate: ParsableCommand {
     @OptionGroup var memory: MemoryFlags
     @OptionGroup var reading: ReadingOptions
     @OptionGroup var parts: PartOptions
+    @OptionGroup var hub: HubOptions
 
     @Option(
         help: "A picture that shows, after every step, what is coming; needs --preview-model.",
@@ -132,20 +133,27 @@ struct Generate: ParsableCommand {
         (options.elementType, options.device, options.memory) = (compute.dtype, device, memory.options)
         parts.set(&options)
         (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
-        let source = try ModelSource(model ?? ShippedModel.path(), options)
+        options.locator = hub.locator
+        let model = try model ?? ShippedModel.path()
+        let path = try hub.path(of: model, variant: parts.variant)
+        let fetched = path == model ? nil : ContinuousClock().now
+        options.autoencoder = try options.autoencoder.map { try hub.locator.path(of: $0) }
+        let source = try ModelSource(path, options)
         var notes = try compute.notes + source.foreignKeys() + source.notes()
         var request = try request(options)
         (request.prompts, request.count) = (texts, count)
         try checkUnused(source)
         let opened = try Model(source, options)
         if let refiner = reference.refiner {
-            let last = try ModelSource(refiner, variant: parts.variant, isStrict: reading.strict)
+            let last = try ModelSource(
+                refiner, variant: parts.variant, isStrict: reading.strict, locator: hub.locator)
             notes += last.notes()
             request.refiner = try Model(last, options)
         }
         let run = try opened.run(request, decodes: !output.isTensor)
         notes += try checkUnused(run)
-        return SamplingRun(run: run, output: output, preview: preview, notes: notes, start: start)
+        return SamplingRun(
+            run: run, output: output, preview: preview, notes: notes, start: start, fetched: fetched)
     }
 
     private func request(_ options: ModelOptions) throws -> Request {

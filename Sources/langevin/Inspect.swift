@@ -10,7 +10,7 @@ struct Inspect: ParsableCommand {
 
     @Argument(
         help:
-            "A run folder, a folder in the diffusers layout, one network's folder, analytic:FILE.json, a .safetensors or GGUF file, or a PNG.",
+            "A run folder, a folder in the diffusers layout, one network's folder, analytic:FILE.json, a .safetensors or GGUF file, org/name of the hub, or a PNG.",
         transform: pathArgument)
     var path: String
 
@@ -27,11 +27,15 @@ struct Inspect: ParsableCommand {
     @Flag(help: "Read every value of a .safetensors file, and count those that are infinite or not a number.")
     var check = false
 
+    @OptionGroup var hub: HubOptions
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {
         if let depth, depth < 1 { throw PipelineError("--depth is \(depth): give a number above 0") }
+        // What is in a model follows from its configurations.
+        let path = try hub.path(of: path, takesWeights: check)
         let inspection = try Inspection(
             path, parts: .init(names: names, depth: depth), readsValues: check)
         guard !check || inspection.nonFiniteCount != nil else {

@@ -4,6 +4,7 @@ import Datasets
 import Diffusion
 import Evaluation
 import Foundation
+import Hub
 import Layers
 import Networks
 import Pictures
@@ -22,6 +23,7 @@ struct Langevin: ParsableCommand {
         subcommands: [
             Train.self, Sample.self, Generate.self, Inspect.self, Convert.self, Evaluate.self, Encode.self,
             Likelihood.self, Denoise.self, Upscale.self, Explain.self, Order.self, Bench.self, New.self,
+            Models.self,
         ])
 }
 
@@ -117,6 +119,7 @@ enum Program {
             is DiffusionError, is DatasetError, is TokenizerError, is PictureError, is EvaluationError:
             true
         case let error as FileError: !error.isOfMachine
+        case let error as HubError: error.isOfInput
         case let error as RunError: !error.isOfMachine
         case let error as TensorError: error.kind == .unavailable
         default: false

@@ -1,4 +1,35 @@
 import Foundation
+import Hub
+
+/// What progress is counted in, and how a person reads it.
+package struct ProgressUnit: Sendable {
+    /// How far it is: the amount done and the amount in all.
+    package let amount: @Sendable (_ done: Int, _ total: Int) -> String
+    /// An amount a second.
+    package let rate: @Sendable (Double) -> String
+
+    /// Steps of a solver or of training: `12.3 steps/s`, or the other way round where one takes longer than a second.
+    package static let steps = ProgressUnit {
+        "\($0)/\($1)"
+    } rate: { rate in
+        rate >= 1 || rate <= 0
+            ? "\(ProgressBar.number(rate, digits: 1)) steps/s"
+            : "\(ProgressBar.number(1 / rate, digits: 1)) s/step"
+    }
+
+    /// Bytes of a download.
+    package static let bytes = ProgressUnit {
+        "\(byteText($0)) of \(byteText($1))"
+    } rate: { rate in
+        "\(byteText(Int(min(max(0, rate), 1e15))))/s"
+    }
+
+    private init(
+        _ amount: @escaping @Sendable (Int, Int) -> String, rate: @escaping @Sendable (Double) -> String
+    ) {
+        (self.amount, self.rate) = (amount, rate)
+    }
+}
 
 /// How far a piece of work is.
 package struct Progress {
@@ -11,8 +42,13 @@ package struct Progress {
     /// The loss, where there is one.
     package var loss: Double?
 
-    package init(step: Int, total: Int, rate: Double? = nil, loss: Double? = nil) {
-        (self.step, self.total, self.rate, self.loss) = (step, total, rate, loss)
+    /// What steps are.
+    package var unit: ProgressUnit
+
+    package init(
+        step: Int, total: Int, rate: Double? = nil, loss: Double? = nil, unit: ProgressUnit = .steps
+    ) {
+        (self.step, self.total, self.rate, self.loss, self.unit) = (step, total, rate, loss, unit)
     }
 
     /// Seconds until the last step, where the rate is known.
@@ -27,6 +63,7 @@ package struct Progress {
 package struct ProgressBar {
     private let total: Int
     private let first: Int
+    private let unit: ProgressUnit
     private let isTerminal: Bool
     private let colour: Bool
     private let clock = ContinuousClock()
@@ -36,9 +73,9 @@ package struct ProgressBar {
     /// - Parameters:
     ///   - total: steps in all.
     ///   - first: steps that were done before; they do not count for the rate.
-    package init(total: Int, first: Int = 0) {
-        self.total = total
-        self.first = first
+    ///   - unit: what steps are.
+    package init(total: Int, first: Int = 0, unit: ProgressUnit = .steps) {
+        (self.total, self.first, self.unit) = (total, first, unit)
         isTerminal = isatty(STDERR_FILENO) == 1
         let environment = ProcessInfo.processInfo.environment
         // no-color.org: any value but the empty one turns colour off.
@@ -54,7 +91,7 @@ package struct ProgressBar {
         shown = now
         let seconds = (now - start) / .seconds(1)
         let rate = seconds > 0 && step > first ? Double(step - first) / seconds : nil
-        let progress = Progress(step: step, total: total, rate: rate, loss: loss)
+        let progress = Progress(step: step, total: total, rate: rate, loss: loss, unit: unit)
         if isTerminal {
             LangevinCommand.show(
                 "\r" + Self.line(progress, width: Self.terminalWidth, colour: colour) + "\u{1B}[K")
@@ -83,8 +120,8 @@ package struct ProgressBar {
     package static func line(_ progress: Progress, width: Int?, colour: Bool) -> String {
         let fraction = progress.total > 0 ? Double(progress.step) / Double(progress.total) : 1
         let share = min(1, max(0, fraction))
-        var facts = ["\(progress.step)/\(progress.total)"]
-        if let rate = progress.rate { facts.append(Self.rate(rate)) }
+        var facts = [progress.unit.amount(progress.step, progress.total)]
+        if let rate = progress.rate { facts.append(progress.unit.rate(rate)) }
         if let remaining = progress.remaining { facts.append("\(Self.time(remaining)) left") }
         if let loss = progress.loss { facts.append("loss \(Self.number(loss, digits: 4))") }
         let text = "\(Self.padded(Int(share * 100)))% \(facts.joined(separator: ", "))"
@@ -101,12 +138,6 @@ package struct ProgressBar {
         String(repeating: " ", count: max(0, 3 - String(percent).count)) + String(percent)
     }
 
-    /// `12.3 steps/s`, or the other way round where a step takes longer than a second.
-    private static func rate(_ rate: Double) -> String {
-        rate >= 1 || rate <= 0
-            ? "\(number(rate, digits: 1)) steps/s" : "\(number(1 / rate, digits: 1)) s/step"
-    }
-
     /// `7 s`, `3:07`, `2:05:09`, `3 d 04 h`.
     private static func time(_ seconds: Double) -> String {
         guard abs(seconds) < 1e9 else { return "ages" }
@@ -121,7 +152,7 @@ package struct ProgressBar {
     }
 
     /// A number with a fixed count of decimals and a point, whatever the locale.
-    private static func number(_ value: Double, digits: Int) -> String {
+    fileprivate static func number(_ value: Double, digits: Int) -> String {
         guard value.isFinite, abs(value) < 1e9 else { return value.description }
         let scale = (0..<digits).reduce(1) { scale, _ in scale * 10 }
         let scaled = Int((abs(value) * Double(scale)).rounded())

@@ -14,7 +14,7 @@ struct Sample: ParsableCommand {
 
     @Argument(
         help:
-            "A run folder, a folder in the diffusers layout or a .safetensors file of a model without prompts, or analytic:FILE.json.",
+            "A run folder, a folder in the diffusers layout or a .safetensors file of a model without prompts, org/name of the hub, or analytic:FILE.json.",
         transform: pathArgument)
     var model: String
 
@@ -52,6 +52,7 @@ struct Sample: ParsableCommand {
     var noiseLevel: Int?
 
     @OptionGroup var reading: ReadingOptions
+    @OptionGroup var hub: HubOptions
 
     @Option(
         help: "Also write a picture of the way from noise to the first pictures, one row each.",
@@ -80,14 +81,17 @@ struct Sample: ParsableCommand {
         var options = ModelOptions()
         (options.elementType, options.device) = (compute.dtype, device)
         (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
+        options.locator = hub.locator
+        let path = try hub.path(of: model)
+        let fetched = path == model ? nil : ContinuousClock().now
         let opened: Model
         var notes = compute.notes
-        if AnalyticModel.path(of: model) == nil {
-            let source = try ModelSource(model, options)
+        if AnalyticModel.path(of: path) == nil {
+            let source = try ModelSource(path, options)
             notes += try source.foreignKeys() + source.notes()
             opened = try Model(source, options)
         } else {
-            opened = try Model(model, options)
+            opened = try Model(path, options)
         }
         var request = try pictures.request(sampling)
         request.classes = classChoice?.classes
@@ -101,6 +105,7 @@ struct Sample: ParsableCommand {
         let run = try opened.run(request, decodes: !output.isTensor)
         try Generate.refuse(guiding.unused(in: run.mainSettings))
         return SamplingRun(
-            run: run, output: output, trajectory: trajectory, pairs: pairs, notes: notes, start: start)
+            run: run, output: output, trajectory: trajectory, pairs: pairs, notes: notes, start: start,
+            fetched: fetched)
     }
 }

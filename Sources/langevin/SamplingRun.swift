@@ -19,6 +19,8 @@ struct SamplingRun {
     let notes: [String]
     /// When the command began.
     let start: ContinuousClock.Instant
+    /// When a model of the hub was there; `nil` for others.
+    var fetched: ContinuousClock.Instant?
     /// Looks at the receipt before the first step.
     var check: ((Receipt) throws -> Void)?
 
@@ -89,8 +91,8 @@ struct SamplingRun {
         }
         let summary = RunSummary(
             files: files, seed: receipt.seed, settings: receipt,
-            phases: ["load", "sample", "decode", "write"],
-            moments: [start, loaded, sampled, decoded, clock.now])
+            phases: (fetched == nil ? [] : ["download"]) + ["load", "sample", "decode", "write"],
+            moments: [start] + [fetched].compactMap(\.self) + [loaded, sampled, decoded, clock.now])
         return (summary, previewFailure)
     }
 

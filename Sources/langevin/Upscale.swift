@@ -21,7 +21,7 @@ struct Upscale: ParsableCommand {
 
     @Option(
         help:
-            "A filter's name; or a folder in the diffusers layout, or a .safetensors file, of a model that enlarges.",
+            "A filter's name; or a folder in the diffusers layout, or a .safetensors file, or org/name of the hub, of a model that enlarges.",
         transform: pathArgument)
     var model: String
 
@@ -73,7 +73,7 @@ struct Upscale: ParsableCommand {
         let device = try compute.open()
         let output = try SampleOutput(output, count: 1)
         if let filter = ResizeFilter(word: model) { return try apply(filter, output) }
-        guard Files.exists(model) else {
+        guard Files.exists(model) || ModelLocator.isOnHub(model) else {
             let words = ResizeFilter.words
             let advice = nearest(to: model, in: words).map { "; did you mean '\($0)'?" }
             throw PipelineError(
@@ -86,7 +86,10 @@ struct Upscale: ParsableCommand {
         var options = ModelOptions()
         (options.elementType, options.device) = (compute.dtype, device)
         diffusion.set(&options)
-        let source = try ModelSource(model, options)
+        options.locator = diffusion.hub.locator
+        let path = try diffusion.hub.path(of: model, variant: diffusion.parts.variant)
+        let fetched = path == model ? nil : ContinuousClock().now
+        let source = try ModelSource(path, options)
         let notes = try compute.notes + source.foreignKeys() + source.notes()
         let opened = try Model(source, options)
         if let network = opened.upscaling { return try apply(network, notes, output) }
@@ -106,7 +109,8 @@ struct Upscale: ParsableCommand {
         }
         let request = try diffusion.request(image, takesPrompt: opened.takesPrompt)
         let run = try opened.run(request, decodes: !output.isTensor)
-        try SamplingRun(run: run, output: output, notes: notes, start: start).execute(printing: json)
+        try SamplingRun(run: run, output: output, notes: notes, start: start, fetched: fetched)
+            .execute(printing: json)
     }
 
     // MARK: Filters
@@ -218,6 +222,7 @@ struct UpscaleOptions: ParsableArguments {
     @OptionGroup var memory: MemoryFlags
     @OptionGroup var reading: ReadingOptions
     @OptionGroup var parts: PartOptions
+    @OptionGroup var hub: HubOptions
 
     func set(_ options: inout ModelOptions) {
         options.memory = memory.options
@@ -264,7 +269,7 @@ struct UpscaleOptions: ParsableArguments {
         [
             ("--config", parts.config != nil), ("--variant", parts.variant != nil),
             ("--vae", parts.vae != nil),
-            ("--strict", reading.strict),
+            ("--strict", reading.strict), ("--revision", hub.revision != nil), ("--offline", hub.offline),
             ("an option that keeps a model small", memory.options != MemoryOptions()),
         ]
     }

@@ -70,6 +70,11 @@ import Testing
         ("explain", ["analytic:", "--part"], "ExplainCommandTests", "everyFormOfModelIsExplained"),
         ("order", ["-o", "--solver", "--schedule", "--prediction"], "AnalyticTests", "theTableAndThePlot"),
         ("bench", ["--weights", "--inputs"], "BenchTests", "theTextUNetAnswersAsTheLibraryDoes"),
+        (
+            "generate", ["org/name", "--offline", "--revision"], "HubCommandTests",
+            "oneCommandFromAnEmptyCacheMakesThePictureOfTheFolder"
+        ),
+        ("models", ["--json", "remove"], "HubCommandTests", "theCacheIsListedAndEmptied"),
         ("new", [], "NewTests", "aPackageIsLaidOut"),
         ("new", ["--langevin"], "NewTests", "theSourcesCanBeNamed"),
         ("help", [], "CommandTableTests", "helpIsTheCommandsOwn"),

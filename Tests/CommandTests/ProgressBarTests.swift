@@ -12,6 +12,15 @@ import Testing
         #expect(line.count == 79)
     }
 
+    @Test func downloadsAreCountedInBytes() {
+        let download = Progress(
+            step: 1_234_567_890, total: 4_265_000_000, rate: 12_300_000, unit: .bytes)
+        let line = ProgressBar.line(download, width: nil, colour: false)
+        #expect(line == " 28% 1.23 GB of 4.27 GB, 12.3 MB/s, 4:06 left")
+        let start = Progress(step: 0, total: 512, rate: 0, unit: .bytes)
+        #expect(ProgressBar.line(start, width: nil, colour: false) == "  0% 0 bytes of 512 bytes, 0 bytes/s")
+    }
+
     @Test func colourIsOnlyWhereItIsAskedFor() {
         let coloured = ProgressBar.line(half, width: 80, colour: true)
         #expect(coloured.hasPrefix("\u{1B}[32m━") && coloured.contains("\u{1B}[0m"))

@@ -2,6 +2,7 @@ import Checkpoints
 import Diffusers
 import Diffusion
 import Foundation
+import Hub
 import Layers
 import Networks
 import Storage
@@ -23,7 +24,8 @@ public struct ModelLayout: Sendable {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: model, isDirectory: &isFolder) else {
             throw PipelineError(
-                "there is no model '\(model)': give a run folder or a folder in the diffusers layout")
+                "there is no model '\(model)': give a run folder, a folder in the diffusers layout, or org/name of the hub"
+            )
         }
         guard isFolder.boolValue else {
             throw PipelineError(
@@ -63,6 +65,7 @@ public struct ModelLayout: Sendable {
 
     /// A short name for messages and receipts.
     public var name: String {
+        if let name = HubCache.model(ofSnapshot: path) { return name }
         let parts = path.split(separator: "/").map(String.init)
         return parts.last == "model" && parts.count > 1 ? parts[parts.count - 2] : parts.last ?? path
     }

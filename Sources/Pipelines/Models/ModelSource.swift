@@ -46,8 +46,8 @@ public struct ModelSource: Sendable {
     /// Opens a model.
     ///
     /// - Parameters:
-    ///   - model: a run folder, a folder in the diffusers layout, or a `.safetensors` or GGUF file in the original one, or
-    ///     one of this program's.
+    ///   - model: a run folder, a folder in the diffusers layout, a `.safetensors` or GGUF file in the original one, one of
+    ///     this program's, or `org/name` on the hub.
     ///   - configurations: for a file, a folder in the diffusers layout whose configurations and tokenizers
     ///     describe it; the published ones of its family where `nil`.
     ///   - variant: the set of weights in a folder, such as `fp16`; parts that lack it, and all where `nil`, have the
@@ -55,11 +55,13 @@ public struct ModelSource: Sendable {
     ///   - usesAverage: for a file, whether the moving average of its network is taken.
     ///   - prediction: what the network predicts, whatever the model says itself.
     ///   - isStrict: for a file, whether tensors outside the model's parts are refused.
-    /// - Throws: `PipelineError` or `CheckpointError` that says what is there instead.
+    ///   - locator: how a model of the hub is fetched.
+    /// - Throws: `PipelineError` or `CheckpointError` that says what is there instead; `HubError`.
     public init(
         _ model: String, configurations: String? = nil, variant: String? = nil, usesAverage: Bool = false,
-        prediction: Prediction? = nil, isStrict: Bool = false
+        prediction: Prediction? = nil, isStrict: Bool = false, locator: ModelLocator = ModelLocator()
     ) throws {
+        let model = try locator.path(of: model, variant: variant)
         self.variant = variant
         self.prediction = prediction
         let described = try configurations.map { try ModelLayout(model: $0) }
@@ -128,7 +130,7 @@ public struct ModelSource: Sendable {
     public init(_ model: String, _ options: ModelOptions) throws {
         try self.init(
             model, configurations: options.configurations, variant: options.variant,
-            prediction: options.prediction, isStrict: options.isStrict)
+            prediction: options.prediction, isStrict: options.isStrict, locator: options.locator)
         if !options.adapters.isEmpty { self = try adapted(by: options.adapters) }
     }
 
