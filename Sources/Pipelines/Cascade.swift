@@ -13,6 +13,8 @@ extension Request {
         public var guidance: Double?
         /// The time of the noise that is laid on the picture before it is enlarged.
         public var noiseLevel: Int?
+        /// What the noise of the start is multiplied with.
+        public var temperature: Double?
         /// Whether the stage before stops where that noise is left, in place of noise that is laid on its result.
         public var truncates = false
 
@@ -28,9 +30,13 @@ extension Request.FollowingStage {
         var request = first
         (request.following, request.files) = ([], [:])
         (request.steps, request.guidance, request.noiseLevel) = (steps, guidance, noiseLevel)
-        (request.initial, request.reference, request.mask, request.background) = (nil, nil, nil, nil)
+        request.temperature = temperature
+        // A picture of which a part is made anew is for every stage that takes it.
+        let isInpainted = first.mask != nil && model.assembly.inpaints
+        if !isInpainted { (request.reference, request.mask, request.background) = (nil, nil, nil) }
+        request.initial = nil
         (request.strength, request.height, request.width) = (nil, nil, nil)
-        (request.guide, request.classifier, request.guidanceMethod) = (nil, nil, nil)
+        (request.guide, request.classifier, request.noisyCLIP, request.guidanceMethod) = (nil, nil, nil, nil)
         if model.classCount == nil { request.classes = nil }
         if !model.takesPrompt { (request.prompts, request.negativePrompt) = (nil, nil) }
         return request

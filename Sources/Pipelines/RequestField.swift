@@ -25,6 +25,7 @@ public struct RequestField: Sendable, Hashable {
     package static let guidanceInterval = Self("guidanceInterval")
     package static let guide = Self("guide")
     package static let classifier = Self("classifier")
+    package static let noisyCLIP = Self("noisyClip")
     package static let inverts = Self("inverts")
     package static let interpolation = Self("interpolation")
     package static let guidanceRescale = Self("guidanceRescale")
@@ -41,6 +42,7 @@ public struct RequestField: Sendable, Hashable {
     package static let mask = Self("mask")
     package static let background = Self("background")
     package static let strength = Self("strength")
+    package static let temperature = Self("temperature")
     package static let noiseLevel = Self("noiseLevel")
     package static let depth = Self("depth")
     package static let following = Self("following")
@@ -57,7 +59,7 @@ public struct RequestField: Sendable, Hashable {
 
     /// Fields that are read by few families of models; the others refuse them.
     static let ofFewFamilies: Set<RequestField> = [
-        priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth,
+        priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth, temperature,
     ]
 
     // MARK: Options of a model
@@ -80,13 +82,15 @@ extension Request {
             (.prompts, prompts != nil), (.negativePrompt, negativePrompt != nil), (.classes, classes != nil),
             (.height, height != nil), (.width, width != nil), (.guidance, guidance != nil),
             (.guidanceMethod, guidanceMethod != nil), (.guidanceInterval, guidanceInterval != nil),
-            (.guide, guide != nil), (.classifier, classifier != nil), (.inverts, inverts),
+            (.guide, guide != nil), (.classifier, classifier != nil), (.noisyCLIP, noisyCLIP != nil),
+            (.inverts, inverts),
             (.guidanceRescale, guidanceRescale != 0), (.negativeWeight, negativeWeight != nil),
             (.clipSkip, clipSkip != 0), (.priorSteps, priorSteps != nil),
             (.priorGuidance, priorGuidance != nil), (.upscaleSteps, upscaleSteps != nil),
             (.weighsWords, weighsWords), (.deepFeatureInterval, deepFeatureInterval != 1),
             (.reference, reference != nil), (.mask, mask != nil), (.background, background != nil),
-            (.strength, strength != nil), (.noiseLevel, noiseLevel != nil), (.depth, depth != nil),
+            (.temperature, temperature != nil), (.strength, strength != nil),
+            (.noiseLevel, noiseLevel != nil), (.depth, depth != nil),
             (.following, !following.isEmpty), (.denoisingStart, denoisingStart != nil),
             (.denoisingEnd, denoisingEnd != nil), (.takesWholeSteps, takesWholeSteps),
             (.refiner, refiner != nil), (.originalSize, originalSize != nil),

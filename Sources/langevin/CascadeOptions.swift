@@ -5,7 +5,7 @@ import Pipelines
 struct CascadeOptions: ParsableArguments {
     @Option(
         help:
-            "The next stage of a cascade, a model that enlarges the pictures of the one before it, none by default; repeatable. --steps, --guidance, --noise-level and --truncated behind it belong to it; all other options are of all stages.",
+            "The next stage of a cascade, a model that enlarges the pictures of the one before it, none by default; repeatable. --steps, --guidance, --noise-level, --temperature and --truncated behind it belong to it; all other options are of all stages.",
         transform: pathArgument)
     var then: [String] = []
 
@@ -56,6 +56,10 @@ struct StageOption {
         "--noise-level": { stage, value in
             stage.noiseLevel = Int(value)
             return stage.noiseLevel != nil
+        },
+        "--temperature": { stage, value in
+            stage.temperature = Double(value)
+            return stage.temperature != nil
         },
         "--truncated": { stage, _ in
             stage.truncates = true
