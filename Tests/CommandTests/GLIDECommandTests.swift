@@ -78,8 +78,8 @@ import Testing
         try refused(["--model", base, "--then", second, "--then", second], "the stage before makes 8×8")
         try refused(["--model", base, "--temperature", "-1"], "--temperature is -1")
         try refused(["--model", base, "--grid", "fast27", "--steps", "5"], "has 27")
-        try refused(["--model", base, "--guidance-method", "clip"], "noisy_clip is not given")
-        try refused(["--model", base, "--noisy-clip", base], "noisy_clip is 'base'")
+        try refused(["--model", base, "--guidance-method", "clip"], "--noisy-clip is not given")
+        try refused(["--model", base, "--noisy-clip", base], "--noisy-clip is 'base'")
         let plain = folder("plain")
         try FileManager.default.createDirectory(atPath: plain, withIntermediateDirectories: true)
         try #"{"architectures": ["CLIPModel"], "model_type": "clip"}"#.write(

@@ -41,6 +41,7 @@ import Testing
         "then": ["then", "weights"], "truncated": ["then"], "stage-option": ["then"],
         "noise-level": ["noise_level"], "depth": ["depth"], "vae": ["weights"],
         "signal-to-noise": ["signal_to_noise"], "inversion": ["inversion"], "interpolate": ["interpolation"],
+        "temperature": ["temperature"], "noisy-clip": ["noisy_clip", "weights"],
     ]
 
     /// Options that no picture depends on.
@@ -124,7 +125,7 @@ import Testing
         // So have cascades, unCLIP, depths and other autoencoders (CascadeCommandTests, UnCLIPCommandTests,
         // UpscaleCommandTests).
         given.formUnion([
-            "then", "truncated", "stage-option", "noise-level", "prior-steps", "prior-guidance",
+            "then", "truncated", "stage-option", "noise-level", "noisy-clip", "prior-steps", "prior-guidance",
             "upscale-steps",
             "depth", "vae",
         ])
@@ -229,6 +230,7 @@ import Testing
             call + [
                 "--solver", "predictor-corrector", "--langevin-steps", "2", "--signal-to-noise", "0.1",
             ], ["langevin_steps": 2, "signal_to_noise": 0.1], #line)
+        _ = try expect(call + ["--temperature", "0.5"], ["temperature": 0.5], #line)
         _ = try expect(
             call + ["--interpolate", "1:9", "--count", "3"],
             ["interpolation": ["first": 1, "last": 9, "weights": [0, 0.5, 1]], "seed": 1, "count": 3], #line)

@@ -8,6 +8,7 @@ import Storage
 import Tensors
 import TestSupport
 import Testing
+import Tokenizers
 
 /// Samples beside those of the original code's own loops (`Tools/oracle/glide.py`): GLIDE's base under guidance, its upsampler,
 /// inpainting, guidance by CLIP, and guided diffusion under a class. Weights are drawn anew.
@@ -55,6 +56,24 @@ import Testing
     private func expectSamples(_ model: Model, _ request: Request, _ fixture: Fixture) throws {
         try expectClose(
             model.run(request).samples(), fixture.tensor("samples"), ofLargest: 1e-4, "\(fixture.name)")
+    }
+
+    @Test(arguments: ["base", "upsampler", "inpainting"])
+    func networksGiveTheOriginalsNumbers(_ name: String) throws {
+        let fixture = try Fixture("glide/\(name)")
+        _ = try model(fixture)
+        let network = try ModelSource(folder("model.safetensors")).build(GLIDEUNet.self, .unet)
+        let tokenizer = try GPT2Tokenizer(folder: folder.path, length: network.configuration.textLength)
+        let prompts = [try fixture.case.required("prompt", as: String.self), ""]
+        var conditions = PromptTokens(tokenizer, length: tokenizer.length).conditions(of: prompts, on: .cpu)
+        if name == "upsampler" { conditions[.lowResolution] = try fixture.tensor("low") }
+        if name == "inpainting" {
+            conditions[.knownPicture] = try fixture.tensor("picture")
+            conditions[.mask] = try 1 - fixture.tensor("known")
+        }
+        let (x, time) = (try fixture.tensor("x"), try fixture.tensor("time"))
+        let found = inference { network(x, time: time, conditions, dropout: nil) }
+        expectClose(found, try fixture.tensor("output"), ofLargest: 1e-5)
     }
 
     @Test func theBaseUnderGuidance() throws {
@@ -128,6 +147,7 @@ import Testing
         var request = try request(fixture)
         (request.noisyCLIP, request.guidanceMethod) = (try Model(path), .clip)
         try expectSamples(model, request, fixture)
+        #expect(try model.run(request).receipt().noisyCLIP?.model == "clip")
         // A scale of 0 is the conditional branch alone.
         request.guidance = 0
         var plain = try self.request(fixture)

@@ -54,10 +54,17 @@ def tokens(folder, encoder):
     return write(folder, "tokens", {"ids": torch.tensor(padded)}, dict(texts=texts, full=ids, merges=MERGES, length=glide.CONTEXT))
 
 
+def forward(model, prompt, seed, **others):
+    """What a network makes of noise at two times."""
+    x, times = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(seed + 5)), torch.tensor([7, 900])
+    with torch.no_grad():
+        return dict(x=x, time=times, output=model(x, times, **glide.tokens(model, [prompt, ""]), **others))
+
+
 def base(folder, seed):
     model, rows = prepared(lambda: glide.network(16), seed)
     samples = glide.looped(glide.process(4), glide.guided(model, PROMPTS[0], 3.0), (2, 3, 16, 16), glide.Noise(seed, 2))
-    return write(folder, "base", {"samples": samples}, dict(
+    return write(folder, "base", {"samples": samples} | forward(model, PROMPTS[0], seed), dict(
         parameters=rows, seed=seed, steps=4, guidance=3.0, prompt=PROMPTS[0], merges=MERGES))
 
 
@@ -67,7 +74,7 @@ def upsampler(folder, seed):
     samples = glide.looped(
         glide.process("fast27", enlarges=True), glide.conditional(model, PROMPTS[1], low_res=low), (2, 3, 16, 16), glide.Noise(seed, 2),
         ddim=True, temperature=glide.TEMPERATURE)
-    return write(folder, "upsampler", {"samples": samples, "low": low}, dict(
+    return write(folder, "upsampler", {"samples": samples, "low": low} | forward(model, PROMPTS[1], seed, low_res=low), dict(
         parameters=rows, seed=seed, prompt=PROMPTS[1], merges=MERGES))
 
 
@@ -82,7 +89,8 @@ def inpainting(folder, seed):
     samples = glide.looped(
         glide.process(3), glide.guided(model, PROMPTS[0], 5.0, inpaint_image=given, inpaint_mask=mask), (2, 3, 16, 16),
         glide.Noise(seed, 2), known=(given, mask))
-    return write(folder, "inpainting", {"samples": samples, "picture": picture, "known": known}, dict(
+    network = forward(model, PROMPTS[0], seed, inpaint_image=given, inpaint_mask=mask)
+    return write(folder, "inpainting", {"samples": samples, "picture": picture, "known": known} | network, dict(
         parameters=rows, seed=seed, steps=3, guidance=5.0, prompt=PROMPTS[0], merges=MERGES))
 
 
