@@ -108,6 +108,54 @@ class PictureUNet(Network):
         return network.conv_in.weight.grad
 
 
+class ClassUNet(Network):
+    """Guided diffusion's network of 64 pixels (arXiv:2105.05233, table 4)."""
+    kind = UNet2DModel
+    configuration = {
+        "sample_size": 64, "block_out_channels": (192, 384, 576, 768), "layers_per_block": 3, "attention_head_dim": 64,
+        "attn_norm_num_groups": 32, "downsample_type": "resnet", "upsample_type": "resnet", "out_channels": 6,
+        "num_class_embeds": 1000, "resnet_time_scale_shift": "scale_shift",
+        "down_block_types": ("ResnetDownsampleBlock2D",) + ("AttnDownBlock2D",) * 3,
+        "up_block_types": ("AttnUpBlock2D",) * 3 + ("ResnetUpsampleBlock2D",)}
+
+    def inputs(self):
+        return {"x": normal(2, 3, 64, 64), "time": torch.tensor([500, 500]), "labels": torch.tensor([207, 999])}
+
+    def call(self, network, x, time, labels):
+        return network(x, time, class_labels=labels, return_dict=False)[0]
+
+
+# What the U-Nets of pictures under a text have in common.
+PICTURES = {
+    "sample_size": 64, "in_channels": 3, "out_channels": 6, "block_out_channels": (192, 384, 576, 768), "layers_per_block": 3,
+    "attention_head_dim": 64, "resnet_time_scale_shift": "scale_shift", "mid_block_type": "UNetMidBlock2DSimpleCrossAttn",
+    "down_block_types": ("ResnetDownsampleBlock2D",) + ("SimpleCrossAttnDownBlock2D",) * 3,
+    "up_block_types": ("SimpleCrossAttnUpBlock2D",) * 3 + ("ResnetUpsampleBlock2D",)}
+
+
+class TextPictureUNet(TextUNet):
+    """The U-Net inside GLIDE's base, given what its text transformer makes once a run."""
+    configuration = PICTURES | {"cross_attention_dim": 512, "class_embed_type": "identity"}
+
+    def inputs(self):
+        return {"x": normal(2, 3, 64, 64), "time": torch.tensor([500, 500]), "context": normal(2, 128, 512, seed=2),
+                "labels": normal(2, 768, seed=3)}
+
+    def call(self, network, x, time, context, labels):
+        return network(x, time, context, class_labels=labels, return_dict=False)[0]
+
+
+class DeepFloydUNet(TextUNet):
+    """The first stage of DeepFloyd IF in its medium size; the values are from memory."""
+    configuration = PICTURES | {
+        "cross_attention_dim": 768, "encoder_hid_dim": 4096, "encoder_hid_dim_type": "text_proj", "act_fn": "gelu",
+        "cross_attention_norm": "group_norm", "addition_embed_type": "text", "resnet_skip_time_act": True,
+        "time_embedding_act_fn": "gelu"}
+
+    def inputs(self):
+        return {"x": normal(2, 3, 64, 64), "time": torch.tensor([500, 500]), "context": normal(2, 77, 4096, seed=2)}
+
+
 class TinyUNet(Network):
     kind = UNet2DModel
     configuration = {"sample_size": 16, "in_channels": 1, "out_channels": 1, "block_out_channels": (32, 64),
@@ -132,7 +180,7 @@ class TinyUNet(Network):
 
 NETWORKS = {"sd15-unet": TextUNet(), "dit-xl2": Transformer(), "sd-vae-decoder": Decoder(),
             "ddpm-cifar-forward": PictureUNet(64), "ddpm-cifar-train": PictureUNet(32, target=True),
-            "tiny-1000": TinyUNet()}
+            "adm-64": ClassUNet(), "glide-base": TextPictureUNet(), "if-i-m": DeepFloydUNet(), "tiny-1000": TinyUNet()}
 
 
 def randomised(network):

@@ -49,6 +49,9 @@ extension SchedulerConfiguration {
         if let flagged = configuration.flagged(grid) {
             return try flagged.sampler(name, steps: steps, options: options)
         }
+        if let times = grid.times(trainSteps) {
+            return try configuration.sampler(name, at: times, steps: steps, grid: grid, options)
+        }
         guard configuration.path == .variancePreserving else {
             throw DiffusionError(
                 "the grid '\(grid.name)' does not fit \(configuration.kind.rawValue): choose another")
@@ -75,6 +78,30 @@ extension SchedulerConfiguration {
         } else {
             sampler.grid = taken
         }
+        return try sampler.checked()
+    }
+
+    /// The sampler of a class of whole times at given ones, each step ending where the next begins and the last at the data.
+    /// - Throws: `DiffusionError` where the class has no whole times, or a run another number of steps.
+    private func sampler(
+        _ name: Method?, at times: [Int], steps: Int, grid: Grid, _ options: SamplerOptions
+    ) throws -> Sampler {
+        guard kind == .ddpm || kind == .ddim else {
+            throw DiffusionError(
+                field: "grid",
+                "is '\(grid.name)', which is of whole times, and \(kind.rawValue) takes others: use the solver ddpm or ddim, or another grid"
+            )
+        }
+        guard steps == times.count else {
+            throw DiffusionError(
+                field: "steps",
+                "is \(steps), and the grid '\(grid.name)' has \(times.count): give \(times.count), or another grid"
+            )
+        }
+        var sampler = try sampler(name, steps: steps, options: options)
+        let schedule = self.schedule
+        let levels = times.map { startLevel(at: $0, schedule) } + [.data]
+        sampler.grid = StepGrid(through: levels).dropping(first: options.skippedSteps)
         return try sampler.checked()
     }
 

@@ -7,6 +7,8 @@ extension Conditions.Key where Part == Tensor {
     public static var labels: Self { Self("labels") }
     /// What attention reads, such as an encoded text, `[batch, tokens, width]`.
     public static var context: Self { Self("context") }
+    /// Tokens of a text that the network encodes itself, `[batch, tokens]` as `int64`.
+    public static var tokens: Self { Self("tokens") }
     /// Which tokens of the context are read, 1 or 0, `[batch, tokens]`; all without it.
     public static var contextMask: Self { Self("context mask") }
     /// One vector for a whole text, `[batch, features]`.
@@ -21,6 +23,8 @@ extension Conditions.Key where Part == Tensor {
     public static var noiseLevel: Self { Self("noise level") }
     /// Where a picture is to be made anew, 1 or 0, `[batch, 1, height, width]`.
     public static var mask: Self { Self("mask") }
+    /// A picture of which a part is made anew, where the mask says, `[batch, channels, height, width]`.
+    public static var knownPicture: Self { Self("known picture") }
     /// An embedding of a picture as a whole, `[batch, features]`.
     public static var embedding: Self { Self("embedding") }
 }

@@ -57,6 +57,13 @@ public struct Conditions: Sendable {
         return joined
     }
 
+    /// These conditions without parts of some names.
+    package func without(_ names: Set<String>) -> Conditions {
+        var left = self
+        for name in names { left.parts[name] = nil }
+        return left
+    }
+
     // MARK: Rows
 
     /// The conditions with every tensor of every part passed through a function.

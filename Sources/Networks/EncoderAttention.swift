@@ -14,6 +14,8 @@ struct EncoderAttention {
         var headSize: Int
         /// Whether queries, keys and values have biases.
         var bias = true
+        /// Whether keys do, where the others do. A bias of keys changes no attention.
+        var keyBias = true
         /// Whether the last product has one.
         var outputBias = true
         /// What scores are multiplied by; 1/√(head size) where `nil`.
@@ -30,13 +32,12 @@ struct EncoderAttention {
 
     init(_ options: Options, _ weights: Weights) {
         let inner = options.heads * options.headSize
-        func inward(_ index: Int) -> Linear {
-            Linear(
-                inputs: options.width, outputs: inner, bias: options.bias, weights[options.names[index]])
+        func inward(_ index: Int, bias: Bool) -> Linear {
+            Linear(inputs: options.width, outputs: inner, bias: bias, weights[options.names[index]])
         }
-        query = inward(0)
-        key = inward(1)
-        value = inward(2)
+        query = inward(0, bias: options.bias)
+        key = inward(1, bias: options.bias && options.keyBias)
+        value = inward(2, bias: options.bias)
         output = Linear(
             inputs: inner, outputs: options.width, bias: options.outputBias, weights[options.names[3]])
         self.options = options

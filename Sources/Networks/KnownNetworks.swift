@@ -10,7 +10,7 @@ public enum KnownNetworks {
             UNet2D.self, ADMUNet.self, EDMUNet.self, AnnotatedUNet.self, UNet2DCondition.self, DiT.self,
             MMDiT.self,
             MLP.self,
-            ResNet.self, EfficientUNet.self,
+            ResNet.self, EfficientUNet.self, GLIDEUNet.self,
         ]
     }
 
@@ -32,6 +32,11 @@ public enum KnownNetworks {
         [PriorTransformer.self, UnCLIPTextProjection.self, EmbeddingNormalizer.self]
     }
 
+    /// Those that compare texts with noisy pictures.
+    public static var noisyEncoders: [any ConfiguredNetwork.Type] {
+        [NoisyCLIPImage.self, NoisyCLIPText.self]
+    }
+
     /// Those that classify noisy samples.
     public static var classifiers: [any ConfiguredNetwork.Type] { [UNetClassifier.self] }
 
@@ -40,7 +45,8 @@ public enum KnownNetworks {
 
     /// Every one of them.
     public static var all: [any ConfiguredNetwork.Type] {
-        denoising.map { $0 } + autoencoders.map { $0 } + encoders + embeddings + classifiers
+        denoising.map { $0 } + autoencoders.map { $0 } + encoders + embeddings + noisyEncoders
+            + classifiers
             + enlarging.map { $0 }
     }
 

@@ -16,6 +16,8 @@ extension Request {
         /// The share of the steps that are taken from the picture that the first model changes, in place of noise; the stage
         /// begins with noise where it is `nil` and the model does not say otherwise.
         public var originalStrength: Double?
+        /// What the noise of the start is multiplied with.
+        public var temperature: Double?
         /// Whether the stage before stops where that noise is left, in place of noise that is laid on its result.
         public var truncates = false
 
@@ -31,9 +33,13 @@ extension Request.FollowingStage {
         var request = first
         (request.following, request.files) = ([], [:])
         (request.steps, request.guidance, request.noiseLevel) = (steps, guidance, noiseLevel)
-        (request.initial, request.reference, request.mask, request.background) = (nil, nil, nil, nil)
+        request.temperature = temperature
+        // A picture of which a part is made anew is for every stage that takes it.
+        let isInpainted = first.mask != nil && model.assembly.inpaints
+        if !isInpainted { (request.reference, request.mask, request.background) = (nil, nil, nil) }
+        request.initial = nil
         (request.strength, request.height, request.width) = (nil, nil, nil)
-        (request.guide, request.classifier, request.guidanceMethod) = (nil, nil, nil)
+        (request.guide, request.classifier, request.noisyCLIP, request.guidanceMethod) = (nil, nil, nil, nil)
         let beginsWithOriginal = originalStrength != nil || model.assembly.originals == .always
         if beginsWithOriginal, let original = first.reference {
             (request.original, request.mask, request.background) = (original, first.mask, first.background)

@@ -34,7 +34,8 @@ extension Request {
     /// What is given for guidance beside numbers.
     var guidanceParts: [(option: GuidanceOption, value: String)] {
         let parts: [(GuidanceOption, String?)] = [
-            (.guide, guide?.name), (.classifier, classifier?.name), (.negativePrompt, negativePrompt),
+            (.guide, guide?.name), (.classifier, classifier?.name), (.noisyCLIP, noisyCLIP?.name),
+            (.negativePrompt, negativePrompt),
         ]
         return parts.compactMap { option, value in value.map { (option, "'\($0)'") } }
     }

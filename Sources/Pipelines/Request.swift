@@ -87,6 +87,8 @@ public struct Request: Sendable {
     public var guide: Model?
     /// A network or exact model that gives a number for each class of a noisy sample, for guidance by a `classifier`.
     public var classifier: Model?
+    /// A CLIP that knows noise, for guidance by `clip`.
+    public var noisyCLIP: Model?
     /// The number of steps of unCLIP's prior, from a text to the embedding of a picture.
     public var priorSteps: Int?
     /// The prior's guidance; 1 and below is the conditional branch alone.
@@ -118,6 +120,8 @@ public struct Request: Sendable {
     /// What transparent parts of the reference and the mask are laid on; where `nil`, the colours that are stored under
     /// them count, as in diffusers.
     public var background: Colour?
+    /// What the noise of the start is multiplied with; the model's own where `nil`, usually 1.
+    public var temperature: Double?
     /// The share of the steps that are taken from the reference on.
     public var strength: Double?
     /// The time of the noise that is laid on a picture of lower resolution before it is enlarged, or on its embedding.

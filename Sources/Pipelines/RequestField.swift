@@ -27,6 +27,7 @@ public struct RequestField: Sendable, Hashable {
     package static let guidanceSchedule = Self("guidanceSchedule")
     package static let guide = Self("guide")
     package static let classifier = Self("classifier")
+    package static let noisyCLIP = Self("noisyClip")
     package static let inverts = Self("inverts")
     package static let interpolation = Self("interpolation")
     package static let guidanceRescale = Self("guidanceRescale")
@@ -46,6 +47,7 @@ public struct RequestField: Sendable, Hashable {
     package static let mask = Self("mask")
     package static let background = Self("background")
     package static let strength = Self("strength")
+    package static let temperature = Self("temperature")
     package static let noiseLevel = Self("noiseLevel")
     package static let depth = Self("depth")
     package static let following = Self("following")
@@ -62,7 +64,7 @@ public struct RequestField: Sendable, Hashable {
 
     /// Fields that are read by few families of models; the others refuse them.
     static let ofFewFamilies: Set<RequestField> = [
-        priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth, original,
+        priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth, original, temperature,
     ]
 
     // MARK: Options of a model
@@ -87,7 +89,7 @@ extension Request {
             (.height, height != nil), (.width, width != nil), (.guidance, guidance != nil),
             (.guidanceMethod, guidanceMethod != nil), (.guidanceInterval, guidanceInterval != nil),
             (.guidanceSchedule, guidanceSchedule != nil), (.guide, guide != nil),
-            (.classifier, classifier != nil), (.inverts, inverts),
+            (.classifier, classifier != nil), (.noisyCLIP, noisyCLIP != nil), (.inverts, inverts),
             (.guidanceRescale, guidanceRescale != 0), (.negativeWeight, negativeWeight != nil),
             (.clipSkip, clipSkip != 0), (.priorSteps, priorSteps != nil),
             (.priorGuidance, priorGuidance != nil), (.upscaleSteps, upscaleSteps != nil),
@@ -95,6 +97,7 @@ extension Request {
             (.reference, reference != nil), (.original, original != nil), (.mask, mask != nil),
             (.background, background != nil),
             (.strength, strength != nil), (.noiseLevel, noiseLevel != nil), (.depth, depth != nil),
+            (.temperature, temperature != nil),
             (.following, !following.isEmpty), (.denoisingStart, denoisingStart != nil),
             (.denoisingEnd, denoisingEnd != nil), (.takesWholeSteps, takesWholeSteps),
             (.refiner, refiner != nil), (.originalSize, originalSize != nil),

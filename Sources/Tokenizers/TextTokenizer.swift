@@ -4,8 +4,10 @@ public protocol TextTokenizer: Sendable {
     var length: Int { get }
     /// The token that begins every prompt, nil where prompts begin with their first word.
     var startToken: Int? { get }
-    /// The token that ends every prompt.
+    /// The token that ends every prompt, where one does.
     var endToken: Int { get }
+    /// Whether a token ends every prompt.
+    var endsPrompts: Bool { get }
     /// The token that fills a prompt up.
     var paddingToken: Int { get }
 
@@ -37,6 +39,9 @@ public struct TokenizedPrompt: Sendable, Equatable {
 }
 
 extension TextTokenizer {
+    /// One does.
+    public var endsPrompts: Bool { true }
+
     /// A prompt as a text encoder takes it, cut or filled up to a length.
     /// - Parameter length: how many tokens it shall have, those at start and end included.
     public func encode(_ prompt: String, length: Int? = nil) -> TokenizedPrompt {
@@ -47,7 +52,9 @@ extension TextTokenizer {
     public func encode(_ parts: [WeightedText], length: Int? = nil) -> TokenizedPrompt {
         let length = length ?? self.length
         let start = startToken.map { [$0] } ?? []
-        precondition(length > start.count, "a prompt of \(length) tokens has no room for its end")
+        let end = endsPrompts ? [endToken] : []
+        precondition(
+            length >= start.count + end.count, "a prompt of \(length) tokens has no room for its end")
         var ids: [Int] = []
         var weights: [Double] = []
         for part in parts {
@@ -55,13 +62,14 @@ extension TextTokenizer {
             ids += tokens
             weights += [Double](repeating: part.weight, count: tokens.count)
         }
-        let kept = min(ids.count, length - start.count - 1)
-        let padding = length - start.count - kept - 1
+        let kept = min(ids.count, length - start.count - end.count)
+        let padding = length - start.count - kept - end.count
         return TokenizedPrompt(
-            ids: start + ids[..<kept] + [endToken] + [Int](repeating: paddingToken, count: padding),
-            weights: start.map { _ in 1 } + weights[..<kept] + [Double](repeating: 1, count: padding + 1),
+            ids: start + ids[..<kept] + end + [Int](repeating: paddingToken, count: padding),
+            weights: start.map { _ in 1 } + weights[..<kept]
+                + [Double](repeating: 1, count: padding + end.count),
             tokenCount: length - padding,
-            fullCount: start.count + ids.count + 1,
+            fullCount: start.count + ids.count + end.count,
             cut: kept < ids.count ? text(of: ids[kept...]) : "")
     }
 }

@@ -5,7 +5,7 @@ import Pipelines
 struct CascadeOptions: ParsableArguments {
     @Option(
         help:
-            "The next stage of a cascade, a model that enlarges the pictures of the one before it, none by default; repeatable. --steps, --guidance, --noise-level, --original-strength (above 0 to 1: it begins with --image itself, noised for this share of its steps) and --truncated behind it belong to it; all other options are of all stages.",
+            "The next stage of a cascade, a model that enlarges the pictures of the one before it, none by default; repeatable. --steps, --guidance, --noise-level, --temperature, --original-strength (above 0 to 1: it begins with --image itself, noised for this share of its steps) and --truncated behind it belong to it; all other options are of all stages.",
         transform: pathArgument)
     var then: [String] = []
 
@@ -60,6 +60,10 @@ struct StageOption {
         "--original-strength": { stage, value in
             stage.originalStrength = Double(value)
             return stage.originalStrength != nil
+        },
+        "--temperature": { stage, value in
+            stage.temperature = Double(value)
+            return stage.temperature != nil
         },
         "--truncated": { stage, _ in
             stage.truncates = true

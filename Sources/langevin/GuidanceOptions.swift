@@ -44,6 +44,11 @@ struct GuidanceOptions: ParsableArguments {
         transform: pathArgument)
     var classifier: String?
 
+    @Option(
+        help: "For 'clip': a CLIP that was trained on noisy pictures (docs/TextToImage.md).",
+        transform: pathArgument)
+    var noisyClip: String?
+
     private static let schedules = GuidanceSchedule.allCases.map { "\($0.name) (\($0.summary))" }
         .joined(separator: ", ")
 
@@ -71,7 +76,8 @@ struct GuidanceOptions: ParsableArguments {
         // Options that keep a model of latents small are not for a classifier.
         var plain = ModelOptions()
         (plain.elementType, plain.device) = (options.elementType, options.device)
-        request.classifier = try classifier.map { try Model($0, plain) }
+        request.classifier = try classifier.map { try Model(judging: .classifier, $0, plain) }
+        request.noisyCLIP = try noisyClip.map { try Model(judging: .noisyCLIP, $0, plain) }
     }
 }
 
@@ -132,9 +138,16 @@ struct NoiseOptions: ParsableArguments {
         transform: SeedPair.init(argument:))
     var interpolate: SeedPair?
 
+    @Option(
+        help:
+            "Of models of pixels: what the noise of the start is multiplied with; the model's own where not given, most often 1."
+    )
+    var temperature: Double?
+
     /// - Parameter seed: whether a seed was given.
     func set(_ request: inout Request, seed isGiven: Bool) throws {
         stochastic.set(&request)
+        request.temperature = temperature
         request.inverts = inversion
         request.interpolation = interpolate.map { ($0.first, $0.last) }
         guard isGiven, inversion || interpolate != nil else { return }

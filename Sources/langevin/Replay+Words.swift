@@ -41,7 +41,8 @@ extension Replay {
         { value("--guidance-interval", $0.guidanceInterval) },
         { value("--guidance-rescale", $0.guidanceRescale) },
         { value("--guidance-schedule", $0.guidanceSchedule) },
-        { value("--negative-weight", $0.negativeWeight) }, { value("--churn", $0.churn) },
+        { value("--temperature", $0.temperature) }, { value("--negative-weight", $0.negativeWeight) },
+        { value("--churn", $0.churn) },
         { value("--churn-range", $0.churnRange) }, { value("--churn-noise", $0.churnNoise) },
         { value("--langevin-steps", $0.langevinSteps) }, { value("--signal-to-noise", $0.signalToNoise) },
         { value("--prior-steps", $0.priorSteps) }, { value("--prior-guidance", $0.priorGuidance) },
@@ -103,6 +104,7 @@ extension Replay {
             ("--refiner", receipt.refiner?.model, given.reference.refiner, true),
             ("--guide", receipt.guide?.model, given.guiding.guide, true),
             ("--classifier", receipt.classifier?.model, given.guiding.classifier, true),
+            ("--noisy-clip", receipt.noisyCLIP?.model, given.guiding.noisyClip, true),
         ]
         if let row = rows.first(where: { $0.name == nil && $0.place != nil }) {
             throw PipelineError("\(row.option) had no part in \(path): leave it out")
@@ -145,7 +147,10 @@ extension Replay {
             return try ["--then", place("--then", stage.model, own, isModel: true)]
                 + Self.value("--steps", stage.steps)
                 + Self.value("--guidance", stage.guidance == 1 ? nil : stage.guidance)
-                + Self.value("--noise-level", stage.noiseLevel) + Self.flag("--truncated", stage.truncated)
+                + Self.value("--noise-level", stage.noiseLevel)
+                + Self.value("--temperature", stage.temperature)
+                + Self.value("--original-strength", stage.strength)
+                + Self.flag("--truncated", stage.truncated)
         }
     }
 

@@ -47,7 +47,8 @@ struct Replay {
         "--replay", "--any-model", "--model", "--output", "-o", "--json", "--image", "--mask", "--depth",
         "--original",
         "--initial",
-        "--refiner", "--then", "--guide", "--classifier", "--config", "--variant", "--vae", "--device",
+        "--refiner", "--then", "--guide", "--classifier", "--noisy-clip", "--config", "--variant", "--vae",
+        "--device",
         "--threads", "--lora",
     ]
 
@@ -154,7 +155,7 @@ struct Replay {
             ("the model \(old.model)", { $0.modelHash }),
             ("the configurations of \(old.model)", { $0.configurationHash }),
             ("the refiner", { $0.refiner?.modelHash }), ("the guide", { $0.guide?.modelHash }),
-            ("the classifier", { $0.classifier?.modelHash }),
+            ("the classifier", { $0.classifier?.modelHash }), ("the CLIP", { $0.noisyCLIP?.modelHash }),
             ("the models after it", { $0.then.map { $0.map(\.modelHash).joined(separator: " ") } }),
             ("the adapters", { $0.loras.map { $0.map(\.sha256).joined(separator: " ") } }),
             ("the files of weights", { $0.weights.map(\.sha256).sorted().joined(separator: " ") }),
@@ -179,7 +180,7 @@ struct Replay {
     private static let looseKeys: Set<String> = [
         "program", "threads", "device", "model", "model_hash", "configuration_hash", "weights", "config",
         "refiner", "guide",
-        "classifier", "then", "initial", "image", "mask", "depth", "original", "loras",
+        "classifier", "noisy_clip", "then", "initial", "image", "mask", "depth", "original", "loras",
     ]
 
     // MARK: Pictures

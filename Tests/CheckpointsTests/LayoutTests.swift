@@ -67,10 +67,11 @@ struct PublishedFile: Sendable {
         default:
             let index = try #require(Int(name.filter(\.isNumber).prefix(1)))
             if name.hasPrefix("matrix ") { return .matrixPart(index) }
-            guard name.hasPrefix("head") else { return .part(index, of: 3) }
+            guard name.hasPrefix("h") else { return .part(index, of: 3) }
+            let parts = name.hasPrefix("half") ? 2 : 3
             switch try #require(heads) {
-            case .width(let width): return .headPart(index, width: width)
-            case .count(let count): return .headShare(index, heads: count)
+            case .width(let width): return .headPart(index, of: parts, width: width)
+            case .count(let count): return .headShare(index, of: parts, heads: count)
             }
         }
     }

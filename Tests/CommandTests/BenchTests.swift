@@ -94,6 +94,41 @@ import Testing
         expectClose(try left("dit-xl2", folder, inputs), expected, relative: 1e-4, absolute: 1e-5)
     }
 
+    /// One step of networks of pictures, under classes and under what texts become.
+    @Test(arguments: ["adm-64", "glide-base", "if-i-m"])
+    func stepsOfPicturesAnswerAsTheLibraryDoes(_ work: String) throws {
+        let (folder, draw) = (try TemporaryFolder(), RandomGenerator(seed: 7))
+        let (x, time) = (draw.normal([2, 3, 8, 8]), Tensor([3, 900]))
+        var (inputs, conditions) = (["x": x, "time": time], Conditions())
+        if work == "adm-64" {
+            conditions[.labels] = Tensor([1, 4])
+            inputs["labels"] = Tensor([1, 4])
+        } else {
+            conditions[.context] = draw.normal([2, work == "if-i-m" ? 77 : 128, 8])
+            inputs["context"] = conditions[.context]
+        }
+        if work == "glide-base" {
+            conditions[.labels] = draw.normal([2, 32])
+            inputs["labels"] = conditions[.labels]
+        }
+        let network: any NoiseNetwork =
+            try work == "adm-64"
+            ? written(
+                UNet2D.self,
+                Self.pictures.replacing("\"sample_size\"", with: "\"num_class_embeds\": 5, \"sample_size\""),
+                to: folder("net"))
+            : written(
+                UNet2DCondition.self,
+                Self.unet.replacing(
+                    "\"sample_size\"",
+                    with: work == "glide-base"
+                        ? "\"in_channels\": 3, \"class_embed_type\": \"identity\", \"sample_size\""
+                        : "\"in_channels\": 3, \"encoder_hid_dim\": 8, \"sample_size\""),
+                to: folder("net"))
+        let expected = inference { network(x, time: time, conditions, dropout: nil) }
+        expectClose(try left(work, folder, inputs), expected, relative: 1e-4, absolute: 1e-5)
+    }
+
     @Test func theDecoderAnswersAsTheLibraryDoes() throws {
         let folder = try TemporaryFolder()
         let network = try written(AutoencoderKL.self, Self.autoencoder, to: folder("net"))

@@ -16,7 +16,8 @@ import Testing
         "set", "trajectory", "pairs", "initial", "negative-prompt", "image", "mask", "background",
         "denoising-start",
         "denoising-end", "refiner", "preview", "preview-model", "config", "variant", "entry", "output",
-        "weights", "inputs", "attention-slicing", "guide", "classifier", "interpolate", "prompts",
+        "weights", "inputs", "attention-slicing", "guide", "classifier", "noisy-clip", "interpolate",
+        "prompts",
         "clip", "plot", "sweep",
     ]
     /// Options of which the help says what they are about and not yet what holds without them.

@@ -43,6 +43,7 @@ import Testing
         "noise-level": ["noise_level"], "depth": ["depth"], "vae": ["weights"],
         "signal-to-noise": ["signal_to_noise"], "inversion": ["inversion"], "interpolate": ["interpolation"],
         "rng": ["rng"], "lora": ["loras"],
+        "temperature": ["temperature"], "noisy-clip": ["noisy_clip", "weights"],
     ]
 
     /// Options that no picture depends on.
@@ -130,7 +131,7 @@ import Testing
         // So have cascades (and what they begin with), unCLIP, depths and other autoencoders (CascadeCommandTests, UnCLIPCommandTests,
         // UpscaleCommandTests).
         given.formUnion([
-            "then", "truncated", "stage-option", "noise-level", "prior-steps", "prior-guidance",
+            "then", "truncated", "stage-option", "noise-level", "noisy-clip", "prior-steps", "prior-guidance",
             "upscale-steps",
             "depth", "vae", "lora", "original",
         ])
@@ -253,6 +254,7 @@ import Testing
             call + [
                 "--solver", "predictor-corrector", "--langevin-steps", "2", "--signal-to-noise", "0.1",
             ], ["langevin_steps": 2, "signal_to_noise": 0.1], #line)
+        _ = try expect(call + ["--temperature", "0.5"], ["temperature": 0.5], #line)
         _ = try expect(
             call + ["--interpolate", "1:9", "--count", "3"],
             ["interpolation": ["first": 1, "last": 9, "weights": [0, 0.5, 1]], "seed": 1, "count": 3], #line)

@@ -41,6 +41,7 @@ import Testing
         parts.guide = guide.denoiser()
         // ln of a sum that the gradient goes through, and no density.
         parts.classifier = { x, level in (x * x * level.alpha).sum([1]).sin() }
+        parts.similarity = parts.classifier
         return parts
     }
 
@@ -100,6 +101,16 @@ import Testing
             settings(.classifier, scale),
             data: u.data + gradient * (scale * level.sigma * level.sigma / level.alpha),
             noise: u.noise - gradient * (scale * level.sigma))
+        expectEstimate(
+            settings(.clip, scale),
+            data: c.data + gradient * (scale * level.sigma * level.sigma / level.alpha),
+            noise: c.noise - gradient * (scale * level.sigma))
+        // Where steps move their mean, the estimate stays.
+        var parts = parts()
+        parts.movesMeans = true
+        let moving = settings(.clip, scale).denoiser(parts)(x, level)
+        #expect(try moving.data.isIdentical(to: c.data) && moving.noise.isIdentical(to: c.noise))
+        expectClose(moving.meanShift ?? gradient * 0, gradient * scale, absolute: 1e-12)
     }
 
     /// Without a name it is what it always was, to the last bit.
@@ -149,7 +160,7 @@ import Testing
     private let sampler = Sampler(karrasGrid(3), DDIMSolver())
 
     private func given(_ option: GuidanceOption) -> [(option: GuidanceOption, value: String)] {
-        [.guide, .classifier, .negativePrompt].contains(option) ? [(option, "one")] : []
+        [.guide, .classifier, .noisyCLIP, .negativePrompt].contains(option) ? [(option, "one")] : []
     }
 
     /// An option that a method reads changes the estimate; one that it does not read is refused by its name.

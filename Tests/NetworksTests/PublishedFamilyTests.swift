@@ -27,7 +27,9 @@ import Testing
         .diffusionTransformer: [.transformer: 749_826_464], .guidedDiffusion: [.unet: 553_838_086],
         .esrgan: [.upscaler: 16_697_987], .swinIR: [.upscaler: 11_900_199],
         .guidedDiffusionUpsampler: [.unet: 311_795_910],
-        .guidedDiffusionClassifier: [.classifier: 54_096_360],
+        .guidedDiffusionClassifier: [.classifier: 54_096_360], .glide: [.unet: 385_030_726],
+        .glideInpainting: [.unet: 385_037_638], .glideUpsampler: [.unet: 398_361_286],
+        .glideInpaintingUpsampler: [.unet: 398_368_198],
     ]
 
     private static func sd3(_ transformer: Int) -> [ModelComponent: Int] {

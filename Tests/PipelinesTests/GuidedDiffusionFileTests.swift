@@ -39,7 +39,7 @@ import Testing
         for (name, tensor) in store.named {
             let (foreign, view) = try #require(layout.foreign(for: name), "\(name)")
             switch view {
-            case .matrixPart(let index): parts[foreign, default: [:]][index] = tensor
+            case .matrixPart(let index, _): parts[foreign, default: [:]][index] = tensor
             case .matrix: tensors[foreign] = tensor.rank == 2 ? tensor.unsqueezed(2) : tensor
             default: tensors[foreign] = tensor
             }

@@ -32,6 +32,14 @@ import Testing
             kind: .ddpm, betas: (0.0001, 0.02), clips: true, offset: 0, endsAtData: true, table: .linear),
         .guidedDiffusionClassifier: Facts(
             kind: .ddpm, betas: (0.0001, 0.02), clips: true, offset: 0, endsAtData: true, table: .linear),
+        .glide: Facts(
+            kind: .ddpm, betas: (0.0001, 0.02), clips: true, offset: 0, endsAtData: true, table: .cosine),
+        .glideInpainting: Facts(
+            kind: .ddpm, betas: (0.0001, 0.02), clips: true, offset: 0, endsAtData: true, table: .cosine),
+        .glideUpsampler: Facts(
+            kind: .ddim, betas: (0.0001, 0.02), clips: true, offset: 0, endsAtData: true, table: .linear),
+        .glideInpaintingUpsampler: Facts(
+            kind: .ddpm, betas: (0.0001, 0.02), clips: true, offset: 0, endsAtData: true, table: .linear),
     ]
 
     /// Those that diffuse.

@@ -1,7 +1,7 @@
 """Cascades and other systems of several networks: random small ones drawn from a seed, run by the program and by an independent
 implementation, and compared.
 
-    cascades.py --program .build/release/langevin --seed 3 [--only NAME] [--cases 1] [--guided-diffusion FOLDER]
+    cascades.py --program .build/release/langevin --seed 3 [--only NAME] [--cases 1] [--guided-diffusion FOLDER] [--glide FOLDER]
 
 Every module `cascades_*.py` beside this one has a list `CASES` of pairs: a name, and a function of (program, draw, folder, options)
 that gives a line about what was compared and whether it agrees. Prints a line a case; exit code 1 where one failed.
@@ -26,6 +26,7 @@ def main():
     parser.add_argument("--only", default="", help="the beginning of the names of cases")
     parser.add_argument("--cases", type=int, default=1, help="cases of each name")
     parser.add_argument("--guided-diffusion", help="a checkout of openai/guided-diffusion; without it those cases are passed over")
+    parser.add_argument("--glide", help="a checkout of openai/glide-text2im; without it those cases are passed over")
     options = parser.parse_args()
     options.program = os.path.abspath(options.program)
     torch.set_num_threads(1)

@@ -35,6 +35,32 @@ class ClassEmbedder(torch.nn.Module):
         self.embedding = torch.nn.Embedding(config["n_classes"], config["embed_dim"])
 
 
+class GLIDE(torch.nn.Module):
+    """diffusers' class with attention that adds a context, for the names and shapes of the U-Net, and the text transformer under
+    its published names."""
+
+    def __init__(self, config):
+        super().__init__()
+        width, channels = config["xf_width"], config["block_out_channels"]
+        pictures = 1 + bool(config["inpaints"]) + bool(config["low_resolution_factor"])
+        shared = ("act_fn", "attention_head_dim", "block_out_channels", "down_block_types", "layers_per_block", "norm_num_groups",
+                  "resnet_time_scale_shift", "up_block_types")
+        self.unet = UNet2DConditionModel(
+            **{key: config[key] for key in shared}, in_channels=3 * pictures + bool(config["inpaints"]), out_channels=6,
+            cross_attention_dim=width, mid_block_type="UNetMidBlock2DSimpleCrossAttn", class_embed_type="identity")
+        self.token_embedding = torch.nn.Embedding(config["vocab_size"], width)
+        self.positional_embedding = torch.nn.Parameter(torch.empty(config["text_ctx"], width))
+        self.padding_embedding = torch.nn.Parameter(torch.empty(config["text_ctx"], width))
+        self.final_ln = torch.nn.LayerNorm(width)
+        self.transformer_proj = torch.nn.Linear(width, 4 * channels[0])
+        self.transformer = torch.nn.ModuleDict(dict(resblocks=torch.nn.ModuleList(
+            torch.nn.ModuleDict(dict(
+                attn=torch.nn.ModuleDict(dict(c_qkv=torch.nn.Linear(width, 3 * width), c_proj=torch.nn.Linear(width, width))),
+                ln_1=torch.nn.LayerNorm(width), ln_2=torch.nn.LayerNorm(width),
+                mlp=torch.nn.ModuleDict(dict(c_fc=torch.nn.Linear(width, 4 * width), c_proj=torch.nn.Linear(4 * width, width)))))
+            for _ in range(config["xf_layers"]))))
+
+
 def build(config):
     """The network of a configuration."""
     if "architectures" in config:
@@ -53,12 +79,14 @@ def build(config):
         own = {key: value for key, value in config.items() if key not in ("low_resolution_factor", "num_attention_heads")}
         return build(own | {"_class_name": "UNet2DModel", "in_channels": 6, "attn_norm_num_groups": config["norm_num_groups"],
                             "attention_head_dim": config["attention_head_dim"] or 64})
+    if config["_class_name"] == "GLIDEUNet2D":
+        return GLIDE(config)
     return CLASSES[config["_class_name"]].from_config(config)
 
 
 def native_tensors(network, config):
     """Parameters under published names, and the buffer that the checkpoints of SD3 hold."""
-    tensors = {name: tensor.detach() for name, tensor in network.named_parameters()}
+    tensors = {name.removeprefix("unet."): tensor.detach() for name, tensor in network.named_parameters()}
     if config.get("_class_name") == "SD3Transformer2DModel":
         tensors["pos_embed.pos_embed"] = network.pos_embed.pos_embed
     if config.get("architectures") == ["CLIPTextModel"]:
@@ -90,6 +118,8 @@ def small(config):
                 "joint_attention_dim": 5, "pooled_projection_dim": 7, "pos_embed_max_size": 4, "in_channels": 2, "out_channels": 2}
     if kind == "DiTTransformer2DModel":
         return {**config, "num_attention_heads": 2, "attention_head_dim": 6, "num_embeds_ada_norm": 4, "sample_size": 4}
+    if kind == "GLIDEUNet2D":
+        config |= {"text_ctx": 3, "vocab_size": 5, "xf_heads": 2, "xf_width": 4}
     channels = config["block_out_channels"]
     ratio = channels[-1] // channels[0]
     config["block_out_channels"] = [4 * (c // channels[0]) for c in channels] if ratio < 8 else [4] * len(channels)
@@ -154,19 +184,21 @@ def unet(tensors, config):
     result, heads = {}, {}
     for name, tensor in tensors.items():
         foreign = "model.diffusion_model." + unet_name(name, config)
-        if config["_class_name"] in ("UNet2DModel", "UNetClassifier", "ADMUNet2D") and ".attentions." in name:
-            scope, part = re.match(r"(.*\.1)\.((?:group_norm|to_[qkv]|to_out\.0)\.\w+)$", foreign).groups()
+        if config["_class_name"] in ("UNet2DModel", "UNetClassifier", "ADMUNet2D", "GLIDEUNet2D") and ".attentions." in name:
+            scope, part = re.match(r"(.*\.1)\.((?:group_norm|to_[qkv]|to_out\.0|add_[kv]_proj)\.\w+)$", foreign).groups()
             if part.startswith("group_norm"):
                 result[f"{scope}.{part.removeprefix('group_')}"] = tensor
             elif part.startswith("to_out"):
                 result[f"{scope}.proj_out.{part.split('.')[-1]}"] = tensor[:, :, None] if tensor.ndim == 2 else tensor
+            elif part.startswith("add"):
+                heads.setdefault(f"{scope}.encoder_kv.{part.split('.')[-1]}", {})[part[4]] = tensor
             else:
                 heads.setdefault(f"{scope}.qkv.{part.split('.')[-1]}", {})[part[3]] = tensor
         else:
             result[foreign] = tensor
     for name, parts in heads.items():
         width = config["attention_head_dim"] or len(parts["q"]) // config["num_attention_heads"]
-        split = [parts[key].reshape(-1, 1, width, *parts[key].shape[1:]) for key in "qkv"]
+        split = [parts[key].reshape(-1, 1, width, *parts[key].shape[1:]) for key in "qkv" if key in parts]
         whole = torch.cat(split, 1).reshape(-1, *split[0].shape[3:])
         result[name] = whole[:, :, None] if whole.ndim == 2 else whole
     return result
@@ -364,6 +396,10 @@ def candidates(tensor, width):
         for index in range(3):
             heads = tensor.reshape(-1, 3, width, *tensor.shape[1:])[:, index].reshape(-1, *tensor.shape[1:])
             yield f"head {index}", heads.reshape(heads.shape[:2])
+    if len(tensor) % (2 * width) == 0 and all(extent == 1 for extent in tensor.shape[2:]):
+        for index in range(2):
+            heads = tensor.reshape(-1, 2, width, *tensor.shape[1:])[:, index].reshape(-1, *tensor.shape[1:])
+            yield f"half {index}", heads.reshape(heads.shape[:2])
 
 
 def numbered(tensors, start):

@@ -40,6 +40,21 @@ CLASSIFIER |= {"_class_name": "UNetClassifier", "block_out_channels": [128, 128,
                "pool": "attention"}
 
 
+def glide(channels, layers, size, enlarges, inpaints):
+    plain = len(channels) - 3
+    return {"_class_name": "GLIDEUNet2D", "act_fn": "silu", "attention_head_dim": 64, "block_out_channels": channels,
+            "down_block_types": ["ResnetDownsampleBlock2D"] * plain + ["SimpleCrossAttnDownBlock2D"] * 3, "flip_sin_to_cos": True,
+            "freq_shift": 0, "in_channels": 3, "inpaints": inpaints, "layers_per_block": layers,
+            "low_resolution_factor": 4 if enlarges else None, "norm_eps": 1e-5, "norm_num_groups": 32, "out_channels": 6,
+            "resnet_time_scale_shift": "scale_shift", "sample_size": size, "text_ctx": 128,
+            "up_block_types": ["SimpleCrossAttnUpBlock2D"] * 3 + ["ResnetUpsampleBlock2D"] * plain, "vocab_size": 50257, "xf_heads": 8,
+            "xf_layers": 16, "xf_width": 512}
+
+
+GLIDE_BASE = ([192, 384, 576, 768], 3, 64, False)
+GLIDE_UPSAMPLER = ([192, 192, 384, 384, 768, 768], 2, 256, True)
+
+
 def autoencoder(channels, size, scale, latents=4, kind="AutoencoderKL", **more):
     return {"_class_name": kind, "act_fn": "silu", "block_out_channels": channels,
             "down_block_types": ["DownEncoderBlock2D"] * len(channels), "in_channels": 3, "latent_channels": latents,
@@ -156,6 +171,10 @@ FAMILIES = {
     "adm": {"components": {"unet": ("adm", ADM)}, "aside": []},
     "adm-upsampler": {"components": {"unet": ("adm", UPSAMPLER_ADM)}, "aside": []},
     "adm-classifier": {"components": {"classifier": ("adm-classifier", CLASSIFIER)}, "aside": []},
+    "glide": {"components": {"unet": ("adm", glide(*GLIDE_BASE, False))}, "aside": []},
+    "glide-inpainting": {"components": {"unet": ("adm", glide(*GLIDE_BASE, True))}, "aside": []},
+    "glide-upsampler": {"components": {"unet": ("adm", glide(*GLIDE_UPSAMPLER, False))}, "aside": []},
+    "glide-inpainting-upsampler": {"components": {"unet": ("adm", glide(*GLIDE_UPSAMPLER, True))}, "aside": []},
     "esrgan": {"components": {"upscaler": ("itself", ESRGAN)}, "aside": []},
     "swinir": {"components": {"upscaler": ("itself", SWINIR)}, "aside": SWINIR_ASIDE},
     "dit": {"components": {"transformer": ("dit", DIT)}, "aside": [["pos_embed", [1, 256, 1152]]]},
@@ -169,6 +188,8 @@ COUNTS = {
     ("dit", "transformer"): 749_826_464, ("sd1", "text_encoder"): 123_060_480, ("sd2", "text_encoder"): 340_387_840,
     ("sdxl", "text_encoder_2"): 694_659_840, ("sd3-medium", "text_encoder_3"): 4_762_310_656,
     ("ldm-vq-f4", "unet"): 274_056_163, ("ldm-vq-f4", "vqvae"): 55_322_782, ("ldm-vq-f8", "unet"): 394_984_196,
-    ("adm", "unet"): 553_838_086, ("adm-upsampler", "unet"): 311_795_910, ("adm-classifier", "classifier"): 54_096_360, ("ldm-vq-f8", "vqvae"): 67_717_295, ("ldm-vq-f8", "class_embedder"): 512_000,
+    ("adm", "unet"): 553_838_086, ("adm-upsampler", "unet"): 311_795_910, ("adm-classifier", "classifier"): 54_096_360,
+    ("glide", "unet"): 385_030_726, ("glide-inpainting", "unet"): 385_037_638, ("glide-upsampler", "unet"): 398_361_286,
+    ("ldm-vq-f8", "vqvae"): 67_717_295, ("ldm-vq-f8", "class_embedder"): 512_000,
     ("esrgan", "upscaler"): 16_697_987, ("swinir", "upscaler"): 11_900_199,
 }

@@ -10,10 +10,13 @@ struct ADMNetwork {
     /// Whether it enlarges a smaller picture that is laid beside the noisy one.
     var enlarges = false
 
-    /// The network of 256 pixels; of names, the one that they show.
-    init(_ unet: CompVisUNet? = nil, enlarges: Bool = false) {
+    /// The network of names; without any, one of so many resolutions, of which the last three attend.
+    init(_ unet: CompVisUNet? = nil, levels: Int = 6, enlarges: Bool = false) {
         self.enlarges = enlarges
-        guard let unet else { return }
+        guard let unet else {
+            hasAttention = (0..<levels).map { $0 >= levels - 3 }
+            return
+        }
         (hasAttention, resampling) = (unet.attentions.map { $0 != .none }, unet.resampling)
     }
 
@@ -50,7 +53,7 @@ struct ADMSizes {
     /// Channels of each resolution.
     private(set) var channels: [Int]
     /// Residual blocks of a level on the way down.
-    private(set) var layers = 2
+    private(set) var layers: Int
     /// Channels that it gives.
     private(set) var outputs = 6
     /// Features of a time before it is embedded; the first resolution may have others.
@@ -60,11 +63,13 @@ struct ADMSizes {
     /// Whether time scales and shifts the norms.
     private(set) var scalesByTime = true
 
-    /// - Parameter usual: channels of the resolutions where there is no file.
-    init(_ source: any TensorSource, enlarges: Bool = false, usual: [Int]) {
-        (channels, timeFeatures) = (usual, usual[0])
+    /// - Parameters:
+    ///   - usual: channels of the resolutions where there is no file.
+    ///   - usualLayers: residual blocks of a level there.
+    init(_ source: any TensorSource, enlarges: Bool = false, usual: [Int], usualLayers: Int = 2) {
+        (channels, timeFeatures, layers) = (usual, usual[0], usualLayers)
         let unet = CompVisUNet(source.names, prefix: "")
-        network = ADMNetwork(unet, enlarges: enlarges)
+        network = ADMNetwork(unet, levels: usual.count, enlarges: enlarges)
         guard let unet else { return }
         func rows(_ name: String) -> Int? { source.shape(of: name)?.first }
         layers = unet.layersPerBlock

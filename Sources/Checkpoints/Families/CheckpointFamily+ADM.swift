@@ -30,7 +30,7 @@ extension CheckpointFamily {
                 let known = ADMNetwork(unet, enlarges: enlarges)
                 let order: CompVisUNet.HeadOrder =
                     known.isNewOrder ? .byPart : .byHead(heads ?? known.heads)
-                return [(.unet, unet.layout(prefix: "", heads: order, scopes: scopes))]
+                return [(.unet, unet.layout(prefix: "", heads: order, scopes: pictureScopes))]
             },
             configurations: { source in
                 let sizes = ADMSizes(source, enlarges: enlarges, usual: usual)
@@ -50,7 +50,8 @@ extension CheckpointFamily {
         networks: { names, heads in
             guard let unet = CompVisUNet(names, prefix: "") else { return [] }
             let layout = unet.layout(
-                prefix: "", heads: .byHead(heads ?? .width(headChannels)), scopes: scopes, more: poolSections)
+                prefix: "", heads: .byHead(heads ?? .width(headChannels)), scopes: pictureScopes,
+                more: poolSections)
             return [(.classifier, layout)]
         },
         configurations: { source in
@@ -83,7 +84,8 @@ extension CheckpointFamily {
             && CompVisUNet(tensors.all, prefix: "") != nil
     }
 
-    private static let scopes: Set = [
+    /// The first words of the names of such a U-Net.
+    static let pictureScopes: Set = [
         "time_embed", "label_emb", "input_blocks", "middle_block", "output_blocks", "out",
     ]
 

@@ -19,6 +19,8 @@ public struct CheckpointFamily: Sendable {
     let texts: [String]
     /// What `model_index.json` says beside the parts.
     let settings: JSONObject
+    /// What is known of a model's use beside its configurations, as its `langevin.json` has it.
+    package let card: JSONObject
     /// What the names and shapes cannot show, in sentences.
     public let caveats: [String]
     /// Whether files of the family may hold marks (`CheckpointMarks`).
@@ -37,13 +39,14 @@ public struct CheckpointFamily: Sendable {
 
     init(
         _ name: String, pipeline: String, parts: [String], texts: [String] = [], settings: JSONObject = [:],
-        caveats: [String] = [], isMarked: Bool = false, hasOpenPrediction: Bool = false,
+        card: JSONObject = [:], caveats: [String] = [], isMarked: Bool = false,
+        hasOpenPrediction: Bool = false,
         fillsWithExclamationMarks: Set<ModelComponent> = [], marks: FamilyMarks,
         networks: @escaping @Sendable (_ names: [String], _ heads: HeadSplit?) -> Layouts,
         configurations: @escaping @Sendable (any TensorSource) -> [ModelComponent: JSONObject]
     ) {
         (rawValue, self.pipeline, self.parts, self.texts) = (name, pipeline, parts, texts)
-        (self.settings, self.caveats, self.isMarked) = (settings, caveats, isMarked)
+        (self.settings, self.card, self.caveats, self.isMarked) = (settings, card, caveats, isMarked)
         (self.hasOpenPrediction, self.marks, self.networks) = (hasOpenPrediction, marks, networks)
         self.fillsWithExclamationMarks = fillsWithExclamationMarks
         published = configurations
@@ -56,7 +59,8 @@ extension CheckpointFamily: RawRepresentable, CaseIterable, Codable, Hashable {
         stableDiffusion35Medium, stableDiffusion35Large, stableDiffusion3Medium, diffusionTransformer,
         latentDiffusionVQ4, latentDiffusionVQ8, upscaler4, stableDiffusionXL, stableDiffusionXLRefiner,
         stableDiffusion2, stableDiffusion2Inpainting, stableDiffusion1, stableDiffusion1Inpainting,
-        guidedDiffusion, guidedDiffusionUpsampler, guidedDiffusionClassifier, esrgan, swinIR,
+        guidedDiffusion, guidedDiffusionUpsampler, guidedDiffusionClassifier, glide, glideInpainting,
+        glideUpsampler, glideInpaintingUpsampler, esrgan, swinIR,
     ]
 
     /// The family of a name, `nil` where there is none.
@@ -94,7 +98,7 @@ extension CheckpointFamily {
 
     /// The classes of networks that diffusers does not have.
     private var ownClasses: Set<String> {
-        ["ADMUNet2D", "ClassEmbedder", "UNetClassifier", "RRDBNet", "SwinIR"]
+        ["ADMUNet2D", "GLIDEUNet2D", "ClassEmbedder", "UNetClassifier", "RRDBNet", "SwinIR"]
     }
 
     /// The `model_index.json` of the family for the components that there are; what its class has and the file has

@@ -33,6 +33,8 @@ package struct CompVisUNet {
     let middle: Attention
     /// How levels halve and double.
     let resampling: Resampling
+    /// Whether attention reads a text beside the pixels, `encoder_kv`.
+    let readsText: Bool
 
     /// The structure of a U-Net whose names follow `prefix`, nil where they are none of a U-Net.
     package init?(_ names: some Sequence<String>, prefix: String) {
@@ -52,6 +54,7 @@ package struct CompVisUNet {
         }
         middle = attention("middle_block.1")
         self.resampling = resampling
+        readsText = names.contains("middle_block.1.encoder_kv.weight")
     }
 
     /// The numbers of the residual blocks of each level on the way down.
@@ -101,6 +104,7 @@ package struct CompVisUNet {
         attentions = (0..<levels).map { attention("down_blocks.\($0)") }
         middle = attention("mid_block")
         resampling = names.contains("down_blocks.0.downsamplers.0.conv1.weight") ? .residual : .convolution
+        readsText = names.contains("mid_block.attentions.0.add_k_proj.weight")
     }
 
     /// The layout, for attention heads of a width where a level has `qkv`.
@@ -115,7 +119,7 @@ package struct CompVisUNet {
     package func layout(
         prefix: String, heads: HeadOrder, scopes: Set<String> = [], more: [TensorLayout.Section] = []
     ) -> TensorLayout {
-        var rows = BlockRows(order: heads)
+        var rows = BlockRows(order: heads, readsText: readsText)
         rows.exact += [
             ("time_embed.0", "time_embedding.linear_1"), ("time_embed.2", "time_embedding.linear_2"),
             ("input_blocks.0.0", "conv_in"), ("out.0", "conv_norm_out"), ("out.2", "conv_out"),
@@ -156,12 +160,15 @@ package struct CompVisUNet {
 /// The rows of a U-Net as they are collected; the exact ones stand for `weight` and `bias`.
 private struct BlockRows {
     let order: CompVisUNet.HeadOrder
+    let readsText: Bool
     var exact: [(String, String)] = []
     private var scopes: [(String, String)] = []
     private var matrices: [(String, String)] = []
     private var heads: [(String, String)] = []
 
-    init(order: CompVisUNet.HeadOrder) { self.order = order }
+    init(order: CompVisUNet.HeadOrder, readsText: Bool) {
+        (self.order, self.readsText) = (order, readsText)
+    }
 
     /// What halves or doubles: a convolution under a word of its own, or a residual block.
     mutating func resampling(
@@ -188,7 +195,7 @@ private struct BlockRows {
             exact.append(("\(foreign).norm", "\(native).group_norm"))
             scopes.append(("\(foreign).proj_out.bias", "\(native).to_out.0.bias"))
             matrices.append(("\(foreign).proj_out.weight", "\(native).to_out.0.weight"))
-            heads.append(("\(foreign).qkv", native))
+            heads.append((foreign, native))
         }
     }
 
@@ -196,22 +203,26 @@ private struct BlockRows {
         let whole = exact.flatMap { foreign, native in
             ["weight", "bias"].map { ("\(foreign).\($0)", "\(native).\($0)") }
         }
-        let parts: [TensorLayout.Section] = ["to_q", "to_k", "to_v"].enumerated().map { index, name in
-            let rows = heads.map { ("\($0).*", "\($1).\(name).*") }
-            return (order.view(of: index), NameMap(rows))
+        func parts(_ word: String, _ names: [String]) -> [TensorLayout.Section] {
+            names.enumerated().map { index, name in
+                let rows = heads.map { ("\($0).\(word).*", "\($1).\(name).*") }
+                return (order.view(of: index, among: names.count), NameMap(rows))
+            }
         }
+        let own = parts("qkv", ["to_q", "to_k", "to_v"])
+        let texts = readsText ? parts("encoder_kv", ["add_k_proj", "add_v_proj"]) : []
         return [(.whole, NameMap(whole + [("label_emb.weight", "class_embedding.weight")] + scopes))]
-            + [(.matrix, NameMap(matrices))] + parts
+            + [(.matrix, NameMap(matrices))] + own + texts
     }
 }
 
 extension CompVisUNet.HeadOrder {
-    /// How queries (0), keys (1) or values (2) are seen.
-    fileprivate func view(of part: Int) -> TensorView {
+    /// How one of the parts is seen: queries, keys and values of pixels, or keys and values of a text.
+    fileprivate func view(of part: Int, among count: Int) -> TensorView {
         switch self {
-        case .byHead(.width(let width)): .headPart(part, width: width)
-        case .byHead(.count(let count)): .headShare(part, heads: count)
-        case .byPart: .matrixPart(part)
+        case .byHead(.width(let width)): .headPart(part, of: count, width: width)
+        case .byHead(.count(let heads)): .headShare(part, of: count, heads: heads)
+        case .byPart: .matrixPart(part, of: count)
         }
     }
 }

@@ -28,10 +28,10 @@ extension Denoiser {
     /// be what the changed data imply.
     public func thresholded(_ thresholding: Thresholding, recomputingNoise: Bool = false) -> Denoiser {
         map { estimate, x, level in
-            let data = thresholding(estimate.data)
-            let noise =
-                recomputingNoise ? x.adding(data, scale: -level.alpha) / level.sigma : estimate.noise
-            return Estimate(data: data, noise: noise, variance: estimate.variance)
+            var changed = estimate
+            changed.data = thresholding(estimate.data)
+            if recomputingNoise { changed.noise = x.adding(changed.data, scale: -level.alpha) / level.sigma }
+            return changed
         }
     }
 }

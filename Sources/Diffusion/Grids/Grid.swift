@@ -13,6 +13,9 @@ public struct Grid: Sendable {
                 [Double]
         )?
 
+    /// The whole times of a table of β, most noise first; `nil` where the grid is of another kind, or has none of the table.
+    package let times: @Sendable (_ total: Int) -> [Int]?
+
     /// A grid.
     /// - Parameter spread: `count` σ from the first to the last; without it the grid has a meaning only for
     ///   processes that know it.
@@ -25,6 +28,14 @@ public struct Grid: Sendable {
     ) {
         self.name = name
         self.spread = spread
+        times = { _ in nil }
+    }
+
+    /// A grid of as many steps as it has times.
+    /// - Parameter times: whole times of a table of β of so many, most noise first; `nil` for one that has none of them.
+    public init(_ name: String, times: @escaping @Sendable (_ total: Int) -> [Int]?) {
+        (self.name, self.times) = (name, times)
+        spread = nil
     }
 
     /// `count` σ (for data of α = 1) from the noisiest level to the least noisy one of a schedule.
@@ -64,7 +75,7 @@ extension Grid {
     /// Every grid.
     public static let allCases: [Grid] = [
         leading, trailing, linspace, karras, exponential, polyexponential, beta, sgmUniform, alignedSteps,
-        shifted,
+        shifted, fast27,
     ]
 
     /// Whole times from 0 on.
@@ -91,6 +102,9 @@ extension Grid {
     }
     /// Even in time, moved by a resolution shift.
     public static let shifted = Grid("shifted")
+
+    /// 27 times of a table of β, most of them where there is little noise.
+    public static let fast27 = Grid("fast27", times: fastTimes)
 
     private static func evenInTime(
         _ count: Int, _ schedule: any NoiseSchedule, _ first: Double, _ last: Double, reachesEnd: Bool

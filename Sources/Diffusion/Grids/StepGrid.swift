@@ -65,6 +65,11 @@ public struct StepGrid: Sendable, Equatable {
         return StepGrid(numbered: kept, startScale: startScale)
     }
 
+    /// The same steps from noise that is multiplied with a factor.
+    package func scalingStart(by factor: Double) -> StepGrid {
+        StepGrid(numbered: steps, startScale: startScale * factor)
+    }
+
     private init(numbered steps: [Step], startScale: Double) {
         (self.steps, self.startScale) = (steps, startScale)
     }

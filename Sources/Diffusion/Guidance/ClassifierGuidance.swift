@@ -51,6 +51,17 @@ public struct ClassifierGuidance: Sendable {
         }
     }
 
+    /// A denoiser whose estimate stays, and by which ancestral steps move their mean by s·Σ·∇ ln p(y|x), Σ being the variance
+    /// of each step, a learned one included.
+    /// Source: Dhariwal and Nichol 2021 (arXiv:2105.05233), algorithm 1.
+    public func moving(_ denoiser: Denoiser) -> Denoiser {
+        denoiser.map { estimate, x, level in
+            var moved = estimate
+            moved.meanShift = gradient(x, at: level) * scale
+            return moved
+        }
+    }
+
     /// A solver whose ancestral steps have their mean shifted by s·Σ·∇ ln p(y|x_t).
     public func shifting<Base: Solver>(
         _ base: Base, variance: MeanShiftedSolver<Base>.Variance = .posterior

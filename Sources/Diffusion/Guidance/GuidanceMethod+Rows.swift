@@ -1,7 +1,7 @@
 extension GuidanceMethod {
     /// Every method.
     public static let allCases: [GuidanceMethod] = [
-        classifierFree, manifoldConstrained, perpendicularNegative, limited, classifier, autoGuidance,
+        classifierFree, manifoldConstrained, perpendicularNegative, limited, classifier, clip, autoGuidance,
     ]
 
     private static let pair: [GuidanceBranch] = [.unconditional, .conditional]
@@ -56,6 +56,19 @@ extension GuidanceMethod {
         }
         return ClassifierGuidance(scale: settings.scale, logProbability: logProbability)
             .denoiser(parts.model([.unconditional]))
+    }
+
+    /// `clip`: the conditional estimate, up the gradient of how alike a text and a noisy picture are; ancestral steps move their
+    /// mean by it, others their estimate. Nichol et al. 2021 (GLIDE, arXiv:2112.10741), section 2.3 and equation 7, whose
+    /// published scale is 3.
+    public static let clip = GuidanceMethod(
+        "clip", "up the gradient of a CLIP that knows noise", branches: [.conditional],
+        needs: [.noisyCLIP], neutralScale: 0, usualScale: 3
+    ) { settings, parts in
+        guard let similarity = parts.similarity else { preconditionFailure("guidance by CLIP needs one") }
+        let guidance = ClassifierGuidance(scale: settings.scale, logProbability: similarity)
+        let model = parts.model([.conditional])
+        return parts.movesMeans ? guidance.moving(model) : guidance.denoiser(model)
     }
 
     /// `autoguidance`: away from a worse version of the model under the same condition; the paper's best weights lie

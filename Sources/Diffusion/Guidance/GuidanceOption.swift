@@ -12,6 +12,8 @@ public enum GuidanceOption: String, Sendable, CaseIterable {
     case guide
     /// A classifier of noisy samples.
     case classifier
+    /// A CLIP that knows noise.
+    case noisyCLIP = "noisy_clip"
     /// A condition that is not wanted.
     case negativePrompt = "negative_prompt"
     /// How much that condition repels.
@@ -36,6 +38,10 @@ public struct GuidanceParts {
     public var guide: Denoiser?
     /// ln p(y|x) of samples `[batch, …]` at a level, `[batch]`, differentiable in the samples.
     public var classifier: (@Sendable (_ x: Tensor, _ level: NoiseLevel) -> Tensor)?
+    /// How alike texts and samples `[batch, …]` at a level are, `[batch]`, differentiable in the samples.
+    public var similarity: (@Sendable (_ x: Tensor, _ level: NoiseLevel) -> Tensor)?
+    /// Whether steps read how the mean of each is to move (`Estimate.meanShift`).
+    public var movesMeans = false
     /// The prediction that rescaling acts on.
     public var prediction: Prediction
     /// Whether the run climbs from data to noise.

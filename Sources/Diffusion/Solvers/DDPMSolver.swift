@@ -29,9 +29,25 @@ public struct DDPMSolver: Solver {
         let kept = keepsSingleShare ? transition.singleShare / transition.alpha : 1
         let mean = (estimate.data * transition.dataFactor).adding(x, scale: transition.sampleFactor * kept)
         // The step from the first time of the process is the last, and its mean is the sample.
-        guard (step.from.time ?? 1) > 0 else { return (mean, estimate) }
+        guard (step.from.time ?? 1) > 0 else {
+            let moved = estimate.meanShift.map { mean.adding($0, scale: transition.variance) }
+            return (moved ?? mean, estimate)
+        }
+        let moved = estimate.meanShift.map {
+            mean.adding(productOf: variance(of: transition, learned: estimate.variance), $0)
+        }
         let fresh = noise.draw(of: x)
-        return (noised(mean, by: fresh, transition, learned: estimate.variance), estimate)
+        return (noised(moved ?? mean, by: fresh, transition, learned: estimate.variance), estimate)
+    }
+
+    /// The variance of a step: one number, or one for each element.
+    private func variance(of transition: Transition, learned: Tensor?) -> Tensor {
+        switch (variance, learned) {
+        case (.learned, let learned?): learned
+        case (.learnedRange, let learned?): transition.logVariance(output: learned).exp()
+        case (.fixedLarge, _), (.fixedLargeLog, _): Tensor([Float(transition.variance)])
+        default: Tensor([Float(transition.leastVariance)])
+        }
     }
 
     private func noised(

@@ -70,6 +70,10 @@ public struct NetworkDemands: Sendable {
     public var classes: Int?
     /// Features of a token of the context; `nil` without one.
     public var contextWidth: Int?
+    /// Texts, for a network that encodes them itself; `nil` without any.
+    public var tokens: NetworkTraits.Tokens?
+    /// Layers of a text encoder that is trained along; `nil` without one.
+    public var textLayers: Int?
     /// Features of a text as a whole; `nil` without one.
     public var pooledWidth: Int?
     /// Whether the pictures of lower resolution that it enlarges are noised; `nil` where nothing says so.

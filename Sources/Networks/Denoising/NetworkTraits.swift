@@ -42,6 +42,17 @@ public struct NetworkTraits: Sendable {
         public init(width: Int?, key: String) { (self.width, self.key) = (width, key) }
     }
 
+    /// Tokens of a text that the network encodes itself.
+    public struct Tokens: Sendable, Equatable {
+        /// Tokens of a text, the padding included.
+        public var length: Int
+        /// Tokens that there are; the last one fills a text up.
+        public var vocabulary: Int
+
+        /// Texts of a length over a vocabulary.
+        public init(length: Int, vocabulary: Int) { (self.length, self.vocabulary) = (length, vocabulary) }
+    }
+
     /// Numbers (sizes, crops, a score) that are embedded one by one and joined with a pooled text.
     public struct Numbers: Sendable, Equatable {
         /// Features of each embedded number.
@@ -63,10 +74,12 @@ public struct NetworkTraits: Sendable {
         public var factor: Int
         /// Whether the network reads how much noise lies on the smaller picture.
         public var readsNoiseLevel: Bool
+        /// Whether the smaller picture has the 256 levels of a byte, to which one that was drawn is rounded.
+        public var isOfBytes: Bool
 
         /// An enlargement by a factor.
-        public init(factor: Int, readsNoiseLevel: Bool) {
-            (self.factor, self.readsNoiseLevel) = (factor, readsNoiseLevel)
+        public init(factor: Int, readsNoiseLevel: Bool, isOfBytes: Bool = false) {
+            (self.factor, self.readsNoiseLevel, self.isOfBytes) = (factor, readsNoiseLevel, isOfBytes)
         }
     }
 
@@ -92,12 +105,16 @@ public struct NetworkTraits: Sendable {
     public var labels: Labels?
     /// The context that attention reads, such as an encoded text. It is required.
     public var context: Feature?
+    /// The tokens of a text. They are required.
+    public var tokens: Tokens?
     /// The text as a whole. It is required.
     public var pooled: Feature?
     /// Numbers beside a pooled text. Both are required.
     public var numbers: Numbers?
     /// The picture of lower resolution that it enlarges. It is required.
     public var enlargement: Enlargement?
+    /// Whether it takes a picture of which a part is made anew. It is optional.
+    public var inpaints = false
     /// Features of the embedded guidance scale of a distilled network.
     public var guidanceWidth: Int?
     /// The key of the configuration by which it takes the logarithm of times, which must be above 0 then.

@@ -17,6 +17,8 @@ package protocol Assembly: Sendable {
 
     /// What a model that enlarges makes of the picture that an earlier stage began with.
     var originals: OriginalUse { get }
+    /// Whether its network is given a picture of which a part is made anew.
+    var inpaints: Bool { get }
 
     /// What makes the samples of a request, in the order of a run.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
@@ -38,6 +40,16 @@ package protocol Assembly: Sendable {
     /// - Throws: `PipelineError` where it classifies no such samples.
     func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
         -> NoiseClassifier
+
+    /// The model as a judge of how alike texts and another's noisy samples are.
+    /// - Parameters:
+    ///   - prompts: the text of each picture.
+    ///   - shape: the shape of a sample.
+    ///   - sampler: the steps of the other model.
+    ///   - process: the process of the other model.
+    /// - Throws: `PipelineError` where it compares no texts with such samples.
+    func similarity(to prompts: [String], of shape: Shape, sampler: Sampler, process: Process) throws
+        -> NoisySimilarity
 
     /// The model without a run around it.
     /// - Throws: `PipelineError` where it has no denoiser of data, or needs conditions that cannot be given so.
@@ -69,11 +81,18 @@ extension Assembly {
     package var classifiedCount: Int? { nil }
     package var enlarges: Bool { false }
     package var originals: OriginalUse { .unread }
+    package var inpaints: Bool { false }
 
     package func classifier(of shape: Shape, labels: [Int], sampler: Sampler, process: Process) throws
         -> NoiseClassifier
     {
         throw PipelineError("\(.classifier): \(name) is no classifier of noisy samples")
+    }
+
+    package func similarity(to prompts: [String], of shape: Shape, sampler: Sampler, process: Process) throws
+        -> NoisySimilarity
+    {
+        throw PipelineError("\(.noisyCLIP): \(name) is no CLIP that knows noise")
     }
 }
 
@@ -100,7 +119,8 @@ package enum Assemblies {
         StableDiffusion3.self, StableDiffusionUpscaler.self, StableDiffusionDepth.self, DeepFloyd.self,
         DeepFloydUpscaler.self, UnCLIP.self, StableUnCLIP.self, LatentTextDiffusion.self,
         LatentDiffusion.self, LatentSuperResolution.self,
-        DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self, PictureUpscaling.self,
+        DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self, NoisyContrast.self,
+        PictureUpscaling.self,
     ]
 
     /// The family that a network becomes a model of when it is trained on latents, and what its index says beside its

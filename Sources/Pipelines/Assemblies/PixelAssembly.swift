@@ -26,7 +26,7 @@ package struct PixelAssembly: StoredAssembly {
     /// The network.
     package let network: any NoiseNetwork
     /// What encodes its prompts; `nil` where it is given none.
-    package var text: PromptEncoder?
+    package var text: (any PromptConditioning)?
     /// Where the elements of its pictures lie, from black to white.
     package let dataRange: ClosedRange<Double>
     /// The element type of the network's arithmetic.
@@ -65,7 +65,7 @@ package struct PixelAssembly: StoredAssembly {
         (process, card, dataRange) = try (source.pixelProcess(), source.card(), source.pixelRange())
         try card.check(classes: configuration.classCount, of: source.path)
         network = try Self.network(configuration, source, options)
-        text = try source.promptEncoder(for: configuration.traits, in: elementType, on: device)
+        text = try source.promptConditioning(for: configuration.traits, in: elementType, on: device)
     }
 
     /// Opens a model folder.
@@ -104,6 +104,7 @@ package struct PixelAssembly: StoredAssembly {
 
     package var takesPrompt: Bool { text != nil }
     package var enlarges: Bool { configuration.traits.enlargement != nil }
+    package var inpaints: Bool { configuration.traits.inpaints }
 
     package func bare() throws -> BareModel {
         try PixelStage.checkConditions(self)

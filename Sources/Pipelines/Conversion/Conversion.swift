@@ -189,9 +189,40 @@ public struct Conversion: Sendable {
                     padding: file.family.padding(of: component), to: "\(aside)/\(tokenizer)")
             }
         }
-        try ModelFolder(aside).write(
-            index(of: file, configurations, described, to: aside), to: "model_index.json")
+        var index = try index(of: file, configurations, described, to: aside)
+        if described == nil {
+            if file.family.card != [:] {
+                try ModelFolder(aside).write(file.family.card, to: ModelCard.fileName)
+            }
+            lines += try copyMerges(of: configurations, from: Files.parent(of: path), to: aside, &index)
+        }
+        try ModelFolder(aside).write(index, to: "model_index.json")
         return lines
+    }
+
+    /// Copies the merges of a network that encodes texts itself, where they are beside its file.
+    /// - Returns: what to do where they are not.
+    private func copyMerges(
+        of configurations: [ModelComponent: JSONObject], from folder: String, to aside: String,
+        _ index: inout JSONObject
+    ) throws -> [String] {
+        guard let object = configurations[.unet],
+            try NetworkConfiguration(object).traits.tokens != nil
+        else { return [] }
+        index[ModelContents.tokenizer] = ["transformers", "GPT2Tokenizer"]
+        let names = GPT2Tokenizer.mergesNames
+        guard let name = names.first(where: { Files.exists("\(folder)/\($0)") }) else {
+            try Files.createFolder("\(aside)/\(ModelContents.tokenizer)")
+            return [
+                "note: its texts need GPT-2's merges, which do not come with this program: put the file vocab.bpe into the folder's \(ModelContents.tokenizer)/"
+            ]
+        }
+        // Under the name that other programs know.
+        try Files.createFolder("\(aside)/\(ModelContents.tokenizer)")
+        try Files.write(
+            Files.read("\(folder)/\(name)", atMost: 64 << 20),
+            to: "\(aside)/\(ModelContents.tokenizer)/\(names[0])")
+        return []
     }
 
     /// The index of a model that was one file; schedules and tokenizers that another folder describes are copied.

@@ -156,6 +156,9 @@ extension ModelLayout {
     /// tokenizer.
     func completeIndex() throws -> JSONObject {
         var index = try self.index()
+        if index[ModelContents.tokenizer] == nil, Files.exists("\(tokenizerPath)/merges.txt") {
+            index[ModelContents.tokenizer] = ["transformers", "CLIPTokenizer"]
+        }
         guard hasTextEncoder, index[ModelComponent.textEncoder.rawValue] == nil else { return index }
         index[ModelComponent.textEncoder.rawValue] = ["transformers", .string(CLIPText.className)]
         index[ModelContents.tokenizer] = ["transformers", "CLIPTokenizer"]

@@ -10,10 +10,19 @@ public struct ModelCard: Codable, Sendable, Equatable {
     public var solver: Method?
     /// The number of steps to sample with.
     public var steps: Int?
+    /// The grid to sample on, where it is not the scheduler's own; another number of steps leaves it out.
+    public var grid: Grid?
     /// The guidance to sample with.
     public var guidance: Double?
     /// How that guidance grows over the steps, where it does.
     public var guidanceSchedule: GuidanceSchedule?
+    /// What the noise of the start is multiplied with.
+    public var temperature: Double?
+    /// Whether the noise of an estimate follows data that were cut off, as in OpenAI's code; diffusers leaves it as it was.
+    public var recomputesNoise: Bool?
+    /// Whether the products of a table of β are taken in double precision, as in OpenAI's code; diffusers takes them in the
+    /// element type of a run.
+    public var hasExactTables: Bool?
     /// Height and width of pictures, where the network does not say.
     public var height: Int?
     /// Width of pictures.
@@ -21,6 +30,11 @@ public struct ModelCard: Codable, Sendable, Equatable {
 
     /// A card that says nothing.
     public init() {}
+
+    /// The grid for a run of so many steps by a method: its own where both are its own, too.
+    func grid(of steps: Int, _ method: Method?) -> Grid? {
+        steps == self.steps && method == solver ? grid : nil
+    }
 
     /// Throws where it speaks of classes that a network does not have.
     /// - Parameters:
@@ -42,7 +56,9 @@ public struct ModelCard: Codable, Sendable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case solver, steps, guidance, height, width
+        case solver, steps, grid, guidance, temperature, height, width
+        case recomputesNoise = "recompute_noise"
+        case hasExactTables = "exact_tables"
         case classNames = "class_names"
         case nullClass = "null_class"
         case guidanceSchedule = "guidance_schedule"

@@ -24,6 +24,48 @@ extension ModelSource {
         try pixelIndex.required("_class_name", as: String.self) == ModelLayout.unitPipeline ? 0...1 : -1...1
     }
 
+    /// What makes conditions of prompts for a network of given traits; `nil` where it is conditioned on no text.
+    /// - Throws: errors that name the files.
+    func promptConditioning(for traits: NetworkTraits, in type: ElementType, on device: Device) throws
+        -> (any PromptConditioning)?
+    {
+        guard let tokens = traits.tokens else { return try promptEncoder(for: traits, in: type, on: device) }
+        let tokenizer = try promptTokenizer(length: tokens.length)
+        guard tokenizer.paddingToken == tokens.vocabulary - 1 else {
+            throw PipelineError(
+                "\(path): its tokenizer has \(tokenizer.paddingToken + 1) tokens, and its network \(tokens.vocabulary) (vocab_size): they are of different models"
+            )
+        }
+        return PromptTokens(tokenizer, length: tokens.length)
+    }
+
+    /// The tokenizer of a network that encodes texts itself: CLIP's where its folder says so, else GPT-2's; of a file, from the
+    /// folder that the file is in.
+    private func promptTokenizer(length: Int) throws -> any TextTokenizer {
+        if let own = try tokenizer() { return own }
+        let folder = try promptTokenizerFolder()
+        let name = "tokenizer_config.json"
+        let className =
+            try Files.exists("\(folder)/\(name)")
+            ? ModelFolder(folder).configuration(name).optional("tokenizer_class", as: String.self) : nil
+        return className == "CLIPTokenizer"
+            ? try CLIPTokenizer(folder: folder) : try GPT2Tokenizer(folder: folder, length: length)
+    }
+
+    private func promptTokenizerFolder() throws -> String {
+        let beside = file == nil ? [path] : [Files.parent(of: path)]
+        let places = (configurations.map { [$0.path] } ?? []) + beside
+        let folders = places.flatMap { ["\($0)/\(ModelContents.tokenizer)", $0] }
+        let names = GPT2Tokenizer.mergesNames
+        let found = folders.first { folder in names.contains { Files.exists("\(folder)/\($0)") } }
+        guard let found else {
+            throw PipelineError(
+                "\(path): its texts need GPT-2's merges, which do not come with this program: put the file vocab.bpe (or merges.txt) into '\(folders[0])'"
+            )
+        }
+        return found
+    }
+
     /// The text encoder of a model whose network has given traits; `nil` where it has none.
     /// - Throws: errors that name the file.
     func promptEncoder(for traits: NetworkTraits, in type: ElementType, on device: Device) throws

@@ -354,7 +354,7 @@ public struct ModelSource: Sendable {
     func card() throws -> ModelCard {
         if case .parts(let parts) = place { return parts.card }
         if case .packed(let packed) = place { return try packed.card() }
-        return try configurations?.card() ?? ModelCard()
+        return try configurations?.card() ?? file?.family.card.decoded() ?? ModelCard()
     }
 
     /// The tokenizer of a model that has it itself; `nil` where tokenizers are in folders.

@@ -49,7 +49,7 @@ extension Receipt {
                     model: own.model, modelHash: own.modelHash, configurationHash: own.configurationHash,
                     solver: own.solver, steps: own.steps, grid: own.grid, eta: own.eta,
                     guidance: own.guidance,
-                    noiseLevel: own.noiseLevel,
+                    noiseLevel: own.noiseLevel, temperature: own.temperature,
                     truncated: (stage as? PixelStage)?.enlarging?.isTruncated == true ? true : nil,
                     strength: own.strength)
             ]

@@ -52,6 +52,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var guide: Guide?
     /// The classifier that guidance followed.
     public var classifier: Guide?
+    /// The CLIP that guided it.
+    public var noisyCLIP: Guide?
     /// S_churn, the noise that was put back before steps, where the request gave it.
     public var churn: Double?
     /// Where it was put back, `σ_lo:σ_hi`.
@@ -118,6 +120,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var strength: Double?
     /// The time of the noise on the picture that was enlarged, or on its embedding.
     public var noiseLevel: Int?
+    /// What the noise of the start was multiplied with, where that is not 1 by the model's own process.
+    public var temperature: Double?
     /// How far away what the picture shows is.
     public var depth: InputFile?
     /// The models that went on with the pictures, in their order.
@@ -196,6 +200,8 @@ public struct Receipt: Codable, Sendable, Equatable {
         public var guidance: Double
         /// The time of the noise on the picture that it enlarged.
         public var noiseLevel: Int?
+        /// What the noise of its start was multiplied with.
+        public var temperature: Double?
         /// Whether the stage before it stopped where that noise is left.
         public var truncated: Bool?
         /// The share of the steps that were taken from the picture that the first model changed; absent where it began with
@@ -203,7 +209,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         public var strength: Double?
 
         enum CodingKeys: String, CodingKey {
-            case model, solver, steps, grid, eta, guidance, truncated, strength
+            case model, solver, steps, grid, eta, guidance, truncated, strength, temperature
             case modelHash = "model_hash"
             case configurationHash = "configuration_hash"
             case noiseLevel = "noise_level"
@@ -254,9 +260,10 @@ public struct Receipt: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
-            prompts, strength, then, depth, original
+            prompts, strength, then, depth, original, temperature
         case noiseLevel = "noise_level"
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion, rng, loras
+        case noisyCLIP = "noisy_clip"
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"
         case guidanceSchedule = "guidance_schedule"

@@ -7,12 +7,22 @@ package typealias BranchDenoisers = (
     _ pictures: Range<Int>, _ branches: [GuidanceBranch], _ inputs: BatchInputs
 ) -> Denoiser
 
+/// A picture of which a part is made anew.
+package struct KnownPicture {
+    /// `[1, channels, height, width]`
+    var data: Tensor
+    /// 1 where it is made anew, `[1, 1, height, width]`.
+    var mask: Tensor
+}
+
 /// What a batch is given that belongs to it alone, beside its samples.
 package struct BatchInputs {
     /// Channels that are laid beside the sample, `[1 or pictures, …]`.
     var beside: Tensor?
     /// What the network is conditioned on beside the conditions of the whole stage, one row or one for each picture.
     var conditions: BranchConditions?
+    /// A picture of which a part is made anew, for a network that takes it.
+    var known: KnownPicture?
 }
 
 /// Other models that have a part in the guidance of a stage.
@@ -21,12 +31,15 @@ struct GuidanceModels: Sendable {
     var guide: (any Stage)?
     /// A classifier of noisy samples.
     var classifier: NoiseClassifier?
+    /// A CLIP that knows noise.
+    var similarity: NoisySimilarity?
 
     /// Begins with the digests of the files of each.
     /// - Throws: an error about files that cannot be opened.
     func digests() throws -> [GuideDigests] {
         let all: [(WritableKeyPath<Receipt, Receipt.Guide?>, ModelDigests?)] = try [
             (\.guide, guide?.digests(decodes: false)), (\.classifier, classifier?.digests()),
+            (\.noisyCLIP, similarity?.digests()),
         ]
         return all.compactMap { place, digests in digests.map { (place, $0) } }
     }
@@ -64,6 +77,15 @@ extension StageSettings {
         if let classifier = request.classifier {
             guides.classifier = try classifier.assembly.classifier(
                 of: sampleShape, labels: labels ?? [], sampler: sampler, process: process)
+        }
+        if let clip = request.noisyCLIP {
+            guard let prompts else {
+                throw PipelineError(
+                    "\(.noisyCLIP) compares pictures with a text, and \(model) is conditioned on none: leave it out"
+                )
+            }
+            guides.similarity = try clip.assembly.similarity(
+                to: prompts, of: sampleShape, sampler: sampler, process: process)
         }
     }
 
@@ -106,7 +128,9 @@ extension Stage {
             var parts = GuidanceParts(prediction: settings.prediction ?? .noise) { own(pictures, $0, inputs) }
             parts.guide = guide?(pictures, [.conditional], inputs)
             parts.classifier = settings.guides.classifier?.logProbability(of: pictures)
+            parts.similarity = settings.guides.similarity?.value(pictures)
             (parts.isInverse, parts.grid) = (settings.request.inverts, settings.sampler.grid)
+            parts.movesMeans = settings.sampler.solver is DDPMSolver
             return settings.guidance.denoiser(parts)
         }
     }

@@ -35,18 +35,33 @@ extension NoiseClassifier {
         digests: @escaping @Sendable () throws -> ModelDigests,
         network: @escaping @Sendable (_ x: Tensor, _ time: Tensor) -> Tensor
     ) {
-        let own = own.computed(in: type)
-        let parameterization = sampling.sampler.forNetwork(of: own, on: sampling.process)
-            .parameterization(of: own)
         self.init(
-            labels: labels,
-            logits: { x, level in
-                let scale = parameterization.scaling.scale(of: level)
-                let factor = parameterization.input(level.divided(by: scale)) / scale
-                let time = Tensor.full(parameterization.time(level), [1], .float32, on: x.device)
-                let input = factor == 1 ? x : x * factor
-                return network(input.to(type), time).to(x.elementType)
-            }, digests: digests)
+            labels: labels, logits: noisyFunction(of: own, for: sampling, in: type, network: network),
+            digests: digests)
+    }
+}
+
+/// A network of noisy samples as a function of another model's samples and their levels.
+/// - Parameters:
+///   - own: the process that the network was trained on.
+///   - sampling: the steps of the other model, and its process.
+///   - type: what the network computes in.
+///   - network: of samples in its own scaling, and a time `[1]`.
+func noisyFunction(
+    of own: Process, for sampling: (sampler: Sampler, process: Process), in type: ElementType,
+    network: @escaping @Sendable (_ x: Tensor, _ time: Tensor) -> Tensor
+) -> @Sendable (_ x: Tensor, _ level: NoiseLevel) -> Tensor {
+    // Tables in double precision are those of the other model where it has such.
+    let exact = sampling.sampler.forNetwork(of: own, on: sampling.process)
+    let own = exact.hasTimesOfProcess ? own : own.computed(in: type)
+    let parameterization = sampling.sampler.forNetwork(of: own, on: sampling.process)
+        .parameterization(of: own)
+    return { x, level in
+        let scale = parameterization.scaling.scale(of: level)
+        let factor = parameterization.input(level.divided(by: scale)) / scale
+        let time = Tensor.full(parameterization.time(level), [1], .float32, on: x.device)
+        let input = factor == 1 ? x : x * factor
+        return network(input.to(type), time).to(x.elementType)
     }
 }
 

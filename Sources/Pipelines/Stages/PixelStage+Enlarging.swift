@@ -111,10 +111,11 @@ extension PixelStage {
         -> Tensor
     {
         let shape = small.shape
+        let given = model.configuration.traits.enlargement?.isOfBytes == true ? small.roundedToBytes : small
         let batch = own(
             shape[0] == 1
-                ? small.expanded(to: Shape([pictures.count] + shape.extents.dropFirst()))
-                : small.slice(pictures, of: 0))
+                ? given.expanded(to: Shape([pictures.count] + shape.extents.dropFirst()))
+                : given.slice(pictures, of: 0))
         guard let (augmentation, time) = enlarging?.augmentation else { return batch }
         guard enlarging?.isTruncated == false else { return augmentation.given(batch, at: time).0 }
         let drawn = noise.draw(Shape(Array(shape.extents.dropFirst())))
@@ -129,6 +130,11 @@ extension PixelStage {
             augmentation.noised(Tensor.zeros([1, 1]), at: [time], nil).times.to(model.device)
         }
     }
+}
+
+extension Tensor {
+    /// Pictures in −1 … 1 with the 256 levels of a byte.
+    fileprivate var roundedToBytes: Tensor { ((self + 1) * 127.5).rounded() / 127.5 - 1 }
 }
 
 extension PixelStage {

@@ -64,6 +64,24 @@ extension PixelStage {
         }
     }
 
+    /// The picture of which a part is made anew, in the size of the samples, for a network that takes it. Where a smaller one
+    /// is enlarged, the mask is that of the smaller one, so that both stages know the same part.
+    /// Source: Nichol et al. 2021 (arXiv:2112.10741), the published notebook for inpainting.
+    func knownPicture(_ say: @escaping (Sentence) -> Void) -> KnownPicture? {
+        let (request, shape) = (settings.request, settings.sampleShape)
+        guard model.inpaints, request.mask != nil, case .picture(let picture)? = request.reference else {
+            return nil
+        }
+        let size = Request.Size(height: shape[1], width: shape[2])
+        let factor = enlarging?.factor ?? 1
+        let small = Request.Size(height: size.height / factor, width: size.width / factor)
+        guard let mask = request.binaryMask(in: small, say) else { return nil }
+        let fitted = request.opaque(picture, .reference, say).fitted(to: size, .bicubic, .reference, say)
+        return KnownPicture(
+            data: fitted.converted(toChannels: shape[0]).tensor().unsqueezed(0),
+            mask: factor == 1 ? mask : mask.enlargedNearest(factor))
+    }
+
     /// Where a batch begins: at the data for an inversion, else with the noise of the first step that is left laid on them,
     /// or with noise alone where a part is painted anew from the start.
     func beginning(

@@ -6,8 +6,9 @@ import Tensors
 extension PixelStage {
     package func load(_ say: @escaping (Sentence) -> Void) throws -> SamplingLoop.Begin {
         let denoiser = try guidedDenoisers(say)
-        let small = smallPictures(say)
-        let reference = try small == nil ? reference(say) : nil
+        let (small, known) = (smallPictures(say), knownPicture(say))
+        let reference = try small == nil && known == nil ? reference(say) : nil
+        warnOfCutPrompts(say)
         return { pictures, noise, own in
             let (request, sampler) = (settings.request, settings.sampler)
             if let reference {
@@ -17,7 +18,19 @@ extension PixelStage {
                 request.initial.map { own($0.slice(pictures, of: 0)) } ?? noise.draw(settings.sampleShape)
             var inputs = BatchInputs()
             inputs.beside = small.map { besides($0, pictures, noise, own) }
-            return .init(sample: sampler.scaled(unit), denoiser: denoiser(pictures, inputs), noise: unit)
+            inputs.known = known.map { KnownPicture(data: own($0.data), mask: own($0.mask)) }
+            let guided = denoiser(pictures, inputs)
+            let restored = inputs.known.map { guided.knowing($0.data, mask: $0.mask) } ?? guided
+            return .init(sample: sampler.scaled(unit), denoiser: restored, noise: unit)
+        }
+    }
+
+    private func warnOfCutPrompts(_ say: (Sentence) -> Void) {
+        guard let text = model.text, let prompts = settings.prompts else { return }
+        var seen = Set<String>()
+        for prompt in prompts + [settings.request.negativePrompt].compactMap(\.self)
+        where seen.insert(prompt).inserted {
+            if let warning = text.tokenized(prompt).warning { say("warning: \(warning)") }
         }
     }
 
@@ -32,8 +45,10 @@ extension PixelStage {
                 concatenated(branches.map { _ in small })
             }
             conditions[.noiseLevel] = noiseLevelCondition
+            (conditions[.knownPicture], conditions[.mask]) = (inputs.known?.data, inputs.known?.mask)
+            let prepared = network.preparing(conditions)
             return Denoiser(settings.sampler.parameterization(of: model.process)) { x, time in
-                network(x.to(elementType), time: time, conditions, dropout: nil)
+                network(x.to(elementType), time: time, prepared, dropout: nil)
                     .to(x.elementType)
             }
         }

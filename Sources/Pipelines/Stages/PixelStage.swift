@@ -25,16 +25,19 @@ package struct PixelStage: Stage {
         try request.checkRanges()
         try request.checkDeepFeatures(of: model.configuration)
         try Self.checkConditions(model)
-        let process = model.process.computed(in: model.elementType)
+        let process =
+            model.card.hasExactTables == true ? model.process : model.process.computed(in: model.elementType)
         let solver = request.solver ?? model.card.solver
         let steps = request.steps ?? model.card.steps ?? process.sampling.usualSteps(solver)
         try Request.check(steps: steps)
         let enlarging = try Self.enlarging(model, request)
         strength = try enlarging == nil ? Self.strength(request) : nil
-        let sampler = try process.sampling.sampler(
-            solver, steps: steps, grid: request.grid,
+        let grid = request.grid ?? model.card.grid(of: steps, solver)
+        var sampler = try process.sampling.sampler(
+            solver, steps: steps, grid: grid,
             options: Self.options(request, steps: steps, strength: strength))
         try Self.check(sampler, process, steps: steps)
+        try Self.set(&sampler, request, model.card)
         let shape =
             try enlarging.map { try Self.enlargedShape(model, request, by: $0, from: earlier) }
             ?? Self.shape(model, request)
@@ -48,7 +51,7 @@ package struct PixelStage: Stage {
         (self.model, self.enlarging) = (model, enlarging)
         settings = StageSettings(
             model: model.name, request: request, sampler: sampler, steps: steps,
-            words: process.sampling.words(for: solver, grid: request.grid), process: process,
+            words: process.sampling.words(for: solver, grid: grid), process: process,
             guidance: guidance, isGuided: guidance.isGuided, labels: labels, prompts: prompts,
             sampleShape: shape,
             pictureShape: shape.rank == 3 ? shape : nil, batchSize: request.batchSize ?? 64,
@@ -57,17 +60,29 @@ package struct PixelStage: Stage {
         if request.inverts { try settings.invert(sampler.parameterization(of: model.process)) }
     }
 
+    /// Applies the temperature and the handling of cut data that a request and a card give.
+    private static func set(_ sampler: inout Sampler, _ request: Request, _ card: ModelCard) throws {
+        let temperature = request.temperature ?? card.temperature ?? 1
+        guard temperature >= 0, Float(temperature).isFinite else {
+            throw PipelineError(
+                "\(.temperature) is \(temperature): give a number from 0, by which noise is multiplied")
+        }
+        if temperature != 1 { sampler.grid = sampler.grid.scalingStart(by: temperature) }
+        if card.recomputesNoise == true { sampler.recomputesNoise = true }
+    }
+
     /// The fields of a request that such models read: those with a text begin from pictures, too.
     private static func fields(of request: Request, _ model: PixelAssembly) -> Set<RequestField> {
         var fields: Set<RequestField> = [
             .prompts, .negativePrompt, .classes, .height, .width, .guidance, .guidanceMethod,
             .guidanceInterval, .guidanceSchedule, .guidanceRescale, .negativeWeight, .guide, .classifier,
-            .deepFeatureInterval, .inverts,
+            .noisyCLIP, .deepFeatureInterval, .inverts, .temperature,
         ]
         if request.inverts || model.text != nil { fields.formUnion([.reference, .background]) }
         if !request.inverts, model.text != nil { fields.formUnion([.mask, .strength]) }
         if model.configuration.traits.enlargement != nil {
-            fields.subtract([.inverts, .mask, .strength])
+            fields.subtract([.inverts, .strength])
+            if !model.inpaints { fields.remove(.mask) }
             fields.formUnion([.reference, .background, .noiseLevel])
         }
         return fields
@@ -91,6 +106,7 @@ package struct PixelStage: Stage {
         (receipt.image, receipt.mask) = (request.files["image"], request.files["mask"])
         (receipt.background, receipt.strength) = (request.background?.description, strength)
         receipt.noiseLevel = enlarging?.augmentation == nil ? nil : request.noiseLevel ?? 0
+        receipt.temperature = request.temperature ?? model.card.temperature
         if settings.prompts != nil {
             receipt.setPrompts(of: request)
             receipt.negativePrompt = settings.isGuided ? request.negativePrompt : nil
@@ -119,7 +135,8 @@ extension PixelStage {
     /// Throws where a network needs conditions that such a request has not.
     static func checkConditions(_ model: PixelAssembly) throws {
         let traits = model.configuration.traits
-        let isText = traits.context != nil || traits.pooled != nil || traits.numbers != nil
+        let isText =
+            traits.context != nil || traits.pooled != nil || traits.numbers != nil || traits.tokens != nil
         guard isText && model.text == nil || (traits.labels.map { $0.isRequired && $0.count == nil } ?? false)
         else {
             return

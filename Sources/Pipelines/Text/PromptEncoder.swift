@@ -7,7 +7,7 @@ import Tokenizers
 
 /// A text encoder with its tokenizer: from prompts to what a network is conditioned on. It may be trained along with the
 /// network.
-public struct PromptEncoder: Sendable {
+public struct PromptEncoder: PromptConditioning {
     /// The tokenizer.
     public let tokenizer: CLIPTokenizer
     /// The encoder.
@@ -30,17 +30,20 @@ public struct PromptEncoder: Sendable {
         self.givesPooled = givesPooled
     }
 
+    /// A prompt cut or filled up.
+    public func tokenized(_ prompt: String) -> TokenizedPrompt { tokenizer.encode(prompt, length: length) }
+
     /// The normed states of the last layer `[batch, length, width]` and, where it is read, the state at the end of each
     /// text `[batch, width]`.
     public func conditions(of prompts: [String], on device: Device) -> Conditions {
-        let ids = prompts.flatMap { tokenizer.encode($0, length: length).ids.map(Int64.init) }
-        let output = network(Tensor(ids, shape: [prompts.count, length]).sent(to: device))
+        let output = network(tokens(of: prompts).sent(to: device))
         return Conditions(context: output.states(), pooledText: givesPooled ? output.pooled : nil)
     }
 }
 
 extension ModelLayout {
-    private var tokenizerPath: String { path + "/tokenizer" }
+    /// The folder of its tokenizer.
+    package var tokenizerPath: String { path + "/tokenizer" }
     private var textEncoder: ModelFolder { ModelFolder(path + "/text_encoder") }
 
     /// Whether the model has a text encoder of its own.

@@ -1,7 +1,7 @@
 import Storage
 
 /// Byte-pair encoding (Sennrich, Haddow and Birch 2016, arXiv:1508.07909) of words: a word begins as its
-/// bytes, the last of which is marked as the word's end, and neighbours are joined in the order of a list.
+/// bytes, the last of which may be marked as the word's end, and neighbours are joined in the order of a list.
 struct BytePairModel: Sendable {
     /// What two neighbours become, and how early.
     struct Merge: Sendable {
@@ -33,10 +33,12 @@ struct BytePairModel: Sendable {
     /// - Parameters:
     ///   - merges: pairs of tokens, the first to be joined first.
     ///   - unknown: the id of bytes that the vocabulary does not have.
+    ///   - marksEnds: whether the last byte of a word is marked as its end.
     ///   - place: the file of the merges, for messages.
     /// - Throws: `TokenizerError` where a token or what a pair becomes is not in the vocabulary.
     init(
-        _ vocabulary: Vocabulary, merges pairs: [(String, String)], unknown: Int, place: String
+        _ vocabulary: Vocabulary, merges pairs: [(String, String)], unknown: Int, marksEnds: Bool = true,
+        place: String
     ) throws {
         func id(_ token: String) throws -> Int32 {
             guard let id = vocabulary.id(of: token) else {
@@ -52,9 +54,10 @@ struct BytePairModel: Sendable {
             merges[key] = Merge(rank: Int32(rank), id: try id(left + right))
         }
         let symbols = ByteAlphabet.characters.map(String.init)
+        let end = marksEnds ? Self.endOfWord : ""
         tables = Tables(
             merges: merges, bytes: symbols.map { Int32(vocabulary.id(of: $0) ?? unknown) },
-            lastBytes: symbols.map { Int32(vocabulary.id(of: $0 + Self.endOfWord) ?? unknown) })
+            lastBytes: symbols.map { Int32(vocabulary.id(of: $0 + end) ?? unknown) })
     }
 
     /// Appends the tokens of a word.

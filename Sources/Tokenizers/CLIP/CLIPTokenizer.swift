@@ -152,33 +152,8 @@ extension CLIPTokenizer {
                 folder.path, "it needs tokenizer.json, or vocab.json and merges.txt; fetch the missing file")
         }
         let place = folder.place("merges.txt")
-        var merges: [(String, String)] = []
-        var (rest, index) = (text[...], 0)
-        while !rest.isEmpty {
-            let line = rest.prefix { $0 != UInt8(ascii: "\n") }
-            rest = rest[line.endIndex...].dropFirst()
-            if line.isEmpty { continue }
-            index += 1
-            if line.starts(with: "#version".utf8) { continue }
-            let tokens = (line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
-                .split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
-            guard tokens.count == 2 else {
-                throw TokenizerError(place, "entry \(index) must be two tokens with a space between")
-            }
-            merges.append(
-                (String(decoding: tokens[0], as: UTF8.self), String(decoding: tokens[1], as: UTF8.self)))
-            try check(merges.count, of: names, place)
-        }
+        let merges = try MergesFile(text, place: place, atMost: names.keys.count).pairs
         return (try Vocabulary(names, place: names.place), merges, place)
-    }
-
-    /// A merge makes a token of its own.
-    private static func check(_ count: Int, of vocabulary: JSONObject, _ place: String) throws {
-        guard count <= vocabulary.keys.count else {
-            throw TokenizerError(
-                place,
-                "it has more merges than the vocabulary has tokens, \(vocabulary.keys.count); fetch it again")
-        }
     }
 
     private static func model(of json: JSONObject) throws -> Model {
@@ -191,7 +166,7 @@ extension CLIPTokenizer {
         let (names, pairs): (JSONObject, [JSONValue]) = try read {
             (try model.required("vocab"), try model.required("merges"))
         }
-        try check(pairs.count, of: names, place)
+        try MergesFile.check(pairs.count, atMost: names.keys.count, place)
         let merges = try pairs.enumerated().map { index, value in
             let tokens: [String]? =
                 switch value {

@@ -72,10 +72,11 @@ enum CLIPWords {
 }
 
 extension CLIPWords {
-    private enum Kind { case letter, number, space, other }
+    /// What a character counts as where words are cut.
+    enum Kind { case letter, number, space, other }
 
     /// The kind of a character and where the next one begins.
-    private static func kind(at index: Int, _ bytes: [UInt8]) -> (Kind, Int) {
+    static func kind(at index: Int, _ bytes: [UInt8]) -> (Kind, Int) {
         switch bytes[index] {
         case 97...122, 65...90: return (.letter, index + 1)
         case 48...57: return (.number, index + 1)
@@ -94,7 +95,8 @@ extension CLIPWords {
         }
     }
 
-    private static func endOfRun(_ kind: Kind, from start: Int, _ bytes: [UInt8]) -> Int {
+    /// Where a run of characters of a kind ends.
+    static func endOfRun(_ kind: Kind, from start: Int, _ bytes: [UInt8]) -> Int {
         var end = start
         while end < bytes.count {
             let (found, next) = self.kind(at: end, bytes)
@@ -104,7 +106,8 @@ extension CLIPWords {
         return end
     }
 
-    private static func endOfContraction(at start: Int, _ bytes: [UInt8]) -> Int? {
+    /// Where one of 's 't 're 've 'm 'll 'd ends, nil where none begins.
+    static func endOfContraction(at start: Int, _ bytes: [UInt8]) -> Int? {
         guard bytes[start] == UInt8(ascii: "'") else { return nil }
         return ["s", "t", "re", "ve", "m", "ll", "d"].lazy
             .filter { bytes[(start + 1)...].starts(with: $0.utf8) }

@@ -73,7 +73,7 @@ extension Recipe {
         func build(_ weights: Weights) throws -> (any NoiseNetwork, CLIPText?, ClassEmbedder?) {
             let network = try configuration.network(weights)
             let encoder = try plan.text.flatMap { text in
-                try text.isTrained ? CLIPText(text.configuration, weights[TextPlan.scope]) : nil
+                try text.isTrainedBeside ? CLIPText(text.configuration, weights[TextPlan.scope]) : nil
             }
             let table = try plan.classTable(of: configuration.traits).map {
                 try ClassEmbedder($0, weights[ClassTokenConditioner.scope])
@@ -126,8 +126,7 @@ extension Recipe {
         if readsEmbeddings {
             return EncodedTextConditioner(dropout: dropout, givesPooled: traits.pooled != nil)
         }
-        if let text = plan.text, let encoder = networks.text {
-            let prompts = PromptEncoder(text.tokenizer, encoder, length: text.length, for: traits)
+        if let text = plan.text, let prompts = text.prompts(networks.text, for: traits) {
             let texts = TextConditioner(prompts, dropout: dropout, isTrained: text.isTrained)
             return traits.numbers == nil ? texts : SizeConditioner(texts)
         }

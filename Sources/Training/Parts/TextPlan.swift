@@ -21,16 +21,25 @@ struct TextPlan {
     let vocabulary: BytePairVocabulary?
     /// Where the weights of an encoder that stays as it is are.
     let folder: ModelFolder?
+    /// Whether the network encodes texts itself, from their tokens: there is no encoder beside it.
+    let isInNetwork: Bool
     private let tokenizerPath: String?
 
     /// Whether the encoder is trained along.
     var isTrained: Bool { folder == nil }
+    /// Whether there is an encoder beside the network that is trained along.
+    var isTrainedBeside: Bool { isTrained && !isInNetwork }
 
     /// The plan of a recipe whose defaults are filled in; `nil` where nothing is conditioned on text.
     /// - Throws: `RecipeError` or an error about a file of the folder.
     init?(_ model: Recipe.ModelSection, captions: [String]) throws {
         guard model.conditioning == .text, let encoder = model.textEncoder else { return nil }
         guard encoder == Recipe.ModelSection.trained else {
+            guard model.network.configuration.traits.tokens == nil else {
+                throw RecipeError(
+                    "model.text_encoder is \(quoted(encoder)), and a network of model.kind \(model.kind.word) encodes texts itself: leave it out."
+                )
+            }
             try self.init(folder: encoder, tokens: model.textTokens)
             return
         }
@@ -52,6 +61,7 @@ struct TextPlan {
         configuration.eosTokenId = vocabulary.count - 1
         (self.configuration, self.length, self.vocabulary) = (configuration, length, vocabulary)
         (tokenizer, folder, tokenizerPath) = (learnt.tokenizer, nil, nil)
+        isInNetwork = model.network.configuration.traits.tokens != nil
     }
 
     /// An encoder from a folder: a model's, whose `text_encoder/` and `tokenizer/` are read, or one with its tokenizer
@@ -83,7 +93,14 @@ struct TextPlan {
             )
         }
         (length, vocabulary, self.folder, tokenizerPath) = (tokens ?? most, nil, folder, found)
+        isInNetwork = false
         self.tokenizer = tokenizer.limited(to: length)
+    }
+
+    /// What makes conditions of captions; `encoder` is the one beside the network.
+    func prompts(_ encoder: CLIPText?, for traits: NetworkTraits) -> (any PromptConditioning)? {
+        if isInNetwork { return PromptTokens(tokenizer, length: length) }
+        return encoder.map { PromptEncoder(tokenizer, $0, length: length, for: traits) }
     }
 
     /// The encoder from its folder, on a device; nothing of it is trained.
@@ -128,14 +145,14 @@ struct TextPlan {
 /// Source: Ho and Salimans 2022 (arXiv:2207.12598), algorithm 1.
 public struct TextConditioner: Conditioner {
     /// The encoder.
-    public let encoder: PromptEncoder
+    public let encoder: any PromptConditioning
     /// Part of the examples whose text is hidden.
     public let dropout: Double
     /// Whether gradients reach the encoder.
     public let isTrained: Bool
 
     /// A conditioner.
-    public init(_ encoder: PromptEncoder, dropout: Double, isTrained: Bool) {
+    public init(_ encoder: any PromptConditioning, dropout: Double, isTrained: Bool) {
         (self.encoder, self.dropout, self.isTrained) = (encoder, dropout, isTrained)
     }
 

@@ -34,6 +34,7 @@ struct TrainedModel: TrainingOutput {
             let layout = ModelLayout(path)
             try layout.write(configuration, process: process, card: card, parameters: own)
             guard let text else { return }
+            guard !text.isInNetwork else { return try text.writeTokenizer(to: layout.tokenizerPath) }
             try layout.write(
                 textEncoder: text.configuration, try textParameters(parameters),
                 writeTokenizer: text.writeTokenizer)
@@ -57,10 +58,7 @@ struct TrainedModel: TrainingOutput {
         var model = PixelAssembly(
             name: "the model", configuration: configuration, process: process, card: card,
             network: network, device: device)
-        if let text, let encoder {
-            model.text = PromptEncoder(
-                text.tokenizer, encoder, length: text.length, for: configuration.traits)
-        }
+        model.text = text?.prompts(encoder, for: configuration.traits)
         return Model(model)
     }
 
@@ -70,8 +68,8 @@ struct TrainedModel: TrainingOutput {
             TensorDictionary(parameters.tensors.filter { isWanted($0.key) })
         }
         let store = ParameterStore(.loaded(source { !$0.hasPrefix(Self.prefix) }), on: device)
-        let encoder = try text.map { plan in
-            try frozen ?? trainedEncoder(plan, source { $0.hasPrefix(Self.prefix) })
+        let encoder = try text.flatMap { plan in
+            try plan.isTrainedBeside ? trainedEncoder(plan, source { $0.hasPrefix(Self.prefix) }) : frozen
         }
         return model(try store.build(configuration.network), encoder)
     }

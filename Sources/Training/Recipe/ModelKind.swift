@@ -105,7 +105,7 @@ public struct ModelKind: RecipeRow {
     ) -> Set<Recipe.ModelSection.Conditioning> {
         var found: Set<Recipe.ModelSection.Conditioning> = [.none]
         let defaults = NetworkConfiguration(defaultsOf: network)
-        if defaults.traits.context != nil { found.insert(.text) }
+        if defaults.traits.context != nil || defaults.traits.tokens != nil { found.insert(.text) }
         var demands = NetworkDemands()
         demands.classes = 2
         if (try? defaults.fitted(to: demands))?.traits.labels != nil { found.insert(.classes) }

@@ -88,6 +88,10 @@ extension Recipe {
             demands.classes = plan.classTokens == nil ? classes + 1 : nil
         }
         let textWidth = plan.text?.configuration.hiddenSize
+        demands.tokens = plan.text.map { text in
+            .init(length: text.length, vocabulary: text.configuration.vocabSize)
+        }
+        demands.textLayers = plan.text?.configuration.numHiddenLayers
         demands.contextWidth = textWidth ?? plan.classTokens.map { _ in DenoiserPlan.classTokenWidth }
         demands.pooledWidth = textWidth
         let noisesSmaller = (diffusion.augmentation ?? 0) > 0
@@ -191,14 +195,20 @@ extension Recipe {
     /// Checks that a network is conditioned on what the recipe gives it, and on nothing else.
     private func checkConditions(_ traits: NetworkTraits, _ demands: NetworkDemands) throws {
         let (kind, conditioning) = (model.kind.word, model.conditioning)
-        if let feature = traits.context ?? traits.pooled, conditioning != .text {
+        let key = (traits.context ?? traits.pooled)?.key ?? traits.tokens.map { _ in "text_ctx" }
+        if let key, conditioning != .text {
             throw RecipeError(
-                "model.conditioning is \(conditioning.word), and a network of model.kind \(kind) reads a text (\(feature.key)): write text, or use another kind or blocks without cross attention."
+                "model.conditioning is \(conditioning.word), and a network of model.kind \(kind) reads a text (\(key)): write text, or use another kind or blocks without cross attention."
             )
         }
-        guard conditioning != .text || traits.context != nil else {
+        guard conditioning != .text || traits.context != nil || traits.tokens != nil else {
             throw RecipeError(
-                "model.conditioning is text, and this network of model.kind \(kind) reads none: use unet2d-condition with blocks that have cross attention, or mmdit."
+                "model.conditioning is text, and this network of model.kind \(kind) reads none: use unet2d-condition with blocks that have cross attention, mmdit or glide."
+            )
+        }
+        guard !traits.inpaints else {
+            throw RecipeError(
+                "model.inpaints is true, and recipes hide no part of pictures that could be made anew: leave it out."
             )
         }
         guard traits.guidanceWidth == nil else {

@@ -136,8 +136,10 @@ extension Recipe {
         {
             $0.model.conditioning != .text || $0.data.captions != .none
         },
-        Rule("model.conditioning", "class or none, or model.kind unet2d-condition or mmdit, which read texts")
-        {
+        Rule(
+            "model.conditioning",
+            "class or none, or model.kind unet2d-condition, mmdit or glide, which read texts"
+        ) {
             $0.model.conditioning != .text || $0.model.kind.conditionings.contains(.text)
         },
         Rule("model.conditioning", "none, or model.kind unet2d: this model.kind knows no classes") {

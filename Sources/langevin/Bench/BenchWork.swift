@@ -12,6 +12,12 @@ enum BenchWork: String, CaseIterable {
     case ddpmCifarForward = "ddpm-cifar-forward"
     /// The same network, 32 pictures, one step of AdamW.
     case ddpmCifarTrain = "ddpm-cifar-train"
+    /// Guided diffusion's network of 64 pixels, two pictures through it.
+    case adm64 = "adm-64"
+    /// The U-Net of GLIDE's base, two pictures and what is made of their texts through it.
+    case glideBase = "glide-base"
+    /// The first stage of DeepFloyd IF in its medium size, two pictures and the states of their texts through it.
+    case deepFloydMedium = "if-i-m"
     /// 1,000 steps of ancestral sampling of 16 pictures of 16×16 by a network of 32 and 64 channels.
     case tiny1000 = "tiny-1000"
     /// From the path of a folder to the U-Net of Stable Diffusion that it holds.
@@ -36,7 +42,8 @@ enum BenchWork: String, CaseIterable {
     /// The files that this work reads or writes where they are given.
     var files: Set<File> {
         switch self {
-        case .sd15UNet, .ditXL2, .vaeDecoder, .ddpmCifarForward, .ddpmCifarTrain:
+        case .sd15UNet, .ditXL2, .vaeDecoder, .ddpmCifarForward, .ddpmCifarTrain, .adm64, .glideBase,
+            .deepFloydMedium:
             [.weights, .inputs, .output]
         case .tiny1000: [.weights, .output]
         case .sd15Open: [.weights]
@@ -53,6 +60,9 @@ enum BenchWork: String, CaseIterable {
         case .vaeDecoder: try materials.decoder()
         case .ddpmCifarForward: try materials.pictureUNet()
         case .ddpmCifarTrain: try materials.trainingStep()
+        case .adm64: try materials.classUNet()
+        case .glideBase: try materials.glideUNet()
+        case .deepFloydMedium: try materials.pixelTextUNet()
         case .tiny1000: try materials.tinySampling()
         case .sd15Open: try materials.opening()
         case .loader: try materials.loading()
