@@ -154,7 +154,15 @@ import Testing
     }
 
     @Test func aPickleIsNotOpened() throws {
-        try Program.expectRefused(["inspect", fixturePath("pickles/archive.pt")], "convert it first")
+        // The command that makes something of it stands in the sentence.
+        let pickle = fixturePath("pickles/archive.pt")
+        for call in [
+            ["inspect", pickle], ["sample", pickle, "-o", "x.png"],
+            ["generate", "a cat", "--model", pickle, "-o", "x.png"],
+        ] {
+            try Program.expectRefused(call, "convert it first")
+            try Program.expectRefused(call, "'langevin convert \(pickle) OUT.safetensors'")
+        }
     }
 
     @Test func theProgramExplainsItself() throws {
