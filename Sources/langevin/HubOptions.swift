@@ -43,7 +43,11 @@ private final class DownloadBar: Sendable {
     func show(_ progress: HubProgress) {
         guard progress.total >= Self.least else { return }
         bar.withLock { bar in
-            if bar == nil { bar = ProgressBar(total: progress.total, first: progress.first, unit: .bytes) }
+            if bar == nil {
+                bar = ProgressBar(total: progress.total, first: progress.first, unit: .bytes)
+                // Whatever came in the first moment says nothing about the rate.
+                bar?.show(step: progress.first)
+            }
             bar?.show(step: progress.byteCount)
             guard progress.byteCount >= progress.total else { return }
             bar?.finish()
