@@ -8,7 +8,7 @@ import Synchronization
 struct HubOptions: ParsableArguments {
     @Option(
         help:
-            "Of a model of the hub (org/name): a branch, a tag or a commit; main where neither this nor the name (org/name@REVISION) says."
+            "Of a model of the hub (org/name): a branch, a tag or a commit, which the name can say as well (org/name@REVISION); main where not given."
     )
     var revision: String?
 
