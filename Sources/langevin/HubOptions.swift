@@ -8,7 +8,7 @@ import Synchronization
 struct HubOptions: ParsableArguments {
     @Option(
         help:
-            "Of a model of the hub (org/name): a branch, a tag or a commit; main where neither this nor the name (org/name@REVISION) says."
+            "Of a model of the hub (org/name): a branch, a tag or a commit, which the name can say as well (org/name@REVISION); main where not given."
     )
     var revision: String?
 
@@ -43,7 +43,11 @@ private final class DownloadBar: Sendable {
     func show(_ progress: HubProgress) {
         guard progress.total >= Self.least else { return }
         bar.withLock { bar in
-            if bar == nil { bar = ProgressBar(total: progress.total, first: progress.first, unit: .bytes) }
+            if bar == nil {
+                bar = ProgressBar(total: progress.total, first: progress.first, unit: .bytes)
+                // Whatever came in the first moment says nothing about the rate.
+                bar?.show(step: progress.first)
+            }
             bar?.show(step: progress.byteCount)
             guard progress.byteCount >= progress.total else { return }
             bar?.finish()

@@ -77,7 +77,7 @@ import Testing
         #expect(offline.code == 0 && !offline.messages.contains("what the cache holds"))
         let commit = try Program.run(
             generate("org/name", "--revision", hub.commit, out: "f.png"), environment: environment)
-        #expect(commit.code == 0 && commit.messages == offline.messages)
+        #expect(commit.code == 0 && !commit.messages.contains("what the cache holds"))
         #expect(folder.bytes("f.png") == folder.bytes("a.png"))
     }
 

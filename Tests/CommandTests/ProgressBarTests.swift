@@ -14,9 +14,9 @@ import Testing
 
     @Test func downloadsAreCountedInBytes() {
         let download = Progress(
-            step: 1_234_567_890, total: 4_265_000_000, rate: 12_300_000, unit: .bytes)
+            step: 1_234_567_890, total: 4_270_000_000, rate: 12_300_000, unit: .bytes)
         let line = ProgressBar.line(download, width: nil, colour: false)
-        #expect(line == " 28% 1.23 GB of 4.27 GB, 12.3 MB/s, 4:06 left")
+        #expect(line == " 28% 1.23 GB of 4.27 GB, 12.3 MB/s, 4:07 left")
         let start = Progress(step: 0, total: 512, rate: 0, unit: .bytes)
         #expect(ProgressBar.line(start, width: nil, colour: false) == "  0% 0 bytes of 512 bytes, 0 bytes/s")
     }
