@@ -50,16 +50,28 @@ public struct CaptionEvaluator {
             nearest: Self.median(nearest), nearestOfData: nearestOfData)
         if let contrastive {
             let texts = try contrastive.texts(captions).transposed()
-            let drawn = try ranks(-contrastive.pictures(samples).matmul(texts), rows, among: candidates)
-            let real = try contrastive.pictures(pictures.gathered(Tensor(rows.map(Int64.init))))
-            report.contrastive = .init(ranks: drawn)
-            report.contrastiveOfData = .init(ranks: try ranks(-real.matmul(texts), rows, among: candidates))
+            let own = Tensor(rows.map(Int64.init))
+            let drawn = try contrastive.pictures(samples).matmul(texts)
+            let real = try contrastive.pictures(pictures.gathered(own)).matmul(texts)
+            report.contrastive = .init(ranks: try ranks(-drawn, rows, among: candidates))
+            report.contrastiveOfData = .init(ranks: try ranks(-real, rows, among: candidates))
+            report.score = try Self.score(drawn, own)
+            report.scoreOfData = try Self.score(real, own)
         }
         if let evaluator {
             report.classifier = try evaluator.report(samples: samples, labels: labels)
             report.frechetDistance = try evaluator.frechetDistance(of: samples)
         }
         return report
+    }
+
+    /// The mean of what each row has for its own caption, times 100.
+    private static func score(_ cosines: Tensor, _ own: Tensor) throws -> BootstrapInterval {
+        let values = try cosines.to(own.device).taken(own.unsqueezed(1), along: 1).flattened()
+            .array(of: Double.self)
+        return BootstrapInterval(count: values.count) { rows in
+            100 * rows.reduce(0) { $0 + values[$1] } / Double(rows.count)
+        }
     }
 
     /// For each row the numbers of as many candidates as there are, itself the first; the others have other captions.

@@ -31,6 +31,7 @@ extension Request.FollowingStage {
         (request.initial, request.reference, request.mask, request.background) = (nil, nil, nil, nil)
         (request.strength, request.height, request.width) = (nil, nil, nil)
         (request.guide, request.classifier, request.guidanceMethod) = (nil, nil, nil)
+        (request.priorSteps, request.priorGuidance, request.embeddings) = (nil, nil, .init())
         if model.classCount == nil { request.classes = nil }
         if !model.takesPrompt { (request.prompts, request.negativePrompt) = (nil, nil) }
         return request

@@ -47,6 +47,7 @@ struct Generate: ParsableCommand {
     @OptionGroup var guiding: GuidanceOptions
     @OptionGroup var noise: NoiseOptions
     @OptionGroup var prior: PriorOptions
+    @OptionGroup var embeddings: EmbeddingOptions
     @OptionGroup var upscaling: UpscalingOptions
     @OptionGroup var level: NoiseLevelOption
 
@@ -127,7 +128,8 @@ struct Generate: ParsableCommand {
         request.negativePrompt = negativePrompt
         try guiding.set(&request, options)
         try noise.set(&request, seed: sampling.seed != nil)
-        prior.set(&request)
+        try prior.set(&request, options)
+        try embeddings.set(&request)
         upscaling.set(&request)
         level.set(&request)
         (request.clipSkip, request.weighsWords) = (clipSkip, promptWeights)

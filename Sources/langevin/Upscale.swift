@@ -228,6 +228,7 @@ struct UpscaleOptions: ParsableArguments {
             ("--noise-level", noiseLevel != nil), ("--seed", sampling.seed != nil),
             ("--steps", sampling.steps != nil), ("--solver", sampling.solver != nil),
             ("--eta", sampling.eta != nil), ("--guidance", sampling.guidance != nil),
+            ("--threshold", sampling.threshold != nil),
             ("--prediction", reading.prediction != nil),
         ]
     }

@@ -70,6 +70,8 @@ public struct NetworkDemands: Sendable {
     public var classes: Int?
     /// Features of a token of the context; `nil` without one.
     public var contextWidth: Int?
+    /// Tokens of the context; `nil` where nothing says so.
+    public var contextTokens: Int?
     /// Features of a text as a whole; `nil` without one.
     public var pooledWidth: Int?
     /// Whether the pictures of lower resolution that it enlarges are noised; `nil` where nothing says so.

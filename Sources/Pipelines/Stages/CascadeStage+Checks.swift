@@ -25,7 +25,7 @@ extension CascadeStage {
     {
         var fields: Set<RequestField> = [
             .prompts, .negativePrompt, .guidance, .guidanceMethod, .guidanceInterval, .guidanceRescale,
-            .negativeWeight, .weighsWords, .deepFeatureInterval,
+            .negativeWeight, .weighsWords, .deepFeatureInterval, .threshold,
         ]
         switch task {
         case .text: fields.formUnion([.height, .width, .guide])

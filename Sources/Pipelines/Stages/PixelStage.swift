@@ -31,9 +31,10 @@ package struct PixelStage: Stage {
         try Request.check(steps: steps)
         let enlarging = try Self.enlarging(model, request)
         strength = try enlarging == nil ? Self.strength(request) : nil
-        let sampler = try process.sampling.sampler(
+        var sampler = try process.sampling.sampler(
             solver, steps: steps, grid: request.grid,
             options: Self.options(request, steps: steps, strength: strength))
+        sampler.thresholding = try request.checkedThresholding() ?? sampler.thresholding
         try Self.check(sampler, process, steps: steps)
         let shape =
             try enlarging.map { try Self.enlargedShape(model, request, by: $0, from: earlier) }
@@ -62,6 +63,7 @@ package struct PixelStage: Stage {
             .guidanceInterval, .guidanceRescale, .negativeWeight, .guide, .classifier, .deepFeatureInterval,
             .inverts,
         ]
+        if model.configuration.sample == .picture { fields.insert(.threshold) }
         if request.inverts || model.text != nil { fields.formUnion([.reference, .background]) }
         if !request.inverts, model.text != nil { fields.formUnion([.mask, .strength]) }
         if model.configuration.traits.enlargement != nil {

@@ -78,6 +78,12 @@ extension Recipe {
                     return Assemblies.trained(network, ModelCard(), isText: isText) != nil
                 } ?? false
         },
+        Rule("model.clip", "a run of model.kind clip, or a folder of a CLIP, whose embeddings are learnt") {
+            $0.model.kind.readsCLIP == .none || $0.model.clip?.isEmpty == false
+        },
+        Rule("model.clip", "nothing: only unCLIP's priors and decoder learn of its embeddings") {
+            $0.model.kind.readsCLIP != .none || $0.model.clip == nil
+        },
         Rule("model.autoencoder", "nothing: examples of this data.kind are no pictures") {
             $0.model.autoencoder == nil || $0.data.kind.hasPictures || $0.data.kind == .latents
         },
@@ -128,8 +134,10 @@ extension Recipe {
         {
             $0.model.conditioning != .text || $0.data.captions != .none
         },
-        Rule("model.conditioning", "class or none, or model.kind unet2d-condition or mmdit, which read texts")
-        {
+        Rule(
+            "model.conditioning",
+            "class or none, or model.kind unet2d-condition, efficient-unet or mmdit, which read texts"
+        ) {
             $0.model.conditioning != .text || $0.model.kind.conditionings.contains(.text)
         },
         Rule("model.conditioning", "none, or model.kind unet2d: this model.kind knows no classes") {
