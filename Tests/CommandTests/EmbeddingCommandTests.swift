@@ -34,7 +34,7 @@ import Testing
 
     @discardableResult
     private func trained(_ name: String, _ recipe: String, _ changes: [String]) throws -> String {
-        let data = try folder("pictures")
+        let data = folder("pictures")
         let set =
             Self.short + ["data.kind=folder", "data.path=\(data)", "data.size=8", "data.background=null"]
             + changes
