@@ -37,6 +37,8 @@ public struct CaptionEvaluator {
         fileprivate let texts: Tensor
         /// The places of the right captions for the pictures of the data.
         fileprivate let ranksOfData: [Int]
+        /// How alike those pictures and their own captions are.
+        fileprivate let scoreOfData: BootstrapInterval
     }
 
     /// A judge of samples that are drawn from the captions of some pictures.
@@ -49,10 +51,12 @@ public struct CaptionEvaluator {
         of rows: [Int], pictures: @escaping (Tensor) throws -> Tensor, texts: ([String]) throws -> Tensor
     ) throws -> ContrastiveJudge {
         let texts = try texts(captions).transposed()
-        let real = try pictures(self.pictures.gathered(Tensor(rows.map(Int64.init))))
+        let own = Tensor(rows.map(Int64.init))
+        let real = try pictures(self.pictures.gathered(own)).matmul(texts)
         return ContrastiveJudge(
             pictures: pictures, texts: texts,
-            ranksOfData: try ranks(-real.matmul(texts), rows, among: candidates(for: rows)))
+            ranksOfData: try ranks(-real, rows, among: candidates(for: rows)),
+            scoreOfData: try Self.score(real, own))
     }
 
     /// Compares pictures with those of their captions.
@@ -76,12 +80,23 @@ public struct CaptionEvaluator {
             let drawn = try contrastive.pictures(samples).matmul(contrastive.texts)
             report.contrastive = .init(ranks: try ranks(-drawn, rows, among: candidates))
             report.contrastiveOfData = .init(ranks: contrastive.ranksOfData)
+            report.score = try Self.score(drawn, Tensor(rows.map(Int64.init)))
+            report.scoreOfData = contrastive.scoreOfData
         }
         if let evaluator {
             report.classifier = try evaluator.report(samples: samples, labels: labels)
             report.frechetDistance = try evaluator.frechetDistance(of: samples)
         }
         return report
+    }
+
+    /// The mean of what each row has for its own caption, times 100.
+    private static func score(_ cosines: Tensor, _ own: Tensor) throws -> BootstrapInterval {
+        let values = try cosines.to(own.device).taken(own.unsqueezed(1), along: 1).flattened()
+            .array(of: Double.self)
+        return BootstrapInterval(count: values.count) { rows in
+            100 * rows.reduce(0) { $0 + values[$1] } / Double(rows.count)
+        }
     }
 
     /// For each row the numbers of as many candidates as there are, itself the first; the others have other captions.

@@ -35,6 +35,11 @@ public struct CaptionReport: Codable, Sendable, Equatable {
     public var contrastive: Found?
     /// The same of the real pictures: the most that can be expected.
     public var contrastiveOfData: Found?
+    /// The mean cosine of a drawn picture and its caption by the CLIP, times 100; absent without one.
+    /// Source: Hessel et al. 2021 (arXiv:2104.08718), section 3, without its factor 2.5 and its cut at 0.
+    public var score: BootstrapInterval?
+    /// The same of the real pictures.
+    public var scoreOfData: BootstrapInterval?
     /// The median distance of a drawn picture to the nearest picture of the data, root mean square in 1/255 at 32×32.
     public var nearest: BootstrapInterval
     /// The median distance of a picture of the data to the nearest other one.
@@ -47,6 +52,8 @@ public struct CaptionReport: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case samples, candidates, look, contrastive, nearest, classifier
         case contrastiveOfData = "contrastive_of_data"
+        case score = "clip_score"
+        case scoreOfData = "clip_score_of_data"
         case nearestOfData = "nearest_of_data"
         case frechetDistance = "frechet_distance"
     }
@@ -64,6 +71,8 @@ extension CaptionReport {
             rows.append(("right caption of \(name) first of \(candidates), by the CLIP", found.first))
             rows.append(("  its median place", found.medianRank))
         }
+        if let score { rows.append(("cosine of drawn pictures and captions by the CLIP, times 100", score)) }
+        if let scoreOfData { rows.append(("  the same of real ones", scoreOfData)) }
         rows.append(("distance to the nearest picture of the data", nearest))
         rows.append(("  the same between pictures of the data", nearestOfData))
         if let frechetDistance { rows.append(("Fréchet distance to the data", frechetDistance)) }

@@ -29,7 +29,10 @@ public enum KnownNetworks {
 
     /// Those between texts, embeddings of pictures and their decoder.
     public static var embeddings: [any ConfiguredNetwork.Type] {
-        [PriorTransformer.self, UnCLIPTextProjection.self, EmbeddingNormalizer.self]
+        [
+            PriorTransformer.self, AutoregressivePrior.self, UnCLIPTextProjection.self,
+            EmbeddingNormalizer.self,
+        ]
     }
 
     /// Those that compare texts with noisy pictures.

@@ -38,12 +38,12 @@ struct Exif {
     }
 
     /// The bytes of a tag of the first directory, or of the one that it leads to: a text (type 2) or bytes of any meaning
-    /// (type 7).
+    /// (types 1 and 7).
     func bytes(of tag: Int, inExifDirectory isBelow: Bool = false) -> ArraySlice<UInt8>? {
         let below = isBelow ? number(of: Tag.exifDirectory, sizes: [4: 4]) : first
         return below.flatMap { directory in
             entry(tag, in: directory) { type, count, offset in
-                guard [2, 7].contains(type), let place = place(count, offset) else { return nil }
+                guard [1, 2, 7].contains(type), let place = place(count, offset) else { return nil }
                 return slice(place, count)
             }
         }

@@ -45,6 +45,7 @@ extension Request.FollowingStage {
             (request.original, request.mask, request.background) = (original, first.mask, first.background)
             request.strength = originalStrength ?? first.strength
         }
+        (request.priorSteps, request.priorGuidance, request.embeddings) = (nil, nil, .init())
         if model.classCount == nil { request.classes = nil }
         if !model.takesPrompt { (request.prompts, request.negativePrompt) = (nil, nil) }
         return request

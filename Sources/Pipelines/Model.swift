@@ -106,6 +106,13 @@ public struct Model: Sendable {
         try stages(request).map(\.settings)
     }
 
+    /// What the stage would draw with whose steps and guidance are those of the request.
+    /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
+    public func mainSettings(of request: Request) throws -> StageSettings {
+        let stages = try stages(request)
+        return stages[stages.mainIndex].settings
+    }
+
     /// A run that makes what a request wants.
     /// - Parameter decodes: whether pictures will be made of the samples.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change; errors about files.

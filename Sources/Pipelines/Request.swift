@@ -95,6 +95,10 @@ public struct Request: Sendable {
     public var priorGuidance: Double?
     /// The number of steps of what enlarges unCLIP's pictures.
     public var upscaleSteps: Int?
+    /// What a decoder of CLIP's embeddings is given.
+    public var embeddings = Embeddings()
+    /// How the estimated data are kept in range at every step; as the model has it where `nil`.
+    public var thresholding: Thresholding?
     /// Layers of CLIP that are left out.
     public var clipSkip = 0
     /// Whether `(word:1.2)` in prompts is a weight.

@@ -35,6 +35,13 @@ public struct RequestField: Sendable, Hashable {
     package static let priorSteps = Self("priorSteps")
     package static let priorGuidance = Self("priorGuidance")
     package static let upscaleSteps = Self("upscaleSteps")
+    package static let embedding = Self("embedding")
+    package static let prior = Self("prior")
+    package static let priorCandidates = Self("priorCandidates")
+    package static let imageTo = Self("imageTo")
+    package static let textDiff = Self("textDiff")
+    package static let textDiffShare = Self("textDiffShare")
+    package static let threshold = Self("threshold")
     package static let clipSkip = Self("clipSkip")
     package static let weighsWords = Self("weighsWords")
     package static let deepFeatureInterval = Self("deepFeatureInterval")
@@ -64,7 +71,8 @@ public struct RequestField: Sendable, Hashable {
 
     /// Fields that are read by few families of models; the others refuse them.
     static let ofFewFamilies: Set<RequestField> = [
-        priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth, original, temperature,
+        priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth, original, temperature, embedding, prior,
+        priorCandidates, imageTo, textDiff, threshold,
     ]
 
     // MARK: Options of a model
@@ -103,9 +111,9 @@ extension Request {
             (.refiner, refiner != nil), (.originalSize, originalSize != nil),
             (.targetSize, targetSize != nil), (.crop, crop != (0, 0)),
             (.aestheticScores, aestheticScores != Request().aestheticScores),
-            (.previewModel, previewModel != nil),
+            (.previewModel, previewModel != nil), (.threshold, thresholding != nil),
         ]
-        return Set(fields.filter(\.1).map(\.0))
+        return Set((fields + givenEmbeddings).filter(\.1).map(\.0))
     }
 
     /// Throws where a field is given that a kind of model does not read.

@@ -17,7 +17,10 @@ extension Evaluate {
 
     /// Throws where an option is given that only a comparison by captions reads.
     func refuseCaptionOptions() throws {
-        let given = [("--clip", clip != nil), ("--sweep", !sweep.isEmpty), ("--plot", plot != nil)]
+        let given = [
+            ("--clip", clip != nil), ("--sweep", !sweep.isEmpty), ("--plot", plot != nil),
+            ("--compare-embeddings", compareEmbeddings),
+        ]
         guard let option = given.first(where: \.1)?.0 else { return }
         throw PipelineError(
             "\(option) is for models that draw from texts, compared with data whose files have captions: leave it out"
@@ -39,6 +42,11 @@ extension Evaluate {
             throw PipelineError("\(against) holds \(captions.count) picture: a comparison needs more")
         }
         let judge = try clip.map { try ContrastiveModel(ModelFolder(Self.folder(ofCLIP: $0))) }
+        if let judge, judge.pictureShape[0] != all.data.shape[1] {
+            throw PipelineError(
+                "--clip \(judge.name) takes pictures of \(judge.pictureShape[0]) channels, and the model makes such of \(all.data.shape[1]): give a CLIP of these pictures"
+            )
+        }
         let rows = data.evenlySpread(count)
         let labels =
             try data.classNames == nil
@@ -49,18 +57,58 @@ extension Evaluate {
                 of: rows, pictures: { judge.embeddings(ofPictures: $0) },
                 texts: { judge.embeddings(ofTexts: $0) })
         }
-        var reports: [(scale: Double, report: CaptionReport)] = []
-        for scale in sweep.isEmpty ? [sampling.guidance] : sweep.map(Optional.some) {
-            var own = request
+        var reports: [Measured] = []
+        for variant in variants(of: request) {
+            var own = variant.request
             (own.prompts, own.count, own.classes) = (rows.map { captions[$0] }, rows.count, nil)
-            own.guidance = scale
             let run = try model.run(own)
             let samples = try pictures(of: run).to(.cpu).to(.float32).clamped(to: -1...1)
             let report = try evaluator.report(
                 samples: samples, of: rows, labels: labels, contrastive: contrastive)
-            reports.append((run.settings[0].guidance.scale, report))
+            let scale = run.mainSettings.guidance.scale
+            reports.append(
+                Measured(
+                    heading: variant.heading ?? "guidance \(scale)", key: variant.key ?? "\(scale)",
+                    scale: scale, report: report))
         }
         try printReports(reports)
+    }
+
+    /// Figures, and what they are of.
+    struct Measured {
+        let heading: String
+        let key: String
+        let scale: Double
+        let report: CaptionReport
+    }
+
+    /// What is measured of a model, one after the other: scales of guidance, or what a decoder of embeddings is given.
+    private func variants(of request: Request) -> [(request: Request, heading: String?, key: String?)] {
+        func changed(_ change: (inout Request) -> Void) -> Request {
+            var own = request
+            change(&own)
+            return own
+        }
+        guard compareEmbeddings else {
+            let scales = sweep.isEmpty ? [sampling.guidance] : sweep.map(Optional.some)
+            return scales.map { scale in (changed { $0.guidance = scale }, nil, nil) }
+        }
+        let headings: [(Request.Embeddings.Origin, String)] = [
+            (.none, "the text alone"), (.text, "CLIP's embedding of the text"),
+            (.prior, "the prior's embedding"),
+        ]
+        return headings.filter { $0.0 != .prior || prior.prior != nil || prior.hasPriorOptions }.map {
+            origin, heading in
+            (
+                changed { own in
+                    own.embeddings.origin = origin
+                    guard origin != .prior else { return }
+                    // Options of the prior have no part where there is none.
+                    own.embeddings.prior = nil
+                    (own.priorSteps, own.priorGuidance, own.embeddings.candidates) = (nil, nil, nil)
+                }, heading, origin.rawValue
+            )
+        }
     }
 
     /// The folder of a CLIP: a run's model, or the folder itself.
@@ -90,20 +138,20 @@ extension Evaluate {
         return try CaptionEvaluator(pictures: pictures, captions: captions, evaluator: judge)
     }
 
-    private func printReports(_ reports: [(scale: Double, report: CaptionReport)]) throws {
+    private func printReports(_ reports: [Measured]) throws {
         if let plot { try Self.plot(of: reports).write(to: plot) }
         guard json else {
-            let texts = reports.map { scale, report in
-                (reports.count > 1 ? "guidance \(scale)\n" : "") + report.text
+            let texts = reports.map { measured in
+                (reports.count > 1 ? "\(measured.heading)\n" : "") + measured.report.text
             }
             return try printResult(texts.joined(separator: "\n\n"))
         }
         guard reports.count > 1 else { return try printJSON(reports[0].report) }
-        try printJSON(Dictionary(uniqueKeysWithValues: reports.map { ("\($0.scale)", $0.report) }))
+        try printJSON(Dictionary(uniqueKeysWithValues: reports.map { ($0.key, $0.report) }))
     }
 
     /// The figures over the scale of guidance: shares found above, the Fréchet distance below.
-    private static func plot(of reports: [(scale: Double, report: CaptionReport)]) -> Picture {
+    private static func plot(of reports: [Measured]) -> Picture {
         func series(_ name: String, _ value: (CaptionReport) -> Double?) -> Plot.Series? {
             let points = reports.compactMap { entry in value(entry.report).map { (entry.scale, $0) } }
             guard !points.isEmpty else { return nil }

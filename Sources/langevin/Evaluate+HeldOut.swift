@@ -19,7 +19,7 @@ extension Evaluate {
             ("--guidance-rescale", guiding.guidanceRescale != 0), ("--guide", guiding.guide != nil),
             ("--classifier", guiding.classifier != nil),
         ]
-        given += stochastic.given
+        given += [("--threshold", sampling.threshold != nil)] + stochastic.given + prior.given
         guard let option = given.first(where: { $0.1 && !read.contains($0.0) })?.0 else { return }
         throw PipelineError("\(option): \(reason): leave it out")
     }

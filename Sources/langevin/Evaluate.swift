@@ -48,9 +48,16 @@ struct Evaluate: ParsableCommand {
     )
     var comparePaper = false
 
+    @Flag(
+        help:
+            "For captions, of unCLIP: the text alone, CLIP's embedding of the text in the place of a picture's, and where there is a prior what it makes of the text, each measured."
+    )
+    var compareEmbeddings = false
+
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var guiding: GuidanceOptions
     @OptionGroup var stochastic: StochasticOptions
+    @OptionGroup var prior: PriorOptions
     @OptionGroup var cascade: CascadeOptions
 
     @Flag(help: "Print one JSON object.")
@@ -61,6 +68,11 @@ struct Evaluate: ParsableCommand {
     func validate() throws {
         guard sweep.isEmpty || sampling.guidance == nil else {
             throw ValidationError("--guidance and --sweep exclude each other: give one of them")
+        }
+        guard !compareEmbeddings || (sweep.isEmpty && prior.embedding == nil) else {
+            throw ValidationError(
+                "--compare-embeddings measures every --embedding at one scale: leave out --embedding and --sweep"
+            )
         }
         guard plot == nil || sweep.count > 1 else {
             throw ValidationError("--plot shows figures over --sweep: give several scales, or leave it out")
@@ -85,6 +97,7 @@ struct Evaluate: ParsableCommand {
         var request = sampling.request(count: count)
         try guiding.set(&request, options)
         stochastic.set(&request)
+        try prior.set(&request, options)
         try cascade.set(&request, options)
         // A model without classes has those that a classifier guides it to.
         let classes = opened.classCount ?? request.classifier?.classifiedCount
@@ -93,7 +106,7 @@ struct Evaluate: ParsableCommand {
         if opened.takesPrompt { request.prompts = [""] }
         if !opened.diffusesLatents { request.batchSize = 250 }
         let stages = try opened.settings(of: request)
-        let settings = stages[0]
+        let settings = try opened.mainSettings(of: request)
         guard let shape = stages[stages.count - 1].pictureShape else {
             throw PipelineError(
                 "\(model) makes points: a Fréchet distance is measured between pictures, so give a model of those"

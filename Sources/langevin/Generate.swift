@@ -41,7 +41,7 @@ struct Generate: ParsableCommand {
 
     @Option(
         help:
-            "In place of PROMPT: a picture of this program, which is made again from its receipt and compared; -o is not needed then. Models and files are looked for under their names in the working folder where --model, --image and others do not say where they are.",
+            "In place of PROMPT: a picture of this program, which is made again from its receipt and compared (-o is not needed then); a new picture is made where not given. Models and files are looked for under their names in the working folder where --model, --image and others do not say where they are.",
         transform: pathArgument)
     var replay: String?
 
@@ -56,6 +56,7 @@ struct Generate: ParsableCommand {
     @OptionGroup var guiding: GuidanceOptions
     @OptionGroup var noise: NoiseOptions
     @OptionGroup var prior: PriorOptions
+    @OptionGroup var embeddings: EmbeddingOptions
     @OptionGroup var upscaling: UpscalingOptions
     @OptionGroup var level: NoiseLevelOption
 
@@ -161,7 +162,8 @@ struct Generate: ParsableCommand {
         request.negativePrompt = negativePrompt
         try guiding.set(&request, options)
         try noise.set(&request, seed: sampling.seed != nil)
-        prior.set(&request)
+        try prior.set(&request, options)
+        try embeddings.set(&request)
         upscaling.set(&request)
         level.set(&request)
         (request.clipSkip, request.weighsWords) = (clipSkip, promptWeights)

@@ -103,6 +103,12 @@ struct SamplingOptions: ParsableArguments {
     )
     var guidance: Double?
 
+    @Option(
+        help:
+            "How the estimated data are kept in range at every step, of models of pixels: static cuts them off at ±1 (static:R at ±R); dynamic at the 0.995 quantile of their magnitudes where that is above 1, and scales them back (dynamic:QUANTILE:LARGEST); the model's own way where not given."
+    )
+    var threshold: Thresholding?
+
     /// A request for `count` pictures with the values of the options, that leaves the rest to the model.
     func request(count: Int) -> Request {
         var request = Request()
@@ -116,6 +122,7 @@ struct SamplingOptions: ParsableArguments {
         request.solver = solver
         request.eta = eta
         request.guidance = guidance
+        request.thresholding = threshold
         return request
     }
 }

@@ -18,7 +18,7 @@ extension Replay {
         if let prompts = receipt.prompts { words += try ["--prompts", file(of: prompts, aside: aside)] }
         for row in Self.rows { words += row(receipt) }
         for (option, value) in try files() { words += [option, value] }
-        words += try adapters()
+        words += try adapters() + difference()
         words += try stages()
         let places = [
             ("--config", given.parts.config), ("--variant", given.parts.variant), ("--vae", given.parts.vae),
@@ -46,7 +46,8 @@ extension Replay {
         { value("--churn-range", $0.churnRange) }, { value("--churn-noise", $0.churnNoise) },
         { value("--langevin-steps", $0.langevinSteps) }, { value("--signal-to-noise", $0.signalToNoise) },
         { value("--prior-steps", $0.priorSteps) }, { value("--prior-guidance", $0.priorGuidance) },
-        { value("--upscale-steps", $0.upscaleSteps) },
+        { value("--upscale-steps", $0.upscaleSteps) }, { value("--prior-candidates", $0.priorCandidates) },
+        { value("--embedding", $0.embedding?.rawValue) }, { value("--threshold", $0.threshold) },
         { value("--strength", $0.image == nil ? nil : $0.strength) },
         { value("--background", $0.background) }, { value("--noise-level", $0.noiseLevel) },
         { value("--denoising-start", $0.denoisingStart) }, { value("--denoising-end", $0.denoisingEnd) },
@@ -100,6 +101,8 @@ extension Replay {
             ("--mask", receipt.mask?.name, given.reference.mask, false),
             ("--depth", receipt.depth?.name, given.reference.depth, false),
             ("--original", receipt.original?.name, given.reference.original, false),
+            ("--image-to", receipt.imageTo?.name, given.embeddings.imageTo, false),
+            ("--prior", receipt.prior, given.prior.prior, true),
             ("--initial", receipt.initial?.name, given.pictures.initial, false),
             ("--refiner", receipt.refiner?.model, given.reference.refiner, true),
             ("--guide", receipt.guide?.model, given.guiding.guide, true),
@@ -112,6 +115,12 @@ extension Replay {
         return try rows.compactMap { row in
             try row.name.map { (row.option, try place(row.option, $0, row.place, isModel: row.isModel)) }
         }
+    }
+
+    /// The two texts between which the embedding of a picture moves.
+    private func difference() -> [String] {
+        guard let texts = receipt.textDiff else { return [] }
+        return ["--text-diff", texts.from, texts.to] + Self.value("--text-diff-share", texts.share)
     }
 
     /// The adapters with their weights, in their order.

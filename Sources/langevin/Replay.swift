@@ -44,7 +44,8 @@ struct Replay {
 
     /// The options that go with `--replay`: where things are, and how the answer is given.
     private static let locations = [
-        "--replay", "--any-model", "--model", "--output", "-o", "--json", "--image", "--mask", "--depth",
+        "--replay", "--any-model", "--model", "--output", "-o", "--json", "--image", "--image-to", "--prior",
+        "--mask", "--depth",
         "--original",
         "--initial",
         "--refiner", "--then", "--guide", "--classifier", "--noisy-clip", "--config", "--variant", "--vae",
@@ -160,7 +161,8 @@ struct Replay {
             ("the adapters", { $0.loras.map { $0.map(\.sha256).joined(separator: " ") } }),
             ("the files of weights", { $0.weights.map(\.sha256).sorted().joined(separator: " ") }),
             ("the file of --initial", { $0.initial?.sha256 }), ("the file of --image", { $0.image?.sha256 }),
-            ("the file of --mask", { $0.mask?.sha256 }), ("the file of --depth", { $0.depth?.sha256 }),
+            ("the file of --mask", { $0.mask?.sha256 }),
+            ("the file of --image-to", { $0.imageTo?.sha256 }), ("the file of --depth", { $0.depth?.sha256 }),
             ("the file of --original", { $0.original?.sha256 }),
         ]
         return rows.map { ($0.0, $0.1(old), $0.1(new)) }
@@ -180,7 +182,8 @@ struct Replay {
     private static let looseKeys: Set<String> = [
         "program", "threads", "device", "model", "model_hash", "configuration_hash", "weights", "config",
         "refiner", "guide",
-        "classifier", "noisy_clip", "then", "initial", "image", "mask", "depth", "original", "loras",
+        "classifier", "noisy_clip", "then", "initial", "image", "image_to", "prior", "mask", "depth",
+        "original", "loras",
     ]
 
     // MARK: Pictures

@@ -37,6 +37,7 @@ struct Sample: ParsableCommand {
     @OptionGroup var guiding: GuidanceOptions
     @OptionGroup var noise: NoiseOptions
     @OptionGroup var upscaling: UpscalingOptions
+    @OptionGroup var embeddings: EmbeddingOptions
     @OptionGroup var cascade: CascadeOptions
 
     @Option(
@@ -98,6 +99,7 @@ struct Sample: ParsableCommand {
         try guiding.set(&request, options)
         try noise.set(&request, seed: sampling.seed != nil)
         upscaling.set(&request)
+        try embeddings.set(&request)
         request.reference = try image.map(Request.Reference.init(file:))
         request.files["image"] = try image.map(InputFile.init)
         request.noiseLevel = noiseLevel

@@ -102,7 +102,8 @@ struct SamplingRun {
         let settings = run.settings[0]
         var (bar, stage) = (ProgressBar(total: settings.sampler.grid.steps.count * settings.count), 0)
         defer { bar.finish() }
-        bar.show(step: 0)
+        // An autoregressive prior takes no steps.
+        if !settings.sampler.grid.steps.isEmpty { bar.show(step: 0) }
         for step in run {
             if step.stage != stage {
                 bar.finish()

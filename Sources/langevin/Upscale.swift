@@ -260,6 +260,7 @@ struct UpscaleOptions: ParsableArguments {
             ("--mask", mask != nil), ("--noise-level", noiseLevel != nil), ("--seed", sampling.seed != nil),
             ("--steps", sampling.steps != nil), ("--solver", sampling.solver != nil),
             ("--eta", sampling.eta != nil), ("--guidance", sampling.guidance != nil),
+            ("--threshold", sampling.threshold != nil),
             ("--prediction", reading.prediction != nil),
         ]
     }

@@ -26,6 +26,9 @@ import Testing
         "negative-prompt": ["negative_prompt"], "guidance-rescale": ["guidance_rescale"],
         "negative-weight": ["negative_weight"], "prior-steps": ["prior_steps"],
         "prior-guidance": ["prior_guidance"], "upscale-steps": ["upscale_steps"],
+        "prior": ["prior", "weights"], "embedding": ["embedding"],
+        "prior-candidates": ["prior_candidates"], "image-to": ["image_to"], "text-diff": ["text_diff"],
+        "text-diff-share": ["text_diff"], "threshold": ["threshold"],
         "clip-skip": ["clip_skip"], "prompt-weights": ["prompt_weights"], "image": ["image"],
         "strength": ["strength"], "mask": ["mask"], "denoising-start": ["denoising_start"],
         "denoising-end": ["denoising_end"], "refiner": ["refiner", "weights"],
@@ -129,10 +132,11 @@ import Testing
         // Noise is no picture, and has a test of its own; a file of prompts has one, too (TextPictureModelTests).
         given.formUnion(["inversion", "prompts"])
         // So have cascades (and what they begin with), unCLIP, depths and other autoencoders (CascadeCommandTests, UnCLIPCommandTests,
-        // UpscaleCommandTests).
+        // EmbeddingCommandTests, UpscaleCommandTests).
         given.formUnion([
             "then", "truncated", "stage-option", "noise-level", "noisy-clip", "prior-steps", "prior-guidance",
-            "upscale-steps",
+            "upscale-steps", "prior", "embedding", "prior-candidates", "image-to", "text-diff",
+            "text-diff-share", "threshold",
             "depth", "vae", "lora", "original",
         ])
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small

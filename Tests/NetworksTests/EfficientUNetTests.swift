@@ -12,7 +12,9 @@ import Testing
         try compare(fixture) {
             try EfficientUNet(configuration, $0)
         } run: { network, inputs in
-            let conditions = Conditions(labels: inputs["class_labels"], context: inputs["context"])
+            var conditions = Conditions(labels: inputs["class_labels"], context: inputs["context"])
+            conditions[.lowResolution] = inputs["low_resolution"]
+            conditions[.noiseLevel] = inputs["noise_level"]
             let (x, time) = try (#require(inputs["sample"]), #require(inputs["timestep"]))
             let output = network(x, time: time, conditions)
             guard !output.requiresGradient else { return output }

@@ -27,6 +27,11 @@ extension Fixture {
             asked.optional("prior_steps"), asked.optional("prior_guidance"), asked.optional("upscale_steps")
         )
         request.noiseLevel = try asked.optional("noise_level")
+        if file.names.contains("image_to") { request.embeddings.towards = try picture("image_to") }
+        if let texts = try asked.optional("text_diff", as: [String].self) {
+            request.embeddings.difference = .init(
+                from: texts[0], to: texts[1], share: try asked.optional("text_diff_share"))
+        }
         (request.width, request.height) = try (asked.optional("width"), asked.optional("height"))
         request.eta = try asked.optional("eta")
         request.solver = try asked.optional("solver", as: String.self).map {

@@ -64,7 +64,7 @@ import Testing
         // Stable Diffusion reads none of these; unCLIP, upscalers, the depth model and cascades have tests of their own.
         "priorSteps": nil, "priorGuidance": nil, "upscaleSteps": nil, "noiseLevel": nil, "depth": nil,
         "original": nil,
-        "following": nil,
+        "following": nil, "embeddings": nil, "thresholding": nil,
         // Commands test other models that guide.
         "guide": nil, "classifier": nil,
         // A refiner has a test of its own, and previews leave the pictures as they are.

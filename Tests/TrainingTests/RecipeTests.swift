@@ -242,6 +242,9 @@ import Training
         }
         if ["unet2d", "dit", "mlp"].contains(recipe.model.kind.word) { recipe.model.conditioning = .classes }
         if recipe.model.kind.word == "clip" { recipe.data.captions = .classNames }
+        if ["prior", "autoregressive-prior", "unclip-decoder"].contains(recipe.model.kind.word) {
+            (recipe.data.captions, recipe.model.clip) = (.classNames, "runs/small-clip")
+        }
         if recipe.model.kind.word == "unet2d" {
             var unet = UNet2DConfiguration()
             unet.attentionHeadDim = Bool.random(using: &random) ? nil : 3

@@ -1,5 +1,5 @@
-"""Cases of cascades.py: unCLIP as Karlo has it, from texts and as variations of a picture, Stable unCLIP, and latent diffusion
-of texts with BERT's word pieces.
+"""Cases of cascades.py: unCLIP as Karlo has it, from texts, as variations of a picture, on the way from one picture to another
+and from one text to another, Stable unCLIP, and latent diffusion of texts with BERT's word pieces.
 
 Alone it writes one small case of each kind for the tests: cascades_unclip.py --seed 0 --out Tests/Fixtures/unclip-pipelines
 """
@@ -37,11 +37,16 @@ class Request(pipeline_requests.Request):
     prior_guidance: float | None = None
     upscale_steps: int | None = None
     noise_level: int | None = None
+    image_to: str | None = None
+    text_diff: tuple | None = None
+    text_diff_share: float | None = None
 
     def flags(self):
+        changes = ["--text-diff", *self.text_diff] if self.text_diff else []
         named = {"prior-steps": self.prior_steps, "prior-guidance": self.prior_guidance,
-                 "upscale-steps": self.upscale_steps, "noise-level": self.noise_level}
-        return super().flags() + [
+                 "upscale-steps": self.upscale_steps, "noise-level": self.noise_level, "image-to": self.image_to,
+                 "text-diff-share": self.text_diff_share}
+        return super().flags() + changes + [
             word for name, value in named.items() if value is not None for word in ("--" + name, str(value))]
 
 
@@ -109,6 +114,54 @@ class Karlo(Opened):
             upscale_steps="super_res_num_inference_steps")
         with provided(self.pipe.super_res_scheduler, [generator]) as steps:
             picture = self.pipe(generator=generator, output_type="np", **given).images[0]
+        return steps.last, picture
+
+
+class KarloWay(Opened):
+    """Variations whose embeddings lie on a great circle (Ramesh et al. 2022, sections 3.2 and 3.3), all from one noise."""
+
+    def __call__(self, request):
+        made = [self.one(request, embedding) for embedding in self.embeddings(request)]
+        return Result(torch.cat([latents for latents, _ in made]), eight_bits([picture for _, picture in made]))
+
+    @torch.no_grad()
+    def embeddings(self, request):
+        first, last = self.encoded(request.image), None
+        length = first.norm()
+        if request.image_to:
+            shares = torch.linspace(0, 1, request.count).tolist()
+            last = self.encoded(request.image_to)
+            ends = length, last.norm()
+            lengths = [ends[0] * (1 - share) + ends[1] * share for share in shares]
+        else:
+            most = request.text_diff_share or 0.4
+            shares = [most] if request.count == 1 else torch.linspace(0, most, request.count).tolist()
+            from_text, to_text = (self.texts(text) for text in request.text_diff)
+            last = to_text / to_text.norm() - from_text / from_text.norm()
+            lengths = [length] * request.count
+        a, b = first / first.norm(), last / last.norm()
+        angle = torch.arccos((a * b).sum().clamp(-1, 1))
+        return [own * (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle)
+                for share, own in zip(shares, lengths)]
+
+    def encoded(self, path):
+        pixels = self.pipe.feature_extractor(images=PIL.Image.open(path), return_tensors="pt").pixel_values
+        return self.pipe.image_encoder(pixels).image_embeds
+
+    def texts(self, text):
+        tokens = self.pipe.tokenizer([text], padding="max_length", max_length=self.pipe.tokenizer.model_max_length,
+                                     truncation=True, return_tensors="pt")
+        return self.pipe.text_encoder(tokens.input_ids).text_embeds
+
+    def one(self, request, embedding):
+        given = self.given(
+            request, steps="decoder_num_inference_steps", guidance="decoder_guidance_scale",
+            upscale_steps="super_res_num_inference_steps")
+        given.pop("image")
+        generator = torch.Generator("cpu").manual_seed(request.seed)
+        with provided(self.pipe.super_res_scheduler, [generator]) as steps:
+            picture = self.pipe(
+                generator=generator, output_type="np", image_embeddings=embedding, **given).images[0]
         return steps.last, picture
 
 
@@ -242,7 +295,7 @@ def karlo(place):
     return Job("karlo", folder, asked, lambda: Karlo(folder, diffusers.UnCLIPPipeline, asked), (), networks)
 
 
-def variations(place):
+def variations(place, **changed):
     draw = place.draw
     vocabulary = draw.one("clip-sd1", "clip-sd2")
     width, size, cross = 8 * draw.integer(2, 4), 8 * draw.integer(1, 2), 8 * draw.integer(1, 3)
@@ -255,8 +308,21 @@ def variations(place):
         seed=draw.integer(0, 10**6), count=draw.one(1, 1, 2, 3), steps=draw.integer(2, 6),
         guidance=draw.one(None, 1.0, 3.0), upscale_steps=draw.one(2, 3, 5),
         image=pipeline_requests.picture(draw, place.file("image.png"), draw.integer(20, 70), draw.integer(20, 70)))
-    kind = diffusers.UnCLIPImageVariationPipeline
-    return Job("karlo-variations", folder, asked, lambda: Karlo(folder, kind, asked), (), networks)
+    asked, kind = asked.changed(**changed), diffusers.UnCLIPImageVariationPipeline
+    made = KarloWay if changed else Karlo
+    return Job("karlo-variations", folder, asked, lambda: made(folder, kind, asked), (), networks)
+
+
+def between(place):
+    draw = place.draw
+    other = pipeline_requests.picture(draw, place.file("other.png"), draw.integer(20, 70), draw.integer(20, 70))
+    return variations(place, image_to=other, count=draw.integer(2, 3))
+
+
+def text_difference(place):
+    draw = place.draw
+    texts = (pipeline_requests.text(draw) or "a cat", "another " + draw.one("dog", "red burger", "house at night"))
+    return variations(place, text_diff=texts, text_diff_share=draw.one(None, 0.25, 0.5), count=draw.integer(1, 3))
 
 
 # --- Stable unCLIP -----------------------------------------------------------------------------------------------
@@ -370,7 +436,8 @@ def latent_text(place):
     return Job("ldm-text", folder, asked, lambda: LatentText(folder, kind, asked), (), networks)
 
 
-KINDS = {"ldm-text": latent_text, "karlo": karlo, "karlo-variations": variations, "stable-unclip": stable,
+KINDS = {"ldm-text": latent_text, "karlo": karlo, "karlo-variations": variations, "karlo-between": between,
+         "karlo-text-diff": text_difference, "stable-unclip": stable,
          "stable-unclip-picture": stable_picture}
 
 

@@ -2,7 +2,9 @@
 
 Blocks halve before their convolutions and double after them; what the way up reads of the way down is scaled by 1/sqrt(2) and
 laid beside what comes from below; attention has the context's keys and values before those of the pixels, and the time is
-given the context's tokens as one vector, by attention of their mean to all of them.
+given the context's tokens as one vector, by attention of their mean to all of them. Later cases also have the picture of
+lower resolution beside the noisy one with its noise level beside the time (section 2.5), or one of the two ways in which the
+context is read.
 """
 import math
 
@@ -77,13 +79,17 @@ class Level(nn.Module):
         self.emb_proj = nn.Linear(time, inputs)
         self.resnets = nn.ModuleList([Residual(channels if index else inputs, channels, groups) for index in range(count)])
         if attends:
-            self.attention = Attention(channels, settings["attention_head_dim"], groups, settings["cross_attention_dim"])
+            self.attention = Attention(
+                channels, settings["attention_head_dim"], groups,
+                settings["cross_attention_dim"] if settings.get("context_attention", True) else None)
 
     def forward(self, x, time, context):
         x = x + self.emb_proj(time)[:, :, None, None]
         for block in self.resnets:
             x = block(x)
-        return self.attention(x, context) if hasattr(self, "attention") else x
+        if not hasattr(self, "attention"):
+            return x
+        return self.attention(x, context if hasattr(self.attention, "norm_cross") else None)
 
 
 class TimeEmbedding(nn.Module):
@@ -101,12 +107,16 @@ class EfficientUNet(nn.Module):
         self.width = width = settings["width"]
         widths, time, context = [width * m for m in settings["multipliers"]], 4 * width, settings["cross_attention_dim"]
         rows = list(zip(widths, settings["residual_blocks"], settings["attention"]))
-        self.context = None
-        self.conv_in = nn.Conv2d(settings["in_channels"], widths[0], 3, padding=1)
+        self.context, self.low, self.level = None, None, None
+        self.enlarges = settings.get("low_resolution_factor") is not None
+        inputs = settings["in_channels"] * (2 if self.enlarges else 1)
+        self.conv_in = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.time_embedding = TimeEmbedding(width)
         classes = settings["num_class_embeds"]
         self.class_embedding = nn.Embedding(classes, time) if classes else None
-        self.add_embedding = Pooled(context, settings["pooling_heads"], time) if context else None
+        pools = context and settings.get("context_pooling", True)
+        self.add_embedding = Pooled(context, settings["pooling_heads"], time) if pools else None
+        self.noise_level_embedding = TimeEmbedding(width) if settings.get("noise_level_embedding") else None
         self.down = nn.ModuleList([Level(c, c, count, time, attends, settings) for c, count, attends in rows])
         for above, level, c in zip(widths, self.down[1:], widths[1:]):
             level.downsample = nn.Conv2d(above, c, 3, stride=2, padding=1)
@@ -131,8 +141,13 @@ class EfficientUNet(nn.Module):
         c = self.time_embedding(self.sinusoids(time).to(x.dtype))
         if self.class_embedding is not None:
             c = c + self.class_embedding(labels)
-        if context is not None:
+        if self.add_embedding is not None:
             c = c + self.add_embedding(context)
+        if self.noise_level_embedding is not None:
+            c = c + self.noise_level_embedding(self.sinusoids(self.level).to(x.dtype))
+        if self.enlarges:
+            low = interpolate(self.low.to(x.dtype), size=x.shape[2:], mode="bilinear", align_corners=False)
+            x = torch.cat([x, low], 1)
         c, h, kept = silu(c), self.conv_in(x), []
         for level in self.down:
             h = level(level.downsample(h) if kept else h, c, context)
@@ -157,6 +172,12 @@ def reference(draw, index):
         settings["cross_attention_dim"] = settings["pooling_heads"] * draw.integer(2, 4)
     if draw.chance(0.5):
         settings["out_channels"] = 2 * settings["in_channels"]
+    if index == 4:
+        settings |= {"context_attention": False, "attention": [True] * levels}
+    if index >= 5:
+        settings |= {"low_resolution_factor": 2, "noise_level_embedding": index > 5}
+        if settings["cross_attention_dim"]:
+            settings |= {"context_pooling": False, "attention": [True] * levels}
     network = EfficientUNet(settings)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
@@ -171,14 +192,22 @@ def reference(draw, index):
         given["class_labels"] = torch.tensor([draw.integer(0, settings["num_class_embeds"] - 1) for _ in range(batch)])
     if settings["cross_attention_dim"]:
         network.context = draw.normal(batch, draw.integer(2, 5), settings["cross_attention_dim"], dtype=torch.float32)
+    if network.enlarges:
+        height, width = (side // 2 + 1 for side in given["sample"].shape[2:])
+        network.low = draw.normal(batch, settings["in_channels"], height, width, dtype=torch.float32)
+        network.level = torch.tensor([float(draw.integer(0, 999)) for _ in range(batch)])
     tensors, parameters = passed(network, given, draw)
+    if network.enlarges:
+        tensors["input.low_resolution"] = network.low
+        if network.noise_level_embedding is not None:
+            tensors["input.noise_level"] = network.level
     if network.context is not None:
         tensors["input.context"] = network.context
     return tensors, {"configuration": settings, "parameters": parameters}
 
 
 def main():
-    options = arguments(__doc__, cases=4)
+    options = arguments(__doc__, cases=7)
     for index in range(options.cases):
         tensors, case = reference(Draw(options.seed, f"efficient-unet/{index}"), index)
         write(options.out, f"efficient-unet-{options.seed}-{index}", tensors,

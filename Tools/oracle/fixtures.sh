@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 fixtures=$here/../../Tests/Fixtures
 python=${1:-$("$here/setup.sh")}
 for oracle in unet unet_condition convnext autoencoders autoencoder_losses ddpm s0 noise forward frechet optimizer variance \
-    guidance montecarlo bound transport layouts pickles vocabulary float8 byte_pairs resnet efficient_unet data_order classifier unclip bert; do
+    guidance montecarlo bound transport layouts pickles vocabulary float8 byte_pairs resnet efficient_unet data_order classifier unclip autoregressive bert; do
     rm -rf "${fixtures:?}/$oracle"
     "$python" "$here/$oracle.py" --seed 0 --out "$fixtures/$oracle" >&2
 done

@@ -72,8 +72,8 @@ def own_name(place):
 def pictures(request):
     """What the request brings along, as tensors."""
     found = {}
-    for name in ("image", "mask"):
-        if path := getattr(request, name):
+    for name in ("image", "mask", "image_to"):
+        if path := getattr(request, name, None):
             found[name] = torch.from_numpy(np.array(PIL.Image.open(path)))
     if getattr(request, "depth", None):
         found["depth"] = pipeline_requests.depths(request.depth)
@@ -84,7 +84,7 @@ def pictures(request):
 
 def write_case(out, kind, job, result):
     asked = {name: value for name, value in dataclasses.asdict(job.request).items()
-             if value is not None and name not in ("image", "mask", "initial", "depth")}
+             if value is not None and name not in ("image", "mask", "image_to", "initial", "depth")}
     case = {"kind": kind, "request": asked, "model": described(job.folder, job.components)}
     if job.refiner:
         case["refiner"] = described(job.refiner.path, job.refiner.components)

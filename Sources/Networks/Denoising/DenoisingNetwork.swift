@@ -74,6 +74,8 @@ public struct NetworkDemands: Sendable {
     public var tokens: NetworkTraits.Tokens?
     /// Layers of a text encoder that is trained along; `nil` without one.
     public var textLayers: Int?
+    /// Tokens of the context; `nil` where nothing says so.
+    public var contextTokens: Int?
     /// Features of a text as a whole; `nil` without one.
     public var pooledWidth: Int?
     /// Whether the pictures of lower resolution that it enlarges are noised; `nil` where nothing says so.

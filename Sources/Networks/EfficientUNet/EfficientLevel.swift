@@ -34,10 +34,10 @@ struct EfficientLevel {
             hidden = recomputable([hidden], dropout: dropout) { residual($0[0], dropout: dropout) }
         }
         guard let attention else { return hidden }
-        let context = inputs.context.map { [$0] } ?? []
+        let context = attention.contextLayers.isEmpty ? [] : inputs.context.map { [$0] } ?? []
         return recomputable([hidden] + context, dropout: nil) { given in
             var inputs = inputs
-            if inputs.context != nil { inputs.context = given[1] }
+            inputs.context = given.count > 1 ? given[1] : nil
             return attention(given[0], inputs)
         }
     }
@@ -46,7 +46,7 @@ struct EfficientLevel {
 extension EfficientUNetConfiguration {
     /// Attention at a resolution: to the context and among pixels at once, or among pixels alone.
     func attention(channels: Int, _ weights: Weights) -> BlockAttention {
-        guard let crossAttentionDim else {
+        guard attendsToContext, let crossAttentionDim else {
             return .pixels(
                 PictureAttention(
                     channels: channels, headSize: attentionHeadDim, groups: normNumGroups, epsilon: 1e-5,

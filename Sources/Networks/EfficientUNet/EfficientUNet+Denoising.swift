@@ -8,6 +8,7 @@ extension EfficientUNet: ConfiguredNetwork {
 extension EfficientUNet: NoiseNetwork {
     static let conditionNames: Set = [
         Conditions.Key.labels.name, Conditions.Key.context.name, Conditions.Key.projections.name,
+        Conditions.Key.lowResolution.name, Conditions.Key.noiseLevel.name,
     ]
 }
 
@@ -29,12 +30,18 @@ extension EfficientUNet: DenoisingNetwork {
         traits.sizeMultiple = 1 << (configuration.multipliers.count - 1)
         traits.labels = .init(classes: configuration.numClassEmbeds)
         traits.context = configuration.crossAttentionDim.map { .init(width: $0, key: "cross_attention_dim") }
+        traits.enlargement = configuration.lowResolutionFactor.map {
+            .init(factor: $0, readsNoiseLevel: configuration.hasNoiseLevel)
+        }
         return traits
     }
 
-    /// Size, channels, the number of classes and the width of the context.
+    /// Size, channels, the number of classes, the width of the context, and whether smaller pictures are noised.
     public static var fittedKeys: Set<String> {
-        ["sample_size", "in_channels", "out_channels", "num_class_embeds", "cross_attention_dim"]
+        [
+            "sample_size", "in_channels", "out_channels", "num_class_embeds", "cross_attention_dim",
+            "noise_level_embedding",
+        ]
     }
 
     /// A configuration of the data's size and channels, with a table of their classes, that attends to a context of a width.
@@ -48,6 +55,9 @@ extension EfficientUNet: DenoisingNetwork {
             "out_channels", &fitted.outChannels, to: demands.learnsVariance ? demands.outputChannels : nil)
         demands.set("num_class_embeds", &fitted.numClassEmbeds, to: demands.classes)
         demands.set("cross_attention_dim", &fitted.crossAttentionDim, to: demands.contextWidth)
+        if configuration.lowResolutionFactor != nil {
+            demands.set("noise_level_embedding", &fitted.hasNoiseLevel, to: demands.noisesLowResolution)
+        }
         return fitted
     }
 

@@ -18,6 +18,10 @@ public struct EfficientUNetConfiguration: Equatable, Sendable {
     public var attentionHeadDim = 32
     /// Features of the context, such as an encoded text; `nil` where the network reads none.
     public var crossAttentionDim: Int?
+    /// Whether attention reads the tokens of the context, where there is one.
+    public var attendsToContext = true
+    /// Whether the context as one vector is added to the time, where there is one.
+    public var poolsContext = true
     /// Heads of the attention by which the context becomes one vector beside the time.
     public var poolingHeads = 1
     /// Groups of the norms.
@@ -26,6 +30,10 @@ public struct EfficientUNetConfiguration: Equatable, Sendable {
     public var dropout = 0.0
     /// The number of classes, `nil` where the network knows none.
     public var numClassEmbeds: Int?
+    /// How many times larger a side is than that of the picture that is enlarged; `nil` where none is.
+    public var lowResolutionFactor: Int?
+    /// Whether the network reads how much noise lies on the picture that it enlarges.
+    public var hasNoiseLevel = false
 
     /// Colour pictures, three resolutions.
     public init() {}
@@ -76,6 +84,15 @@ public struct EfficientUNetConfiguration: Equatable, Sendable {
         }
         try validateGroups()
         if let numClassEmbeds { try checkRange("num_class_embeds", numClassEmbeds, within: 1...10_000_000) }
+        if let lowResolutionFactor {
+            try checkRange("low_resolution_factor", lowResolutionFactor, within: 1...64)
+        }
+        guard !hasNoiseLevel || lowResolutionFactor != nil else {
+            throw NetworkError(
+                "noise_level_embedding",
+                "is true, and the network enlarges no picture that could be noised: give low_resolution_factor"
+            )
+        }
     }
 
     private func validateGroups() throws {
@@ -93,6 +110,12 @@ public struct EfficientUNetConfiguration: Equatable, Sendable {
         }
         guard let crossAttentionDim else { return }
         try checkRange("cross_attention_dim", crossAttentionDim, within: 1...1_048_576)
+        guard (attendsToContext && attention.contains(true)) || poolsContext else {
+            throw NetworkError(
+                "context_attention",
+                "is \(attendsToContext), 'attention' \(attention) and 'context_pooling' false: nothing reads the context of 'cross_attention_dim'; make one of them true"
+            )
+        }
         guard crossAttentionDim % poolingHeads == 0 else {
             throw NetworkError(
                 "pooling_heads",
@@ -112,9 +135,13 @@ extension EfficientUNetConfiguration: ConfigurationTable {
         .init("attention", \.attention),
         .init("attention_head_dim", \.attentionHeadDim),
         .init("cross_attention_dim", \.crossAttentionDim),
+        .init("context_attention", \.attendsToContext),
+        .init("context_pooling", \.poolsContext),
         .init("pooling_heads", \.poolingHeads),
         .init("norm_num_groups", \.normNumGroups),
         .init("dropout", \.dropout),
         .init("num_class_embeds", \.numClassEmbeds),
+        .init("low_resolution_factor", \.lowResolutionFactor),
+        .init("noise_level_embedding", \.hasNoiseLevel),
     ]
 }

@@ -56,8 +56,8 @@ public struct PriorTransformer: ConfiguredNetwork {
         outputNorm = LayerNorm(width: width, weights["norm_out"])
         outputProjection = Linear(
             inputs: width, outputs: configuration.outputWidth, weights["proj_to_clip_embeddings"])
-        mean = weights.parameter("clip_mean", [1, configuration.outputWidth], .zeros)
-        deviation = weights.parameter("clip_std", [1, configuration.outputWidth], .constant(1))
+        mean = weights.constant("clip_mean", [1, configuration.outputWidth], .zeros)
+        deviation = weights.constant("clip_std", [1, configuration.outputWidth], .constant(1))
     }
 
     /// The network's estimate of the embedding, without noise.

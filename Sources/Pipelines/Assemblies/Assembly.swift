@@ -117,7 +117,7 @@ package enum Assemblies {
     package static let all: [any StoredAssembly.Type] = [
         PixelAssembly.self, StableDiffusion.self, LatentConsistency.self, StableDiffusionXL.self,
         StableDiffusion3.self, StableDiffusionUpscaler.self, StableDiffusionDepth.self, DeepFloyd.self,
-        DeepFloydUpscaler.self, UnCLIP.self, StableUnCLIP.self, LatentTextDiffusion.self,
+        DeepFloydUpscaler.self, UnCLIP.self, UnCLIPPrior.self, StableUnCLIP.self, LatentTextDiffusion.self,
         LatentDiffusion.self, LatentSuperResolution.self,
         DiffusionTransformer.self, TextTransformer.self, NoisyClassification.self, NoisyContrast.self,
         PictureUpscaling.self,

@@ -37,6 +37,7 @@ package struct StableUnCLIP: TextAssembly {
         try check(request, readsPicture: readsPicture)
         var own = request
         (own.reference, own.priorSteps, own.priorGuidance, own.background) = (nil, nil, nil, nil)
+        if !readsPicture { own.embeddings.candidates = nil }
         var stage = try LatentStage(self, own)
         guard readsPicture else {
             let prior = try PriorStage(

@@ -7,9 +7,15 @@ import Tensors
 
 /// unCLIP (DALL-E 2) as Karlo has it: a prior makes CLIP's embedding of a picture of a text, a decoder makes a small picture
 /// of that, and two networks enlarge it. Without the prior it makes variations of a picture, of whose embedding it begins.
+///
+/// A decoder that is trained here (`UnCLIPDecoderPipeline`) has the same parts but for those that enlarge, takes embeddings at
+/// the length √features, and begins with a picture, with the embeddings of another model (`Request.Embeddings.prior`), or with
+/// CLIP's embedding of the text.
 /// Source: Ramesh et al. 2022 (arXiv:2204.06125).
 package struct UnCLIP: StoredAssembly {
-    package static let classNames = ["UnCLIPPipeline", "UnCLIPImageVariationPipeline"]
+    package static let classNames = [
+        "UnCLIPPipeline", "UnCLIPImageVariationPipeline", ModelLayout.decoderPipeline,
+    ]
     package static let family = "unclip"
     package static let networkComponent = ModelComponent.decoder
 
@@ -17,9 +23,14 @@ package struct UnCLIP: StoredAssembly {
     let options: ModelOptions
     let projection: UnCLIPTextProjectionConfiguration
     let decoder: UNet2DConditionConfiguration
-    let upscalers: (first: UNet2DConfiguration, last: UNet2DConfiguration)
+    /// What enlarges its pictures; `nil` where nothing does.
+    let upscalers: (first: UNet2DConfiguration, last: UNet2DConfiguration)?
     /// Whether it begins with a picture and not with a text.
     let isVariation: Bool
+    /// Whether it takes embeddings at the length √features, as decoders do that are trained here.
+    let scalesEmbeddings: Bool
+    /// What is known of its use.
+    let card: ModelCard
 
     package init(_ source: ModelSource, _ options: ModelOptions) throws {
         guard options.memory == MemoryOptions() else {
@@ -37,15 +48,21 @@ package struct UnCLIP: StoredAssembly {
             try source.explaining(part) { try type.configuration(source.configuration(of: part)) }
         }
         (self.source, self.options) = (source, options)
-        isVariation = try source.setting("_class_name") == Self.classNames[1]
+        let name: String? = try source.setting("_class_name")
+        isVariation = name == Self.classNames[1]
+        scalesEmbeddings = name == ModelLayout.decoderPipeline
+        card = try source.card()
         projection = try configuration(UnCLIPTextProjection.self, .textProjection)
         decoder = try configuration(UNet2DCondition.self, .decoder)
-        upscalers = try (
-            configuration(UNet2D.self, .superResolutionFirst),
-            configuration(UNet2D.self, .superResolutionLast)
-        )
+        upscalers =
+            try scalesEmbeddings
+            ? nil
+            : (
+                configuration(UNet2D.self, .superResolutionFirst),
+                configuration(UNet2D.self, .superResolutionLast)
+            )
         try checkFit(
-            embedding: isVariation
+            embedding: isVariation || scalesEmbeddings
                 ? configuration(CLIPVisionWithProjection.self, .imageEncoder).projectionDim
                 : configuration(PriorTransformer.self, .prior).outputWidth)
     }
@@ -65,9 +82,8 @@ package struct UnCLIP: StoredAssembly {
     /// Throws where parts of different models stand together.
     /// - Parameter embedding: the features of the embedding that comes first.
     private func checkFit(embedding: Int) throws {
-        let (first, last) = upscalers
-        let origin = isVariation ? "image_encoder" : "the prior"
-        let problems: [(Bool, String)] = [
+        let origin = isVariation || scalesEmbeddings ? "image_encoder" : "the prior"
+        var problems: [(Bool, String)] = [
             (
                 embedding != projection.clipEmbeddingsDim,
                 "\(origin) gives embeddings of \(embedding) features, and text_proj takes \(projection.clipEmbeddingsDim) (clip_embeddings_dim)"
@@ -85,15 +101,19 @@ package struct UnCLIP: StoredAssembly {
                     || !decoder.looksAtContext,
                 "text_proj gives tokens of \(projection.crossAttentionDim) features (cross_attention_dim), and the decoder attends to \(decoder.looksAtContext ? decoder.crossAttentionDim.common.map { "\($0)" } ?? "several widths" : "none")"
             ),
-            (
-                first.inChannels != 2 * decoder.inChannels || last.inChannels != first.inChannels,
-                "super_res_first and super_res_last must take \(2 * decoder.inChannels) channels, a picture and the decoder's beside it, and take \(first.inChannels) and \(last.inChannels)"
-            ),
-            (
-                first.isConditional || last.isConditional,
-                "super_res_first and super_res_last must read no classes"
-            ),
         ]
+        if let (first, last) = upscalers {
+            problems += [
+                (
+                    first.inChannels != 2 * decoder.inChannels || last.inChannels != first.inChannels,
+                    "super_res_first and super_res_last must take \(2 * decoder.inChannels) channels, a picture and the decoder's beside it, and take \(first.inChannels) and \(last.inChannels)"
+                ),
+                (
+                    first.isConditional || last.isConditional,
+                    "super_res_first and super_res_last must read no classes"
+                ),
+            ]
+        }
         if let problem = problems.first(where: \.0)?.1 {
             throw PipelineError("\(source.path): \(problem): they are of different models")
         }
@@ -112,7 +132,9 @@ package struct UnCLIP: StoredAssembly {
     /// The process of one of the networks.
     func process(_ schedule: ModelComponent) throws -> Process {
         let process = try source.process(of: schedule)
-        guard case .scheduler(let configuration)? = process.stored, configuration.isUnCLIP else {
+        let isUnCLIP = if case .scheduler(let own)? = process.stored { own.isUnCLIP } else { false }
+        // A decoder that is trained here has whatever process and method its recipe says.
+        guard isUnCLIP || scalesEmbeddings else {
             throw PipelineError(
                 "\(source.path): \(schedule.rawValue) must be an UnCLIPScheduler, whose steps this pipeline takes"
             )
@@ -146,52 +168,100 @@ package struct UnCLIP: StoredAssembly {
 
     package func stages(_ request: Request) throws -> [any Stage] {
         try check(request)
+        let change = try request.embeddingChange()
+        var own = request
+        // Pictures on a way differ by their embeddings alone.
+        if change != nil { own.interpolation = (request.seed, request.seed) }
         var stages: [any Stage] = []
         if case .picture(let picture)? = request.reference {
-            stages = [try DecoderStage(self, request, .picture(picture))]
+            stages = [try DecoderStage(self, own, EmbeddingSource(.picture(picture), change))]
         } else {
-            stages = try [
-                PriorStage(source, options, request, encoder: .textEncoder, holdsToGrid: true),
-                DecoderStage(self, request, .awaited),
-            ]
+            stages = try fromText(own)
         }
-        for isLast in [false, true] {
-            stages.append(try SuperResolutionStage(self, request, isLast: isLast))
+        for isLast in upscalers == nil ? [] : [false, true] {
+            stages.append(try SuperResolutionStage(self, own, isLast: isLast))
         }
         for index in stages.indices.dropFirst() { stages[index].settings.continuesNoise = true }
         return stages
     }
 
+    /// The stages up to the decoder's pictures of a text.
+    private func fromText(_ request: Request) throws -> [any Stage] {
+        let hasPrior = !scalesEmbeddings || request.embeddings.prior != nil
+        switch request.embeddings.origin ?? (hasPrior ? .prior : .text) {
+        case .text: return [try DecoderStage(self, request, EmbeddingSource(.text))]
+        case .none: return [try DecoderStage(self, request, EmbeddingSource(.none))]
+        case .prior:
+            return [try priorStage(request), try DecoderStage(self, request, EmbeddingSource(.stage(nil)))]
+        }
+    }
+
+    private func priorStage(_ request: Request) throws -> any Stage {
+        guard let other = request.embeddings.prior else {
+            guard !scalesEmbeddings else {
+                throw PipelineError(
+                    "\(.embedding) is prior, and \(name) has none of its own: give \(.prior) a model that makes embeddings of texts"
+                )
+            }
+            return try PriorStage(source, options, request, encoder: .textEncoder, holdsToGrid: true)
+        }
+        guard scalesEmbeddings, let prior = other.assembly as? UnCLIPPrior else {
+            throw PipelineError(
+                scalesEmbeddings
+                    ? "\(.prior): \(other.name) makes no embeddings of texts: give a run of model.kind prior or autoregressive-prior"
+                    : "\(.prior): \(name) has a prior of its own: leave it out")
+        }
+        try prior.check(goesWith: source, features: projection.clipEmbeddingsDim)
+        return try prior.embeddingStage(request)
+    }
+
     /// Throws where a request asks for what such models do not do.
     private func check(_ request: Request) throws {
-        guard takesPrompt == (request.prompts != nil) else {
+        guard scalesEmbeddings || takesPrompt == (request.prompts != nil) else {
             throw PipelineError(
                 takesPrompt
                     ? "\(name) is conditioned on a text: give \(.prompts)"
                     : "\(name) makes variations of a picture, not pictures of a text: \(leavingOut: .prompts)"
             )
         }
-        let own: Set<RequestField> =
-            isVariation
-            ? [.reference, .background] : [.prompts, .priorSteps, .priorGuidance]
-        try request.check(
-            reads: own.union([.guidance, .upscaleSteps]), "has no part in \(name), which is an unCLIP")
-        let others: [(RequestField, Bool)] = [
-            (.solver, request.solver != nil), (.grid, request.grid != nil), (.eta, request.eta != nil),
+        try request.check(reads: fields(of: request), "has no part in \(name), which is an unCLIP")
+        var others: [(RequestField, Bool)] = [
             (.initial, request.initial != nil), (.churnRange, request.churnRange != nil),
             (.churnNoise, request.churnNoise != nil), (.churn, request.churn != nil),
             (.langevinSteps, request.langevinSteps != nil), (.signalToNoise, request.signalToNoise != nil),
         ]
+        if !scalesEmbeddings {
+            others += [
+                (.solver, request.solver != nil), (.grid, request.grid != nil), (.eta, request.eta != nil),
+            ]
+        }
         if let field = others.first(where: \.1)?.0 {
             throw PipelineError(
                 "\(field) has no part in \(name), whose networks each take the steps of a schedule of their own: leave it out"
             )
         }
         try request.checkRanges()
-        guard isVariation else { return }
+        guard isVariation || (scalesEmbeddings && request.prompts == nil) else { return }
         guard case .picture? = request.reference else {
             throw PipelineError(
-                "\(name) makes variations of a picture: give \(.reference) a picture (.png .jpg .webp)")
+                scalesEmbeddings
+                    ? "\(name) makes pictures of texts and variations of a picture: give \(.prompts), or \(.reference) a picture (.png .jpg .webp)"
+                    : "\(name) makes variations of a picture: give \(.reference) a picture (.png .jpg .webp)"
+            )
         }
+    }
+
+    /// The fields that such a model reads.
+    private func fields(of request: Request) -> Set<RequestField> {
+        let ofPrior: Set<RequestField> = [.priorSteps, .priorGuidance, .priorCandidates]
+        let ofPicture: Set<RequestField> = [.reference, .background, .imageTo, .textDiff]
+        let ofText: Set<RequestField> = [.prompts, .embedding, .prior]
+        guard scalesEmbeddings else {
+            return (isVariation ? ofPicture : ofText.union(ofPrior)).union([.guidance, .upscaleSteps])
+        }
+        let own: Set<RequestField> = [.prompts, .guidance, .threshold]
+        if request.reference != nil { return own.union(ofPicture) }
+        let hasPrior = request.embeddings.prior != nil && [nil, .prior].contains(request.embeddings.origin)
+        return own.union(hasPrior ? ofText.union(ofPrior) : [.embedding])
     }
 }

@@ -46,10 +46,14 @@ public struct ContrastiveModel: Sendable {
     }
 
     /// The vectors of pictures `[pictures, channels, height, width]` in −1 … 1: `[pictures, features]`, each of length 1.
+    /// Pictures of another size are brought to the encoder's.
     public func embeddings(ofPictures pictures: Tensor) -> Tensor {
-        inference {
+        let (height, width) = (pictureShape[1], pictureShape[2])
+        let isSize = pictures.shape[2] == height && pictures.shape[3] == width
+        let sized = isSize ? pictures : pictures.resizedBilinear(height: height, width: width)
+        return inference {
             network.pictureEmbeddings(
-                statistics.normalized(signed: pictures).to(elementType).sent(to: device))
+                statistics.normalized(signed: sized).to(elementType).sent(to: device))
         }
     }
 
@@ -75,10 +79,10 @@ public struct ContrastiveModel: Sendable {
 // MARK: - The folder
 
 extension ContrastiveModel {
-    private static let preprocessor = "preprocessor_config.json"
+    package static let preprocessor = "preprocessor_config.json"
 
     /// The statistics that a folder states; those of the published models where it does not.
-    private static func statistics(of folder: ModelFolder, channels: Int) throws -> ChannelStatistics {
+    package static func statistics(of folder: ModelFolder, channels: Int) throws -> ChannelStatistics {
         guard Files.exists("\(folder.path)/\(preprocessor)") else { return .clip }
         let object = try folder.configuration(preprocessor)
         let mean: [Double] = try object.optional("image_mean") ?? ChannelStatistics.clip.mean

@@ -6,9 +6,9 @@ import Tensors
 
 /// How an encoder of pictures takes them, as transformers' `CLIPImageProcessor` has it in `preprocessor_config.json`: scaled
 /// with Pillow's bicubic filter, cut to the middle, and with the statistics of their channels taken out.
-struct PicturePreprocessing: Sendable {
+package struct PicturePreprocessing: Sendable {
     /// The folder of a model that holds it.
-    static let folder = "feature_extractor"
+    package static let folder = "feature_extractor"
 
     /// The shorter side, or both sides, that a picture is scaled to; `nil` where it is not scaled.
     private var scaledSize: ScaledSize?

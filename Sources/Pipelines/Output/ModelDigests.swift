@@ -53,15 +53,14 @@ public struct ModelRecord: Sendable, Equatable {
 /// seconds. They are remembered in the user's cache.
 public final class ModelDigests {
     private let known: ModelRecord
-    private let work: DispatchWorkItem
+    /// Left when the answer is there; a group can be waited for more than once.
+    private let work = DispatchGroup()
     private let answer = Answer()
 
     /// The digests of a model without files of weights.
     init(_ known: ModelRecord) {
         self.known = known
-        work = DispatchWorkItem {}
         answer.value.withLock { $0 = .success([]) }
-        work.perform()
     }
 
     /// Begins with the digests of a model on pixels.
@@ -100,7 +99,7 @@ public final class ModelDigests {
             }
         }
         let (answer, cache) = (answer, DigestCache.user())
-        work = DispatchWorkItem {
+        DispatchQueue.global(qos: .utility).async(group: work) {
             let records = Result {
                 try files.map { entry in
                     ModelRecord.File(
@@ -110,7 +109,6 @@ public final class ModelDigests {
             }
             answer.value.withLock { $0 = records }
         }
-        DispatchQueue.global(qos: .utility).async(execute: work)
     }
 
     /// Waits for the digests.

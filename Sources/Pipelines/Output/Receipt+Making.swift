@@ -76,6 +76,7 @@ extension Receipt {
         threads = Machine.threadCount
         setGuidance(settings)
         setNoise(request)
+        threshold = request.thresholding.map(Self.word(for:))
         try stage.complete(&self, decodes: decodes)
     }
 
@@ -98,6 +99,20 @@ extension Receipt {
         guard let ends = request.interpolation else { return }
         seed = ends.first
         interpolation = Interpolation(first: ends.first, last: ends.last, weights: request.weights)
+    }
+
+    /// How data were kept in range, in a word with its numbers.
+    private static func word(for thresholding: Thresholding) -> String {
+        switch thresholding {
+        case .fixed(let range): "static:\(range)"
+        case .dynamic(let quantile, let maximum): "dynamic:\(quantile):\(maximum)"
+        }
+    }
+
+    /// What a decoder of embeddings was given.
+    mutating func setEmbeddings(of request: Request) {
+        (embedding, prior) = (request.embeddings.origin, request.embeddings.prior?.name)
+        (imageTo, textDiff) = (request.files["image-to"], request.embeddings.difference)
     }
 
     /// The prompts that the pictures were to show.

@@ -74,6 +74,18 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var priorSteps: Int?
     /// Its guidance.
     public var priorGuidance: Double?
+    /// Embeddings that the prior drew for each picture, of which the closest to the text was kept.
+    public var priorCandidates: Int?
+    /// Where the embedding that a decoder was given is from, where the request said so.
+    public var embedding: Request.Embeddings.Origin?
+    /// The model that made embeddings of texts.
+    public var prior: String?
+    /// The picture to which the way led from the first one.
+    public var imageTo: InputFile?
+    /// The change of what the picture shows.
+    public var textDiff: Request.Embeddings.TextDifference?
+    /// How the estimated data were kept in range, where the request said so.
+    public var threshold: String?
     /// The number of steps of what enlarged unCLIP's pictures.
     public var upscaleSteps: Int?
     /// The adapters whose changes were in the weights.
@@ -260,7 +272,10 @@ public struct Receipt: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case program, model, weights, config, seed, count, solver, steps, scheduler, prediction, grid, eta
         case guidance, classes, schedule, width, height, dtype, device, threads, initial, image, mask, prompt,
-            prompts, strength, then, depth, original, temperature
+            prompts, strength, then, depth, original, temperature, embedding, prior, threshold
+        case priorCandidates = "prior_candidates"
+        case imageTo = "image_to"
+        case textDiff = "text_diff"
         case noiseLevel = "noise_level"
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion, rng, loras
         case noisyCLIP = "noisy_clip"

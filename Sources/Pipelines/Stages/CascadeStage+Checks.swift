@@ -30,7 +30,7 @@ extension CascadeStage {
     {
         var fields: Set<RequestField> = [
             .prompts, .negativePrompt, .guidance, .guidanceMethod, .guidanceInterval, .guidanceSchedule,
-            .guidanceRescale, .negativeWeight, .weighsWords, .deepFeatureInterval,
+            .guidanceRescale, .negativeWeight, .weighsWords, .deepFeatureInterval, .threshold,
         ]
         let enlarges = assembly.model.enlarges
         fields.formUnion(enlarges ? [.reference, .background, .noiseLevel] : [.guide])

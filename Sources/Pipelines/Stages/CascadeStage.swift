@@ -33,9 +33,10 @@ package struct CascadeStage: Stage {
         try Request.check(steps: steps)
         let guidance = request.guidanceSettings(usual: usual.guidance)
         let process = model.process
-        let sampler = try process.sampling.sampler(
+        var sampler = try process.sampling.sampler(
             request.solver, steps: steps, grid: request.grid,
             options: PixelStage.options(request, steps: steps, strength: strength))
+        sampler.thresholding = try request.checkedThresholding() ?? sampler.thresholding
         try PixelStage.check(sampler, process, steps: steps)
         try Self.checkVariance(model, sampler)
         let size = try Self.size(assembly, request, task)

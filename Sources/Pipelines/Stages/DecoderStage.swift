@@ -9,26 +9,30 @@ import Tensors
 struct DecoderStage: Stage {
     private let model: UnCLIP
     var settings: StageSettings
-    private var picture: ConditioningPicture
+    private var embedding: EmbeddingSource
 
     private var source: ModelSource { model.source }
 
     /// Checks a request.
-    /// - Parameter picture: where embeddings are from.
+    /// - Parameter embedding: where embeddings are from.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
-    init(_ model: UnCLIP, _ request: Request, _ picture: ConditioningPicture) throws {
-        (self.model, self.picture) = (model, picture)
+    init(_ model: UnCLIP, _ request: Request, _ embedding: EmbeddingSource) throws {
+        (self.model, self.embedding) = (model, embedding)
         let process = try model.process(.decoderScheduler)
-        let steps = request.steps ?? 25
+        let steps = request.steps ?? model.card.steps ?? 25
         try Request.check(steps: steps)
-        let guidance = request.guidanceSettings(usual: 8)
+        let guidance = request.guidanceSettings(usual: model.card.guidance ?? 8)
         try Request.check(guidance: guidance.scale)
         let size = try model.size(of: model.decoder.sampleSize, .decoder)
         let shape = Shape([model.decoder.inChannels, size, size])
+        let solver = request.solver ?? model.card.solver
+        var sampler = try process.sampling.sampler(
+            solver, steps: steps, grid: request.grid, options: request.samplerOptions)
+        sampler.thresholding = try request.checkedThresholding() ?? sampler.thresholding
         settings = StageSettings(
             model: model.source.name, request: request,
-            sampler: try process.sampling.sampler(nil, steps: steps, grid: nil, options: SamplerOptions()),
-            steps: steps, words: process.sampling.words(for: nil, grid: nil), process: process,
+            sampler: sampler, steps: steps,
+            words: process.sampling.words(for: solver, grid: request.grid), process: process,
             guidance: guidance, isGuided: guidance.isGuided, prompts: try request.promptOfEach(),
             sampleShape: shape, pictureShape: shape, batchSize: request.batchSize ?? 4,
             elementType: model.options.elementType, device: model.options.device)
@@ -52,14 +56,14 @@ struct DecoderStage: Stage {
                 "\(source.path): text_encoder gives \(given) features a \(unit), and text_proj takes \(width) (clip_embeddings_dim): they are of different models"
             )
         }
-        if model.isVariation { try source.check(CLIPVisionWithProjection.self, .imageEncoder) }
+        if embedding.readsPictures { try source.check(CLIPVisionWithProjection.self, .imageEncoder) }
         try source.check(UnCLIPTextProjection.self, .textProjection)
         try source.check(UNet2DCondition.self, .decoder)
         try model.checkMemory(NetworkConfiguration(model.decoder), settings)
     }
 
     func digests(decodes: Bool) throws -> ModelDigests {
-        let encoders: [ModelComponent] = [.textEncoder] + (model.isVariation ? [.imageEncoder] : [])
+        let encoders: [ModelComponent] = [.textEncoder] + (embedding.readsPictures ? [.imageEncoder] : [])
         return try ModelDigests(source, [.decoder, .textProjection] + encoders)
     }
 
@@ -67,7 +71,7 @@ struct DecoderStage: Stage {
 
     func starting(from embeddings: Tensor) -> any Stage {
         var stage = self
-        stage.picture = .embeddings(embeddings)
+        stage.embedding.origin = .stage(embeddings)
         return stage
     }
 
@@ -93,26 +97,64 @@ struct DecoderStage: Stage {
     /// The wanted text with the picture, and an empty text without one.
     private func conditions(_ say: @escaping (Sentence) -> Void) throws -> BranchConditions {
         // What was cut off a prompt was said where the prior read it.
-        let (wanted, empty) = try encoding({ _ in }).projected(settings.prompts ?? [""], .textEncoder)
-        let embeddings = try embeddings(say)
+        let (wanted, empty) = try texts(settings.prompts ?? [""], say)
+        let embeddings = try embeddings(wanted, say)
         let projection = try source.build(
             UnCLIPTextProjection.self, .textProjection, elementType: settings.elementType,
             on: settings.device)
-        let rows = max(embeddings.shape[0], wanted.context.shape[0])
+        let rows = max(embeddings?.shape[0] ?? 1, wanted.context.shape[0])
         return BranchConditions(
-            wanted: projection.conditions(embeddings.repeated(rows / embeddings.shape[0]), wanted.rows(rows)),
+            wanted: projection.conditions(
+                embeddings.map { $0.repeated(rows / $0.shape[0]) }, wanted.rows(rows)),
             unwanted: projection.conditions(nil, empty))
     }
 
-    private func embeddings(_ say: @escaping (Sentence) -> Void) throws -> Tensor {
-        switch picture {
-        case .embeddings(let embeddings):
-            return embeddings.to(settings.elementType).to(settings.device)
-        case .picture(let picture):
-            return try source.embedding(
-                of: settings.request.opaque(picture, .reference, say), as: settings.elementType,
-                on: settings.device)
-        case .awaited: preconditionFailure("the decoder begins with the embeddings of another stage")
+    private func texts(_ prompts: [String], _ say: @escaping (Sentence) -> Void) throws -> (
+        wanted: TextEmbedding, empty: TextEmbedding
+    ) {
+        let (wanted, empty) = try encoding(say).projected(prompts, .textEncoder)
+        return model.scalesEmbeddings ? (wanted.scaled, empty.scaled) : (wanted, empty)
+    }
+
+    /// The embeddings of pictures, `[1 or count, features]`; `nil` where the text stands alone.
+    private func embeddings(_ text: TextEmbedding, _ say: @escaping (Sentence) -> Void) throws -> Tensor? {
+        let found: Tensor?
+        switch embedding.origin {
+        case .stage(let embeddings?): found = embeddings.to(settings.elementType).to(settings.device)
+        case .picture(let picture): found = try changed(try encoded(picture, .reference, say), say)
+        case .text: found = text.pooled
+        case .none: found = nil
+        case .stage(nil): preconditionFailure("the decoder begins with the embeddings of another stage")
+        }
+        return model.scalesEmbeddings ? found.map(EmbeddingGeometry.scaled) : found
+    }
+
+    private func encoded(_ picture: Picture, _ field: RequestField, _ say: @escaping (Sentence) -> Void)
+        throws
+        -> Tensor
+    {
+        try source.embedding(
+            of: settings.request.opaque(picture, field, say), as: settings.elementType, on: settings.device)
+    }
+
+    /// The embedding of the reference, or one for each picture on the way from it.
+    private func changed(_ embedding: Tensor, _ say: @escaping (Sentence) -> Void) throws -> Tensor {
+        guard let change = self.embedding.change else { return embedding }
+        let shares = change.shares(settings.count)
+        switch change {
+        case .towards(let picture):
+            return EmbeddingGeometry.between(
+                embedding, try encoded(picture, .imageTo, say), shares: shares)
+        case .textDifference(let from, let to, _):
+            let texts = try encoding(say).projected([from, to], .textEncoder).wanted
+            guard let pooled = texts.pooled else { preconditionFailure("a projected text is one vector") }
+            let (first, last) = (pooled.slice(0..<1, of: 0), pooled.slice(1..<2, of: 0))
+            guard try (first - last).magnitude().max().item(Double.self) > 0 else {
+                throw PipelineError(
+                    "\(.textDiff): \(model.source.name) reads both texts alike: give two that differ")
+            }
+            return EmbeddingGeometry.turned(
+                embedding, to: EmbeddingGeometry.difference(from: first, to: last), shares: shares)
         }
     }
 
@@ -125,6 +167,7 @@ struct DecoderStage: Stage {
     func complete(_ receipt: inout Receipt, decodes: Bool) {
         receipt.image = settings.request.files["image"]
         receipt.background = settings.request.background?.description
+        receipt.setEmbeddings(of: settings.request)
         if settings.request.prompts != nil { receipt.setPrompts(of: settings.request) }
     }
 }
@@ -140,6 +183,11 @@ extension UnCLIPTextProjection {
 }
 
 extension TextEmbedding {
+    /// The same with the text as a whole as models take it that are trained here.
+    var scaled: TextEmbedding {
+        TextEmbedding(context: context, pooled: pooled.map(EmbeddingGeometry.scaled), mask: mask)
+    }
+
     /// The same rows so often that there are `count`.
     fileprivate func rows(_ count: Int) -> TextEmbedding {
         let times = count / context.shape[0]

@@ -36,6 +36,7 @@ package struct PixelStage: Stage {
         var sampler = try process.sampling.sampler(
             solver, steps: steps, grid: grid,
             options: Self.options(request, steps: steps, strength: strength))
+        sampler.thresholding = try request.checkedThresholding() ?? sampler.thresholding
         try Self.check(sampler, process, steps: steps)
         try Self.set(&sampler, request, model.card)
         let shape =
@@ -78,6 +79,7 @@ package struct PixelStage: Stage {
             .guidanceInterval, .guidanceSchedule, .guidanceRescale, .negativeWeight, .guide, .classifier,
             .noisyCLIP, .deepFeatureInterval, .inverts, .temperature,
         ]
+        if model.configuration.sample == .picture { fields.insert(.threshold) }
         if request.inverts || model.text != nil { fields.formUnion([.reference, .background]) }
         if !request.inverts, model.text != nil { fields.formUnion([.mask, .strength]) }
         if model.configuration.traits.enlargement != nil {

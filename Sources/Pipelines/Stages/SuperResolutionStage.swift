@@ -15,15 +15,17 @@ struct SuperResolutionStage: Stage {
     private var given: Tensor?
 
     private var part: ModelComponent { isLast ? .superResolutionLast : .superResolutionFirst }
-    private var configuration: UNet2DConfiguration {
-        isLast ? model.upscalers.last : model.upscalers.first
-    }
+    private let upscalers: (first: UNet2DConfiguration, last: UNet2DConfiguration)
+    private var configuration: UNet2DConfiguration { isLast ? upscalers.last : upscalers.first }
 
     /// Checks a request.
     /// - Parameter isLast: whether it takes the last step; all others otherwise.
     /// - Throws: `PipelineError` or `DiffusionError`, one sentence that says what to change.
     init(_ model: UnCLIP, _ request: Request, isLast: Bool) throws {
-        (self.model, self.isLast) = (model, isLast)
+        guard let upscalers = model.upscalers else {
+            preconditionFailure("\(model.name) has nothing that enlarges pictures")
+        }
+        (self.model, self.isLast, self.upscalers) = (model, isLast, upscalers)
         let process = try model.process(.superResolutionScheduler)
         let steps = request.upscaleSteps ?? 7
         guard (2...StepGrid.maximalCount).contains(steps) else {
@@ -33,8 +35,8 @@ struct SuperResolutionStage: Stage {
         }
         var sampler = try process.sampling.sampler(nil, steps: steps, grid: nil, options: SamplerOptions())
         sampler.grid = isLast ? sampler.grid.dropping(first: steps - 1) : sampler.grid.prefix(steps - 1)
-        let size = try model.size(of: model.upscalers.first.sampleSize, .superResolutionFirst)
-        let shape = Shape([model.upscalers.first.inChannels / 2, size, size])
+        let size = try model.size(of: upscalers.first.sampleSize, .superResolutionFirst)
+        let shape = Shape([upscalers.first.inChannels / 2, size, size])
         var own = request
         own.guidance = nil
         settings = StageSettings(

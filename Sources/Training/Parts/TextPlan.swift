@@ -123,9 +123,14 @@ struct TextPlan {
     func writeTokenizer(to path: String) throws {
         if let vocabulary { return try vocabulary.write(to: path, length: length) }
         guard let tokenizerPath else { return }
+        try Self.copyTokenizer(from: tokenizerPath, to: path, length: length)
+    }
+
+    /// Writes a copy of a tokenizer's folder with so many tokens of a text.
+    static func copyTokenizer(from source: String, to path: String, length: Int) throws {
         try Files.createFolder(path)
-        for name in try Files.names(in: tokenizerPath) where Self.files.contains(name) {
-            try Files.write(Files.read("\(tokenizerPath)/\(name)"), to: "\(path)/\(name)")
+        for name in try Files.names(in: source) where files.contains(name) {
+            try Files.write(Files.read("\(source)/\(name)"), to: "\(path)/\(name)")
         }
         guard try CLIPTokenizer(folder: path).length != length else { return }
         let (folder, name) = (ModelFolder(path), "tokenizer_config.json")

@@ -19,6 +19,8 @@ public struct ModelKind: RecipeRow {
     let ownObjectives: [OwnObjective]
     /// Whether it is trained on a process of noise: otherwise there is no section `diffusion`.
     package let readsProcess: Bool
+    /// Whether it learns of the embeddings of a CLIP that stays as it is (`model.clip`), and of which widths.
+    let readsCLIP: CLIPUse
     /// What it can be conditioned on.
     let conditionings: Set<Recipe.ModelSection.Conditioning>
     /// Its configuration.
@@ -32,6 +34,19 @@ public struct ModelKind: RecipeRow {
     let resolve: @Sendable (_ recipe: Recipe, _ data: any Dataset) throws -> Recipe
     /// What a run is made of. Nothing is written.
     let parts: @Sendable (_ recipe: Recipe, _ opening: Opening) throws -> TrainingParts
+
+    /// What a kind of model has of a CLIP.
+    enum CLIPUse: Sendable {
+        /// Nothing.
+        case none
+        /// Embeddings, and states of texts of another width.
+        case atAnyWidths
+        /// Embeddings, and states of texts of as many features, as the layout in diffusers has them.
+        case atEqualWidths
+    }
+
+    /// Whether states of texts must be as wide as embeddings.
+    var needsEqualWidths: Bool { readsCLIP == .atEqualWidths }
 
     /// What a recipe's parts are made from beside the recipe.
     struct Opening {
@@ -47,7 +62,9 @@ public struct ModelKind: RecipeRow {
     public static let choices: [ModelKind] = KnownNetworks.denoising.map { ModelKind($0) } + others
 
     /// Those that do not denoise: a row for each file of `Kinds`.
-    private static let others: [ModelKind] = [autoencoderKL, vqModel, fsqModel, clip, classifier]
+    private static let others: [ModelKind] = [
+        autoencoderKL, vqModel, fsqModel, clip, classifier, prior, autoregressivePrior, unclipDecoder,
+    ]
 
     /// The names of the classes in `config.json`.
     public static var synonyms: [String: ModelKind] {
@@ -65,7 +82,8 @@ public struct ModelKind: RecipeRow {
     ///   - fit: a configuration with the keys that are not given brought to the data.
     init<Settings: TrainableSettings>(
         _ word: String, classNames: [String], summary: String, objectives: [OwnObjective],
-        readsProcess: Bool = false, settings: Settings.Type, fittedKeys: Set<String>,
+        readsProcess: Bool = false, readsCLIP: CLIPUse = .none, settings: Settings.Type,
+        fittedKeys: Set<String>,
         fit: @escaping @Sendable (Settings, NetworkDemands) -> Settings,
         check: @escaping @Sendable (Recipe) throws -> Void = { _ in },
         resolve: @escaping @Sendable (Recipe, any Dataset) throws -> Recipe,
@@ -76,7 +94,7 @@ public struct ModelKind: RecipeRow {
         self.summary = summary
         self.objectives = objectives.map(\.word)
         ownObjectives = objectives
-        self.readsProcess = readsProcess
+        (self.readsProcess, self.readsCLIP) = (readsProcess, readsCLIP)
         conditionings = [.none]
         self.settings = SettingsForm(fittedKeys: fittedKeys, fit: fit)
         denoiser = nil
@@ -91,7 +109,7 @@ public struct ModelKind: RecipeRow {
         summary = network.summary
         objectives = ObjectiveWords.kinds.words
         ownObjectives = []
-        readsProcess = true
+        (readsProcess, readsCLIP) = (true, .none)
         settings = SettingsForm(fittedKeys: network.fittedKeys, fit: network.fitted)
         denoiser = network
         conditionings = Self.conditionings(of: network)
@@ -105,7 +123,10 @@ public struct ModelKind: RecipeRow {
     ) -> Set<Recipe.ModelSection.Conditioning> {
         var found: Set<Recipe.ModelSection.Conditioning> = [.none]
         let defaults = NetworkConfiguration(defaultsOf: network)
-        if defaults.traits.context != nil || defaults.traits.tokens != nil { found.insert(.text) }
+        var texts = NetworkDemands()
+        texts.contextWidth = 8
+        let reading = (try? defaults.fitted(to: texts)) ?? defaults
+        if reading.traits.context != nil || defaults.traits.tokens != nil { found.insert(.text) }
         var demands = NetworkDemands()
         demands.classes = 2
         if (try? defaults.fitted(to: demands))?.traits.labels != nil { found.insert(.classes) }

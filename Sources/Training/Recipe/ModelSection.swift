@@ -18,6 +18,10 @@ extension Recipe {
         public var textLayers: Int?
         /// The most tokens of a text; where absent, what the longest caption needs.
         public var textTokens: Int?
+        /// The CLIP, which stays as it is, of whose embeddings priors and decoders of embeddings learn.
+        public var clip: String?
+        /// Part of the examples whose text is hidden from such a model.
+        public var textDropout: Double?
         /// The network and its configuration.
         public var network: RecipeNetwork
 
@@ -82,6 +86,15 @@ extension Recipe.ModelSection {
         RecipeKey(
             "model.text_tokens", \.model.textTokens, .optional(.whole(3...77)),
             "The most tokens of a text, start and end included; by default what the longest caption needs."),
+        RecipeKey(
+            "model.clip", \.model.clip, .optional(.text("a run of model.kind clip, or a folder of a CLIP")),
+            "The CLIP, which stays as it is, of whose embeddings unCLIP's priors and decoder learn: a run of model.kind clip, or a folder in the layout of transformers."
+        ),
+        RecipeKey(
+            "model.text_dropout", \.model.textDropout, .number(0...1), of: .kind,
+            ["unclip-decoder": 0.5, "autoregressive-prior": 0.1],
+            "Part of the examples whose text is hidden; diffusion.condition_dropout hides the picture's embedding from a decoder, and the text from a diffusion prior."
+        ),
     ]
 
 }
@@ -99,6 +112,7 @@ extension Recipe {
 }
 
 extension RecipeKey.Owner {
+    fileprivate static let kind = Self("model.kind") { $0.model.kind.word }
     fileprivate static let textEncoder = Self("model.text_encoder") { recipe in
         recipe.model.textEncoder.map { $0 == Recipe.ModelSection.trained ? $0 : "a folder" }
     }

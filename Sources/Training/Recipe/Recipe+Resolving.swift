@@ -137,7 +137,7 @@ extension Recipe {
             ]
             guard let key = keys.first(where: { $0.1 != nil }) else { return }
             throw RecipeError(
-                "diffusion.\(key.0) is of networks that enlarge pictures, and this one draws them: leave it out, or give model.kind adm and model.low_resolution_factor."
+                "diffusion.\(key.0) is of networks that enlarge pictures, and this one draws them: leave it out, or give model.kind adm or efficient-unet and model.low_resolution_factor."
             )
         }
         guard plan.latents == nil else {

@@ -86,6 +86,12 @@ extension Recipe {
                     return Assemblies.trained(network, ModelCard(), isText: isText) != nil
                 } ?? false
         },
+        Rule("model.clip", "a run of model.kind clip, or a folder of a CLIP, whose embeddings are learnt") {
+            $0.model.kind.readsCLIP == .none || $0.model.clip?.isEmpty == false
+        },
+        Rule("model.clip", "nothing: only unCLIP's priors and decoder learn of its embeddings") {
+            $0.model.kind.readsCLIP != .none || $0.model.clip == nil
+        },
         Rule("model.autoencoder", "nothing: examples of this data.kind are no pictures") {
             $0.model.autoencoder == nil || $0.data.kind.hasPictures || $0.data.kind == .latents
         },
@@ -138,7 +144,7 @@ extension Recipe {
         },
         Rule(
             "model.conditioning",
-            "class or none, or model.kind unet2d-condition, mmdit or glide, which read texts"
+            "class or none, or model.kind unet2d-condition, efficient-unet, mmdit or glide, which read texts"
         ) {
             $0.model.conditioning != .text || $0.model.kind.conditionings.contains(.text)
         },

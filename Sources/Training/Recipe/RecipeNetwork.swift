@@ -36,6 +36,11 @@ public struct RecipeNetwork: Sendable {
         self.init(kind, try kind.settings.read(decoder, fittedKeys.subtracting(given)), given: given)
     }
 
+    /// A model of settings, none of which the data may decide.
+    init(_ kind: ModelKind, _ settings: any TrainableSettings) {
+        self.init(kind, settings, given: kind.settings.fittedKeys)
+    }
+
     private init(_ kind: ModelKind, _ settings: any TrainableSettings, given: Set<String>) {
         (self.kind, self.settings, self.given) = (kind, settings, given)
     }
