@@ -47,6 +47,7 @@ import Training
             "fashion-annotated", "autoencoder-kl", "autoencoder-emoji", "vq", "fsq", "clip-emoji",
             "cascade-8", "cascade-16", "cascade-32", "clip-fashion", "emoji",
             "small-clip", "prior", "prior-autoregressive", "unclip-decoder", "imagen-16", "imagen-32",
+            "glide-16", "glide-32",
         ]
         #expect(Set(names) == Set(Self.names + LatentRecipeTests.names + others))
     }

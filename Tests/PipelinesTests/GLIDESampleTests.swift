@@ -118,6 +118,13 @@ import Tokenizers
         request.mask = try Self.picture(1 - known * 2)
         try expectSamples(model, request, fixture)
         let samples = try model.run(request).samples()
+        var partly = request
+        partly.strength = 0.5
+        #expect {
+            try model.run(partly)
+        } throws: {
+            "\($0)".contains("paints its masked part from noise alone")
+        }
         expectClose(samples * known, picture.expanded(to: [2, 3, 16, 16]) * known, absolute: 1e-5)
     }
 

@@ -31,6 +31,23 @@ extension PixelStage {
         return try LatentStage.strength(request, task)
     }
 
+    /// Checks what goes with a mask, for networks that are given the picture of which a part is made anew.
+    /// - Parameter isFirst: whether no stage draws pictures before this one.
+    /// - Throws: `PipelineError`, one sentence that says what to change.
+    static func checkInpainting(_ model: PixelAssembly, _ request: Request, isFirst: Bool) throws {
+        guard model.inpaints, request.mask != nil else { return }
+        guard request.strength == nil else {
+            throw PipelineError(
+                "\(.strength): \(model.name) is given the picture itself and paints its masked part from noise alone: leave it out"
+            )
+        }
+        guard !isFirst || model.configuration.traits.enlargement == nil else {
+            throw PipelineError(
+                "\(.mask): \(model.name) enlarges what another model has painted anew: put it behind that one (\(.following)), or leave the mask out"
+            )
+        }
+    }
+
     /// Options of the sampler: the steps that a reference leaves out are skipped.
     static func options(_ request: Request, steps: Int, strength: Double?) -> SamplerOptions {
         var options = request.samplerOptions

@@ -31,6 +31,7 @@ package struct PixelStage: Stage {
         let steps = request.steps ?? model.card.steps ?? process.sampling.usualSteps(solver)
         try Request.check(steps: steps)
         let enlarging = try Self.enlarging(model, request)
+        try Self.checkInpainting(model, request, isFirst: earlier == nil)
         strength = try enlarging == nil ? Self.strength(request) : nil
         let grid = request.grid ?? model.card.grid(of: steps, solver)
         var sampler = try process.sampling.sampler(
