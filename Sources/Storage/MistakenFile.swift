@@ -35,7 +35,10 @@ private let pickleOfTorch =
     + "a machine where that does no harm ('langevin convert')"
 /// What else people take for checkpoints.
 private let otherFormats: [(offset: Int, bytes: [UInt8], meaning: String)] = [
-    (0, Array("GGUF".utf8), "a GGUF file where a safetensors file should be; 'langevin convert' makes one of it"),
+    (
+        0, Array("GGUF".utf8),
+        "a GGUF file where a safetensors file should be; 'langevin convert' makes one of it"
+    ),
     (
         0, Array("version https://git-lfs".utf8),
         "a pointer of Git LFS, not the file; fetch it with 'git lfs pull'"

@@ -151,16 +151,18 @@ extension Replay {
                 "\(path) has \(stages.count) further stages, and --then is given \(given.cascade.then.count) times: give it once for each"
             )
         }
-        return try stages.enumerated().flatMap { index, stage in
+        var words: [String] = []
+        for (index, stage) in stages.enumerated() {
             let own = given.cascade.then.isEmpty ? nil : given.cascade.then[index]
-            return try ["--then", place("--then", stage.model, own, isModel: true)]
-                + Self.value("--steps", stage.steps)
-                + Self.value("--guidance", stage.guidance == 1 ? nil : stage.guidance)
-                + Self.value("--noise-level", stage.noiseLevel)
-                + Self.value("--temperature", stage.temperature)
-                + Self.value("--original-strength", stage.strength)
-                + Self.flag("--truncated", stage.truncated)
+            words += ["--then", try place("--then", stage.model, own, isModel: true)]
+            words += Self.value("--steps", stage.steps)
+            words += Self.value("--guidance", stage.guidance == 1 ? nil : stage.guidance)
+            words += Self.value("--noise-level", stage.noiseLevel)
+            words += Self.value("--temperature", stage.temperature)
+            words += Self.value("--original-strength", stage.strength)
+            words += Self.flag("--truncated", stage.truncated)
         }
+        return words
     }
 
     /// Where a model or a file is: where the caller says, else under its name in the working folder.

@@ -7,7 +7,7 @@ public struct AdapterFile: Sendable {
     public let path: String
     /// The changes, in the order of the file.
     public let changes: [AdapterChange]
-    /// What the file says of the model that it was made for; `nil` where it says nothing.
+    /// The model that it was made for, as the file states it; `nil` where it does not.
     public let base: String?
 
     /// Reads a file.

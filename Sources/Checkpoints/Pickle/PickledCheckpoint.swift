@@ -33,7 +33,8 @@ public struct PickledCheckpoint: TensorSource {
         let value: PickleValue
         let entries: NameTable<ZipArchive.Entry>
         switch format {
-        case .safetensors, .gguf: throw CheckpointError(path, "this is a \(format.rawValue) file, and no pickle")
+        case .safetensors, .gguf:
+            throw CheckpointError(path, "this is a \(format.rawValue) file, and no pickle")
         case .torchArchive:
             let archive = try TorchArchive(file)
             (value, graph, entries) = (archive.value, archive.graph, archive.entries)
