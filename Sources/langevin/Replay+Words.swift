@@ -1,4 +1,5 @@
 import Foundation
+import Hub
 import Pipelines
 import Storage
 
@@ -13,7 +14,7 @@ extension Replay {
             throw PipelineError(
                 "\(path) is the noise that leads to a picture, and no picture: there is nothing to compare")
         }
-        var words = try receipt.prompt == nil ? classes() : ["--model", model]
+        var words = receipt.prompt == nil ? [] : ["--model", model]
         words += try seeds()
         if let prompts = receipt.prompts { words += try ["--prompts", file(of: prompts, aside: aside)] }
         for row in Self.rows { words += row(receipt) }
@@ -76,7 +77,7 @@ extension Replay {
     }
 
     /// The class of all pictures, or all classes in turn.
-    private func classes() throws -> [String] {
+    func classes() throws -> [String] {
         guard let classes = receipt.classes, let first = classes.first else { return [] }
         if classes.allSatisfy({ $0 == first }) { return ["--class", "\(first)"] }
         guard classes == classes.sorted() || Set(classes).count == classes.count else {
@@ -170,6 +171,8 @@ extension Replay {
         if let own { return own }
         let endings = isModel ? ["", ".safetensors", ".gguf"] : [""]
         if let found = endings.map({ name + $0 }).first(where: Files.exists) { return found }
+        // A model of the hub, which its cache may hold.
+        if isModel, HubReference.isOne(name) { return name }
         if isModel, let shipped = try? ShippedModel.path(), Files.name(of: shipped) == name + ".safetensors" {
             return shipped
         }

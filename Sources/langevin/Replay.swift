@@ -93,9 +93,24 @@ struct Replay {
     private func prepared(writing output: String, aside: String) throws -> SamplingRun {
         let (options, alone) = try words(aside: aside)
         var words = options + ["--output", output]
-        for choice in choices {
-            let run = try prepared(words + ["--"] + alone)
-            if choice.isOther(run.run) { words.append("\(choice.option)=\(choice.value)") }
+        var left = try choices()
+        // A way of guidance needs a class and a scale at once.
+        let guiding = left.prefix(2).flatMap(\.words)
+        if (try? prepared(words + ["--"] + alone)) == nil,
+            (try? prepared(words + guiding + ["--"] + alone)) != nil
+        {
+            words += guiding
+            left.removeFirst(2)
+        }
+        // What else one choice needs another may bring: so all are looked at twice.
+        for _ in 0..<2 {
+            left.removeAll { choice in
+                let run = try? prepared(words + ["--"] + alone).run
+                let isNeeded =
+                    run.map(choice.isOther) ?? ((try? prepared(words + choice.words + ["--"] + alone)) != nil)
+                if isNeeded { words += choice.words }
+                return isNeeded
+            }
         }
         return try prepared(words + ["--"] + alone)
     }
@@ -108,31 +123,29 @@ struct Replay {
     }
 
     /// What a model decides where the request does not.
-    private var choices: [(option: String, value: String, isOther: (Run) -> Bool)] {
+    private func choices() throws -> [(words: [String], isOther: (Run) -> Bool)] {
         let receipt = receipt
         let (width, height) = (receipt.width, receipt.height)
-        let hasSize = receipt.then == nil && receipt.image == nil
+        let hasSize = receipt.then == nil
+        func size(_ run: Run, _ dimension: Int, _ extent: Int) -> Bool {
+            hasSize && run.lastSettings.pictureShape.map { $0[dimension] != extent } ?? false
+        }
         return [
+            (["--guidance=\(receipt.guidance)"], { $0.mainSettings.guidance.scale != receipt.guidance }),
+            // Where no class is named, the receipt may have the class that stands for none.
+            (try classes(), { $0.mainSettings.labels != receipt.classes }),
             (
-                "--prediction", receipt.prediction,
+                ["--prediction=\(receipt.prediction)"],
                 { $0.mainSettings.process.parameterization.output.word != receipt.prediction }
             ),
             (
-                "--solver", receipt.solver,
+                ["--solver=\(receipt.solver)"],
                 { ($0.mainSettings.words.method ?? $0.mainSettings.words.process) != receipt.solver }
             ),
-            ("--grid", receipt.grid, { $0.mainSettings.words.grid != receipt.grid }),
-            ("--steps", "\(receipt.steps)", { $0.mainSettings.steps != receipt.steps }),
-            ("--eta", "\(receipt.eta)", { ($0.mainSettings.sampler.solver.noiseShare ?? 0) != receipt.eta }),
-            ("--guidance", "\(receipt.guidance)", { $0.mainSettings.guidance.scale != receipt.guidance }),
-            (
-                "--width", "\(width)",
-                { run in hasSize && run.lastSettings.pictureShape.map { $0[2] != width } ?? false }
-            ),
-            (
-                "--height", "\(height)",
-                { run in hasSize && run.lastSettings.pictureShape.map { $0[1] != height } ?? false }
-            ),
+            (["--grid=\(receipt.grid)"], { $0.mainSettings.words.grid != receipt.grid }),
+            (["--steps=\(receipt.steps)"], { $0.mainSettings.steps != receipt.steps }),
+            (["--eta=\(receipt.eta)"], { ($0.mainSettings.sampler.solver.noiseShare ?? 0) != receipt.eta }),
+            (["--width=\(width)"], { size($0, 2, width) }), (["--height=\(height)"], { size($0, 1, height) }),
         ]
     }
 

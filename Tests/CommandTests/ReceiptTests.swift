@@ -126,8 +126,8 @@ import Testing
                 "scheduler": "DDIMScheduler", "prediction": "data",
             ])
         try expect(
-            ["sample", pixels.run, "--initial", files.initial, "--steps", "2"],
-            ["initial": named("initial.safetensors"), "solver": "ddim", "steps": 2])
+            ["sample", pixels.run, "--initial", files.initial, "--steps", "2", "--rng", "nv"],
+            ["initial": named("initial.safetensors"), "solver": "ddim", "steps": 2, "rng": "nv"])
         try expectGuidance(of: pixels, expect)
         // Noise is no picture, and has a test of its own; a file of prompts has one, too (TextPictureModelTests).
         given.formUnion(["inversion", "prompts"])

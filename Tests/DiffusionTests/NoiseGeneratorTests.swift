@@ -22,14 +22,14 @@ import Testing
                 == [0xD16C_FE09, 0x94FD_CCEB, 0x5001_E420, 0x2412_6EA1])
     }
 
-    /// `torch.randn(12, device="cuda")` after `torch.manual_seed(0)`, as cards print it.
+    /// `torch.randn(12, device="cuda")` after `torch.manual_seed(0)`, as cards print it; their logarithms and sines are float32's.
     @Test func aCardsFirstNumbers() throws {
         let expected: [Float] = [
             -0.92466259, -0.42534415, -2.6438457, 0.14518388, -0.12086647, -0.57972564, -0.62285122,
             -0.32838709, -1.07454231, -0.36314407, -1.67105067, 2.26550497,
         ]
         let found = try PhiloxStream(seed: 0).normal([12], .float32).array(of: Float.self)
-        #expect(zip(found, expected).allSatisfy { abs($0 - $1) <= 1e-7 }, "\(found)")
+        #expect(zip(found, expected).allSatisfy { abs($0 - $1) <= 5e-7 }, "\(found)")
     }
 
     /// Draw after draw from drawn seeds: NumPy's numbers to the last bit or two (logarithms differ between libraries).

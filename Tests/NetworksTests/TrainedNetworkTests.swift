@@ -23,6 +23,15 @@ import Testing
             if let context = traits.context {
                 conditions[.context] = draw.normal([2, 5, context.width ?? 0])
             }
+            if let tokens = traits.tokens {
+                // The last token is the one that fills texts up.
+                let (words, filling) = (tokens.length - 1, Int64(tokens.vocabulary - 1))
+                conditions[.tokens] = concatenated(
+                    [
+                        draw.integers([2, words], in: 0..<tokens.vocabulary),
+                        Tensor([filling, filling], shape: [2, 1]),
+                    ], along: 1)
+            }
             if let pooled = traits.pooled { conditions[.pooledText] = draw.normal([2, pooled.width ?? 0]) }
             if let numbers = traits.numbers {
                 conditions[.numbers] = Tensor([8, 16, 0, 1] as [Float], shape: [2, 2])
@@ -108,7 +117,8 @@ import Testing
         let first = Dictionary(uniqueKeysWithValues: store.named.map { ($0, $1.detached().copied()) })
         let draw = RandomGenerator(seed: 2)
         let (x, conditions) = (subject.samples(draw), subject.conditions(draw))
-        let target = draw.normal(x.shape)
+        let channels = subject.configuration.outputChannels
+        let target = draw.normal(Shape([x.shape[0], channels] + x.shape.extents.dropFirst(2)))
         let optimizer = AdamW(store, .init(weightDecay: 0))
         var losses: [Double] = []
         for _ in 0..<12 {

@@ -40,6 +40,7 @@ import Testing
         },
         "background": { ($0.reference, $0.background) = (.picture(picture), .white) },
         "originalSize": nil, "targetSize": nil, "crop": nil, "aestheticScores": nil,
+        "rng": { $0.rng = try #require(NoiseGenerator(word: "numpy")) },
         "count": { $0.count = 2 }, "seed": { $0.seed = 99 },
         "steps": { $0.steps = 7 },
         "solver": { $0.solver = .euler }, "grid": { $0.grid = .trailing },
@@ -63,10 +64,10 @@ import Testing
         "interpolation": { ($0.count, $0.interpolation) = (2, (1, 2)) },
         // Stable Diffusion reads none of these; unCLIP, upscalers, the depth model and cascades have tests of their own.
         "priorSteps": nil, "priorGuidance": nil, "upscaleSteps": nil, "noiseLevel": nil, "depth": nil,
-        "original": nil,
+        "original": nil, "temperature": nil,
         "following": nil, "embeddings": nil, "thresholding": nil,
         // Commands test other models that guide.
-        "guide": nil, "classifier": nil,
+        "guide": nil, "classifier": nil, "noisyCLIP": nil,
         // A refiner has a test of its own, and previews leave the pictures as they are.
         "refiner": nil, "previewModel": nil,
         "initial": {

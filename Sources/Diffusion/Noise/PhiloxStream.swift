@@ -51,6 +51,6 @@ public final class PhiloxStream: NormalStream {
         return Float((-2 * log(u)).squareRoot() * sin(v))
     }
 
-    private static let perWord = Double(Float(2.328_306_4e-10))
-    private static let angle = Double(Float(2.328_306_4e-10 * 6.283_185_5))
+    private static let perWord = Double(2.328_306_4e-10 as Float)
+    private static let angle = Double(Float(2.328_306_4e-10 * 6.283_185_5 as Double))
 }
