@@ -45,8 +45,9 @@ class AveragePool(nn.Module):
 class Classifier(nn.Module):
     """The network of a configuration as this project's config.json has it."""
 
-    def __init__(self, num_classes, pool, **settings):
+    def __init__(self, num_classes, pool, time_features=None, **settings):
         super().__init__()
+        assert time_features is None, "diffusers' networks have no such width"
         widths, size = settings["block_out_channels"], settings["sample_size"]
         height, breadth = (size, size) if isinstance(size, int) else size
         whole = UNet2DModel(
