@@ -86,6 +86,17 @@ extension Named {
     init?(configured text: String) { self.init(rawValue: text) }
 }
 
+/// Checks what a configuration states about the smaller pictures that a network enlarges.
+/// - Throws: `NetworkError` that names the key.
+func checkEnlargement(by factor: Int?, hasNoiseLevel: Bool) throws {
+    if let factor { try checkRange("low_resolution_factor", factor, within: 1...64) }
+    guard !hasNoiseLevel || factor != nil else {
+        throw NetworkError(
+            "noise_level_embedding",
+            "is true, and the network enlarges no picture that could be noised: give low_resolution_factor")
+    }
+}
+
 /// Checks that a number lies in a range.
 /// - Throws: `NetworkError` that gives the range.
 func checkRange(_ key: String, _ value: Int, within range: ClosedRange<Int>) throws {

@@ -157,7 +157,8 @@ extension Exif {
         return data + (comment ?? [])
     }
 
-    private static func word(_ value: Int, _ byteCount: Int) -> [UInt8] {
+    /// A number of some bytes, the lowest first.
+    static func word(_ value: Int, _ byteCount: Int) -> [UInt8] {
         (0..<byteCount).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
     }
 }

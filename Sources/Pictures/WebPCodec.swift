@@ -80,11 +80,8 @@ enum WebPCodec {
     /// A file with texts in Exif data, which need the extended header.
     private static func adding(_ texts: [PictureText], to bytes: [UInt8], of picture: Picture) -> [UInt8] {
         guard let exif = Exif.encoded(texts) else { return bytes }
-        func word(_ value: Int, _ count: Int) -> [UInt8] {
-            (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
-        }
         func chunk(_ name: String, _ data: [UInt8]) -> [UInt8] {
-            Array(name.utf8) + word(data.count, 4) + data + [UInt8](repeating: 0, count: data.count % 2)
+            Array(name.utf8) + Exif.word(data.count, 4) + data + [UInt8](repeating: 0, count: data.count % 2)
         }
         var body = Array(bytes[12...])
         if body.starts(with: Array("VP8X".utf8)) {
@@ -92,11 +89,13 @@ enum WebPCodec {
         } else {
             let flags = hasExif | (picture.channels == 4 ? hasAlpha : 0)
             body =
-                chunk("VP8X", [flags, 0, 0, 0] + word(picture.width - 1, 3) + word(picture.height - 1, 3))
+                chunk(
+                    "VP8X",
+                    [flags, 0, 0, 0] + Exif.word(picture.width - 1, 3) + Exif.word(picture.height - 1, 3))
                 + body
         }
         body += chunk("EXIF", exif)
-        return Array("RIFF".utf8) + word(body.count + 4, 4) + Array("WEBP".utf8) + body
+        return Array("RIFF".utf8) + Exif.word(body.count + 4, 4) + Array("WEBP".utf8) + body
     }
 
     private static func features(of bytes: [UInt8]) throws(PictureError) -> WebPBitstreamFeatures {

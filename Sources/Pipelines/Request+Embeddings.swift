@@ -52,6 +52,26 @@ extension Request {
         ]
     }
 
+    /// What a prior reads of the request, however it draws embeddings.
+    var ofPrior: Request {
+        var own = Request()
+        (own.prompts, own.count, own.seed) = (prompts, count, seed)
+        (own.interpolation, own.batchSize, own.rng) = (interpolation, batchSize, rng)
+        return own
+    }
+
+    /// The scale of a prior's guidance.
+    /// - Parameter usual: where the request does not say.
+    /// - Throws: `PipelineError` where single precision does not hold it.
+    func checkedPriorGuidance(usual: Double) throws -> Double {
+        let scale = priorGuidance ?? usual
+        guard Float(scale).isFinite else {
+            throw PipelineError(
+                "\(.priorGuidance) is \(scale): give a number that single precision holds")
+        }
+        return scale
+    }
+
     /// The number of embeddings that a prior draws for each picture.
     /// - Parameter usual: where the request does not say.
     /// - Throws: `PipelineError` where it is none.

@@ -36,7 +36,7 @@ struct Replay {
         try Self.checkOptions()
         if let output = command.output {
             try SampleOutput.checkPicture(output)
-            guard Files.name(of: output) != Files.name(of: path) || output != path else {
+            guard output != path else {
                 throw PipelineError("\(output) is the picture itself: give the new one another name")
             }
         }
@@ -94,25 +94,27 @@ struct Replay {
         let (options, alone) = try words(aside: aside)
         var words = options + ["--output", output]
         var left = try choices()
-        // A way of guidance needs a class and a scale at once.
+        func run(adding more: [String] = []) throws -> SamplingRun {
+            try prepared(words + more + ["--"] + alone)
+        }
+        // The run of the words so far; `nil` where they are refused, as a way of guidance is without a class and a scale.
+        var known = try? run()
         let guiding = left.prefix(2).flatMap(\.words)
-        if (try? prepared(words + ["--"] + alone)) == nil,
-            (try? prepared(words + guiding + ["--"] + alone)) != nil
-        {
-            words += guiding
+        if known == nil, let guided = try? run(adding: guiding) {
+            (words, known) = (words + guiding, guided)
             left.removeFirst(2)
         }
         // What else one choice needs another may bring: so all are looked at twice.
         for _ in 0..<2 {
             left.removeAll { choice in
-                let run = try? prepared(words + ["--"] + alone).run
-                let isNeeded =
-                    run.map(choice.isOther) ?? ((try? prepared(words + choice.words + ["--"] + alone)) != nil)
-                if isNeeded { words += choice.words }
-                return isNeeded
+                if let known, !choice.isOther(known.run) { return false }
+                let next = try? run(adding: choice.words)
+                guard known != nil || next != nil else { return false }
+                (words, known) = (words + choice.words, next)
+                return true
             }
         }
-        return try prepared(words + ["--"] + alone)
+        return try known ?? run()
     }
 
     private func prepared(_ words: [String]) throws -> SamplingRun {

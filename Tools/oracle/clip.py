@@ -267,6 +267,25 @@ def compare_classifier(program, draw, folder):
 # --- all --------------------------------------------------------------------------------------------------------------
 
 
+def in_turn(options, kinds, compare, verb):
+    """Compares cases of the wanted kinds in turn, each from a seed and in a folder of its own, and ends: with 1 where one differs."""
+    kinds = {name: kind for name, kind in kinds.items() if options.only in (None, name)}
+    failures = 0
+    for index in range(options.cases):
+        name, kind = list(kinds.items())[index % len(kinds)]
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                label, problem = compare(kind, options.seed * 1000 + index, folder)
+            except RuntimeError as error:
+                label, problem = "", str(error)
+        print(f"case {index}: {name}: {'equal' if problem is None else problem}", flush=True)
+        if problem is not None:
+            failures += 1
+            print(f"    {label}", file=sys.stderr)
+    print(f"{options.cases - failures} of {options.cases} {verb} the same step")
+    sys.exit(1 if failures else 0)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="every case is drawn from it")
@@ -276,21 +295,7 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     kinds = {"clip": compare_clip, "classifier": compare_classifier}
-    kinds = {name: kind for name, kind in kinds.items() if options.only in (None, name)}
-    failures = 0
-    for index in range(options.cases):
-        name, compare = list(kinds.items())[index % len(kinds)]
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                label, problem = compare(options.program, Draw(options.seed * 1000 + index, "clip"), folder)
-            except RuntimeError as error:
-                label, problem = "", str(error)
-        print(f"case {index}: {name}: {'equal' if problem is None else problem}", flush=True)
-        if problem is not None:
-            failures += 1
-            print(f"    {label}", file=sys.stderr)
-    print(f"{options.cases - failures} of {options.cases} models take the same step")
-    sys.exit(1 if failures else 0)
+    in_turn(options, kinds, lambda compare, seed, folder: compare(options.program, Draw(seed, "clip"), folder), "models take")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ The gradient is read from the checkpoint, as in recipes.py: AdamW's first moment
 """
 import argparse
 import json
-import sys
-import tempfile
 
 import torch
 from diffusers import PriorTransformer, UNet2DConditionModel
@@ -18,7 +16,7 @@ from safetensors.torch import load_file
 from transformers import CLIPModel, CLIPTokenizer
 
 import autoregressive
-from clip import difference, gradient_problem, logged, moments, pictures, read, run
+from clip import difference, gradient_problem, in_turn, logged, moments, pictures, read, run
 from common import Draw
 from recipes import MASK, ROOT, Schedule, first_batch, target
 
@@ -205,22 +203,12 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     kinds = {"prior": prior, "decoder": decoder, "autoregressive": by_components}
-    kinds = {name: kind for name, kind in kinds.items() if options.only in (None, name)}
-    failures = 0
-    for index in range(options.cases):
-        name, compare = list(kinds.items())[index % len(kinds)]
-        draw = Draw(options.seed * 1000 + index, "embeddings")
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                label, problem = compare(Case(options.program, draw, folder), draw)
-            except RuntimeError as error:
-                label, problem = "", str(error)
-        print(f"case {index}: {name}: {'equal' if problem is None else problem}", flush=True)
-        if problem is not None:
-            failures += 1
-            print(f"    {label}", file=sys.stderr)
-    print(f"{options.cases - failures} of {options.cases} take the same step")
-    sys.exit(1 if failures else 0)
+
+    def compared(compare, seed, folder):
+        draw = Draw(seed, "embeddings")
+        return compare(Case(options.program, draw, folder), draw)
+
+    in_turn(options, kinds, compared, "take")
 
 
 if __name__ == "__main__":

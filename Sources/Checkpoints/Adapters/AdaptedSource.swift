@@ -50,17 +50,17 @@ public struct AdaptedSource: TensorSource {
     /// float32 at least where a tensor is changed.
     public func elementType(of name: String) -> ElementType? {
         let type = source.elementType(of: name)
-        guard changed[name] != nil || biases[name] != nil else { return type }
+        guard isChanged(name) else { return type }
         return type == .float64 ? type : .float32
     }
+
+    private func isChanged(_ name: String) -> Bool { changed[name] != nil || biases[name] != nil }
 
     /// The tensor with all changes, in the order in which adapters were given.
     /// - Throws: what the original source throws; `CheckpointError` where a change does not fit.
     public func tensor(named name: String) throws -> Tensor {
         var tensor = try source.tensor(named: name)
-        guard let type = elementType(of: name), changed[name] != nil || biases[name] != nil else {
-            return tensor
-        }
+        guard isChanged(name), let type = elementType(of: name) else { return tensor }
         tensor = tensor.to(type)
         for (application, index) in changed[name] ?? [] {
             let (layers, strength) = (application.layers, application.strength)

@@ -26,9 +26,8 @@ public struct AdapterChange: Sendable {
         }
         let ranked = [AdapterFactor.down, .hada1b, .kron1b, .kron2b].lazy.compactMap { factors[$0] }.first
         let rank = ranked.flatMap { $0.shape.first }.map(Double.init)
-        let divisor = rank.map { dividesByRoot ? $0.squareRoot() : $0 }
         // Without factors of a rank, alpha has nothing to be divided by.
-        scale = rank.flatMap { rank in divisor.map { (own ?? alpha ?? rank) / $0 } } ?? 1
+        scale = rank.map { (own ?? alpha ?? $0) / (dividesByRoot ? $0.squareRoot() : $0) } ?? 1
         try checkPairs()
     }
 

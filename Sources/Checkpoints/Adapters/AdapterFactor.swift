@@ -4,7 +4,7 @@ import Storage
 ///
 /// The dialects: kohya's scripts (`lora_down`), PEFT and diffusers (`lora_A`), older files of diffusers (`lora.down`,
 /// `lora_linear_layer.down`, `processor.to_q_lora.down`), LyCORIS (`hada_w1_a`, `lokr_w1`).
-enum AdapterFactor: String, CaseIterable {
+enum AdapterFactor: String {
     /// A of W + B·A, `[rank, inputs]`.
     case down
     /// B, `[outputs, rank]`.

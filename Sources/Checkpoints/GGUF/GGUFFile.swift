@@ -16,12 +16,7 @@ public struct GGUFFile: TensorSource {
     public init(path: String, storage: SafetensorsFile.Storage = .mapped) throws {
         let file = try RegularFile(opening: path)
         header = try GGUFHeader(file)
-        let start = min(header.dataOffset, file.byteCount)
-        bytes =
-            switch storage {
-            case .mapped: try file.mapped(from: start)
-            case .copied: try file.copied(from: start)
-            }
+        bytes = try file.bytes(from: min(header.dataOffset, file.byteCount), storage)
         self.path = path
     }
 
@@ -49,21 +44,13 @@ public struct GGUFFile: TensorSource {
         guard let entry = header.entries[name] else {
             throw CheckpointError(path, "there is no tensor \(quoted(name)) in it")
         }
-        let tensor = entry.type.expand.map { expanded(entry, $0) } ?? plain(entry)
+        let tensor =
+            entry.type.expand.map { expanded(entry, $0) }
+            ?? bytes.tensor(entry.range, Shape(entry.dimensions), entry.type.elementType)
         if let failure = tensor.failure {
             throw CheckpointError(path, "the tensor \(quoted(name)) cannot be made: \(failure)")
         }
         return tensor
-    }
-
-    private func plain(_ entry: GGUFHeader.Entry) -> Tensor {
-        let (shape, type) = (Shape(entry.dimensions), entry.type.elementType)
-        let source = UnsafeMutableRawBufferPointer(rebasing: bytes.buffer[entry.range])
-        guard let start = source.baseAddress, source.count > 0 else { return .zeros(shape, type) }
-        guard UInt(bitPattern: start) % UInt(type.byteCount) == 0 else {
-            return Tensor(bytes: UnsafeRawBufferPointer(source), shape: shape, elementType: type)
-        }
-        return Tensor(sharing: start, shape: shape, elementType: type, isMapped: bytes.isMapped, owner: bytes)
     }
 
     private func expanded(

@@ -44,11 +44,7 @@ public struct PickledCheckpoint: TensorSource {
         }
         storages = try Self.match(graph, entries, path)
         (tensors, skipped) = try graph.weights(value, entry: entry, place: path)
-        bytes =
-            switch storage {
-            case .mapped: try file.mapped(from: 0)
-            case .copied: try file.copied(from: 0)
-            }
+        bytes = try file.bytes(from: 0, storage)
         self.path = path
     }
 
@@ -137,23 +133,10 @@ public struct PickledCheckpoint: TensorSource {
         let elements =
             isWhole
             ? window.offset..<(window.offset + window.elementCount) : 0..<(entry.byteCount / type.byteCount)
-        let source = memory(
-            entry.offset + elements.lowerBound * type.byteCount, elements.count * type.byteCount)
-        let flat = tensor(over: source, [elements.count], type)
+        let start = entry.offset + elements.lowerBound * type.byteCount
+        let flat = bytes.tensor(
+            start..<(start + elements.count * type.byteCount), [elements.count], type)
         return isWhole ? flat.reshaped(shape) : window.cut(from: flat)
-    }
-
-    private func tensor(
-        over source: UnsafeMutableRawBufferPointer, _ shape: Shape, _ type: ElementType
-    ) -> Tensor {
-        guard let start = source.baseAddress else { return .zeros(shape, type) }
-        if type == .bool, source.contains(where: { $0 > 1 }) {
-            return Tensor(source.map { $0 != 0 }, shape: shape)
-        }
-        guard UInt(bitPattern: start) % UInt(type.byteCount) == 0 else {
-            return Tensor(bytes: UnsafeRawBufferPointer(source), shape: shape, elementType: type)
-        }
-        return Tensor(sharing: start, shape: shape, elementType: type, isMapped: bytes.isMapped, owner: bytes)
     }
 
     private func memory(_ offset: Int, _ count: Int) -> UnsafeMutableRawBufferPointer {

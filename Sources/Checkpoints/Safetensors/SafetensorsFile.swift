@@ -34,11 +34,7 @@ public struct SafetensorsFile: TensorSource {
         header = try file.read(count, at: 8).withUnsafeBytes {
             try SafetensorsHeader($0, dataByteCount: file.byteCount - 8 - count, place: path)
         }
-        bytes =
-            switch storage {
-            case .mapped: try file.mapped(from: 8 + count)
-            case .copied: try file.copied(from: 8 + count)
-            }
+        bytes = try file.bytes(from: 8 + count, storage)
         self.path = path
     }
 
@@ -79,18 +75,10 @@ public struct SafetensorsFile: TensorSource {
 
     private func tensor(_ entry: SafetensorsHeader.Entry, _ type: ElementType) -> Tensor {
         let shape = Shape(entry.dimensions)
-        let source = memory(of: entry)
-        guard let start = source.baseAddress, source.count > 0 else { return .zeros(shape, type) }
-        if let values = entry.type.float8Values {
-            return Tensor(source.map { values[Int($0)] }, shape: shape)
+        guard let values = entry.type.float8Values, !entry.range.isEmpty else {
+            return bytes.tensor(entry.range, shape, type)
         }
-        if type == .bool, source.contains(where: { $0 > 1 }) {
-            return Tensor(source.map { $0 != 0 }, shape: shape)
-        }
-        guard UInt(bitPattern: start) % UInt(type.byteCount) == 0 else {
-            return Tensor(bytes: UnsafeRawBufferPointer(source), shape: shape, elementType: type)
-        }
-        return Tensor(sharing: start, shape: shape, elementType: type, isMapped: bytes.isMapped, owner: bytes)
+        return Tensor(memory(of: entry).map { values[Int($0)] }, shape: shape)
     }
 
     /// How many numbers of a tensor are infinite or NaN. Integers and unsupported types have none.

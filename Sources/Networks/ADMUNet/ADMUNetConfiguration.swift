@@ -45,15 +45,7 @@ public struct ADMUNetConfiguration: Equatable, Sendable {
         guard timeScale.isFinite, timeScale > 0 else {
             throw NetworkError("time_scale", "is \(timeScale): use a number above 0")
         }
-        if let lowResolutionFactor {
-            try checkRange("low_resolution_factor", lowResolutionFactor, within: 1...64)
-        }
-        guard !hasNoiseLevel || lowResolutionFactor != nil else {
-            throw NetworkError(
-                "noise_level_embedding",
-                "is true, and the network enlarges no picture that could be noised: give low_resolution_factor"
-            )
-        }
+        try checkEnlargement(by: lowResolutionFactor, hasNoiseLevel: hasNoiseLevel)
     }
 }
 

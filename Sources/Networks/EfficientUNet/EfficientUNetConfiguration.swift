@@ -84,15 +84,7 @@ public struct EfficientUNetConfiguration: Equatable, Sendable {
         }
         try validateGroups()
         if let numClassEmbeds { try checkRange("num_class_embeds", numClassEmbeds, within: 1...10_000_000) }
-        if let lowResolutionFactor {
-            try checkRange("low_resolution_factor", lowResolutionFactor, within: 1...64)
-        }
-        guard !hasNoiseLevel || lowResolutionFactor != nil else {
-            throw NetworkError(
-                "noise_level_embedding",
-                "is true, and the network enlarges no picture that could be noised: give low_resolution_factor"
-            )
-        }
+        try checkEnlargement(by: lowResolutionFactor, hasNoiseLevel: hasNoiseLevel)
     }
 
     private func validateGroups() throws {

@@ -54,9 +54,7 @@ public struct GLIDEUNetConfiguration: Equatable, Sendable {
             throw NetworkError(
                 "xf_heads", "is \(textHeads), which does not divide the 'xf_width' of \(textWidth)")
         }
-        if let lowResolutionFactor {
-            try checkRange("low_resolution_factor", lowResolutionFactor, within: 1...64)
-        }
+        try checkEnlargement(by: lowResolutionFactor, hasNoiseLevel: false)
         try whole.validate()
     }
 }

@@ -175,10 +175,7 @@ extension Inspection.Tensors {
         let entries = file.header.entries.map { name, entry in
             Entry(name: name, dtype: entry.type.rawValue, shape: entry.dimensions)
         }
-        self.init(
-            parameters: entries.reduce(0) { $0 + $1.shape.reduce(1, *) }, tensors: entries,
-            metadata: Dictionary(file.metadata.map { ($0, $1) }, uniquingKeysWith: { first, _ in first }),
-            nonFinite: nonFinite)
+        self.init(entries, file.metadata, nonFinite: nonFinite)
     }
 
     init(_ file: GGUFFile) {
@@ -187,9 +184,13 @@ extension Inspection.Tensors {
                 name: name, dtype: file.storedType(of: name) ?? "",
                 shape: file.shape(of: name).map(Array.init) ?? [])
         }
+        self.init(entries, file.metadata, nonFinite: nil)
+    }
+
+    private init(_ entries: [Entry], _ metadata: NameTable<String>, nonFinite: Int?) {
         self.init(
             parameters: entries.reduce(0) { $0 + $1.shape.reduce(1, *) }, tensors: entries,
-            metadata: Dictionary(file.metadata.map { ($0, $1) }, uniquingKeysWith: { first, _ in first }),
-            nonFinite: nil)
+            metadata: Dictionary(metadata.map { ($0, $1) }, uniquingKeysWith: { first, _ in first }),
+            nonFinite: nonFinite)
     }
 }

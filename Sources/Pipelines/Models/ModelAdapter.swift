@@ -13,9 +13,6 @@ public struct ModelAdapter: Sendable, Equatable {
         (self.path, self.weight) = (path, weight)
     }
 
-    /// All that it decides, as a part of a name.
-    var key: String { "\(path):\(weight)" }
-
     func read() throws -> AdapterFile {
         guard Files.exists(path) else {
             throw PipelineError("there is no adapter '\(path)': give a .safetensors file")

@@ -11,7 +11,8 @@ extension ModelOptions {
     {
         [
             source.path, component.rawValue, type.name, "\(device)", variant ?? "", configurations ?? "",
-            source.replaced[component]?.path ?? "", source.adapters.map(\.key).joined(separator: " "), rest,
+            source.replaced[component]?.path ?? "",
+            source.adapters.map { "\($0.sha256):\($0.weight)" }.joined(separator: " "), rest,
         ].joined(separator: "\u{0}")
     }
 

@@ -40,8 +40,8 @@ public struct ModelSource: Sendable {
     private(set) var replaced: [ModelComponent: ModelFolder] = [:]
     /// What adapters change in each part.
     private(set) var adapted: [ModelComponent: [AdaptedSource.Application]] = [:]
-    /// The adapters.
-    private(set) var adapters: [ModelAdapter] = []
+    /// The adapters as receipts have them: the files that were read.
+    private(set) var adapters: [Receipt.Adapter] = []
 
     /// Opens a model.
     ///
@@ -207,12 +207,12 @@ public struct ModelSource: Sendable {
         }
         for adapter in adapters {
             let file = try adapter.read()
+            source.adapters.append(try adapter.record())
             try adapter.check(base: file.base, of: self)
             for (component, applications) in try places.applications(of: file, strength: adapter.weight) {
                 source.adapted[component, default: []] += applications
             }
         }
-        source.adapters = adapters
         return source
     }
 

@@ -27,21 +27,13 @@ struct AutoregressivePriorStage: Stage {
             try AutoregressivePrior.configuration(source.configuration(of: .prior))
         }
         candidates = try request.priorCandidates(usual: 2)
-        let guidance = request.priorGuidance ?? card.guidance ?? 1
-        guard Float(guidance).isFinite else {
-            throw PipelineError(
-                "\(.priorGuidance) is \(guidance): give a number that single precision holds")
-        }
-        self.guidance = guidance
-        var own = Request()
-        (own.prompts, own.count, own.seed) = (request.prompts, request.count, request.seed)
-        (own.interpolation, own.batchSize) = (request.interpolation, request.batchSize)
+        guidance = try request.checkedPriorGuidance(usual: card.guidance ?? 1)
         // What a run needs of a process where nothing is denoised.
         let process = try ProcessDescription("flow", prediction: "data").process
         var sampler = try process.sampling.sampler(nil, steps: 1, grid: nil, options: SamplerOptions())
         sampler.grid = sampler.grid.prefix(0)
         settings = StageSettings(
-            model: source.name, request: own, sampler: sampler, steps: configuration.components,
+            model: source.name, request: request.ofPrior, sampler: sampler, steps: configuration.components,
             words: SamplingWords(process: "autoregressive", method: nil, grid: "components"),
             process: process,
             guidance: GuidanceSettings(scale: guidance), isGuided: false,
@@ -59,17 +51,10 @@ struct AutoregressivePriorStage: Stage {
     // MARK: Before the run
 
     func check(decodes: Bool) throws {
-        let found = try encoding({ _ in }).checkProjected(.textEncoder)
-        let problems: [(given: Int, unit: String, taken: Int, key: String)] = [
-            (found.states, "features a token", configuration.stateDim, "state_dim"),
-            (found.text, "features a text", configuration.embeddingDim, "embedding_dim"),
-            (found.tokens, "tokens a text", configuration.numEmbeddings, "num_embeddings"),
-        ]
-        if let problem = problems.first(where: { $0.given != $0.taken }) {
-            throw PipelineError(
-                "\(source.path): text_encoder gives \(problem.given) \(problem.unit), and the prior takes \(problem.taken) (\(problem.key)): they are of different models"
-            )
-        }
+        try encoding({ _ in }).checkProjected(
+            .textEncoder, states: (configuration.stateDim, "state_dim"),
+            text: (configuration.embeddingDim, "embedding_dim"),
+            tokens: (configuration.numEmbeddings, "num_embeddings"))
         try source.check(AutoregressivePrior.self, .prior)
     }
 

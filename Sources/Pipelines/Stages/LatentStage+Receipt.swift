@@ -9,7 +9,7 @@ extension LatentStage {
         (receipt.image, receipt.mask) = (request.files["image"], request.files["mask"])
         receipt.background = request.background?.description
         if request.prompts != nil { receipt.setPrompts(of: request) }
-        receipt.loras = source.adapters.isEmpty ? nil : try source.adapters.map { try $0.record() }
+        receipt.loras = source.adapters.isEmpty ? nil : source.adapters
         receipt.promptWeights = request.weighsWords ? true : nil
         receipt.clipSkip = request.clipSkip == 0 ? nil : request.clipSkip
         if isGuided {

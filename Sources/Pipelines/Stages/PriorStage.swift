@@ -40,23 +40,16 @@ struct PriorStage: Stage {
             try PriorTransformer.configuration(source.configuration(of: .prior))
         }
         let process = try source.process(of: .priorScheduler).computed(in: options.elementType)
-        var own = Request()
-        (own.prompts, own.count, own.seed) = (request.prompts, request.count, request.seed)
-        (own.interpolation, own.batchSize, own.rng) = (request.interpolation, request.batchSize, request.rng)
         let steps = request.priorSteps ?? card.steps ?? 25
         guard (1...StepGrid.maximalCount).contains(steps) else {
             throw PipelineError("\(.priorSteps) is \(steps): give 1 to \(StepGrid.maximalCount)")
         }
-        let guidance = GuidanceSettings(scale: request.priorGuidance ?? card.guidance ?? 4)
-        guard Float(guidance.scale).isFinite else {
-            throw PipelineError(
-                "\(.priorGuidance) is \(guidance.scale): give a number that single precision holds")
-        }
+        let guidance = GuidanceSettings(scale: try request.checkedPriorGuidance(usual: card.guidance ?? 4))
         let eta = process.priorEta(request.eta)
         let features = configuration.embeddingDim
         let sampler = try process.sampling.sampler(nil, steps: steps, grid: nil, options: eta)
         settings = StageSettings(
-            model: source.name, request: own,
+            model: source.name, request: request.ofPrior,
             sampler: holdsToGrid ? sampler : process.withSteps(ofOneTime: sampler), steps: steps,
             words: process.sampling.words(for: nil, grid: nil), process: process, guidance: guidance,
             isGuided: guidance.isGuided, prompts: try request.promptOfEach(),
@@ -75,17 +68,10 @@ struct PriorStage: Stage {
     // MARK: Before the run
 
     func check(decodes: Bool) throws {
-        let found = try encoding({ _ in }).checkProjected(encoder)
-        let problems: [(given: Int, unit: String, taken: Int, key: String)] = [
-            (found.states, "features a token", configuration.stateWidth, "embedding_dim"),
-            (found.text, "features a text", configuration.textWidth, "embedding_proj_dim"),
-            (found.tokens, "tokens a text", configuration.numEmbeddings, "num_embeddings"),
-        ]
-        if let problem = problems.first(where: { $0.given != $0.taken }) {
-            throw PipelineError(
-                "\(source.path): \(encoder.rawValue) gives \(problem.given) \(problem.unit), and the prior takes \(problem.taken) (\(problem.key)): they are of different models"
-            )
-        }
+        try encoding({ _ in }).checkProjected(
+            encoder, states: (configuration.stateWidth, "embedding_dim"),
+            text: (configuration.textWidth, "embedding_proj_dim"),
+            tokens: (configuration.numEmbeddings, "num_embeddings"))
         guard configuration.outputWidth == configuration.embeddingDim else {
             throw PipelineError(
                 "\(source.path): the prior gives \(configuration.outputWidth) features (clip_embed_dim) for embeddings of \(configuration.embeddingDim) (embedding_dim): they must agree"

@@ -27,6 +27,28 @@ extension TextEncoding {
         let tokenizer = try clipTokenizer(component, configuration)
         return (configuration.hiddenSize, configuration.projectionDim, tokenizer.length)
     }
+
+    /// Checks that a prior takes what such a CLIP gives.
+    /// - Parameters:
+    ///   - states: the features of a token that the prior takes, and the key of its configuration.
+    ///   - text: those of a text as a whole.
+    ///   - tokens: the tokens of a text.
+    /// - Throws: `PipelineError` that names the key.
+    func checkProjected(
+        _ component: ModelComponent, states: (taken: Int, key: String), text: (taken: Int, key: String),
+        tokens: (taken: Int, key: String)
+    ) throws {
+        let found = try checkProjected(component)
+        let rows = [
+            (found.states, "features a token", states), (found.text, "features a text", text),
+            (found.tokens, "tokens a text", tokens),
+        ]
+        if let (given, unit, place) = rows.first(where: { $0.0 != $0.2.taken }) {
+            throw PipelineError(
+                "\(source.path): \(component.rawValue) gives \(given) \(unit), and the prior takes \(place.taken) (\(place.key)): they are of different models"
+            )
+        }
+    }
 }
 
 extension TextEmbedding {

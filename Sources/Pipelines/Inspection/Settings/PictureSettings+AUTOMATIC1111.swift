@@ -1,3 +1,4 @@
+import Foundation
 import Storage
 
 extension PictureSettings {
@@ -65,8 +66,5 @@ extension PictureSettings {
 
 extension StringProtocol {
     /// Without white space at both ends.
-    fileprivate var trimmed: String {
-        let isBlank: (Character) -> Bool = { $0.isWhitespace }
-        return String(String(drop(while: isBlank).reversed().drop(while: isBlank)).reversed())
-    }
+    fileprivate var trimmed: String { trimmingCharacters(in: .whitespacesAndNewlines) }
 }
