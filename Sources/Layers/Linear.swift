@@ -66,6 +66,15 @@ public struct Embedding: Sendable {
         weight = weights.parameter("weight", [count, width], .normal(deviation: deviation))
     }
 
+    private init(weight: Tensor, name: String) { (self.weight, self.name) = (weight, name) }
+
+    /// The first vectors of the table, and others after them.
+    /// - Parameter vectors: `[others, width]`
+    package func prefix(_ count: Int, followedBy vectors: Tensor) -> Embedding {
+        let others = vectors.to(weight.elementType).to(weight.device)
+        return Embedding(weight: concatenated([weight.slice(0..<count, of: 0), others]), name: name)
+    }
+
     /// `[…]` of `int64` → `[…, width]`
     public func callAsFunction(_ indices: Tensor) -> Tensor {
         watched(weight.embedding(indices), name, "Embedding")

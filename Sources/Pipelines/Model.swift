@@ -21,6 +21,8 @@ public struct ModelOptions: Sendable {
     public var autoencoder: String?
     /// Adapters whose changes are in the weights, in this order.
     public var adapters: [ModelAdapter] = []
+    /// Vectors that were learned for words of prompts.
+    public var embeddings: [ModelEmbedding] = []
     /// What the network predicts, whatever the model says itself.
     public var prediction: Prediction?
     /// For a file: whether tensors outside the model's parts are refused.

@@ -81,6 +81,7 @@ public struct RequestField: Sendable, Hashable {
     package static let variant = Self("variant")
     package static let autoencoder = Self("autoencoder")
     package static let adapters = Self("adapters")
+    package static let embeddings = Self("embeddings")
     package static let configurations = Self("configurations")
     package static let prediction = Self("prediction")
     package static let isStrict = Self("isStrict")

@@ -74,6 +74,9 @@ struct Evaluate: ParsableCommand {
                 "--compare-embeddings measures every --embedding at one scale: leave out --embedding and --sweep"
             )
         }
+        guard prior.words.isEmpty else {
+            throw ValidationError("--embedding FILE is for prompts of 'langevin generate': leave it out")
+        }
         guard plot == nil || sweep.count > 1 else {
             throw ValidationError("--plot shows figures over --sweep: give several scales, or leave it out")
         }

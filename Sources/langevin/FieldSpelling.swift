@@ -8,7 +8,7 @@ enum FieldSpelling {
         "reference": "--image", "takesWholeSteps": "--whole-steps", "aestheticScores": "--aesthetic-score",
         "following": "--then", "truncates": "--truncated",
         "inverts": "--inversion", "interpolation": "--interpolate", "elementType": "--dtype",
-        "configurations": "--config", "autoencoder": "--vae", "adapters": "--lora", "isStrict": "--strict",
+        "configurations": "--config", "autoencoder": "--vae", "adapters": "--lora", "embeddings": "--embedding", "isStrict": "--strict",
         "usesAverage": "--ema",
         "prompts": "a prompt to 'langevin generate'",
         "memory": "an option that keeps a model small (--text-encoder-int8 and others)",

@@ -133,6 +133,7 @@ struct Generate: ParsableCommand {
         var options = ModelOptions()
         (options.elementType, options.device, options.memory) = (compute.dtype, device, memory.options)
         parts.set(&options)
+        options.embeddings = prior.words
         (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
         options.locator = hub.locator
         let model = try model ?? ShippedModel.path()

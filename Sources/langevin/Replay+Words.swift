@@ -19,7 +19,7 @@ extension Replay {
         if let prompts = receipt.prompts { words += try ["--prompts", file(of: prompts, aside: aside)] }
         for row in Self.rows { words += row(receipt) }
         for (option, value) in try files() { words += [option, value] }
-        words += try adapters() + difference()
+        words += try adapters() + embeddings() + difference()
         words += try stages()
         let places = [
             ("--config", given.parts.config), ("--variant", given.parts.variant), ("--vae", given.parts.vae),
@@ -141,6 +141,28 @@ extension Replay {
                     "--lora: the weight of \(adapter.name) was \(adapter.weight): leave out \(given)")
             }
             return ["--lora", "\(place):\(adapter.weight)"]
+        }
+    }
+
+    /// The files of learned vectors with their words, in their order.
+    private func embeddings() throws -> [String] {
+        let (recorded, own) = (receipt.embeddings ?? [], given.prior.words)
+        guard given.prior.embedding == nil else {
+            throw PipelineError("--embedding: --replay takes all but files from the picture: leave it out")
+        }
+        guard own.isEmpty || own.count == recorded.count else {
+            throw PipelineError(
+                "\(path) was made with \(recorded.count) files of learned vectors, and --embedding is given \(own.count) times: give it once for each"
+            )
+        }
+        return try recorded.enumerated().flatMap { index, embedding in
+            let given = own.isEmpty ? nil : own[index]
+            let place = try place("--embedding", embedding.name, given?.path, isModel: false)
+            if let word = given?.word, word != embedding.word {
+                throw PipelineError(
+                    "--embedding: the word of \(embedding.name) was \(embedding.word): leave out \(word)")
+            }
+            return ["--embedding", "\(place):\(embedding.word)"]
         }
     }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Pictures
 import Pipelines
+import Storage
 
 /// How unCLIP's prior makes the embedding of a picture of a text: shared by the commands that draw from texts.
 struct PriorOptions: ParsableArguments {
@@ -12,10 +13,28 @@ struct PriorOptions: ParsableArguments {
     var prior: String?
 
     @Option(
-        help:
-            "unCLIP: what the decoder is given beside the text: the embedding that a prior makes of it (prior), CLIP's embedding of the text in its place (text), or none; where not given a prior's where there is a prior, and otherwise the text's."
-    )
-    var embedding: Request.Embeddings.Origin?
+        name: .customLong("embedding"),
+        help: ArgumentHelp(
+            "FILE[:WORD]: learned vectors (textual inversion) for a word of the prompts, by default the word of the file, none where not given; repeatable. Of unCLIP, in place of a file: what the decoder is given beside the text: the embedding that a prior makes of it (prior), CLIP's embedding of the text in its place (text), or none; where not given a prior's where there is a prior, and otherwise the text's.",
+            valueName: "file[:word]|prior|text|none"),
+        transform: EmbeddingOption.init(argument:))
+    var embeddings: [EmbeddingOption] = []
+
+    /// What unCLIP's decoder is given.
+    var embedding: Request.Embeddings.Origin? {
+        embeddings.lazy.compactMap { if case .origin(let origin) = $0 { origin } else { nil } }.first
+    }
+
+    /// Learned vectors.
+    var words: [ModelEmbedding] {
+        embeddings.compactMap { if case .words(let embedding) = $0 { embedding } else { nil } }
+    }
+
+    func validate() throws {
+        guard embeddings.count - words.count <= 1 else {
+            throw ValidationError("--embedding says twice what unCLIP's decoder is given: give one word")
+        }
+    }
 
     @Option(help: "unCLIP: the steps of the prior, which makes the embedding of a picture; by default 25.")
     var priorSteps: Int?
@@ -51,6 +70,28 @@ struct PriorOptions: ParsableArguments {
         var plain = ModelOptions()
         (plain.elementType, plain.device) = (options.elementType, options.device)
         request.embeddings.prior = try prior.map { try Model($0, plain) }
+    }
+}
+
+/// `cat.safetensors:<cat>`: a file of learned vectors and their word; or where unCLIP's embedding is from. A file whose name is
+/// one of those words is written with its folder, `./text`.
+enum EmbeddingOption {
+    case origin(Request.Embeddings.Origin)
+    case words(ModelEmbedding)
+
+    @Sendable init(argument: String) throws {
+        if let origin = Request.Embeddings.Origin(rawValue: argument) {
+            self = .origin(origin)
+            return
+        }
+        // A name may hold a colon: the whole argument is the file where there is one.
+        guard !Files.exists(argument), let colon = argument.lastIndex(of: ":") else {
+            self = .words(ModelEmbedding(try pathArgument(argument)))
+            return
+        }
+        let word = String(argument[argument.index(after: colon)...])
+        guard !word.isEmpty else { throw ValidationError("there is no word behind the colon: give FILE:WORD") }
+        self = .words(ModelEmbedding(try pathArgument(String(argument[..<colon])), word: word))
     }
 }
 
@@ -100,5 +141,3 @@ struct UpscalingOptions: ParsableArguments {
 
     func set(_ request: inout Request) { request.upscaleSteps = upscaleSteps }
 }
-
-extension Request.Embeddings.Origin: ExpressibleByArgument {}

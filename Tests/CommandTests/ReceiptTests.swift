@@ -26,7 +26,7 @@ import Testing
         "negative-prompt": ["negative_prompt"], "guidance-rescale": ["guidance_rescale"],
         "negative-weight": ["negative_weight"], "prior-steps": ["prior_steps"],
         "prior-guidance": ["prior_guidance"], "upscale-steps": ["upscale_steps"],
-        "prior": ["prior", "weights"], "embedding": ["embedding"],
+        "prior": ["prior", "weights"], "embedding": ["embedding", "embeddings"],
         "prior-candidates": ["prior_candidates"], "image-to": ["image_to"], "text-diff": ["text_diff"],
         "text-diff-share": ["text_diff"], "threshold": ["threshold"],
         "clip-skip": ["clip_skip"], "prompt-weights": ["prompt_weights"], "image": ["image"],

@@ -93,6 +93,9 @@ def main():
     save(options, "pair.pt", pair | {"args": argparse.Namespace(lr=1e-4), "opt": {"state": {}, "param_groups": []}})
     save(options, "unsupported.pt", {"complex": torch.ones(2, dtype=torch.complex64), "float8": torch.ones(2).to(torch.float8_e4m3fn),
                                      "float": torch.ones(2)})
+    learned = Draw(options.seed, "pickles/inversion").normal(2, 12, dtype=torch.float32)
+    save(options, "inversion.pt", {"string_to_token": {"*": 265}, "string_to_param": {"*": torch.nn.Parameter(learned)},
+                                   "name": "<my-cat>", "step": 500, "sd_checkpoint": None, "sd_checkpoint_name": None})
     save(options, "whole.pt", torch.nn.Linear(2, 2))
     save(options, "command.pt", {"weight": torch.ones(2), "extra": Command()})
     save(options, "command.bin", {"weight": torch.ones(2), "extra": Command()}, _use_new_zipfile_serialization=False)

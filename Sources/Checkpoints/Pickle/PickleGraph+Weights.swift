@@ -14,6 +14,7 @@ extension PickleGraph {
         }
         var path = ""
         var skipped: [String] = []
+        var word: String?
         func enter(_ key: String) throws {
             guard let inner = try dictionary(key, in: root, place) else {
                 throw CheckpointError(
@@ -42,13 +43,15 @@ extension PickleGraph {
                 throw CheckpointError(
                     place, "it holds several sets of weights: say which of \(listed(candidates))")
             }
+            // A1111's vectors of a word (textual inversion) are kept apart from it.
+            if sameBytes(only, "string_to_param") { word = text("name", in: root) }
             try enter(only)
         }
-        return try collect(root, path, skipped, place)
+        return try collect(root, path, skipped, place, calling: word)
     }
 
     private func collect(
-        _ root: Int, _ path: String, _ skipped: [String], _ place: String
+        _ root: Int, _ path: String, _ skipped: [String], _ place: String, calling word: String?
     ) throws -> (NameTable<Int>, [String]) {
         var tensors = NameTable<Int>()
         var skipped = skipped
@@ -57,7 +60,7 @@ extension PickleGraph {
                 skipped.append(described(path, key, value))
                 continue
             }
-            guard tensors.append(name, index) else {
+            guard tensors.append(sameBytes(name, "*") ? word ?? name : name, index) else {
                 throw CheckpointError(place, "the tensor \(quoted(name)) stands twice in it")
             }
         }
@@ -81,6 +84,16 @@ extension PickleGraph {
         }
         guard found.count <= 1 else { throw CheckpointError(place, "\(quoted(key)) stands twice in it") }
         return found.first
+    }
+
+    /// The text under a key of a dictionary, `nil` where there is none.
+    private func text(_ key: String, in root: Int) -> String? {
+        dictionaries[root].lazy.compactMap { name, value -> String? in
+            guard case .text(let text) = name, sameBytes(text, key), case .text(let found) = value else {
+                return nil
+            }
+            return found
+        }.first
     }
 
     private func keys(of root: Int) -> [String] {

@@ -30,9 +30,9 @@ public struct CLIPTextOutput {
 /// Source: Radford et al. 2021 (arXiv:2103.00020), section 2.4.
 public struct CLIPText: ConfiguredNetwork {
     /// What the network was built from.
-    public let configuration: CLIPTextConfiguration
+    public private(set) var configuration: CLIPTextConfiguration
 
-    let tokens: Embedding
+    private(set) var tokens: Embedding
     let positions: Embedding
     let encoder: CLIPEncoder
     let finalNorm: LayerNorm
@@ -52,6 +52,19 @@ public struct CLIPText: ConfiguredNetwork {
         encoder = CLIPEncoder(configuration.encoder, weights["encoder"])
         finalNorm = LayerNorm(
             width: width, epsilon: configuration.layerNormEps, weights["final_layer_norm"])
+    }
+
+    /// The encoder with tokens of their own for vectors that were learned (textual inversion).
+    /// Source: Gal et al. 2022 (arXiv:2208.01618).
+    /// - Parameters:
+    ///   - vectors: `[tokens, hiddenSize]`
+    ///   - count: the tokens of its tokenizer, whose ids come before theirs.
+    /// - Precondition: the encoder knows as many.
+    package func adding(_ vectors: Tensor, after count: Int) -> CLIPText {
+        var wider = self
+        wider.tokens = tokens.prefix(count, followedBy: vectors)
+        wider.configuration.vocabSize = count + vectors.shape[0]
+        return wider
     }
 
     /// What CLIP makes of texts.
@@ -88,7 +101,7 @@ public struct CLIPText: ConfiguredNetwork {
 /// transformers' `CLIPTextModelWithProjection`: the second text encoder of Stable Diffusion XL.
 public struct CLIPTextWithProjection: ConfiguredNetwork {
     /// The encoder.
-    public let text: CLIPText
+    public package(set) var text: CLIPText
     let projection: Linear
 
     /// What the network was built from.

@@ -23,7 +23,7 @@ package struct LatentTextDiffusion: TextAssembly {
 
     private static let length = 77
 
-    package var readsInversions: Bool { false }
+    package static var readsInversions: Bool { false }
     package func clips() -> [(component: ModelComponent, isProjected: Bool)] { [] }
     package func conditionParts() -> [ModelComponent] { [.bert] }
 

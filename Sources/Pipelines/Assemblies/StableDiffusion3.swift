@@ -40,7 +40,7 @@ package struct StableDiffusion3: TextAssembly {
     private static let t5Length = 256
 
     // diffusers' pipelines read no textual inversions here.
-    package var readsInversions: Bool { false }
+    package static var readsInversions: Bool { false }
 
     package func clips() throws -> [(component: ModelComponent, isProjected: Bool)] {
         try [ModelComponent.textEncoder, .textEncoder2].filter(model.source.has).map { ($0, true) }

@@ -8,7 +8,7 @@ package protocol TextAssembly: LatentAssembly {
     /// The CLIP encoders that prompts pass through, and whether the text as a whole is projected.
     func clips() throws -> [(component: ModelComponent, isProjected: Bool)]
     /// Whether textual inversions in prompts are read.
-    var readsInversions: Bool { get }
+    static var readsInversions: Bool { get }
     /// The embeddings of prompts, in their order.
     /// - Throws: an error about the files; `PipelineError` where an embedding is not finite.
     func embeddings(of prompts: [TextEncoding.Prompt], _ encoding: TextEncoding) throws -> [TextEmbedding]
@@ -26,7 +26,7 @@ extension TextAssembly {
     package func clips() throws -> [(component: ModelComponent, isProjected: Bool)] {
         [(.textEncoder, false)]
     }
-    package var readsInversions: Bool { true }
+    package static var readsInversions: Bool { true }
 
     /// The last states of the one encoder, normed.
     package func embeddings(of prompts: [TextEncoding.Prompt], _ encoding: TextEncoding) throws
@@ -56,16 +56,19 @@ extension TextAssembly {
 
     /// Checks text encoders and tokenizers, and that they fit the network. No weights are read.
     func checkTexts(of stage: LatentStage) throws {
-        if let widths = try textWidths(encoding(stage) { _ in }) {
+        let encoding = encoding(stage) { _ in }
+        if let widths = try textWidths(encoding) {
             try checkFit(stage, context: widths.context, pooled: widths.pooled)
         }
+        let texts = (stage.settings.prompts ?? []) + [stage.settings.request.negativePrompt ?? ""]
+        try encoding.checkWords(in: texts, clips().map(\.component))
     }
 
     private func encoding(_ stage: LatentStage, _ say: @escaping (Sentence) -> Void) -> TextEncoding {
         TextEncoding(
             source: model.source, elementType: model.elementType, device: model.device,
             matrices: model.memory.textEncoders, clipSkip: stage.settings.request.clipSkip,
-            weighsWords: stage.settings.request.weighsWords, readsInversions: readsInversions, say: say)
+            weighsWords: stage.settings.request.weighsWords, readsInversions: Self.readsInversions, say: say)
     }
 
     package func conditions(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws

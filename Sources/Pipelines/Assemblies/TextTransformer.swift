@@ -21,7 +21,7 @@ package struct TextTransformer: TextAssembly {
     package let model: LatentModel
     package init(_ model: LatentModel) { self.model = model }
 
-    package var readsInversions: Bool { false }
+    package static var readsInversions: Bool { false }
 
     package func embeddings(of prompts: [TextEncoding.Prompt], _ encoding: TextEncoding) throws
         -> [TextEmbedding]

@@ -42,6 +42,10 @@ public struct ModelSource: Sendable {
     private(set) var adapted: [ModelComponent: [AdaptedSource.Application]] = [:]
     /// The adapters as receipts have them: the files that were read.
     private(set) var adapters: [Receipt.Adapter] = []
+    /// The words that were given vectors, by text encoder.
+    private(set) var words: [ModelComponent: [EmbeddedWord]] = [:]
+    /// The files of these vectors, as receipts have them.
+    private(set) var embeddings: [Receipt.Embedding] = []
 
     /// Opens a model.
     ///
@@ -132,6 +136,7 @@ public struct ModelSource: Sendable {
             model, configurations: options.configurations, variant: options.variant,
             prediction: options.prediction, isStrict: options.isStrict, locator: options.locator)
         if !options.adapters.isEmpty { self = try adapted(by: options.adapters) }
+        if !options.embeddings.isEmpty { self = try reading(options.embeddings) }
     }
 
     private static func open(_ path: String, usesAverage: Bool, heads: HeadSplit?) throws
@@ -212,6 +217,31 @@ public struct ModelSource: Sendable {
             for (component, applications) in try places.applications(of: file, strength: adapter.weight) {
                 source.adapted[component, default: []] += applications
             }
+        }
+        return source
+    }
+
+    /// The model with words for learned vectors.
+    /// - Throws: `PipelineError` that says which model vectors were made for, or which word is there twice.
+    private func reading(_ embeddings: [ModelEmbedding]) throws -> ModelSource {
+        guard (assembly as? any TextAssembly.Type)?.readsInversions == true else {
+            throw PipelineError(
+                "\(.embeddings) are words of models whose prompts CLIP alone reads (Stable Diffusion 1, 2 and XL), and \(name) is none: leave it out"
+            )
+        }
+        var source = self
+        for embedding in embeddings {
+            let file = try embedding.read()
+            let word = embedding.word ?? file.word
+            for (component, vectors) in try embedding.encoders(of: self, file) {
+                guard source.words[component]?.contains(where: { $0.word == word }) != true else {
+                    throw PipelineError(
+                        "\(.embeddings): the word \(quoted(word)) is given twice: name one of them otherwise (FILE:WORD)"
+                    )
+                }
+                source.words[component, default: []].append(EmbeddedWord(word: word, vectors: vectors))
+            }
+            source.embeddings.append(try embedding.record(word))
         }
         return source
     }

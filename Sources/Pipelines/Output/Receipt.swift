@@ -90,6 +90,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var upscaleSteps: Int?
     /// The adapters whose changes were in the weights.
     public var loras: [Adapter]?
+    /// The files of vectors that words of the prompts stood for.
+    public var embeddings: [Embedding]?
     /// The class of each picture.
     public var classes: [Int]?
     /// Pixels.
@@ -251,6 +253,16 @@ public struct Receipt: Codable, Sendable, Equatable {
         public var sha256: String
     }
 
+    /// A file of vectors for a word.
+    public struct Embedding: Codable, Sendable, Equatable {
+        /// The file's name.
+        public var name: String
+        /// The word.
+        public var word: String
+        /// The sha256 of the file.
+        public var sha256: String
+    }
+
     /// Noise on the great circle between that of two seeds.
     public struct Interpolation: Codable, Sendable, Equatable {
         /// The seed at 0.
@@ -277,7 +289,8 @@ public struct Receipt: Codable, Sendable, Equatable {
         case imageTo = "image_to"
         case textDiff = "text_diff"
         case noiseLevel = "noise_level"
-        case refiner, crop, background, guide, classifier, churn, interpolation, inversion, rng, loras
+        case refiner, crop, background, guide, classifier, churn, interpolation, inversion, rng, loras,
+            embeddings
         case noisyCLIP = "noisy_clip"
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"

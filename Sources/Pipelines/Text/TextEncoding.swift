@@ -77,9 +77,13 @@ package struct TextEncoding {
         _ prompts: [Prompt], _ component: ModelComponent, isProjected: Bool, leaving least: Int,
         readsEnd: Bool
     ) throws -> [TextEmbedding] {
-        let projected = isProjected ? try build(CLIPTextWithProjection.self, component) : nil
-        let encoder = try projected?.text ?? build(CLIPText.self, component)
+        var projected = isProjected ? try build(CLIPTextWithProjection.self, component) : nil
+        var encoder = try projected?.text ?? build(CLIPText.self, component)
         let tokenizer = try clipTokenizer(component, encoder.configuration)
+        if let words = source.words[component] {
+            encoder = try widened(encoder, component, by: words)
+            projected?.text = encoder
+        }
         return try prompts.map { prompt in
             let tokens = tokenized(prompt.text, tokenizer, length: nil) {
                 readsInversions ? tokenizer.widened($0) : $0
@@ -173,7 +177,8 @@ package struct TextEncoding {
                 "\(source.path): the tokenizer makes texts of \(tokenizer.length) tokens, and \(component.rawValue) knows \(configuration.maxPositionEmbeddings) places"
             )
         }
-        return tokenizer
+        let words = source.words[component] ?? []
+        return try tokenizer.adding(words.map { ($0.word, $0.vectors.shape[0]) })
     }
 
     /// The folder of an encoder's tokenizer, `nil` for a file, which holds none.
@@ -181,13 +186,17 @@ package struct TextEncoding {
         component.tokenizer.flatMap(source.tokenizerFolder)
     }
 
+    /// A prompt's parts, each with its weight.
+    func parts(of text: String) -> [WeightedText] {
+        weighsWords ? WeightedText.parts(of: text) : [WeightedText(text)]
+    }
+
     private func tokenized(
         _ text: String, _ tokenizer: some TextTokenizer, length: Int?,
         widened: (String) -> String = { $0 }
     ) -> TokenizedPrompt {
-        let parts = weighsWords ? WeightedText.parts(of: text) : [WeightedText(text)]
         let tokens = tokenizer.encode(
-            parts.map { WeightedText(widened($0.text), weight: $0.weight) }, length: length)
+            parts(of: text).map { WeightedText(widened($0.text), weight: $0.weight) }, length: length)
         if let warning = tokens.warning { say("warning: \(warning)") }
         return tokens
     }

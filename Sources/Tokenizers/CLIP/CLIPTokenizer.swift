@@ -15,8 +15,10 @@ public struct CLIPTokenizer: TextTokenizer {
     /// The token that fills a prompt up.
     public let paddingToken: Int
     /// The tokens, each at its id.
-    private let names: [String]
-    private let finders: AddedTokenFinders
+    private var names: [String]
+    private var finders: AddedTokenFinders
+    /// How many tokens follow from the first one of a word that was added.
+    private var vectorCounts: [Int: Int] = [:]
     private let model: BytePairModel
 
     /// Reads a folder with `tokenizer.json`, or with `vocab.json` and `merges.txt`. Of the former only the
@@ -86,6 +88,32 @@ public struct CLIPTokenizer: TextTokenizer {
         return limited
     }
 
+    /// How many tokens there are; those that are added have the ids that follow.
+    public var count: Int { names.count }
+
+    /// The same tokenizer with words that stand for vectors of their own (textual inversion), each vector a token. Words are
+    /// found as all text is, in capitals too, and then stand for all of their vectors.
+    /// - Parameter words: each with the number of its vectors; their tokens follow in this order.
+    /// - Throws: `TokenizerError` where a word is a token already.
+    public func adding(_ words: [(word: String, vectors: Int)]) throws -> CLIPTokenizer {
+        var wider = self
+        for (word, vectors) in words {
+            let (cleaned, id) = (CLIPWords.cleaned(word), wider.names.count)
+            guard !cleaned.isEmpty else {
+                throw TokenizerError(quoted(word), "no text holds a word without letters: give it another one")
+            }
+            guard !wider.names.contains(word), !wider.names.contains(cleaned) else {
+                throw TokenizerError(
+                    quoted(word), "the tokenizer has this word already: give the vectors another one")
+            }
+            wider.finders.cleaned.insert(AddedToken(word), id: id, pattern: cleaned)
+            // The further vectors have no name that a text could hold.
+            wider.names += [word] + [String](repeating: "", count: max(vectors, 1) - 1)
+            wider.vectorCounts[id] = max(vectors, 1)
+        }
+        return wider
+    }
+
     private init(_ published: PublishedVocabulary, _ padding: Padding) {
         names = published.tokens
         let markers = [(CLIPWords.startMarker, names.count - 2), (CLIPWords.endMarker, names.count - 1)]
@@ -104,9 +132,11 @@ public struct CLIPTokenizer: TextTokenizer {
 
     /// The tokens of a text alone, with nothing around them and nothing cut off.
     public func tokens(of text: String) -> [Int] {
-        finders.tokens(of: text, clean: CLIPWords.cleaned) { text, tokens in
+        let tokens = finders.tokens(of: text, clean: CLIPWords.cleaned) { text, tokens in
             CLIPWords.forEachWord(of: text) { model.append($0, to: &tokens) }
         }
+        guard !vectorCounts.isEmpty else { return tokens }
+        return tokens.flatMap { Array($0..<$0 + vectorCounts[$0, default: 1]) }
     }
 
     /// A prompt in which the words that stand for several vectors are followed by those of the other vectors, as
