@@ -73,6 +73,7 @@ extension Model {
     func stages(_ request: Request) throws -> [any Stage] {
         var own = request
         own.following = []
+        try request.checkTags((assembly as? any LatentAssembly)?.model.source.adapters ?? [])
         var stages = try assembly.stages(own)
         guard !request.following.isEmpty else { return stages }
         guard !request.inverts else {

@@ -19,6 +19,10 @@ extension Request {
         guard (batchSize ?? 1) > 0 else {
             throw PipelineError("\(.batchSize) is \(batchSize ?? 1): give a number above 0")
         }
+        guard weighsWords || weightNormalization == .a1111 else {
+            throw PipelineError(
+                "\(.weightNormalization) is about weights in prompts: add \(.weighsWords), or leave it out")
+        }
         try checkNoise()
         if let eta, !(0...1).contains(eta) {
             throw PipelineError(

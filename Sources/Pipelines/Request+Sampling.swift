@@ -122,6 +122,7 @@ extension Request {
         (request.prompts, request.classes) = (prompts, classes)
         (request.count, request.guidance) = (count, 1)
         (request.clipSkip, request.weighsWords) = (clipSkip, weighsWords)
+        request.weightNormalization = weightNormalization
         (request.originalSize, request.targetSize, request.crop) = (originalSize, targetSize, crop)
         if let shape { (request.height, request.width) = (shape[1], shape[2]) }
         return request

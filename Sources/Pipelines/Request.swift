@@ -101,8 +101,11 @@ public struct Request: Sendable {
     public var thresholding: Thresholding?
     /// Layers of CLIP that are left out.
     public var clipSkip = 0
-    /// Whether `(word:1.2)` in prompts is a weight.
+    /// Whether prompts are read in the manner of AUTOMATIC1111's web interface: weights (`WeightedText`), changes over the
+    /// steps (`PromptSchedule`), tags that name adapters (`PromptTag`).
     public var weighsWords = false
+    /// How weights in prompts act.
+    public var weightNormalization = WeightNormalization.a1111
     /// The deep layers of a U-Net run in the first of so many calls, and their output is reused in the others; 1 runs
     /// them in all.
     public var deepFeatureInterval = 1

@@ -44,6 +44,7 @@ public struct RequestField: Sendable, Hashable {
     package static let threshold = Self("threshold")
     package static let clipSkip = Self("clipSkip")
     package static let weighsWords = Self("weighsWords")
+    package static let weightNormalization = Self("weightNormalization")
     package static let deepFeatureInterval = Self("deepFeatureInterval")
     package static let batchSize = Self("batchSize")
     package static let rng = Self("rng")
@@ -82,6 +83,7 @@ public struct RequestField: Sendable, Hashable {
     package static let autoencoder = Self("autoencoder")
     package static let adapters = Self("adapters")
     package static let embeddings = Self("embeddings")
+    package static let adapterFolder = Self("adapterFolder")
     package static let configurations = Self("configurations")
     package static let prediction = Self("prediction")
     package static let isStrict = Self("isStrict")
@@ -102,7 +104,8 @@ extension Request {
             (.guidanceRescale, guidanceRescale != 0), (.negativeWeight, negativeWeight != nil),
             (.clipSkip, clipSkip != 0), (.priorSteps, priorSteps != nil),
             (.priorGuidance, priorGuidance != nil), (.upscaleSteps, upscaleSteps != nil),
-            (.weighsWords, weighsWords), (.deepFeatureInterval, deepFeatureInterval != 1),
+            (.weighsWords, weighsWords), (.weightNormalization, weightNormalization != .a1111),
+            (.deepFeatureInterval, deepFeatureInterval != 1),
             (.reference, reference != nil), (.original, original != nil), (.mask, mask != nil),
             (.background, background != nil),
             (.strength, strength != nil), (.noiseLevel, noiseLevel != nil), (.depth, depth != nil),

@@ -18,10 +18,48 @@ extension WeightedText {
     /// `(words)` counts 1.1 times as much, `[words]` as much less, `(words:1.3)` 1.3 times; brackets nest
     /// and multiply, and those that nobody closes reach to the end. `\(`, `\)`, `\[`, `\]` and `\\` are
     /// the characters themselves; any other backslash is dropped. What is no weight stays text, and so do
-    /// brackets in more than 100 others. (`BREAK` is a word like others: prompts have one part here.)
+    /// brackets in more than 100 others.
     public static func parts(of prompt: String) -> [WeightedText] {
         var reader = WeightReader(prompt)
         return reader.parts()
+    }
+}
+
+extension WeightedText {
+    /// The same of each part of a prompt that the word `BREAK` divides: parts are encoded by themselves, with places for as many
+    /// tokens each. White space around the word is left out.
+    public static func chunks(of prompt: String) -> [[WeightedText]] {
+        var chunks: [[WeightedText]] = [[]]
+        for part in parts(of: prompt) {
+            for (index, piece) in divided(part.text).enumerated() {
+                if index > 0 { chunks.append([]) }
+                if !piece.isEmpty { chunks[chunks.count - 1].append(WeightedText(piece, weight: part.weight)) }
+            }
+        }
+        return chunks
+    }
+
+    private static func divided(_ text: String) -> [String] {
+        let (scalars, word) = (Array(text.unicodeScalars), Array("BREAK".unicodeScalars))
+        func isOfWord(_ index: Int) -> Bool {
+            guard scalars.indices.contains(index) else { return false }
+            let properties = scalars[index].properties
+            return properties.isAlphabetic || properties.numericType != nil || scalars[index] == "_"
+        }
+        func isSpace(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.isWhitespace }
+        var (pieces, rest, position) = ([String](), scalars[...], 0)
+        while position + word.count <= scalars.count {
+            let end = position + word.count
+            guard scalars[position..<end].elementsEqual(word), !isOfWord(position - 1), !isOfWord(end) else {
+                position += 1
+                continue
+            }
+            let before = scalars[rest.startIndex..<position].reversed().drop(while: isSpace).reversed()
+            pieces.append(String(String.UnicodeScalarView(before)))
+            rest = scalars[end...].drop(while: isSpace)
+            position = max(end, rest.startIndex)
+        }
+        return pieces + [String(String.UnicodeScalarView(rest))]
     }
 }
 

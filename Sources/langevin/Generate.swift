@@ -63,8 +63,23 @@ struct Generate: ParsableCommand {
     @Option(help: "Layers of CLIP that are left out at its end.")
     var clipSkip = 0
 
-    @Flag(help: "Read (word:1.2), (word) and [word] in prompts as weights.")
+    @Flag(
+        help:
+            "Read prompts as AUTOMATIC1111's web interface does: weights ((word:1.2), (word), [word]), changes over the steps ([a:b:0.5], [a:b:10], [a:0.5], [a::0.5], turns [a|b]), parts of as many tokens each (BREAK) and adapters (<lora:name:0.8>)."
+    )
     var promptWeights = false
+
+    @Option(
+        help:
+            "With --prompt-weights: weights multiply states whose mean then stays what it was (a1111), or how far states are from those of an empty text (comfyui); by default a1111."
+    )
+    var weightNormalization: WeightNormalization?
+
+    @Option(
+        help:
+            "The folder of the adapters that prompts name (<lora:name:0.8>) and --lora does not give; none where not given.",
+        transform: pathArgument)
+    var loraFolder: String?
 
     @OptionGroup var reference: ReferenceOptions
     @OptionGroup var cascade: CascadeOptions
@@ -134,6 +149,8 @@ struct Generate: ParsableCommand {
         (options.elementType, options.device, options.memory) = (compute.dtype, device, memory.options)
         parts.set(&options)
         options.embeddings = prior.words
+        let tagged = try adapters(named: texts)
+        options.adapters = tagged.adapters
         (options.prediction, options.isStrict) = (reading.prediction?.prediction, reading.strict)
         options.locator = hub.locator
         let model = try model ?? ShippedModel.path()
@@ -141,7 +158,7 @@ struct Generate: ParsableCommand {
         let fetched = path == model ? nil : ContinuousClock().now
         options.autoencoder = try options.autoencoder.map { try hub.locator.path(of: $0) }
         let source = try ModelSource(path, options)
-        var notes = try compute.notes + source.foreignKeys() + source.notes()
+        var notes = try compute.notes + tagged.notes + source.foreignKeys() + source.notes()
         var request = try request(options)
         (request.prompts, request.count) = (texts, count)
         try checkUnused(source)
@@ -158,6 +175,19 @@ struct Generate: ParsableCommand {
             run: run, output: output, preview: preview, notes: notes, start: start, fetched: fetched)
     }
 
+    /// The adapters, also those that prompts name, and notes on them.
+    private func adapters(named prompts: [String]) throws -> (adapters: [ModelAdapter], notes: [String]) {
+        let given = parts.lora.map(\.adapter)
+        guard promptWeights else {
+            try Self.refuse([(loraFolder != nil, "--lora-folder is for prompts that are read with --prompt-weights")])
+            let isTagged = prompts.contains { $0.contains("<lora:") }
+            return (given, isTagged ? ["<lora:…> in the prompt is text: it names an adapter with --prompt-weights"] : [])
+        }
+        let all = try ModelAdapter.named(in: prompts, given: given, folder: loraFolder)
+        try Self.refuse([(loraFolder != nil && all.count == given.count, "--lora-folder: no prompt names an adapter in it")])
+        return (all, [])
+    }
+
     private func request(_ options: ModelOptions) throws -> Request {
         var request = try pictures.request(sampling)
         request.negativePrompt = negativePrompt
@@ -168,6 +198,7 @@ struct Generate: ParsableCommand {
         upscaling.set(&request)
         level.set(&request)
         (request.clipSkip, request.weighsWords) = (clipSkip, promptWeights)
+        request.weightNormalization = weightNormalization ?? .a1111
         request.previewModel = previewModel
         try reference.set(&request)
         sizes.set(&request)
@@ -338,6 +369,8 @@ extension AttentionSlicing: ExpressibleByArgument {
         }
     }
 }
+
+extension WeightNormalization: ExpressibleByArgument {}
 
 extension Colour: ExpressibleByArgument {
     /// A colour as CSS writes it.

@@ -38,6 +38,7 @@ extension Replay {
         { value("--rng", $0.rng) },
         { value("--batch-size", $0.batchSize) }, { value("--reuse-deep", $0.deepFeatureInterval) },
         { value("--negative-prompt", $0.negativePrompt) }, { flag("--prompt-weights", $0.promptWeights) },
+        { value("--weight-normalization", $0.weightNormalization?.rawValue) },
         { value("--clip-skip", $0.clipSkip) }, { value("--guidance-method", $0.guidanceMethod) },
         { value("--guidance-interval", $0.guidanceInterval) },
         { value("--guidance-rescale", $0.guidanceRescale) },
@@ -134,7 +135,8 @@ extension Replay {
         }
         return try recorded.enumerated().flatMap { index, adapter in
             let place = try place(
-                "--lora", adapter.name, own.isEmpty ? nil : own[index].adapter.path, isModel: false)
+                "--lora", adapter.name, own.isEmpty ? inFolder(adapter.name) : own[index].adapter.path,
+                isModel: false)
             if let given = own.isEmpty ? nil : own[index].adapter.weight, given != 1, given != adapter.weight
             {
                 throw PipelineError(
@@ -142,6 +144,11 @@ extension Replay {
             }
             return ["--lora", "\(place):\(adapter.weight)"]
         }
+    }
+
+    /// Where an adapter lies in the folder of adapters.
+    private func inFolder(_ name: String) -> String? {
+        given.loraFolder.map { "\($0)/\(name)" }.flatMap { Files.exists($0) ? $0 : nil }
     }
 
     /// The files of learned vectors with their words, in their order.

@@ -50,7 +50,7 @@ struct Replay {
         "--initial",
         "--refiner", "--then", "--guide", "--classifier", "--noisy-clip", "--config", "--variant", "--vae",
         "--device",
-        "--threads", "--lora", "--embedding",
+        "--threads", "--lora", "--lora-folder", "--embedding",
     ]
 
     private static func checkOptions() throws {

@@ -45,7 +45,8 @@ import Testing
         "then": ["then", "weights"], "truncated": ["then"], "stage-option": ["then"],
         "noise-level": ["noise_level"], "depth": ["depth"], "vae": ["weights"],
         "signal-to-noise": ["signal_to_noise"], "inversion": ["inversion"], "interpolate": ["interpolation"],
-        "rng": ["rng"], "lora": ["loras"],
+        "rng": ["rng"], "lora": ["loras"], "lora-folder": ["loras"],
+        "weight-normalization": ["weight_normalization"],
         "temperature": ["temperature"], "noisy-clip": ["noisy_clip", "weights"],
     ]
 
@@ -137,7 +138,7 @@ import Testing
             "then", "truncated", "stage-option", "noise-level", "noisy-clip", "prior-steps", "prior-guidance",
             "upscale-steps", "prior", "embedding", "prior-candidates", "image-to", "text-diff",
             "text-diff-share", "threshold",
-            "depth", "vae", "lora", "original",
+            "depth", "vae", "lora", "lora-folder", "original",
         ])
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small
         try expect(
@@ -145,9 +146,11 @@ import Testing
                 "--negative-prompt", "a dog", "--prompt-weights", "--clip-skip", "1", "--guidance", "3",
                 "--guidance-rescale", "0.5", "--eta", "1", "--text-encoder-int8", "--network-int8",
                 "--vae-tiling", "--attention-slicing", "1", "--denoising-end", "0.4",
+                "--weight-normalization", "comfyui",
             ],
             [
                 "prompt": "a (cat:1.5) on a mat", "negative_prompt": "a dog", "prompt_weights": true,
+                "weight_normalization": "comfyui",
                 "clip_skip": 1, "guidance": 3, "guidance_rescale": 0.5, "eta": 1,
                 "text_encoder_matrices": "int8", "network_matrices": "int8", "vae_tiling": true,
                 "attention_slicing": "1", "denoising_end": 0.4, "steps": 4, "dtype": "float32",

@@ -24,6 +24,7 @@ import Testing
         "prompts": { $0.prompt = "a dog" }, "negativePrompt": { $0.negativePrompt = "a dog" },
         "guidanceRescale": { $0.guidanceRescale = 0.7 }, "clipSkip": { $0.clipSkip = 1 },
         "weighsWords": { $0.weighsWords = true },
+        "weightNormalization": { ($0.weighsWords, $0.weightNormalization) = (true, .comfyui) },
         "reference": {
             $0.reference = .picture(picture)
             $0.files["image"] = try file.get()

@@ -60,7 +60,10 @@ extension TextAssembly {
         if let widths = try textWidths(encoding) {
             try checkFit(stage, context: widths.context, pooled: widths.pooled)
         }
-        let texts = (stage.settings.prompts ?? []) + [stage.settings.request.negativePrompt ?? ""]
+        let texts = try stage.phases().stages.flatMap {
+            ($0.settings.prompts ?? []) + [$0.settings.request.negativePrompt ?? ""]
+        }
+        if !Self.readsInversions { try encoding.checkUndivided(texts.map { .init(text: $0) }) }
         try encoding.checkWords(in: texts, clips().map(\.component))
     }
 
@@ -68,7 +71,8 @@ extension TextAssembly {
         TextEncoding(
             source: model.source, elementType: model.elementType, device: model.device,
             matrices: model.memory.textEncoders, clipSkip: stage.settings.request.clipSkip,
-            weighsWords: stage.settings.request.weighsWords, readsInversions: Self.readsInversions, say: say)
+            weighsWords: stage.settings.request.weighsWords, readsInversions: Self.readsInversions, say: say,
+            normalization: stage.settings.request.weightNormalization)
     }
 
     package func conditions(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws

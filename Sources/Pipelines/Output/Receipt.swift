@@ -122,8 +122,10 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var prompts: [String]?
     /// What they were not to show, where guidance led away from it.
     public var negativePrompt: String?
-    /// Whether `(word:1.2)` in prompts was a weight.
+    /// Whether prompts were read in the manner of AUTOMATIC1111's web interface, `(word:1.2)` as a weight.
     public var promptWeights: Bool?
+    /// How these weights acted, where not as AUTOMATIC1111 has it.
+    public var weightNormalization: WeightNormalization?
     /// How far guidance was brought back to the spread of the conditional branch.
     public var guidanceRescale: Double?
     /// Layers of CLIP that were left out.
@@ -308,6 +310,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         case batchSize = "batch_size"
         case negativePrompt = "negative_prompt"
         case promptWeights = "prompt_weights"
+        case weightNormalization = "weight_normalization"
         case guidanceRescale = "guidance_rescale"
         case clipSkip = "clip_skip"
         case deepFeatureInterval = "deep_feature_interval"
@@ -322,6 +325,12 @@ public struct Receipt: Codable, Sendable, Equatable {
         case attentionSlicing = "attention_slicing"
         case vaeDtype = "vae_dtype"
         case vaeTiling = "vae_tiling"
+    }
+
+    /// Whether weights in prompts counted, and how they acted.
+    mutating func setWeights(of request: Request) {
+        promptWeights = request.weighsWords ? true : nil
+        weightNormalization = request.weightNormalization == .a1111 ? nil : request.weightNormalization
     }
 
     /// The receipt of one picture of several.

@@ -1,6 +1,8 @@
 import Diffusion
 import Networks
+import Storage
 import Tensors
+import Tokenizers
 
 extension CascadeStage {
     static func task(_ assembly: some CascadeAssembly, _ request: Request) throws -> CascadeTask {
@@ -30,7 +32,8 @@ extension CascadeStage {
     {
         var fields: Set<RequestField> = [
             .prompts, .negativePrompt, .guidance, .guidanceMethod, .guidanceInterval, .guidanceSchedule,
-            .guidanceRescale, .negativeWeight, .weighsWords, .deepFeatureInterval, .threshold,
+            .guidanceRescale, .negativeWeight, .weighsWords, .weightNormalization, .deepFeatureInterval,
+            .threshold,
         ]
         let enlarges = assembly.model.enlarges
         fields.formUnion(enlarges ? [.reference, .background, .noiseLevel] : [.guide])
@@ -41,6 +44,13 @@ extension CascadeStage {
             if task == .inpainting { fields.insert(.mask) }
         }
         try request.check(reads: fields, "has no part in what \(assembly.name) makes")
+        for prompt in request.weighsWords ? (request.prompts ?? []) + [request.negativePrompt ?? ""] : [] {
+            guard try PromptSchedule(prompt).isConstant else {
+                throw PipelineError(
+                    "\(assembly.name) reads prompts that stay the same at every step, and \(quoted(prompt)) changes: leave out [a:b:4] and [a|b]"
+                )
+            }
+        }
         guard request.prompts != nil else {
             throw PipelineError("\(assembly.name) is conditioned on a text: give \(.prompts)")
         }
@@ -203,6 +213,6 @@ extension CascadeStage {
         TextEncoding(
             source: textSource.source, elementType: model.elementType, device: model.device,
             matrices: model.options.memory.textEncoders, clipSkip: 0, weighsWords: request.weighsWords,
-            readsInversions: false, say: say)
+            readsInversions: false, say: say, normalization: request.weightNormalization)
     }
 }

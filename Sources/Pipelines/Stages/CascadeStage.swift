@@ -84,7 +84,7 @@ package struct CascadeStage: Stage {
         receipt.original = request.files["original"]
         receipt.background = request.background?.description
         receipt.setPrompts(of: request)
-        receipt.promptWeights = request.weighsWords ? true : nil
+        receipt.setWeights(of: request)
         receipt.negativePrompt = settings.isGuided ? request.negativePrompt : nil
         (receipt.strength, receipt.noiseLevel) = (strength, noiseLevel)
         receipt.setMemory(model.options.memory)

@@ -72,6 +72,9 @@ extension StageSettings {
                 )
             }
             stage.settings.sampler = sampler.forNetwork(of: stage.settings.process, on: process)
+            // It reads the prompts of the same steps.
+            (stage.settings.steps, stage.settings.skippedSteps) = (steps, skippedSteps)
+            stage.settings.stepCount = stepCount
             guides.guide = stage
         }
         if let classifier = request.classifier {

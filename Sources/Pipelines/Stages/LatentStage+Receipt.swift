@@ -11,7 +11,7 @@ extension LatentStage {
         if request.prompts != nil { receipt.setPrompts(of: request) }
         receipt.loras = source.adapters.isEmpty ? nil : source.adapters
         receipt.embeddings = source.embeddings.isEmpty ? nil : source.embeddings
-        receipt.promptWeights = request.weighsWords ? true : nil
+        receipt.setWeights(of: request)
         receipt.clipSkip = request.clipSkip == 0 ? nil : request.clipSkip
         if isGuided {
             receipt.negativePrompt = request.negativePrompt

@@ -27,9 +27,15 @@ extension LatentStage {
     // MARK: Denoising
 
     package func denoisers(_ say: @escaping (Sentence) -> Void) throws -> BranchDenoisers {
-        let conditions = try assembly.conditions(of: self, say)
+        let (phases, ofStep) = try phases()
+        let conditions = try phases.map { try assembly.conditions(of: $0, say) }
         let network = try model.buildNetwork()
-        return { denoiser(network, conditions, for: $0, $1, $2) }
+        return { pictures, branches, inputs in
+            let denoisers = conditions.map { denoiser(network, $0, for: pictures, branches, inputs) }
+            guard denoisers.count > 1 else { return denoisers[0] }
+            let steps = settings.stepCount
+            return Denoiser { x, level in denoisers[ofStep[min(steps.taken, ofStep.count - 1)]](x, level) }
+        }
     }
 
     /// The network under some branches.

@@ -67,6 +67,11 @@ package struct LatentStage: Stage {
             pictureShape: [model.autoencoder.outputChannels, size.height, size.width],
             batchSize: request.batchSize ?? 4,
             elementType: model.elementType, device: model.device)
+        if let start = request.denoisingStart {
+            settings.skippedSteps = Int(Double(steps) * start)
+        } else if strength != nil {
+            settings.skippedSteps = max(steps - settings.sampler.grid.steps.count, 0)
+        }
         try settings.addGuides()
         if request.inverts {
             let sampler = settings.sampler

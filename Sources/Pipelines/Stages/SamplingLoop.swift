@@ -32,6 +32,7 @@ package struct SamplingLoop {
         let steps: AnyIterator<SamplingProgress>
         let finish: ((Tensor) -> Tensor)?
         let noise: NoiseSource
+        var stepsDone = 0
     }
 
     private let settings: StageSettings
@@ -69,9 +70,10 @@ package struct SamplingLoop {
                     guard begun < settings.count else { return nil }
                     batch = try nextBatch()
                 }
+                settings.stepCount.taken = batch!.stepsDone
                 if let progress = batch!.steps.next() {
                     try checkFinite(progress)
-                    batch!.sample = progress.sample
+                    (batch!.sample, batch!.stepsDone) = (progress.sample, progress.stepsDone)
                     return (batch!.pictures.lowerBound, progress)
                 }
                 finished.append(result(of: batch!))

@@ -123,6 +123,11 @@ public struct StageSettings: Sendable {
     /// one pipeline; it begins anew otherwise.
     package var continuesNoise = false
 
+    /// The steps of the whole process that come before the first one that is taken.
+    var skippedSteps = 0
+    /// How many steps of a batch are taken.
+    var stepCount = StepCount()
+
     /// The number of samples.
     public var count: Int { request.count }
 

@@ -29,7 +29,9 @@ extension TextEncoding {
             let tokenizer = try clipTokenizer(
                 component, CLIPText.configuration(source.configuration(of: component)))
             let found = Set(
-                texts.flatMap { text in parts(of: text).flatMap { tokenizer.tokens(of: $0.text) } })
+                texts.flatMap { text in
+                    chunks(of: text).joined().flatMap { tokenizer.tokens(of: $0.text) }
+                })
             var id = tokenizer.count - words.reduce(0) { $0 + $1.vectors.shape[0] }
             for (word, vectors) in words.map({ ($0.word, $0.vectors) }) {
                 guard found.contains(id) else {

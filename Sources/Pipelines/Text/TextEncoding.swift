@@ -26,6 +26,14 @@ package struct TextEmbedding {
         mask = mask.map { _ in concatenated(rows.compactMap(\.mask)) }
     }
 
+    /// Those of the parts of one text, one after the other; the first one is the text as a whole.
+    init(chunks: [TextEmbedding]) {
+        self = chunks[0]
+        guard chunks.count > 1 else { return }
+        context = concatenated(chunks.map(\.context), along: 1)
+        mask = mask.map { _ in concatenated(chunks.compactMap(\.mask), along: 1) }
+    }
+
     /// The same without any text in it.
     var zeros: TextEmbedding {
         TextEmbedding(context: context * 0, pooled: pooled.map { $0 * 0 }, mask: mask)
@@ -44,12 +52,14 @@ package struct TextEncoding {
     let matrices: MatrixFormat
     /// Layers of CLIP that are left out for the wanted prompt; never for the unwanted one, as in diffusers.
     let clipSkip: Int
-    /// Whether `(word:1.2)` in prompts is a weight.
+    /// Whether `(word:1.2)` in prompts is a weight, and BREAK divides them.
     let weighsWords: Bool
     /// Whether textual inversions in prompts are read.
     let readsInversions: Bool
     /// Gets what was cut off.
     var say: (Sentence) -> Void
+    /// How these weights act.
+    var normalization = WeightNormalization.a1111
 
     /// A prompt, and how it is read.
     package struct Prompt: Equatable {
@@ -84,8 +94,8 @@ package struct TextEncoding {
             encoder = try widened(encoder, component, by: words)
             projected?.text = encoder
         }
-        return try prompts.map { prompt in
-            let tokens = tokenized(prompt.text, tokenizer, length: nil) {
+        func encoded(_ chunk: [WeightedText], of prompt: Prompt) throws -> TextEmbedding {
+            let tokens = tokenized(chunk, tokenizer, length: nil) {
                 readsInversions ? tokenizer.widened($0) : $0
             }
             let ids = try ids(tokens, of: component, knowing: encoder.configuration.vocabSize)
@@ -95,8 +105,15 @@ package struct TextEncoding {
             let skipped = try skipped(prompt, of: output, leaving: least)
             let states = output.states(skipping: least + skipped, normed: least == 0)
             return TextEmbedding(
-                context: weighted(states, by: tokens),
+                context: try weighted(states, by: tokens) { try encoded([], of: prompt).context },
                 pooled: both?.embedding ?? (readsEnd ? output.pooled : nil), mask: mask(tokens))
+        }
+        let all = prompts.map { chunks(of: $0.text) }
+        // Prompts pass through the network together, so shorter ones are filled up with empty chunks, as AUTOMATIC1111 can.
+        let count = all.map(\.count).max() ?? 1
+        return try zip(prompts, all).map { prompt, chunks in
+            let filled = chunks + Array(repeating: [], count: count - chunks.count)
+            return TextEmbedding(chunks: try filled.map { try encoded($0, of: prompt) })
         }
     }
 
@@ -107,6 +124,7 @@ package struct TextEncoding {
     func t5(
         _ prompts: [Prompt], _ component: ModelComponent, length: Int, hidesPadding: Bool = false
     ) throws -> [Tensor]? {
+        try checkUndivided(prompts)
         guard let folder = tokenizerFolder(component) else {
             say(
                 "note: T5 is left out, because its tokenizer is not in the file: give a folder of configurations with it"
@@ -116,26 +134,29 @@ package struct TextEncoding {
         return try finite(component) { encoding in
             let encoder = try encoding.build(T5Encoder.self, component)
             let tokenizer = try T5Tokenizer(folder: folder)
-            return try prompts.map { prompt in
-                let tokens = encoding.tokenized(prompt.text, tokenizer, length: length)
+            func encoded(_ parts: [WeightedText]) throws -> Tensor {
+                let tokens = encoding.tokenized(parts, tokenizer, length: length)
                 let ids = try ids(tokens, of: component, knowing: encoder.configuration.vocabSize)
                 let states = encoder(ids, mask: hidesPadding ? mask(tokens) : nil).last
-                return TextEmbedding(context: weighted(states, by: tokens))
+                return try weighted(states, by: tokens) { try encoded([]) }
             }
+            return try prompts.map { TextEmbedding(context: try encoded(chunks(of: $0.text)[0])) }
         }.map(\.context)
     }
 
     /// The states of latent diffusion's own encoder.
     /// - Parameter length: tokens of a prompt.
     func bert(_ prompts: [Prompt], _ component: ModelComponent, length: Int) throws -> [TextEmbedding] {
-        try finite(component) { encoding in
+        try checkUndivided(prompts)
+        return try finite(component) { encoding in
             let encoder = try encoding.build(LDMBert.self, component)
             let tokenizer = try bertTokenizer(component)
-            return try prompts.map { prompt in
-                let tokens = encoding.tokenized(prompt.text, tokenizer, length: length)
+            func encoded(_ parts: [WeightedText]) throws -> Tensor {
+                let tokens = encoding.tokenized(parts, tokenizer, length: length)
                 let ids = try ids(tokens, of: component, knowing: encoder.configuration.vocabSize)
-                return TextEmbedding(context: weighted(encoder(ids), by: tokens))
+                return try weighted(encoder(ids), by: tokens) { try encoded([]) }
             }
+            return try prompts.map { TextEmbedding(context: try encoded(chunks(of: $0.text)[0])) }
         }
     }
 
@@ -186,17 +207,24 @@ package struct TextEncoding {
         component.tokenizer.flatMap(source.tokenizerFolder)
     }
 
-    /// A prompt's parts, each with its weight.
-    func parts(of text: String) -> [WeightedText] {
-        weighsWords ? WeightedText.parts(of: text) : [WeightedText(text)]
+    /// The parts of a prompt that are encoded by themselves, in texts with their weights.
+    func chunks(of text: String) -> [[WeightedText]] {
+        weighsWords ? WeightedText.chunks(of: text) : [[WeightedText(text)]]
+    }
+
+    /// Throws where a prompt has several such parts, for encoders that read one.
+    func checkUndivided(_ prompts: [Prompt]) throws {
+        guard prompts.contains(where: { chunks(of: $0.text).count > 1 }) else { return }
+        throw PipelineError(
+            "the word BREAK divides prompts for CLIP, and not CLIP alone reads those of \(source.name): leave it out")
     }
 
     private func tokenized(
-        _ text: String, _ tokenizer: some TextTokenizer, length: Int?,
+        _ parts: [WeightedText], _ tokenizer: some TextTokenizer, length: Int?,
         widened: (String) -> String = { $0 }
     ) -> TokenizedPrompt {
         let tokens = tokenizer.encode(
-            parts(of: text).map { WeightedText(widened($0.text), weight: $0.weight) }, length: length)
+            parts.map { WeightedText(widened($0.text), weight: $0.weight) }, length: length)
         if let warning = tokens.warning { say("warning: \(warning)") }
         return tokens
     }
@@ -217,12 +245,14 @@ package struct TextEncoding {
         Tensor(tokens.ids.indices.map { Int64($0 < tokens.tokenCount ? 1 : 0) }).unsqueezed(0).to(device)
     }
 
-    /// States times the weights of their tokens; their mean stays what it was, as AUTOMATIC1111 has it.
-    private func weighted(_ states: Tensor, by tokens: TokenizedPrompt) -> Tensor {
+    /// States with the weights of their tokens.
+    /// - Parameter empty: the states of an empty text.
+    private func weighted(_ states: Tensor, by tokens: TokenizedPrompt, empty: () throws -> Tensor) rethrows
+        -> Tensor
+    {
         guard tokens.weights.contains(where: { $0 != 1 }) else { return states }
         let weights = Tensor(tokens.weights).to(states.elementType).to(states.device).reshaped([1, -1, 1])
-        let weighted = states * weights
-        return weighted * (states.mean() / weighted.mean())
+        return try normalization.weighted(states, by: weights, empty: empty)
     }
 
     func zeros(_ shape: Shape) -> Tensor { .zeros(shape, elementType, on: device) }
