@@ -145,7 +145,7 @@ let package = Package(
             dependencies: [
                 "LangevinCommand", "TestSupport", "LoopbackHub", "Storage", "Layers", "Checkpoints",
                 "Networks",
-                "Pictures", "Training",
+                "Pictures", "Pipelines", "Training",
             ],
             swiftSettings: settings),
     ],

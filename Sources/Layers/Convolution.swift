@@ -50,6 +50,12 @@ public struct Convolution2D: Sendable {
     ///   - residual: of the shape of the result, `[batch, outputs, height′, width′]`.
     package func callAsFunction(_ x: Tensor, vector: Tensor? = nil, adding residual: Tensor? = nil) -> Tensor
     {
+        let result = plain(x, vector, residual)
+        guard let change = LayerChanges.change(of: name) else { return result }
+        return change.added(to: result, reading: x, stride: stride, padding: padding, groups: groups)
+    }
+
+    private func plain(_ x: Tensor, _ vector: Tensor?, _ residual: Tensor?) -> Tensor {
         switch kernel {
         case .around(let weights) where weights.serve(x):
             return around(x, weights, norm: nil, silu: false, vector, residual, widens: false)
@@ -78,7 +84,9 @@ public struct Convolution2D: Sendable {
     package func callAsFunction(
         _ input: DeferredNorm, vector: Tensor? = nil, adding residual: Tensor? = nil, widens: Bool = false
     ) -> Tensor {
-        if case .around(let weights) = kernel, input.isNormThenSiLU, weights.servePicture(input.x) {
+        if case .around(let weights) = kernel, input.isNormThenSiLU, weights.servePicture(input.x),
+            LayerChanges.change(of: name) == nil
+        {
             return around(
                 input.x, weights, norm: input.factors, silu: true, vector, residual, widens: widens)
         }

@@ -17,6 +17,13 @@ public struct Linear: Sendable {
         self.bias = bias ? weights.parameter("bias", [outputs], initializer) : nil
     }
 
+    /// A layer of a matrix, without bias.
+    init(_ name: String, _ matrix: Tensor, prepares: Bool) {
+        (self.name, bias) = (name, nil)
+        let isPrepared = prepares && PreparedWeights.canPack(matrix.shape, matrix.elementType)
+        weight = isPrepared ? .prepared(PreparedWeights(matrix)) : .plain(matrix)
+    }
+
     /// `[…, inputs]` → `[…, outputs]`
     public func callAsFunction(_ x: Tensor) -> Tensor { self(x, then: .nothing) }
 
@@ -31,12 +38,26 @@ public struct Linear: Sendable {
     package func callAsFunction(
         _ x: Tensor, then after: AfterProduct, adding residual: Tensor? = nil, gatedBy gate: Tensor? = nil
     ) -> Tensor {
+        guard let change = LayerChanges.change(of: name) else { return plain(x, after, residual, gate) }
+        // A function of the result waits for the change; without one, kernels keep what they do at once.
+        guard after == .nothing else {
+            let changed = after(change.added(to: plain(x, .nothing, nil, nil), reading: x))
+            return with(residual, gate, changed)
+        }
+        return change.added(to: plain(x, .nothing, residual, gate), reading: x, gatedBy: gate)
+    }
+
+    private func plain(_ x: Tensor, _ after: AfterProduct, _ residual: Tensor?, _ gate: Tensor?) -> Tensor {
         if case .prepared(let weights) = weight, weights.serve(x) {
             return x.linear(
                 packed: weights.packedMatrix(isGated: after == .geglu), bias: bias, outputs: weights.shape[0],
                 then: after, residual: residual, gate: gate)
         }
-        let result = after(watched(weight.product(x, bias: bias), name, "Linear"))
+        return with(residual, gate, after(watched(weight.product(x, bias: bias), name, "Linear")))
+    }
+
+    /// residual + gate · result
+    private func with(_ residual: Tensor?, _ gate: Tensor?, _ result: Tensor) -> Tensor {
         guard let residual else { return gate.map { result * $0 } ?? result }
         return gate.map { residual.adding(result, gatedBy: $0) } ?? residual + result
     }

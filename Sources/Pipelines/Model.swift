@@ -21,6 +21,9 @@ public struct ModelOptions: Sendable {
     public var autoencoder: String?
     /// Adapters whose changes are in the weights, in this order.
     public var adapters: [ModelAdapter] = []
+    /// Whether the adapters' changes of the denoising network are computed beside its weights at every step, which then stay as
+    /// they are: models that differ in adapters alone share one network of `parts`.
+    public var hasLiveAdapters = false
     /// Vectors that were learned for words of prompts.
     public var embeddings: [ModelEmbedding] = []
     /// What the network predicts, whatever the model says itself.

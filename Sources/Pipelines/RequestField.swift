@@ -83,6 +83,7 @@ public struct RequestField: Sendable, Hashable {
     package static let autoencoder = Self("autoencoder")
     package static let adapters = Self("adapters")
     package static let embeddings = Self("embeddings")
+    package static let hasLiveAdapters = Self("hasLiveAdapters")
     package static let adapterFolder = Self("adapterFolder")
     package static let configurations = Self("configurations")
     package static let prediction = Self("prediction")

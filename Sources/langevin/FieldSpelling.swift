@@ -8,7 +8,7 @@ enum FieldSpelling {
         "reference": "--image", "takesWholeSteps": "--whole-steps", "aestheticScores": "--aesthetic-score",
         "following": "--then", "truncates": "--truncated",
         "inverts": "--inversion", "interpolation": "--interpolate", "elementType": "--dtype",
-        "configurations": "--config", "autoencoder": "--vae", "adapters": "--lora", "adapterFolder": "--lora-folder",
+        "configurations": "--config", "autoencoder": "--vae", "adapters": "--lora", "adapterFolder": "--lora-folder", "hasLiveAdapters": "--lora-live",
         "embeddings": "--embedding", "isStrict": "--strict",
         "usesAverage": "--ema",
         "prompts": "a prompt to 'langevin generate'",

@@ -38,6 +38,7 @@ extension Replay {
         { value("--rng", $0.rng) },
         { value("--batch-size", $0.batchSize) }, { value("--reuse-deep", $0.deepFeatureInterval) },
         { value("--negative-prompt", $0.negativePrompt) }, { flag("--prompt-weights", $0.promptWeights) },
+        { flag("--lora-live", $0.loraLive) },
         { value("--weight-normalization", $0.weightNormalization?.rawValue) },
         { value("--clip-skip", $0.clipSkip) }, { value("--guidance-method", $0.guidanceMethod) },
         { value("--guidance-interval", $0.guidanceInterval) },
@@ -142,7 +143,7 @@ extension Replay {
                 throw PipelineError(
                     "--lora: the weight of \(adapter.name) was \(adapter.weight): leave out \(given)")
             }
-            return ["--lora", "\(place):\(adapter.weight)"]
+            return ["--lora", "\(place):\(adapter.weight)\(adapter.blocks.map { ":\($0)" } ?? "")"]
         }
     }
 

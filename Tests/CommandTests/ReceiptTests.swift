@@ -45,7 +45,7 @@ import Testing
         "then": ["then", "weights"], "truncated": ["then"], "stage-option": ["then"],
         "noise-level": ["noise_level"], "depth": ["depth"], "vae": ["weights"],
         "signal-to-noise": ["signal_to_noise"], "inversion": ["inversion"], "interpolate": ["interpolation"],
-        "rng": ["rng"], "lora": ["loras"], "lora-folder": ["loras"],
+        "rng": ["rng"], "lora": ["loras"], "lora-folder": ["loras"], "lora-live": ["lora_live"],
         "weight-normalization": ["weight_normalization"],
         "temperature": ["temperature"], "noisy-clip": ["noisy_clip", "weights"],
     ]
@@ -138,7 +138,7 @@ import Testing
             "then", "truncated", "stage-option", "noise-level", "noisy-clip", "prior-steps", "prior-guidance",
             "upscale-steps", "prior", "embedding", "prior-candidates", "image-to", "text-diff",
             "text-diff-share", "threshold",
-            "depth", "vae", "lora", "lora-folder", "original",
+            "depth", "vae", "lora", "lora-folder", "lora-live", "original",
         ])
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small
         try expect(

@@ -56,6 +56,44 @@ public struct AdaptedSource: TensorSource {
 
     private func isChanged(_ name: String) -> Bool { changed[name] != nil || biases[name] != nil }
 
+    /// The changes as layers compute them beside their weights. Plain low-rank ones stay so; of all others the difference that
+    /// they make is taken.
+    /// - Throws: what the original source throws; `CheckpointError` where a change does not fit.
+    public func changes(in type: ElementType, on device: Device) throws -> LayerChanges {
+        let prepares = device.kind == .cpu && Kernels.serve(type)
+        var found: [String: LayerChange] = [:]
+        let ends = [".weight", ".bias"]
+        let layers = Set((Array(changed.keys) + Array(biases.keys)).map { name in
+            ends.first(where: name.hasSuffix).map { String(name.dropLast($0.count)) } ?? name
+        })
+        for layer in layers {
+            let (name, biasName) = (layer + ".weight", layer + ".bias")
+            let bias = try biases[biasName] == nil ? nil : difference(biasName).to(type).to(device)
+            let (first, second) = try factors(name, type) ?? (difference(name).to(type), nil)
+            found[layer] = LayerChange(
+                of: layer, first.to(device), then: second?.to(device), bias: bias, prepares: prepares)
+        }
+        return LayerChanges(found)
+    }
+
+    /// What the changes of a tensor make of it, less the tensor.
+    private func difference(_ name: String) throws -> Tensor {
+        let changed = try tensor(named: name)
+        return try changed - source.tensor(named: name).to(changed.elementType)
+    }
+
+    /// The factors of all changes of a weight, one under and beside the other; `nil` where one has other factors.
+    private func factors(_ name: String, _ type: ElementType) throws -> (Tensor, Tensor?)? {
+        guard let shape = source.shape(of: name) else { return nil }
+        let all = try (changed[name] ?? []).map { application, _ in
+            application.layers.count > 1
+                ? nil : try application.change.lowRank(shape, strength: application.strength, type)
+        }
+        let known = all.compactMap(\.self)
+        guard !known.isEmpty, known.count == all.count else { return nil }
+        return (concatenated(known.map(\.down)), concatenated(known.map(\.up), along: 1))
+    }
+
     /// The tensor with all changes, in the order in which adapters were given.
     /// - Throws: what the original source throws; `CheckpointError` where a change does not fit.
     public func tensor(named name: String) throws -> Tensor {

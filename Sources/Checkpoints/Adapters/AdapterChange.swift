@@ -89,6 +89,26 @@ public struct AdapterChange: Sendable {
         return (flat * (magnitude.to(weight.elementType).reshaped([rows, 1]) / length)).reshaped(weight.shape)
     }
 
+    /// A and B of a plain low-rank change of a weight, B scaled; `nil` of other forms.
+    /// - Throws: `CheckpointError` where they do not fit.
+    func lowRank(_ shape: Shape, strength: Double, _ type: ElementType) throws -> (down: Tensor, up: Tensor)? {
+        let others = factors.keys.filter { ![.down, .up, .alpha, .bias].contains($0) }
+        guard others.isEmpty, let down = factors[.down], let up = factors[.up] else { return nil }
+        let rank = down.shape.first ?? 0
+        guard rank > 0, up.elementCount == shape[0] * rank,
+            down.elementCount * shape[0] == rank * shape.elementCount
+        else {
+            // The sentence is that of the product.
+            _ = try update(shape, .float32)
+            return nil
+        }
+        let wide = type == .float64 ? ElementType.float64 : .float32
+        return (
+            down.to(type).reshaped(Shape([rank] + shape.extents.dropFirst())),
+            (up.to(wide).reshaped([shape[0], rank]) * (scale * strength)).to(type)
+        )
+    }
+
     /// The change of a weight of a shape, not scaled; `nil` where the lengths of rows alone change.
     private func update(_ shape: Shape, _ type: ElementType) throws -> Tensor? {
         func factor(_ name: AdapterFactor) -> Tensor? { factors[name]?.to(type) }

@@ -8,12 +8,17 @@ public struct AdapterPlaces: Sendable {
     struct Place: Sendable {
         /// Its native name, without `.weight`.
         let name: String
+        /// The block that it is in (`AdapterBlocks`).
+        let block: String
         /// How its weight is seen in the form that the file changes.
         let view: TensorView
     }
 
     /// The layers under one name, and the part of the model that they are in.
     private var places: [String: (component: ModelComponent, layers: [Place])] = [:]
+
+    /// The blocks of the denoising network, and whether each has attention.
+    private var blocks: [String: Bool] = [:]
 
     /// No layers.
     public init() {}
@@ -28,7 +33,11 @@ public struct AdapterPlaces: Sendable {
         let original = isMain ? Self.original(source.names) : nil
         for name in source.names where name.hasSuffix(".weight") && (source.shape(of: name)?.rank ?? 0) > 1 {
             let layer = String(name.dropLast(".weight".count))
-            let place = Place(name: layer, view: .whole)
+            let found = original?.foreign(for: name)
+            let block =
+                isMain ? AdapterBlocks.block(of: layer, original: original == nil ? nil : found?.name ?? "") : "BASE"
+            let place = Place(name: layer, block: block, view: .whole)
+            if block != "BASE" { blocks[block] = blocks[block] == true || layer.contains("attn") }
             for prefix in Self.dotted(component) + (isMain ? [""] : []) {
                 add(prefix + layer, component, place)
             }
@@ -42,15 +51,15 @@ public struct AdapterPlaces: Sendable {
                     add(prefix + old[..<dot] + ".processor" + old[dot...], component, place)
                 }
             }
-            guard let original, let (foreign, view) = original.foreign(for: name),
+            guard let (foreign, view) = found,
                 foreign.hasSuffix(".weight")
             else { continue }
             let stem = String(foreign.dropLast(".weight".count))
             for prefix in ["diffusion_model.", "model.diffusion_model."] + (isMain ? [""] : []) {
-                add(prefix + stem, component, Place(name: layer, view: view))
+                add(prefix + stem, component, Place(name: layer, block: block, view: view))
             }
             for prefix in Self.joined(component) {
-                add(prefix + stem.replacingDots, component, Place(name: layer, view: view))
+                add(prefix + stem.replacingDots, component, Place(name: layer, block: block, view: view))
             }
         }
     }
@@ -98,11 +107,21 @@ public struct AdapterPlaces: Sendable {
         }
     }
 
+    /// The blocks of the denoising network from its input to its output.
+    private var orderedBlocks: [(name: String, attends: Bool)] {
+        func rank(_ name: String) -> Int { name.hasPrefix("IN") ? 0 : name.hasPrefix("M") ? 1 : 2 }
+        return blocks.map { ($0.key, $0.value) }.sorted {
+            (rank($0.0), $0.0.count, $0.0) < (rank($1.0), $1.0.count, $1.0)
+        }
+    }
+
     /// What an adapter changes, by part of the model.
-    /// - Throws: `CheckpointError` that names a layer which the model does not have.
-    public func applications(of file: AdapterFile, strength: Double) throws -> [ModelComponent: [AdaptedSource
-        .Application]]
+    /// - Parameter blocks: how much of it is wanted in each block; all alike where `nil`.
+    /// - Throws: `CheckpointError` that names a layer or a block which the model does not have.
+    public func applications(of file: AdapterFile, strength: Double, blocks: AdapterBlocks? = nil) throws
+        -> [ModelComponent: [AdaptedSource.Application]]
     {
+        let weights = try blocks?.weights(of: orderedBlocks)
         var found: [ModelComponent: [AdaptedSource.Application]] = [:]
         for change in file.changes {
             guard let (component, layers) = places[change.layer] else {
@@ -113,7 +132,7 @@ public struct AdapterPlaces: Sendable {
             found[component, default: []].append(
                 AdaptedSource.Application(
                     change: change, layers: layers.sorted { $0.view.order < $1.view.order },
-                    strength: strength))
+                    strength: strength * (weights?[layers[0].block] ?? 1)))
         }
         return found
     }

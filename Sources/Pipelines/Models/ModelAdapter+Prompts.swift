@@ -1,3 +1,4 @@
+import Checkpoints
 import Storage
 import Tokenizers
 
@@ -30,7 +31,14 @@ extension ModelAdapter {
                     "the weight of \(adapter.path) is \(adapter.weight), and in the prompt \(tag.weight): leave out one of them"
                 )
             }
-            return ModelAdapter(adapter.path, weight: tag.weight)
+            guard let blocks = tag.blocks else {
+                return ModelAdapter(adapter.path, weight: tag.weight, blocks: adapter.blocks)
+            }
+            guard adapter.blocks == nil || adapter.blocks?.text == blocks else {
+                throw PipelineError(
+                    "the weights by block of \(adapter.path) are others in the prompt: leave out one of them")
+            }
+            return ModelAdapter(adapter.path, weight: tag.weight, blocks: try AdapterBlocks(blocks))
         }
         let stems = Set(given.map(\.stem))
         for tag in own where !stems.contains(tag.name) {
@@ -41,7 +49,8 @@ extension ModelAdapter {
                     "the prompt names the adapter \(quoted(tag.name)), and there is none of that name: give \(.adapters) its file, or \(.adapterFolder) the folder with \(tag.name).safetensors"
                 )
             }
-            adapters.append(ModelAdapter(path, weight: tag.weight))
+            adapters.append(
+                ModelAdapter(path, weight: tag.weight, blocks: try tag.blocks.map { try AdapterBlocks($0) }))
         }
         return adapters
     }

@@ -8,9 +8,12 @@ public struct ModelAdapter: Sendable, Equatable {
     /// What the changes are multiplied with; at 0 the model is the same to the last bit.
     public let weight: Double
 
+    /// How much of it is wanted in each block beside that; all alike where `nil`.
+    public let blocks: AdapterBlocks?
+
     /// An adapter as it is, or weaker or stronger.
-    public init(_ path: String, weight: Double = 1) {
-        (self.path, self.weight) = (path, weight)
+    public init(_ path: String, weight: Double = 1, blocks: AdapterBlocks? = nil) {
+        (self.path, self.weight, self.blocks) = (path, weight, blocks)
     }
 
     func read() throws -> AdapterFile {
@@ -23,7 +26,8 @@ public struct ModelAdapter: Sendable, Equatable {
     /// What a receipt has of it.
     func record() throws -> Receipt.Adapter {
         let file = try InputFile(path)
-        return Receipt.Adapter(name: file.name, weight: weight, sha256: file.sha256)
+        return Receipt.Adapter(
+            name: file.name, weight: weight, blocks: blocks?.text, sha256: file.sha256)
     }
 
     // MARK: The model that it was made for

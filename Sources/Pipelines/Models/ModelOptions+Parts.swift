@@ -12,7 +12,7 @@ extension ModelOptions {
         [
             source.path, component.rawValue, type.name, "\(device)", variant ?? "", configurations ?? "",
             source.replaced[component]?.path ?? "",
-            source.adapters.map { "\($0.sha256):\($0.weight)" }.joined(separator: " "), rest,
+            source.isLive(component) ? "live" : source.adapters.map { "\($0.sha256):\($0.weight):\($0.blocks ?? "")" }.joined(separator: " "), rest,
         ].joined(separator: "\u{0}")
     }
 
@@ -26,9 +26,12 @@ extension ModelOptions {
                 type, component, elementType: elementType, on: device, matrices: memory.network)
             return network.slicingAttention(memory.attentionSlicing)
         }
-        return try parts.part(
+        let changes = try source.liveChanges(type, component, in: elementType, on: device)
+        let network = try parts.part(
             partName(component, of: source, elementType, "\(memory.network) \(memory.attentionSlicing)"),
             byteCount: source.weights(of: component).byteCount(as: elementType)
-        ) { try built(type).replayed(on: device) }
+        ) { source.isLive(component) ? try built(type) : try built(type).replayed(on: device) }
+        // What is recorded on a device is recorded with the changes.
+        return changes.map { AdaptedNetwork(network: network, changes: $0).replayed(on: device) } ?? network
     }
 }

@@ -42,6 +42,8 @@ public struct ModelSource: Sendable {
     private(set) var adapted: [ModelComponent: [AdaptedSource.Application]] = [:]
     /// The adapters as receipts have them: the files that were read.
     private(set) var adapters: [Receipt.Adapter] = []
+    /// Whether adapters of the denoising network are computed beside its weights.
+    private(set) var hasLiveAdapters = false
     /// The words that were given vectors, by text encoder.
     private(set) var words: [ModelComponent: [EmbeddedWord]] = [:]
     /// The files of these vectors, as receipts have them.
@@ -136,6 +138,10 @@ public struct ModelSource: Sendable {
             model, configurations: options.configurations, variant: options.variant,
             prediction: options.prediction, isStrict: options.isStrict, locator: options.locator)
         if !options.adapters.isEmpty { self = try adapted(by: options.adapters) }
+        guard !options.hasLiveAdapters || !options.adapters.isEmpty else {
+            throw PipelineError("\(.hasLiveAdapters) is about adapters, and there is none: leave it out")
+        }
+        hasLiveAdapters = options.hasLiveAdapters
         if !options.embeddings.isEmpty { self = try reading(options.embeddings) }
     }
 
@@ -190,7 +196,20 @@ public struct ModelSource: Sendable {
         -> any TensorSource
     {
         let native = try type.native(weights(of: component))
+        guard !isLive(component) else { return native }
         return try adapted[component].map { try AdaptedSource(native, $0) } ?? native
+    }
+
+    /// Whether adapters of a part are computed beside its weights: those of the denoising network, where that is wanted.
+    func isLive(_ component: ModelComponent) -> Bool { hasLiveAdapters && component == assembly.networkComponent }
+
+    /// The changes of a part that are computed beside its weights; `nil` where there are none.
+    func liveChanges(
+        _ type: any ConfiguredNetwork.Type, _ component: ModelComponent, in elementType: ElementType, on device: Device
+    ) throws -> LayerChanges? {
+        guard isLive(component), let applications = adapted[component] else { return nil }
+        return try AdaptedSource(type.native(weights(of: component)), applications).changes(
+            in: elementType, on: device)
     }
 
     /// The model with adapters.
@@ -214,7 +233,9 @@ public struct ModelSource: Sendable {
             let file = try adapter.read()
             source.adapters.append(try adapter.record())
             try adapter.check(base: file.base, of: self)
-            for (component, applications) in try places.applications(of: file, strength: adapter.weight) {
+            for (component, applications) in try places.applications(
+                of: file, strength: adapter.weight, blocks: adapter.blocks)
+            {
                 source.adapted[component, default: []] += applications
             }
         }

@@ -90,6 +90,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var upscaleSteps: Int?
     /// The adapters whose changes were in the weights.
     public var loras: [Adapter]?
+    /// Whether those of the denoising network were computed beside its weights; the last bits depend on it.
+    public var loraLive: Bool?
     /// The files of vectors that words of the prompts stood for.
     public var embeddings: [Embedding]?
     /// The class of each picture.
@@ -251,6 +253,8 @@ public struct Receipt: Codable, Sendable, Equatable {
         public var name: String
         /// What its changes were multiplied with.
         public var weight: Double
+        /// How much of that each block had, where they differed.
+        public var blocks: String?
         /// The sha256 of the file.
         public var sha256: String
     }
@@ -289,6 +293,7 @@ public struct Receipt: Codable, Sendable, Equatable {
             prompts, strength, then, depth, original, temperature, embedding, prior, threshold
         case priorCandidates = "prior_candidates"
         case imageTo = "image_to"
+        case loraLive = "lora_live"
         case textDiff = "text_diff"
         case noiseLevel = "noise_level"
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion, rng, loras,

@@ -10,6 +10,7 @@ extension LatentStage {
         receipt.background = request.background?.description
         if request.prompts != nil { receipt.setPrompts(of: request) }
         receipt.loras = source.adapters.isEmpty ? nil : source.adapters
+        receipt.loraLive = source.hasLiveAdapters ? true : nil
         receipt.embeddings = source.embeddings.isEmpty ? nil : source.embeddings
         receipt.setWeights(of: request)
         receipt.clipSkip = request.clipSkip == 0 ? nil : request.clipSkip
