@@ -64,6 +64,7 @@ import Testing
         ("upscale", [".safetensors", "convert"], "UpscaleCommandTests", "aNetworkInAFileEnlarges"),
         ("upscale", ["--tile"], "UpscaleCommandTests", "largePicturesPassInPieces"),
         ("upscale", ["--noise-level", "--prompt"], "UpscaleCommandTests", "diffusionModelsEnlarge"),
+        ("control", ["--kind", "--mask", "--json"], "ControlPictureTests", "whatIsUnderTheMaskIsUnknown"),
         ("generate", ["--vae"], "UpscaleCommandTests", "anotherAutoencoderTakesThePlaceOfTheModels"),
         ("generate", ["--depth"], "UpscaleCommandTests", "aPictureIsChangedByItsDepths"),
         ("explain", ["-o", "--json"], "ExplainCommandTests", "aRunIsExplained"),
