@@ -67,6 +67,7 @@ struct Generate: ParsableCommand {
     var promptWeights = false
 
     @OptionGroup var reference: ReferenceOptions
+    @OptionGroup var control: ControlOptions
     @OptionGroup var cascade: CascadeOptions
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var memory: MemoryFlags
@@ -169,6 +170,7 @@ struct Generate: ParsableCommand {
         (request.clipSkip, request.weighsWords) = (clipSkip, promptWeights)
         request.previewModel = previewModel
         try reference.set(&request)
+        try control.set(&request, options)
         sizes.set(&request)
         try cascade.set(&request, options)
         return request

@@ -50,7 +50,7 @@ struct Replay {
         "--initial",
         "--refiner", "--then", "--guide", "--classifier", "--noisy-clip", "--config", "--variant", "--vae",
         "--device",
-        "--threads", "--lora",
+        "--threads", "--lora", "--controlnet", "--control",
     ]
 
     private static func checkOptions() throws {
@@ -174,6 +174,10 @@ struct Replay {
             ("the classifier", { $0.classifier?.modelHash }), ("the CLIP", { $0.noisyCLIP?.modelHash }),
             ("the models after it", { $0.then.map { $0.map(\.modelHash).joined(separator: " ") } }),
             ("the adapters", { $0.loras.map { $0.map(\.sha256).joined(separator: " ") } }),
+            (
+                "the pictures of --control",
+                { $0.controls.map { $0.map { $0.picture?.sha256 ?? "" }.joined(separator: " ") } }
+            ),
             ("the files of weights", { $0.weights.map(\.sha256).sorted().joined(separator: " ") }),
             ("the file of --initial", { $0.initial?.sha256 }), ("the file of --image", { $0.image?.sha256 }),
             ("the file of --mask", { $0.mask?.sha256 }),
@@ -198,7 +202,7 @@ struct Replay {
         "program", "threads", "device", "model", "model_hash", "configuration_hash", "weights", "config",
         "refiner", "guide",
         "classifier", "noisy_clip", "then", "initial", "image", "image_to", "prior", "mask", "depth",
-        "original", "loras",
+        "original", "loras", "controls",
     ]
 
     // MARK: Pictures

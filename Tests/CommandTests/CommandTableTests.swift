@@ -65,6 +65,10 @@ import Testing
         ("upscale", ["--tile"], "UpscaleCommandTests", "largePicturesPassInPieces"),
         ("upscale", ["--noise-level", "--prompt"], "UpscaleCommandTests", "diffusionModelsEnlarge"),
         ("control", ["--kind", "--mask", "--json"], "ControlPictureTests", "whatIsUnderTheMaskIsUnknown"),
+        (
+            "generate", ["--controlnet", "--control", "--guess-mode", "--replay"], "ControlNetCommandTests",
+            "receiptsHoldControls"
+        ),
         ("generate", ["--vae"], "UpscaleCommandTests", "anotherAutoencoderTakesThePlaceOfTheModels"),
         ("generate", ["--depth"], "UpscaleCommandTests", "aPictureIsChangedByItsDepths"),
         ("explain", ["-o", "--json"], "ExplainCommandTests", "aRunIsExplained"),
