@@ -21,11 +21,11 @@ public struct Convolution2D: Sendable {
     /// A convolution from `inputs` to `outputs` channels with a square kernel.
     public init(
         inputs: Int, outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0, groups: Int = 1,
-        bias: Bool = true, _ weights: Weights
+        bias: Bool = true, initializer: Initializer? = nil, _ weights: Weights
     ) {
-        let fan = inputs / groups * kernel * kernel
-        let weight = weights.parameter("weight", [outputs, inputs / groups, kernel, kernel], .fanIn(fan))
-        self.bias = bias ? weights.parameter("bias", [outputs], .fanIn(fan)) : nil
+        let initializer = initializer ?? .fanIn(inputs / groups * kernel * kernel)
+        let weight = weights.parameter("weight", [outputs, inputs / groups, kernel, kernel], initializer)
+        self.bias = bias ? weights.parameter("bias", [outputs], initializer) : nil
         self.stride = stride
         self.padding = padding
         self.groups = groups

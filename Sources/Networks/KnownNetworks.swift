@@ -46,10 +46,13 @@ public enum KnownNetworks {
     /// Those that make a larger picture of one.
     public static var enlarging: [any EnlargingNetwork.Type] { [RRDBNet.self, SwinIR.self] }
 
+    /// Those that control what another network draws.
+    public static var controls: [any ConfiguredNetwork.Type] { [ControlNet.self] }
+
     /// Every one of them.
     public static var all: [any ConfiguredNetwork.Type] {
         denoising.map { $0 } + autoencoders.map { $0 } + encoders + embeddings + noisyEncoders
-            + classifiers
+            + classifiers + controls
             + enlarging.map { $0 }
     }
 

@@ -16,6 +16,8 @@ public struct PictureError: Error, Hashable, Sendable, CustomStringConvertible {
         case unwritable
         /// A tensor is not a picture: wrong shape.
         case notAPicture
+        /// A setting does not go with what is made of a picture.
+        case unsuitable
     }
 
     /// What kind of failure it was.

@@ -135,6 +135,10 @@ public struct Request: Sendable {
     public var noiseLevel: Int?
     /// How far away what the reference shows is, `[height, width]` in any unit, for models that are conditioned on it.
     public var depth: Tensor?
+    /// Networks that control what is drawn by pictures.
+    public var controls: [Control] = []
+    /// Whether control acts on the conditional branch alone, and the less the higher the resolution.
+    public var guessMode = false
     /// The models that go on with the pictures, one after the other: the further stages of a cascade.
     public var following: [FollowingStage] = []
     /// The share of the process at which to begin, with latents that another model left there.

@@ -58,6 +58,12 @@ public struct RequestField: Sendable, Hashable {
     package static let temperature = Self("temperature")
     package static let noiseLevel = Self("noiseLevel")
     package static let depth = Self("depth")
+    package static let controls = Self("controls")
+    package static let control = Self("control")
+    package static let controlScale = Self("controlScale")
+    package static let controlStart = Self("controlStart")
+    package static let controlEnd = Self("controlEnd")
+    package static let guessMode = Self("guessMode")
     package static let following = Self("following")
     package static let truncates = Self("truncates")
     package static let denoisingStart = Self("denoisingStart")
@@ -73,7 +79,7 @@ public struct RequestField: Sendable, Hashable {
     /// Fields that are read by few families of models; the others refuse them.
     static let ofFewFamilies: Set<RequestField> = [
         priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth, original, temperature, embedding, prior,
-        priorCandidates, imageTo, textDiff, threshold,
+        priorCandidates, imageTo, textDiff, threshold, controls, guessMode,
     ]
 
     // MARK: Options of a model
@@ -111,6 +117,7 @@ extension Request {
             (.background, background != nil),
             (.strength, strength != nil), (.noiseLevel, noiseLevel != nil), (.depth, depth != nil),
             (.temperature, temperature != nil),
+            (.controls, !controls.isEmpty), (.guessMode, guessMode),
             (.following, !following.isEmpty), (.denoisingStart, denoisingStart != nil),
             (.denoisingEnd, denoisingEnd != nil), (.takesWholeSteps, takesWholeSteps),
             (.refiner, refiner != nil), (.originalSize, originalSize != nil),

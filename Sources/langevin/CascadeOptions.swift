@@ -40,9 +40,9 @@ struct CascadeOptions: ParsableArguments {
 }
 
 /// An option that stands behind a `--then` and belongs to its model.
-struct StageOption {
-    /// The option by which the parser gets such words.
+struct StageOption: FollowingOption {
     static let name = "stage-option"
+    static let leader = "--then"
     /// The options that belong to a stage, and how each is set; whether the value can be read.
     private static let rows: [String: @Sendable (inout Request.FollowingStage, String) -> Bool] = [
         "--steps": { stage, value in
@@ -76,23 +76,11 @@ struct StageOption {
     private let option: String
     private let value: String
 
-    /// Whether an option that belongs to a stage takes a value; `nil` of all other options.
     static func takesValue(_ option: String) -> Bool? {
         rows[option].map { _ in option != "--truncated" }
     }
 
-    /// The word by which the parser gets an option of a stage.
-    static func word(stage: Int, _ option: String, _ value: String) -> String {
-        "--\(name)=\(stage) \(option) \(value)"
-    }
-
-    @Sendable init(argument: String) throws {
-        let parts = argument.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, let stage = Int(parts[0]) else {
-            throw ValidationError("options of a stage stand behind --then")
-        }
-        (self.stage, option, value) = (stage, String(parts[1]), String(parts[2]))
-    }
+    @Sendable init(argument: String) throws { (stage, option, value) = try Self.parts(of: argument) }
 
     func set(_ stage: inout Request.FollowingStage) throws {
         guard let set = Self.rows[option], set(&stage, value) else {

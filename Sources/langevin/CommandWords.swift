@@ -16,9 +16,8 @@ struct CommandWords {
     private var afterTerminator: [String] = []
     /// Every name of an option in the line, and which option it is.
     private var named: [(name: String, option: CommandDeclarations.Option)] = []
-    /// How many stages `--then` has added so far, and the options of the last one.
-    private var stages = 0
-    private var stageOptions: Set<String> = []
+    /// How many times each option that others follow has stood so far, and what stood behind the last one.
+    private var leaders: [String: (count: Int, followers: Set<String>)] = [:]
 
     /// - Throws: `PipelineError` where an option is followed by neither a value nor an option.
     init(_ line: some Sequence<String>, of command: any ParsableCommand.Type) throws {
@@ -35,7 +34,7 @@ struct CommandWords {
                 continue
             }
             let name = String(word.prefix { $0 != "=" })
-            if try addStageOption(name, word, &rest) { continue }
+            if try addFollower(name, word, &rest) { continue }
             if let option = declarations[name] {
                 named.append((name, option))
                 takesMore = option.takesMany
@@ -49,25 +48,27 @@ struct CommandWords {
         }
     }
 
-    /// Takes an option that stands behind a `--then` and belongs to its stage, whether the command itself has it or not.
+    /// Takes an option that stands behind another one and belongs to it, whether the command itself has it or not.
     /// - Returns: whether it is one.
-    private mutating func addStageOption(_ name: String, _ word: String, _ rest: inout ArraySlice<String>)
-        throws
+    private mutating func addFollower(_ name: String, _ word: String, _ rest: inout ArraySlice<String>) throws
         -> Bool
     {
-        guard declarations["--then"] != nil else { return false }
-        if name == "--then" { (stages, stageOptions) = (stages + 1, []) }
-        guard stages > 0, let takesValue = StageOption.takesValue(name) else { return false }
-        guard stageOptions.insert(name).inserted else {
-            throw PipelineError("\(name) is given twice behind one --then: leave one out")
+        for type in followingOptions where declarations[type.leader] != nil {
+            if name == type.leader { leaders[name] = ((leaders[name]?.count ?? 0) + 1, []) }
+            guard let leader = leaders[type.leader], let takesValue = type.takesValue(name) else { continue }
+            guard leaders[type.leader]?.followers.insert(name).inserted == true else {
+                throw PipelineError("\(name) is given twice behind one \(type.leader): leave one out")
+            }
+            var value = word == name ? nil : String(word.dropFirst(name.count + 1))
+            if takesValue, value == nil { value = rest.popFirst() }
+            guard (value != nil) == takesValue else {
+                throw PipelineError(
+                    "\(name) behind \(type.leader) \(takesValue ? "has no value" : "takes no value")")
+            }
+            options.append(type.word(leader.count - 1, name, value ?? ""))
+            return true
         }
-        var value = word == name ? nil : String(word.dropFirst(name.count + 1))
-        if takesValue, value == nil { value = rest.popFirst() }
-        guard (value != nil) == takesValue else {
-            throw PipelineError("\(name) behind --then \(takesValue ? "has no value" : "takes no value")")
-        }
-        options.append(StageOption.word(stage: stages - 1, name, value ?? ""))
-        return true
+        return false
     }
 
     /// The words as the parser takes them.

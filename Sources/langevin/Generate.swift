@@ -82,6 +82,7 @@ struct Generate: ParsableCommand {
     var loraFolder: String?
 
     @OptionGroup var reference: ReferenceOptions
+    @OptionGroup var control: ControlOptions
     @OptionGroup var cascade: CascadeOptions
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var memory: MemoryFlags
@@ -201,6 +202,7 @@ struct Generate: ParsableCommand {
         request.weightNormalization = weightNormalization ?? .a1111
         request.previewModel = previewModel
         try reference.set(&request)
+        try control.set(&request, options)
         sizes.set(&request)
         try cascade.set(&request, options)
         return request

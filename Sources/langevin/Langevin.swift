@@ -22,7 +22,8 @@ struct Langevin: ParsableCommand {
         version: "langevin \(Receipt.version) (libtorch \(Machine.torchVersion))",
         subcommands: [
             Train.self, Sample.self, Generate.self, Inspect.self, Convert.self, Evaluate.self, Encode.self,
-            Likelihood.self, Denoise.self, Upscale.self, Explain.self, Order.self, Bench.self, New.self,
+            Likelihood.self, Denoise.self, Upscale.self, Control.self, Explain.self, Order.self, Bench.self,
+            New.self,
             Models.self,
         ])
 }

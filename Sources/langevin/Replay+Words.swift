@@ -19,7 +19,7 @@ extension Replay {
         if let prompts = receipt.prompts { words += try ["--prompts", file(of: prompts, aside: aside)] }
         for row in Self.rows { words += row(receipt) }
         for (option, value) in try files() { words += [option, value] }
-        words += try adapters() + embeddings() + difference()
+        words += try adapters() + embeddings() + difference() + controls()
         words += try stages()
         let places = [
             ("--config", given.parts.config), ("--variant", given.parts.variant), ("--vae", given.parts.vae),
@@ -58,7 +58,7 @@ extension Replay {
         { value("--original-size", $0.originalSize.map { "\($0.width)x\($0.height)" }) },
         { value("--target-size", $0.targetSize.map { "\($0.width)x\($0.height)" }) },
         { value("--crop", $0.crop.map { "\($0.left),\($0.top)" }) },
-        { value("--aesthetic-score", $0.aestheticScore) },
+        { value("--aesthetic-score", $0.aestheticScore) }, { flag("--guess-mode", $0.guessMode) },
         { flag("--text-encoder-int8", $0.textEncoderMatrices == .int8) },
         { flag("--network-int8", $0.networkMatrices == .int8) },
         { flag("--network-bf16x3", $0.networkMatrices == .bfloat16x3) },
@@ -171,6 +171,26 @@ extension Replay {
                     "--embedding: the word of \(embedding.name) was \(embedding.word): leave out \(word)")
             }
             return ["--embedding", "\(place):\(embedding.word)"]
+        }
+    }
+
+    /// The networks that controlled the pictures, each with what belongs to it.
+    private func controls() throws -> [String] {
+        let (recorded, own) = (receipt.controls ?? [], given.control)
+        guard own.controlnet.isEmpty || own.controlnet.count == recorded.count else {
+            throw PipelineError(
+                "\(path) was controlled by \(recorded.count) networks, and --controlnet is given \(own.controlnet.count) times: give it once for each"
+            )
+        }
+        return try recorded.enumerated().flatMap { index, control in
+            let network = own.controlnet.isEmpty ? nil : own.controlnet[index]
+            var words = ["--controlnet", try place("--controlnet", control.model, network, isModel: true)]
+            if let picture = control.picture {
+                let file = own.value("--control", of: index)
+                words += ["--control", try place("--control", picture.name, file, isModel: false)]
+            }
+            return words + Self.value("--control-scale", control.scale)
+                + Self.value("--control-start", control.start) + Self.value("--control-end", control.end)
         }
     }
 

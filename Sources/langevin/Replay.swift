@@ -50,7 +50,7 @@ struct Replay {
         "--initial",
         "--refiner", "--then", "--guide", "--classifier", "--noisy-clip", "--config", "--variant", "--vae",
         "--device",
-        "--threads", "--lora", "--lora-folder", "--embedding",
+        "--threads", "--lora", "--lora-folder", "--embedding", "--controlnet", "--control",
     ]
 
     private static func checkOptions() throws {
@@ -175,6 +175,10 @@ struct Replay {
             ("the models after it", { $0.then.map { $0.map(\.modelHash).joined(separator: " ") } }),
             ("the adapters", { $0.loras.map { $0.map(\.sha256).joined(separator: " ") } }),
             ("the embeddings", { $0.embeddings.map { $0.map(\.sha256).joined(separator: " ") } }),
+            (
+                "the pictures of --control",
+                { $0.controls.map { $0.map { $0.picture?.sha256 ?? "" }.joined(separator: " ") } }
+            ),
             ("the files of weights", { $0.weights.map(\.sha256).sorted().joined(separator: " ") }),
             ("the file of --initial", { $0.initial?.sha256 }), ("the file of --image", { $0.image?.sha256 }),
             ("the file of --mask", { $0.mask?.sha256 }),
@@ -199,7 +203,7 @@ struct Replay {
         "program", "threads", "device", "model", "model_hash", "configuration_hash", "weights", "config",
         "refiner", "guide",
         "classifier", "noisy_clip", "then", "initial", "image", "image_to", "prior", "mask", "depth",
-        "original", "loras", "embeddings",
+        "original", "loras", "embeddings", "controls",
     ]
 
     // MARK: Pictures

@@ -64,6 +64,11 @@ import Testing
         ("upscale", [".safetensors", "convert"], "UpscaleCommandTests", "aNetworkInAFileEnlarges"),
         ("upscale", ["--tile"], "UpscaleCommandTests", "largePicturesPassInPieces"),
         ("upscale", ["--noise-level", "--prompt"], "UpscaleCommandTests", "diffusionModelsEnlarge"),
+        ("control", ["--kind", "--mask", "--json"], "ControlPictureTests", "whatIsUnderTheMaskIsUnknown"),
+        (
+            "generate", ["--controlnet", "--control", "--guess-mode", "--replay"], "ControlNetCommandTests",
+            "receiptsHoldControls"
+        ),
         ("generate", ["--vae"], "UpscaleCommandTests", "anotherAutoencoderTakesThePlaceOfTheModels"),
         ("generate", ["--depth"], "UpscaleCommandTests", "aPictureIsChangedByItsDepths"),
         ("explain", ["-o", "--json"], "ExplainCommandTests", "aRunIsExplained"),

@@ -47,6 +47,9 @@ import Testing
         "signal-to-noise": ["signal_to_noise"], "inversion": ["inversion"], "interpolate": ["interpolation"],
         "rng": ["rng"], "lora": ["loras"], "lora-folder": ["loras"], "lora-live": ["lora_live"],
         "weight-normalization": ["weight_normalization"],
+        "controlnet": ["controls", "weights"], "control": ["controls"],
+        "control-scale": ["controls"], "control-start": ["controls"], "control-end": ["controls"],
+        "control-option": ["controls"], "guess-mode": ["guess_mode"],
         "temperature": ["temperature"], "noisy-clip": ["noisy_clip", "weights"],
     ]
 
@@ -132,13 +135,15 @@ import Testing
         try expectGuidance(of: pixels, expect)
         // Noise is no picture, and has a test of its own; a file of prompts has one, too (TextPictureModelTests).
         given.formUnion(["inversion", "prompts"])
-        // So have cascades (and what they begin with), unCLIP, depths and other autoencoders (CascadeCommandTests, UnCLIPCommandTests,
+        // So have control networks (ControlNetCommandTests), cascades (and what they begin with), unCLIP, depths and other
+        // autoencoders (CascadeCommandTests, UnCLIPCommandTests,
         // EmbeddingCommandTests, UpscaleCommandTests).
         given.formUnion([
             "then", "truncated", "stage-option", "noise-level", "noisy-clip", "prior-steps", "prior-guidance",
             "upscale-steps", "prior", "embedding", "prior-candidates", "image-to", "text-diff",
             "text-diff-share", "threshold",
-            "depth", "vae", "lora", "lora-folder", "lora-live", "original",
+            "depth", "vae", "lora", "lora-folder", "lora-live", "original", "controlnet", "control", "control-scale",
+            "control-start", "control-end", "control-option", "guess-mode",
         ])
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small
         try expect(

@@ -66,6 +66,8 @@ import Testing
         // Stable Diffusion reads none of these; unCLIP, upscalers, the depth model and cascades have tests of their own.
         "priorSteps": nil, "priorGuidance": nil, "upscaleSteps": nil, "noiseLevel": nil, "depth": nil,
         "original": nil, "temperature": nil,
+        // Commands test networks that control.
+        "controls": nil, "guessMode": nil,
         "following": nil, "embeddings": nil, "thresholding": nil,
         // Commands test other models that guide.
         "guide": nil, "classifier": nil, "noisyCLIP": nil,

@@ -43,6 +43,13 @@ rm -rf "$fixtures/tokenizers"
 "$python" "$here/tokenizers_oracle.py" --seed 0 --out "$fixtures/tokenizers" >&2
 rm -rf "$fixtures/pipelines"
 "$python" "$here/pipelines.py" --seed 0 --out "$fixtures/pipelines" >&2
+rm -rf "$fixtures/control"
+"$python" "$here/control.py" --seed 0 --out "$fixtures/control" >&2
+if [ -n "${SKIMAGE:-}" ]; then
+    # A Python with scikit-image and safetensors.
+    rm -rf "$fixtures/control_pictures"
+    "$SKIMAGE" "$here/control_pictures.py" --seed 0 --cases 3 --out "$fixtures/control_pictures" >&2
+fi
 rm -rf "$fixtures/unclip-pipelines"
 "$python" "$here/cascades_unclip.py" --seed 0 --out "$fixtures/unclip-pipelines" >&2
 rm -rf "$fixtures/repeats"

@@ -89,6 +89,12 @@ def write_case(out, kind, job, result):
     if job.refiner:
         case["refiner"] = described(job.refiner.path, job.refiner.components)
     tensors = {"latents": result.latents, "pixels": torch.from_numpy(result.pixels.copy()), **pictures(job.request)}
+    for index, control in enumerate(getattr(job, "controls", [])):
+        case[f"control-{index}"] = {"files": {"config.json": control["config"]}, "weights": {"": control["seed"]}, "tokenizers": {}}
+        tensors[f"control-{index}"] = torch.from_numpy(np.array(PIL.Image.open(control["picture"])))
+    if hasattr(job, "controls"):
+        # Through the program: places are those of a folder.
+        case["command"] = [word.replace(os.path.dirname(job.folder), "{}") for word in job.command()]
     return write(out, kind, tensors, case)
 
 

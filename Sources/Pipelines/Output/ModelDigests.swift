@@ -52,6 +52,15 @@ public struct ModelRecord: Sendable, Equatable {
 /// The digests of the weights that a run loads, worked out on another thread while it goes on: large models take
 /// seconds. They are remembered in the user's cache.
 public final class ModelDigests {
+    /// Files of weights of a model beside the first one.
+    struct Part {
+        /// The model's name.
+        var model: String
+        /// What it is a part of the pictures as.
+        var part: String
+        var files: [String]
+    }
+
     private let known: ModelRecord
     /// Left when the answer is there; a group can be waited for more than once.
     private let work = DispatchGroup()
@@ -70,9 +79,12 @@ public final class ModelDigests {
     }
 
     /// Begins with the digests of parts of a model.
-    /// - Parameter components: the parts whose weights are loaded, the denoising network first.
+    /// - Parameters:
+    ///   - components: the parts whose weights are loaded, the denoising network first.
+    ///   - others: the files of other models that are loaded with it.
     /// - Throws: an error about files that cannot be opened.
-    convenience init(_ source: ModelSource, _ components: [ModelComponent]) throws {
+    convenience init(_ source: ModelSource, _ components: [ModelComponent], beside others: [Part] = []) throws
+    {
         func parts(_ components: [ModelComponent]) throws -> [(part: String?, files: [String])] {
             try components.map { ($0.rawValue, try source.weights(of: $0).files) }
         }
@@ -80,22 +92,23 @@ public final class ModelDigests {
         let own = try source.onlyFile.map {
             try [(part: nil, files: [$0])] + parts(components.filter { source.replaced[$0] != nil })
         }
-        try self.init(source.name, own ?? parts(components), describedBy: source.configurations)
+        try self.init(
+            source.name, own ?? parts(components), beside: others, describedBy: source.configurations)
     }
 
     /// - Parameter parts: the parts with their files, the denoising network first.
     private init(
-        _ name: String, _ parts: [(part: String?, files: [String])], describedBy layout: ModelLayout?
-    )
-        throws
-    {
+        _ name: String, _ parts: [(part: String?, files: [String])], beside others: [Part],
+        describedBy layout: ModelLayout?
+    ) throws {
         var known = ModelRecord(name: name)
         known.configurationHash = try layout?.configurationDigest()
         self.known = known
         // Opened now: whatever has the names when the run is done, these are the files that were loaded.
-        let files = try parts.flatMap { part in
-            try part.files.map { path in
-                (part: part.part, name: Files.name(of: path), file: try OpenedFile(path))
+        let all = parts.map { (name, $0.part, $0.files) } + others.map { ($0.model, $0.part, $0.files) }
+        let files = try all.flatMap { model, part, files in
+            try files.map { path in
+                (model: model, part: part, name: Files.name(of: path), file: try OpenedFile(path))
             }
         }
         let (answer, cache) = (answer, DigestCache.user())
@@ -103,7 +116,7 @@ public final class ModelDigests {
             let records = Result {
                 try files.map { entry in
                     ModelRecord.File(
-                        model: name, part: entry.part, file: entry.name,
+                        model: entry.model, part: entry.part, file: entry.name,
                         sha256: try cache.sha256(of: entry.file))
                 }
             }

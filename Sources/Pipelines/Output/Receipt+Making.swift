@@ -115,6 +115,18 @@ extension Receipt {
         (imageTo, textDiff) = (request.files["image-to"], request.embeddings.difference)
     }
 
+    /// What controlled the pictures.
+    mutating func setControls(of request: Request) {
+        guard !request.controls.isEmpty else { return }
+        controls = request.controls.map {
+            Control(
+                model: $0.network.name, picture: $0.file, scale: $0.scale,
+                start: $0.start == 0 ? nil : $0.start,
+                end: $0.end == 1 ? nil : $0.end)
+        }
+        guessMode = request.guessMode ? true : nil
+    }
+
     /// The prompts that the pictures were to show.
     mutating func setPrompts(of request: Request) {
         let all = request.prompts ?? [""]

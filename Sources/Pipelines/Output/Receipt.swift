@@ -153,6 +153,10 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var wholeSteps: Bool?
     /// The model that went on from there.
     public var refiner: Refiner?
+    /// The networks that controlled the pictures; the digests of their files are among the weights, as parts 'controlnet'.
+    public var controls: [Control]?
+    /// Whether control acted on the conditional branch alone.
+    public var guessMode: Bool?
     /// The original size that SDXL was conditioned on, where it was not the picture's own.
     public var originalSize: Request.Size?
     /// The target size that SDXL was conditioned on, where it was not the picture's own.
@@ -269,6 +273,20 @@ public struct Receipt: Codable, Sendable, Equatable {
         public var sha256: String
     }
 
+    /// A network that controlled the pictures.
+    public struct Control: Codable, Sendable, Equatable {
+        /// Its name.
+        public var model: String
+        /// The picture that it was given.
+        public var picture: InputFile?
+        /// What its control was multiplied with.
+        public var scale: Double
+        /// The share of the steps before which it added nothing; absent where it began with the first.
+        public var start: Double?
+        /// The share of the steps after which it added nothing; absent where it ended with the last.
+        public var end: Double?
+    }
+
     /// Noise on the great circle between that of two seeds.
     public struct Interpolation: Codable, Sendable, Equatable {
         /// The seed at 0.
@@ -297,7 +315,8 @@ public struct Receipt: Codable, Sendable, Equatable {
         case textDiff = "text_diff"
         case noiseLevel = "noise_level"
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion, rng, loras,
-            embeddings
+            embeddings, controls
+        case guessMode = "guess_mode"
         case noisyCLIP = "noisy_clip"
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"

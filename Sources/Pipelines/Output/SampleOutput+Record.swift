@@ -33,6 +33,14 @@ extension SampleOutput {
         return [names.name(0)]
     }
 
+    /// Writes a tensor of a name of its own that no run made, with a record of what it was made with.
+    /// - Returns: the file.
+    /// - Throws: an error that names the file.
+    public func write(_ tensor: Tensor, named name: String, record: String) throws -> [String] {
+        try SafetensorsWriter([(name, tensor)], metadata: ["langevin": record]).write(to: names.name(0))
+        return [names.name(0)]
+    }
+
     /// Throws where a picture cannot be made that large.
     public static func check(enlarged picture: Picture, width: Int, height: Int) throws {
         let pixels = Double(width) * Double(height)

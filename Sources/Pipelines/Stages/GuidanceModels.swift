@@ -23,6 +23,8 @@ package struct BatchInputs {
     var conditions: BranchConditions?
     /// A picture of which a part is made anew, for a network that takes it.
     var known: KnownPicture?
+    /// Networks that control this one.
+    var control: ControlledCalls?
 }
 
 /// Other models that have a part in the guidance of a stage.

@@ -143,7 +143,8 @@ extension LatentStage {
                 "\(model.source.name) does not say how large its pictures are: give \(.width) and \(.height)")
         }
         var size = Request.Size(height: own.height * factor, width: own.width * factor)
-        if task == .imageToImage, assembly.keepsReferenceSize,
+        let keepsSize = task == .imageToImage || task.inpaints && !request.controls.isEmpty
+        if keepsSize, assembly.keepsReferenceSize,
             case .picture(let picture) = request.reference
         {
             guard min(picture.height, picture.width) >= factor else {
@@ -155,6 +156,11 @@ extension LatentStage {
         }
         let isPictures =
             request.height == nil && request.width == nil && task == .imageToImage
+        // Control pictures decide as pictures that are changed do.
+        if task == .text, let given = request.controls.first?.size {
+            size = .init(
+                height: max(given.height / factor, 1) * factor, width: max(given.width / factor, 1) * factor)
+        }
         size.height = request.height ?? size.height
         size.width = request.width ?? size.width
         try request.check(

@@ -10,6 +10,7 @@ extension LatentStage {
         if decodes { try checkDecoding() }
         try settings.guides.guide?.check(decodes: false)
         try assembly.checkConditions(of: self)
+        try checkControls()
         let family = type(of: assembly)
         try check(model.network.type, family.networkComponent)
         if usesAutoencoder(decodes: decodes) {
@@ -22,7 +23,8 @@ extension LatentStage {
         return try ModelDigests(
             model.source,
             [family.networkComponent] + assembly.conditionParts()
-                + (usesAutoencoder(decodes: decodes) ? [family.autoencoderComponent] : []))
+                + (usesAutoencoder(decodes: decodes) ? [family.autoencoderComponent] : []),
+            beside: request.controls.map { try $0.network.files() })
     }
 
     /// Whether the autoencoder has a part in the run.

@@ -17,6 +17,7 @@ extension LatentStage {
         if isGuided {
             receipt.negativePrompt = request.negativePrompt
         }
+        receipt.setControls(of: request)
         receipt.strength = strength
         (receipt.noiseLevel, receipt.depth) = (assembly.usedNoiseLevel(request), request.files["depth"])
         (receipt.denoisingStart, receipt.denoisingEnd) = (request.denoisingStart, request.denoisingEnd)

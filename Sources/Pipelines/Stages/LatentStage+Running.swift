@@ -12,14 +12,19 @@ extension LatentStage {
         }
         // What these are made by goes before the network comes.
         let inputs = try assembly.batchInputs(of: self, say)
+        let controls = try LoadedControls(of: self, say)
         let denoiser = try guidedDenoisers(say)
         let reference = try self.reference(say)
         return { pictures, noise, own in
             // diffusers' pipelines draw for these before they draw latents.
             let inputs = try inputs?(pictures, noise) ?? BatchInputs()
             return try beginning(pictures, noise, reference, own) {
-                denoiser(
-                    pictures, BatchInputs(beside: $0 ?? inputs.beside, conditions: inputs.conditions))
+                let calls = controls.map(ControlledCalls.init)
+                let guided = denoiser(
+                    pictures,
+                    BatchInputs(
+                        beside: $0 ?? inputs.beside, conditions: inputs.conditions, control: calls))
+                return calls?.counting(guided) ?? guided
             }
         }
     }
@@ -48,13 +53,17 @@ extension LatentStage {
             let given = inputs.conditions?.conditions(branch) ?? Conditions()
             return all.conditions(branch).with(given).rows(of: pictures, among: request.count).to(type)
         }
-        var conditions = network.preparing(rows.dropFirst().reduce(rows[0]) { $0.followed(by: $1) })
-        conditions[.deepFeatures] = request.deepFeatures
+        var prepared = network.preparing(rows.dropFirst().reduce(rows[0]) { $0.followed(by: $1) })
+        prepared[.deepFeatures] = request.deepFeatures
+        let control = inputs.control?.control(under: rows, of: branches)
         let scalesBeside = Swift.type(of: assembly).scalesBeside
-        return Denoiser(settings.sampler.parameterization(of: settings.process)) { x, time, factor in
+        return Denoiser(settings.sampler.parameterization(of: settings.process)) {
+            [prepared] x, time, factor in
             let beside = inputs.beside.map { scalesBeside && factor != 1 ? $0 * factor : $0 }
             let input =
                 beside.map { concatenated([x, $0.repeated(x.shape[0] / $0.shape[0])], along: 1) } ?? x
+            var conditions = prepared
+            conditions[.control] = control?(x.to(type), time)
             let output = network(input.to(type), time: time, conditions, dropout: nil).to(x.elementType)
             // A learned variance is left aside, as diffusers' pipelines leave it.
             return output.shape[1] == 2 * x.shape[1] ? output.chunked(2, of: 1)[0] : output

@@ -37,8 +37,10 @@ package struct LatentStage: Stage {
         let request = Self.usual(request, model)
         try request.checkRanges()
         try request.checkDeepFeatures(of: model.network)
+        try request.checkControls()
         let task = try Self.task(assembly, request)
         try Self.checkPrompt(assembly, request)
+        for control in request.controls { try control.network.check(for: model) }
         let isConditional = request.classes != nil || request.prompts != nil
         let guidance = request.guidanceSettings(
             usual: try Self.usualGuidance(assembly, request, task),
@@ -134,9 +136,10 @@ package struct LatentStage: Stage {
         of assembly: some LatentAssembly, _ task: LatentTask, _ request: Request
     ) -> SchedulerConfiguration? {
         guard case .scheduler(let configuration)? = assembly.model.process.stored else { return nil }
-        return assembly.scheduler(
-            configuration.computed(in: assembly.model.elementType), task,
-            isConverted: request.solver != nil)
+        let computed = configuration.computed(in: assembly.model.elementType)
+        // diffusers' pipelines with control networks take the file at its word.
+        guard request.controls.isEmpty else { return computed }
+        return assembly.scheduler(computed, task, isConverted: request.solver != nil)
     }
 
     var isGuided: Bool { settings.isGuided }

@@ -1,0 +1,226 @@
+import Checkpoints
+import Foundation
+import Layers
+import Networks
+import Pictures
+import Storage
+import Tensors
+import TestSupport
+import Testing
+
+/// `generate --controlnet` through the program.
+@Suite struct ControlNetCommandTests {
+    private let tiny: TinyCheckpoint
+
+    init() throws { tiny = try TinyCheckpoint() }
+
+    /// A control network for the tiny model.
+    /// - Parameter isTrained: whether its last convolutions, which begin as zeros, have become others.
+    private func network(
+        _ name: String = "edges", isTrained: Bool = true, _ changes: JSONObject = JSONObject()
+    ) throws -> String {
+        var object: JSONObject = [
+            "_class_name": "ControlNetModel", "block_out_channels": [8, 16],
+            "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "layers_per_block": 1,
+            "norm_num_groups": 4, "attention_head_dim": 2, "cross_attention_dim": 12,
+            "conditioning_embedding_out_channels": [4, 4],
+        ]
+        for (key, value) in changes.members { object[key] = value }
+        let configuration = try ControlNet.configuration(object)
+        let (store, generator) = (
+            ParameterStore(.initialized(RandomGenerator(seed: 7))), RandomGenerator(seed: 8)
+        )
+        _ = try store.build { try ControlNet(configuration, $0) }
+        let parameters = store.named.map { ($0, isTrained ? $1 + generator.normal($1.shape) * 0.2 : $1) }
+        try ControlNet.write(configuration, parameters, to: ModelFolder(tiny.folder(name)))
+        return tiny.folder(name)
+    }
+
+    private func picture(_ name: String = "edges.png", width: Int = 16, height: Int = 16) throws -> String {
+        let pixels = (0..<width * height * 3).map { UInt8(truncatingIfNeeded: $0 * 37) }
+        try Picture(width: width, height: height, channels: 3, pixels: pixels)
+            .write(to: URL(filePath: tiny.folder(name)))
+        return tiny.folder(name)
+    }
+
+    // MARK: Pictures
+
+    /// Tools/oracle/control.py has them from diffusers.
+    @Test(arguments: try Fixture.all(in: "control"))
+    func picturesAreThoseOfDiffusers(_ fixture: Fixture) throws {
+        let folder = try TemporaryFolder()
+        try fixture.write("model", to: folder("model"))
+        for name in fixture.case.keys where name.hasPrefix("control-") {
+            try fixture.write(name, to: folder(name))
+        }
+        for name in fixture.file.names where name != "latents" && name != "pixels" {
+            let given = try fixture.tensor(name)
+            let channels = given.rank == 3 ? given.shape[2] : 1
+            try Picture(
+                width: given.shape[1], height: given.shape[0], channels: channels,
+                pixels: fixture.array(name)
+            ).write(to: URL(filePath: folder(name + ".png")))
+        }
+        let words = try fixture.case.required("command", as: [String].self)
+        let call = words.map { $0.replacing("{}", with: folder.path) }
+        try folder.made(call + ["-o", folder("out.safetensors")])
+        let expected = try fixture.tensor("latents")
+        let found = try SafetensorsFile(path: folder("out.safetensors"), storage: .copied)
+            .tensor(named: "samples")
+        expectClose(found, expected, ofLargest: 1e-4)
+        try folder.made(call + ["-o", folder("pictures/")])
+        let pixels = try fixture.array("pixels", of: UInt8.self)
+        let made = try folder.names().contains("pictures") ? folderPixels(folder("pictures")) : []
+        #expect(made.count == pixels.count)
+        #expect(zip(made, pixels).allSatisfy { abs(Int($0) - Int($1)) <= 2 })
+    }
+
+    private func folderPixels(_ path: String) throws -> [UInt8] {
+        try FileManager.default.contentsOfDirectory(atPath: path).sorted().flatMap {
+            try Picture(contentsOf: URL(filePath: "\(path)/\($0)")).pixels
+        }
+    }
+
+    /// An untrained network, and one whose share holds no step, change nothing, to the last bit; others do.
+    @Test func noControlChangesNothing() throws {
+        let plain = try tiny.latents(tiny.path).values
+        let edges = try picture()
+        let untrained = try network("untrained", isTrained: false)
+        #expect(
+            try tiny.latents(tiny.path, "--controlnet", untrained, "--control", edges).values == plain)
+        let own = ["--controlnet", try network(), "--control", edges]
+        func latents(_ options: [String]) throws -> [Float] {
+            try tiny.folder.made(
+                TinyCheckpoint.request(tiny.path, tiny.folder("out.safetensors"), "a cat on a mat") + options)
+            return try SafetensorsFile(path: tiny.folder("out.safetensors"), storage: .copied)
+                .tensor(named: "samples").array()
+        }
+        #expect(try latents(own + ["--control-end", "0.3"]) == plain)
+        let whole = try latents(own)
+        let (half, first) = (
+            try latents(own + ["--control-scale", "0.5"]), try latents(own + ["--control-end", "0.5"])
+        )
+        let twice = try latents(own + own + ["--control-scale", "-0.5"])
+        let guessed = try latents(own + ["--guess-mode"])
+        let all = [plain, whole, half, first, guessed]
+        for (index, one) in all.enumerated() {
+            #expect(all[..<index].allSatisfy { $0 != one })
+        }
+        // A whole control and minus a half of the same are a half, as all sums are, to rounding.
+        #expect(zip(twice, half).allSatisfy { abs($0 - $1) < 1e-4 })
+    }
+
+    /// Without a size pictures have the control's; with one it is brought to that, and said.
+    @Test func sizesAreThoseOfThePicture() throws {
+        let control = ["--controlnet", try network(), "--control", try picture(width: 25, height: 18)]
+        let out = tiny.folder("out.png")
+        let call = ["generate", "a cat", "--model", tiny.path, "--steps", "2", "-o", out] + control
+        try tiny.folder.made(call)
+        let own = try Picture(contentsOf: URL(filePath: out))
+        #expect(own.width == 24 && own.height == 18)
+        let outcome = try tiny.folder.made(call + ["--width", "32", "--height", "16"])
+        #expect(outcome.messages.contains("--control is 25×18 and was resized to 32×16"))
+        let sized = try Picture(contentsOf: URL(filePath: out))
+        #expect(sized.width == 32 && sized.height == 16)
+        // Numbers stand for themselves.
+        let numbers = RandomGenerator(seed: 2).normal([1, 16, 16])
+        try SafetensorsWriter([("control", numbers)]).write(to: tiny.folder("n.safetensors"))
+        let tensor = ["--controlnet", tiny.folder("edges"), "--control", tiny.folder("n.safetensors")]
+        try tiny.folder.made(TinyCheckpoint.request(tiny.path, out) + tensor)
+        try Program.expectRefused(
+            TinyCheckpoint.request(tiny.path, tiny.folder("never.png")).map { $0 == "16" ? "32" : $0 }
+                + tensor, "holds numbers for 16×16 pixels")
+    }
+
+    // MARK: Refusals
+
+    @Test func whatDoesNotFitIsRefused() throws {
+        let (edges, own) = (try picture(), try network())
+        for (name, changes, words) in [
+            ("wide", ["block_out_channels": [8, 8]], "features of [8, 8, 8, 8] channels"),
+            ("deep", ["layers_per_block": 2], "channels"),
+            ("text", ["cross_attention_dim": 16], "texts of 16 features"),
+            ("latents", ["in_channels": 8], "latents of 8 channels"),
+            ("pictures", ["conditioning_embedding_out_channels": [4, 4, 4]], "4 times smaller"),
+            ("depths", ["conditioning_channels": 2], "pictures of 2 channels"),
+        ] as [(String, JSONObject, String)] {
+            let other = try network(name, changes)
+            try tiny.expectRefused(tiny.path, "--controlnet", other, "--control", edges, saying: words)
+        }
+        let weights = "\(tiny.folder("torn"))/diffusion_pytorch_model.safetensors"
+        let torn = try network("torn")
+        let file = try SafetensorsFile(path: weights, storage: .copied)
+        try SafetensorsWriter(file.names.dropLast().map { ($0, try file.tensor(named: $0)) })
+            .write(to: weights)
+        for (options, words) in [
+            (["--controlnet", own], "write --control FILE behind it"),
+            (["--controlnet", tiny.folder("none"), "--control", edges], "no folder of a control network"),
+            (["--controlnet", "\(tiny.path)/unet", "--control", edges], "UNet2DConditionModel"),
+            (["--controlnet", torn, "--control", edges], "torn"),
+            (["--controlnet", own, "--control", tiny.folder("none.png")], "none.png"),
+            (["--control", edges, "--controlnet", own], "write it behind one"),
+            (["--controlnet", own, "--control", edges, "--control", edges], "given twice"),
+            (["--controlnet", own, "--control", edges, "--control-scale", "much"], "give a number"),
+            (["--controlnet", own, "--control", edges, "--control-scale", "inf"], "--control-scale is inf"),
+            (["--controlnet", own, "--control", edges, "--control-start", "1"], "--control-start is 1.0"),
+            (["--controlnet", own, "--control", edges, "--control-end", "1.5"], "--control-end is 1.5"),
+            (["--controlnet", own, "--control", edges, "--reuse-deep", "2"], "--reuse-deep does not go"),
+            (["--guess-mode"], "add --controlnet"),
+        ] {
+            try Program.expectRefused(
+                TinyCheckpoint.request(tiny.path, tiny.folder("never.png")) + options, words)
+        }
+        #expect(try !tiny.folder.names().contains("never.png"))
+    }
+
+    // MARK: Receipts
+
+    /// The receipt has what had a part, and the picture is made again with it.
+    @Test func receiptsHoldControls() throws {
+        let (own, other) = (try network(), try network("other", ["global_pool_conditions": true]))
+        let (edges, more) = (try picture(), try picture("more.png", width: 20, height: 12))
+        let made = tiny.folder("picture.png")
+        let places = ["--controlnet", own, "--control", edges, "--controlnet", other, "--control", more]
+        let call =
+            Array(places[..<4]) + ["--control-scale", "0.7"] + places[4...] + [
+                "--control-start", "0.2", "--control-end", "0.9", "--guess-mode", "--guidance", "3",
+            ]
+        try tiny.folder.made(TinyCheckpoint.request(tiny.path, made) + call)
+        let text = try #require(
+            Picture.texts(of: URL(filePath: made)).first { $0.keyword == "langevin" }
+        ).text
+        let receipt = try #require(JSONObject(json: JSONValue(parsing: text.utf8, place: "receipt")))
+        func file(_ name: String) -> JSONValue {
+            ["name": .string(name), "sha256": .string(fileDigest(tiny.folder(name)))]
+        }
+        let controls: JSONValue = [
+            ["model": "edges", "picture": file("edges.png"), "scale": 0.7],
+            ["model": "other", "picture": file("more.png"), "scale": 1, "start": 0.2, "end": 0.9],
+        ]
+        #expect(receipt["controls"] == controls && receipt["guess_mode"] == true)
+        #expect(!text.contains(tiny.folder.path))
+        let weights = try receipt.required("weights", as: [JSONObject].self)
+        let digests = weights.filter { $0["part"] == "controlnet" }.map { $0["sha256"] }
+        #expect(
+            digests == [own, other].map { .string(fileDigest($0 + "/diffusion_pytorch_model.safetensors")) })
+        let replay = ["generate", "--replay", made, "--model", tiny.path, "--json"]
+        let outcome = try tiny.folder.made(replay + places)
+        #expect(try outcome.json()["difference"] as? Int == 0)
+        try Program.expectRefused(replay, "say where it is by --controlnet")
+        try Program.expectRefused(replay + places[..<4], "give it once for each")
+        try Program.expectRefused(
+            replay + ["--controlnet", other, "--control", edges] + places[4...], "the files of weights")
+        try Program.expectRefused(
+            replay + places[..<3] + [more] + places[4...], "the pictures of --control")
+    }
+
+    /// Counts come from the configuration alone.
+    @Test func parametersAreCounted() throws {
+        let configuration = ControlNetConfiguration()
+        var stable = configuration
+        stable.unet.crossAttentionDim = .same(768)
+        try ModelFolder(tiny.folder("counted")).write(ControlNet.json(stable))
+        let outcome = try tiny.folder.made(["inspect", tiny.folder("counted"), "--json"])
+        #expect(try outcome.json()["parameters"] as? Int == 361_279_120)
+    }
+}
