@@ -21,7 +21,7 @@ extension LatentStage {
         let family = type(of: assembly)
         return try ModelDigests(
             model.source,
-            [family.networkComponent] + assembly.conditionParts()
+            [family.networkComponent] + assembly.conditionParts(of: self)
                 + (usesAutoencoder(decodes: decodes) ? [family.autoencoderComponent] : []))
     }
 
