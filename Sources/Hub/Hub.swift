@@ -116,7 +116,7 @@ public struct Hub {
         } catch let missing as ModelFiles.Missing {
             throw HubError.input(
                 "there is no whole \(wanted.model.name) in the cache \(printable(cache.path)) (\(printable(missing.what)) is missing), and nothing is fetched offline: fetch it once while there is a connection"
-            )
+            ).ofUnknownModel
         }
     }
 

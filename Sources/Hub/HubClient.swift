@@ -148,9 +148,10 @@ final class HubClient {
             do {
                 return try request()
             } catch let failure as TransferFailure {
-                error = .failure(
-                    "\(settings.hub) cannot be reached for \(what): \(failure.reason); check the connection, or HF_ENDPOINT"
-                )
+                error =
+                    HubError.failure(
+                        "\(settings.hub) cannot be reached for \(what): \(failure.reason); check the connection, or HF_ENDPOINT"
+                    ).ofUnknownModel
                 guard failure.isPassing else { throw error }
                 wish = nil
             } catch let answer as PassingAnswer {

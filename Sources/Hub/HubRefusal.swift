@@ -25,11 +25,12 @@ struct HubRefusal {
             case (_, "RepoNotFound") where status == 404 || settings.token == nil:
                 .input(
                     "there is no model \(model.name) at \(settings.hub), or none for everybody: check the name, and where it is private \(right)"
-                )
+                ).ofUnknownModel
             case (404, _) where file != nil:
                 .input("\(settings.hub) lists \(wanted) and does not have it: give another revision")
             case (404, _):
                 .input("there is no model \(model.name) at \(settings.hub): check the name and the revision")
+                    .ofUnknownModel
             case (401, _) where settings.token != nil:
                 .input("\(settings.hub) does not accept the token for \(wanted): \(right)")
             case (401, _), (403, _):

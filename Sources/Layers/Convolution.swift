@@ -114,10 +114,15 @@ public struct Convolution2D: Sendable {
             case .around(let weights): weights.plain
             case .pixel(let weights): weights.plain.reshaped(Shape(weights.shape.extents + [1, 1]))
             }
-        if case (3, 1, 1, 1) = (weight.shape[3], stride, padding, groups),
-            x.elementType == .float32 || x.elementType == .bfloat16
-        {
-            return x.convolvedAround(weight, bias: bias)
+        if x.elementType == .float32 || x.elementType == .bfloat16 {
+            let size = weight.shape[3]
+            if (size, stride, padding, groups) == (3, 1, 1, 1) {
+                return x.convolvedAround(weight, bias: bias)
+            }
+            let isDepthwise = groups > 1 && weight.shape[0] == groups && weight.shape[1] == 1
+            if isDepthwise, stride == 1, 2 * padding + 1 == size {
+                return x.convolvedDepthwise(weight, bias: bias)
+            }
         }
         return x.computedWide { x in
             x.convolved(

@@ -6,13 +6,15 @@ import Tensors
 
 extension Tensor {
     /// The result of a function of this tensor, computed in float32 where float16 is slow, in this tensor's type.
-    func computedWide(_ function: (Tensor) -> Tensor) -> Tensor {
+    package func computedWide(_ function: (Tensor) -> Tensor) -> Tensor {
         guard elementType == .float16, device.kind == .cpu else { return function(self) }
         return function(to(.float32)).to(.float16)
     }
 
     /// Another tensor in this one's element type.
-    func alike(_ other: Tensor) -> Tensor { other.elementType == .float16 ? other.to(elementType) : other }
+    package func alike(_ other: Tensor) -> Tensor {
+        other.elementType == .float16 ? other.to(elementType) : other
+    }
 }
 
 /// `scaledDotProductAttention`, by kernels that are fast for the type on the device.

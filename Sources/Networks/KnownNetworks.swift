@@ -27,6 +27,9 @@ public enum KnownNetworks {
         ]
     }
 
+    /// Those that find depths.
+    public static var depthEstimators: [any ConfiguredNetwork.Type] { [DepthEstimator.self] }
+
     /// Those between texts, embeddings of pictures and their decoder.
     public static var embeddings: [any ConfiguredNetwork.Type] {
         [
@@ -51,8 +54,8 @@ public enum KnownNetworks {
 
     /// Every one of them.
     public static var all: [any ConfiguredNetwork.Type] {
-        denoising.map { $0 } + autoencoders.map { $0 } + encoders + embeddings + noisyEncoders
-            + classifiers + controls
+        denoising.map { $0 } + autoencoders.map { $0 } + encoders + depthEstimators + embeddings
+            + noisyEncoders + classifiers + controls
             + enlarging.map { $0 }
     }
 

@@ -12,6 +12,7 @@ private let convolutionLayer = Operator("langevin::convolution")
 private let packWinograd = Operator("langevin::pack_winograd")
 private let winogradLayer = Operator("langevin::winograd")
 private let convolutionAround = Operator("langevin::convolution_3x3")
+private let convolutionDepthwise = Operator("langevin::convolution_depthwise")
 private let attentionLayer = Operator("langevin::attention")
 private let normFactors = Operator("langevin::group_norm_factors")
 private let groupNormLayer = Operator("langevin::group_norm")
@@ -117,6 +118,11 @@ extension Tensor {
     /// A convolution of kernel 3, padded by 1, for training: by kernels of our own where channels lie innermost.
     package func convolvedAround(_ weight: Tensor, bias: Tensor?) -> Tensor {
         convolutionAround(.tensor(self), .tensor(weight), .optional(bias))
+    }
+
+    /// The same with an odd kernel for each channel, `[channels, 1, kernel, kernel]`, padded by its half.
+    package func convolvedDepthwise(_ weight: Tensor, bias: Tensor?) -> Tensor {
+        convolutionDepthwise(.tensor(self), .tensor(weight), .optional(bias))
     }
 
     /// Whether weights are to be kept for Winograd's way: in float32, where they are few. Where they are many,

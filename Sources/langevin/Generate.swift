@@ -230,7 +230,7 @@ struct ReferenceOptions: ParsableArguments {
 
     @Option(
         help:
-            "Of models that are conditioned on depths: how far away what --image shows is, a grey picture or .safetensors with the tensor 'depth' [height, width] in any unit; none where not given.",
+            "Of models that are conditioned on depths: how far away what --image shows is, a grey picture or .safetensors with the tensor 'depth' [height, width] in any unit; where not given, the model's own estimator finds it.",
         transform: pathArgument)
     var depth: String?
 

@@ -163,11 +163,15 @@ import Testing
         try expect("org/name", 2, "gated")
         let right = ["HF_TOKEN": token]
         try expect("org/other", 2, "no model org/other", right)
+        // It may be a path that was mistyped.
+        try expect("org/other", 2, "no file or folder 'org/other' here", right)
         try expect("org/name@v9", 2, "no revision \"v9\"", right)
         try expect("org/../name", 2, "there is no model")
+        try expect("org/name", 2, "no file or folder 'org/name' here", ["HF_HUB_OFFLINE": "1"])
         try expect("org/name", 2, "fetched offline", ["HF_HUB_OFFLINE": "1"])
         try expect("org/name", 2, "HF_ENDPOINT", ["HF_ENDPOINT": "nowhere"])
         try expect("org/name", 1, "cannot be reached", ["HF_ENDPOINT": "http://127.0.0.1:1"])
+        try expect("org/nam", 1, "no file or folder 'org/nam' here", ["HF_ENDPOINT": "http://127.0.0.1:1"])
         hub.set(.init("unet/config.json", .otherByte, method: "GET"))
         try expect("org/name", 1, "git sha1", right)
     }

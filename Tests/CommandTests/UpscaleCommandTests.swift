@@ -329,13 +329,34 @@ extension UpscaleCommandTests {
         let receipt = try folder.receipt(given + ["--depth", folder("depth.png")])
         #expect(try receipt.required("depth", as: JSONObject.self)["name"] == "depth.png")
         let out = folder("none.png")
-        try Program.expectRefused(given + ["-o", out], "give --depth")
+        try Program.expectRefused(
+            given + ["-o", out], "no estimator of them (depth_estimator): give --depth")
         try Program.expectRefused(call + ["--depth", folder("depth.png"), "-o", out], "give --image")
         try Program.expectRefused(
             given + ["--depth", folder("flat.safetensors"), "-o", out], "the same everywhere")
         let text = try FixtureModel(of: "sd1", in: folder).path
         try Program.expectRefused(
             ["generate", "a cat", "--model", text, "--depth", folder("depth.png"), "-o", out], "--depth")
+        #expect(!FileManager.default.fileExists(atPath: out))
+    }
+
+    @Test func aModelFindsDepthsByItsOwnEstimator() throws {
+        let folder = try TemporaryFolder()
+        let (path, _) = try model("depth-found", folder)
+        let call = ["generate", "a cat", "--model", path, "--image", folder("image.png"), "--steps", "2"]
+        let parts = try folder.receipt(call).required("weights", as: [JSONObject].self).map { $0["part"] }
+        #expect(parts.contains("depth_estimator"))
+        // Depths that are given come first, and the estimator is not read.
+        try SafetensorsWriter([("depth", RandomGenerator(seed: 2).uniform([9, 14]))]).write(
+            to: folder("depth.safetensors"))
+        let given = try folder.receipt(call + ["--depth", folder("depth.safetensors")])
+        #expect(
+            try !given.required("weights", as: [JSONObject].self).contains { $0["part"] == "depth_estimator" }
+        )
+        let out = folder("none.png")
+        try Data(#"{"size": {"height": 16, "width": 8}, "keep_aspect_ratio": true}"#.utf8).write(
+            to: URL(fileURLWithPath: "\(path)/feature_extractor/preprocessor_config.json"))
+        try Program.expectRefused(call + ["-o", out], "keep_aspect_ratio")
         #expect(!FileManager.default.fileExists(atPath: out))
     }
 }

@@ -354,15 +354,41 @@ import Testing
         // Some are small beside what a kernel takes at once, some large, some of odd width.
         let (height, width) = (try whole(draw, 1..<40), try whole(draw, 1..<(seed % 4 == 0 ? 600 : 40)))
         let shape: Shape = [try whole(draw, 1..<5), inputs, height, width]
-        let drawn = ParameterStore(.initialized(RandomGenerator(seed: UInt64(seed))))
-        func make(_ weights: Weights) -> (GroupNorm, Convolution2D) {
+        try checkTraining(type, draw, shape, outputs: outputs) {
             (
-                GroupNorm(groups: groups, channels: inputs, weights["norm"]),
-                Convolution2D(inputs: inputs, outputs: outputs, kernel: 3, padding: 1, weights["convolution"])
+                GroupNorm(groups: groups, channels: inputs, $0["norm"]),
+                Convolution2D(inputs: inputs, outputs: outputs, kernel: 3, padding: 1, $0["convolution"])
             )
         }
+    }
+
+    @Test(arguments: types, 0..<12)
+    func gradientsOfDepthwiseConvolutionsAreThoseOfTheFormula(type: ElementType, seed: Int) throws {
+        let draw = RandomGenerator(seed: UInt64(seed))
+        let (channels, size) = (try whole(draw, 2..<100), 2 * (try whole(draw, 1..<4)) + 1)
+        // Some are smaller than the kernel, and some batches are more than one task.
+        let shape: Shape = [
+            try whole(draw, 1..<20), channels, try whole(draw, 1..<30), try whole(draw, 2..<30),
+        ]
+        try checkTraining(type, draw, shape, outputs: channels) {
+            (
+                GroupNorm(groups: 1, channels: channels, $0["norm"]),
+                Convolution2D(
+                    inputs: channels, outputs: channels, kernel: size, padding: size / 2, groups: channels,
+                    bias: seed % 3 > 0, $0["convolution"])
+            )
+        }
+    }
+
+    /// The gradients of all parameters and of the picture of a norm, SiLU and a convolution, in float32 or under a cast to
+    /// bfloat16, beside those in float64.
+    private func checkTraining(
+        _ type: ElementType, _ draw: RandomGenerator, _ shape: Shape, outputs: Int,
+        _ make: (Weights) -> (GroupNorm, Convolution2D)
+    ) throws {
+        let drawn = ParameterStore(.initialized(draw))
         _ = try drawn.build(make)
-        let (x, wanted) = (draw.normal(shape), draw.normal([shape[0], outputs, height, width]))
+        let (x, wanted) = (draw.normal(shape), draw.normal([shape[0], outputs, shape[2], shape[3]]))
         func gradients(_ type: ElementType, _ format: MemoryFormat, _ weightFormat: MemoryFormat) throws
             -> [Tensor]
         {

@@ -9,8 +9,10 @@ from diffusers import (AutoencoderTiny, ConsistencyDecoderVAE, DDPMScheduler, LD
                        StableDiffusionDepth2ImgPipeline, StableDiffusionImg2ImgPipeline, StableDiffusionPipeline,
                        StableDiffusionUpscalePipeline)
 from safetensors.torch import save_file
+from transformers import DPTImageProcessorPil
 
 import cascade_jobs
+import depth as depth_oracle
 import pipeline_fixtures
 import pipeline_models as models
 import pipeline_requests
@@ -138,30 +140,39 @@ def ldm_sr(place):
     return Upscaling("ldm-sr", folder, asked, lambda: Opened(folder, LDMSuperResolutionPipeline, asked), (), components)
 
 
-def depth(place):
-    """Stable Diffusion 2 that changes a picture and is given its depths; the folder has no estimator."""
+def depth(place, finds=False):
+    """Stable Diffusion 2 that changes a picture and is given its depths, or finds them by an estimator of its own."""
     draw = place.draw
+    extractor = None
     prediction = draw.one("epsilon", "v_prediction")
     scheduling = models.scheduler(draw, prediction)
     scheduling[1].update({"prediction_type": prediction} if "prediction_type" in scheduling[1] else {})
     name, components = text_parts(place, inputs=5, use_linear_projection=draw.chance(0.5))
-    components["vae"] = models.autoencoder(draw)
+    components |= {"vae": models.autoencoder(draw), "depth_estimator": None}
+    if finds:
+        chosen = depth_oracle.settings(draw, is_hybrid=draw.chance(0.7))
+        components["depth_estimator"] = depth_oracle.network(chosen, draw)
+        sides = {"height": chosen["image_size"], "width": chosen["image_size"]}
+        extractor = DPTImageProcessorPil(size=sides, resample=draw.one(2, 3))
     folder = place.save(StableDiffusionDepth2ImgPipeline, "model", components, scheduling, {"tokenizer": name},
-                        depth_estimator=None, feature_extractor=None)
+                        feature_extractor=extractor)
     factor = 2 ** (len(components["vae"].config.block_out_channels) - 1)
     width, height = size(draw, factor)
     asked = request(draw, scheduling)
     asked = asked.changed(strength=strength(draw, asked.steps, 0.8), count=draw.one(1, 1, 2),
                           image=pipeline_requests.picture(draw, place.file("image.png"), width, height))
     high, wide = draw.integer(5, 70), draw.integer(5, 70)
-    if draw.chance(0.5):
+    if finds:
+        path = None
+    elif draw.chance(0.5):
         path = place.file("depth.safetensors")
         save_file({"depth": 10 * torch.rand(high, wide, generator=draw.generator)}, path)
     else:
         path = place.file("depth.png")
         PIL.Image.open(pipeline_requests.picture(draw, path, wide, high)).convert("L").save(path)
     asked = widened(asked, depth=path)
-    return Job("depth", folder, asked, lambda: Opened(folder, StableDiffusionDepth2ImgPipeline, asked), (), components)
+    kind = "depth-found" if finds else "depth"
+    return Job(kind, folder, asked, lambda: Opened(folder, StableDiffusionDepth2ImgPipeline, asked), (), components)
 
 
 # --- decoders ----------------------------------------------------------------------------------------------------
@@ -212,13 +223,14 @@ def decoded(place, kind, vae, from_picture=False):
 
 KINDS = {
     "x4": x4, "ldm-sr": ldm_sr, "depth": depth,
+    "depth-found": lambda place: depth(place, finds=True),
     "taesd": lambda place: decoded(place, "taesd", tiny(place.draw)),
     "taesd-img2img": lambda place: decoded(place, "taesd-img2img", tiny(place.draw), True),
     "consistency-decoder": lambda place: decoded(place, "consistency-decoder", consistency(place.draw)),
     "consistency-img2img": lambda place: decoded(place, "consistency-img2img", consistency(place.draw), True),
 }
 CASES = cascade_jobs.cases(KINDS)
-FIXTURES = ("x4", "ldm-sr", "depth", "consistency-decoder")
+FIXTURES = ("x4", "ldm-sr", "depth", "depth-found", "consistency-decoder")
 
 
 def main():

@@ -11,7 +11,8 @@ for oracle in unet unet_condition convnext autoencoders autoencoder_losses ddpm 
     "$python" "$here/$oracle.py" --seed 0 --out "$fixtures/$oracle" >&2
 done
 "$python" "$here/unet_condition.py" --seed 1 --added --cases 5 --out "$fixtures/unet_condition" >&2
-rm -rf "${fixtures:?}/enlarging" "${fixtures:?}/upscaling"
+rm -rf "${fixtures:?}/depth" "${fixtures:?}/enlarging" "${fixtures:?}/upscaling"
+"$python" "$here/depth.py" --seed 0 --out "$fixtures/depth" >&2
 "$python" "$here/enlarging.py" --seed 0 --cases 4 --out "$fixtures/enlarging" >&2
 "$python" "$here/cascades_upscale.py" --seed 0 --out "$fixtures/upscaling" >&2
 if [ -n "${EDM:-}" ]; then

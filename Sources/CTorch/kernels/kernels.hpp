@@ -35,7 +35,11 @@ at::Tensor convolution(const at::Tensor &x, const at::Tensor &packed, const Opti
 std::tuple<at::Tensor, at::Tensor> convolution_weight_gradient(const at::Tensor &x, const at::Tensor &gradient,
                                                                const at::Tensor &weight);
 
-/// The same in float32 by fewer products; weights take four times the memory.
+/// The same of a depthwise convolution of kernel 3, 5 or 7, of pictures in either type.
+std::tuple<at::Tensor, at::Tensor> depthwise_weight_gradient(const at::Tensor &x, const at::Tensor &gradient,
+                                                             const at::Tensor &weight);
+
+/// A convolution in float32 by fewer products; weights take four times the memory.
 at::Tensor pack_winograd(const at::Tensor &weight, bool isBackward);
 at::Tensor winograd(const at::Tensor &x, const at::Tensor &packed, const Optional &bias, int64_t outputs,
                     const Optional &norm, bool silu, const Optional &addend, const Optional &residual);

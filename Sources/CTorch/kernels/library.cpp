@@ -77,6 +77,12 @@ at::Tensor convolution_formula(const at::Tensor &x, const at::Tensor &weight, co
     return at::conv2d(x, weight.to(type), bias.has_value() ? bias->to(type) : bias, 1, 1);
 }
 
+/// The same with a kernel for each channel.
+at::Tensor depthwise_formula(const at::Tensor &x, const at::Tensor &weight, const Optional &bias) {
+    const auto type = x.scalar_type();
+    return at::conv2d(x, weight.to(type), bias.has_value() ? bias->to(type) : bias, 1, weight.size(3) / 2, 1, x.size(1));
+}
+
 /// x[…, :n] · gelu(x[…, n:])
 at::Tensor geglu(const at::Tensor &x) {
     const auto halves = x.chunk(2, -1);
@@ -253,6 +259,32 @@ struct RecordedConvolution : torch::autograd::Function<RecordedConvolution> {
         return result;
     }
 };
+
+/// The depthwise convolution of training: libtorch's own, but for the gradient at the weights.
+struct RecordedDepthwise : torch::autograd::Function<RecordedDepthwise> {
+    static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &x, const at::Tensor &weight,
+                              const Optional &bias) {
+        at::AutoDispatchBelowADInplaceOrView below;
+        context->save_for_backward({x, weight, bias.value_or(at::Tensor())});
+        return depthwise_formula(x, weight, bias);
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context,
+                                                   torch::autograd::variable_list gradients) {
+        const auto saved = context->get_saved_variables();
+        const auto x = saved[0], weight = saved[1].to(x.scalar_type()), bias = saved[2];
+        const auto dy = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
+        // Gradients of gradients are libtorch's own.
+        const bool isOwn = !at::GradMode::is_enabled() && dy.scalar_type() == x.scalar_type();
+        const int64_t margin = weight.size(3) / 2;
+        const auto sizes = bias.defined() ? at::OptionalIntArrayRef(bias.sizes()) : std::nullopt;
+        auto [dx, dw, db] = at::convolution_backward(
+            dy, x, weight, sizes, {1, 1}, {margin, margin}, {1, 1}, false, {0, 0}, x.size(1),
+            {context->needs_input_grad(0), !isOwn, !isOwn && bias.defined()});
+        if (isOwn) std::tie(dw, db) = depthwise_weight_gradient(x, dy, saved[1]);
+        return {dx, dw, bias.defined() ? db : at::Tensor()};
+    }
+};
 #endif
 
 /// Whether a picture is one for the kernels of training: laid out for convolutions, and not by accident.
@@ -273,11 +305,15 @@ at::Tensor group_norm_recorded(const at::Tensor &x, int64_t groups, const at::Te
     return recorded<group_norm_formula, GroupNorm>("langevin::group_norm", x, groups, weight, bias, epsilon, silu);
 }
 
+/// The picture in the type that convolutions compute in.
+at::Tensor cast_for_convolutions(const at::Tensor &x) {
+    return at::autocast::is_autocast_enabled(at::kCPU) ? x.to(at::autocast::get_autocast_dtype(at::kCPU)) : x;
+}
+
 at::Tensor convolution_recorded(const at::Tensor &x, const at::Tensor &weight, const Optional &bias) {
 #if CT_KERNELS
     if (at::GradMode::is_enabled() && isLaidOut(x) && weight.scalar_type() == at::kFloat) {
-        const bool isCast = at::autocast::is_autocast_enabled(at::kCPU);
-        const auto own = isCast ? x.to(at::autocast::get_autocast_dtype(at::kCPU)) : x;
+        const auto own = cast_for_convolutions(x);
         const bool isBrain = own.scalar_type() == at::kBFloat16 && isServed(own);
         if (isBrain ? std::min(x.size(1), weight.size(0)) >= lanes : winograd_pays(own, weight.size(0))) {
             return RecordedConvolution::apply(own, weight, bias);
@@ -285,6 +321,17 @@ at::Tensor convolution_recorded(const at::Tensor &x, const at::Tensor &weight, c
     }
 #endif
     return convolution_formula(x, weight, bias);
+}
+
+at::Tensor depthwise_recorded(const at::Tensor &x, const at::Tensor &weight, const Optional &bias) {
+#if CT_KERNELS
+    if (at::GradMode::is_enabled() && isLaidOut(x) && weight.scalar_type() == at::kFloat && weight.size(3) % 2 == 1 &&
+        weight.size(3) >= 3 && weight.size(3) <= 7) {
+        const auto own = cast_for_convolutions(x);
+        if (isServed(own)) return RecordedDepthwise::apply(own, weight, bias);
+    }
+#endif
+    return depthwise_formula(x, weight, bias);
 }
 
 at::Tensor attention_recorded(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
@@ -361,6 +408,7 @@ TORCH_LIBRARY(langevin, library) {
         " Tensor? residual, bool widens) -> Tensor");
     library.def("pack_winograd(Tensor weight, bool is_backward) -> Tensor");
     library.def("convolution_3x3(Tensor x, Tensor weight, Tensor? bias) -> Tensor");
+    library.def("convolution_depthwise(Tensor x, Tensor weight, Tensor? bias) -> Tensor");
     library.def(
         "winograd(Tensor x, Tensor packed, Tensor? bias, int outputs, Tensor? norm, bool silu, Tensor? addend,"
         " Tensor? residual) -> Tensor");
@@ -377,6 +425,7 @@ TORCH_LIBRARY_IMPL(langevin, CompositeExplicitAutograd, library) {
     library.impl("attention", ct::attention_formula);
     library.impl("join", ct::join_formula);
     library.impl("convolution_3x3", ct::convolution_formula);
+    library.impl("convolution_depthwise", ct::depthwise_formula);
     library.impl("group_norm", ct::group_norm_formula);
     library.impl("layer_norm", ct::layer_norm_formula);
     library.impl("geglu", ct::geglu);
@@ -387,6 +436,7 @@ TORCH_LIBRARY_IMPL(langevin, Autograd, library) {
     library.impl("attention", ct::attention_recorded);
     library.impl("join", ct::join_recorded);
     library.impl("convolution_3x3", ct::convolution_recorded);
+    library.impl("convolution_depthwise", ct::depthwise_recorded);
     library.impl("group_norm", ct::group_norm_recorded);
     library.impl("layer_norm", ct::layer_norm_recorded);
     library.impl("geglu", ct::geglu_recorded);

@@ -18,6 +18,8 @@ public enum ModelComponent: String, Sendable, Codable, CaseIterable {
     case upscaler
     /// The encoder of pictures.
     case imageEncoder = "image_encoder"
+    /// What finds how far away is what a picture shows.
+    case depthEstimator = "depth_estimator"
     /// From a text to CLIP's embedding of a picture.
     case prior
     /// The text encoder of the prior, where the decoder has another.

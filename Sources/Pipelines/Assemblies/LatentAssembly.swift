@@ -82,7 +82,7 @@ package protocol LatentAssembly: StoredAssembly {
     // MARK: Conditions
 
     /// The parts that conditions are made by, beside the network.
-    func conditionParts() throws -> [ModelComponent]
+    func conditionParts(of stage: LatentStage) throws -> [ModelComponent]
     /// Checks these parts and that they fit the network. No weights are read.
     func checkConditions(of stage: LatentStage) throws
     /// What the network is conditioned on.
@@ -186,7 +186,7 @@ extension LatentAssembly {
 
     package func usedNoiseLevel(_ request: Request) -> Int? { nil }
 
-    package func conditionParts() throws -> [ModelComponent] { [] }
+    package func conditionParts(of stage: LatentStage) throws -> [ModelComponent] { [] }
     package func checkConditions(of stage: LatentStage) throws {}
     package func batchInputs(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws -> (
         (_ pictures: Range<Int>, _ noise: NoiseSource) throws -> BatchInputs

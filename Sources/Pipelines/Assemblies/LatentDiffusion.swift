@@ -30,7 +30,9 @@ package struct LatentDiffusion: LatentAssembly {
     package let model: LatentModel
     package init(_ model: LatentModel) { self.model = model }
 
-    package func conditionParts() -> [ModelComponent] { model.classes == nil ? [] : [.classEmbedder] }
+    package func conditionParts(of stage: LatentStage) -> [ModelComponent] {
+        model.classes == nil ? [] : [.classEmbedder]
+    }
 
     package func checkConditions(of stage: LatentStage) throws {
         if model.classes != nil { try model.source.check(ClassEmbedder.self, .classEmbedder) }

@@ -25,7 +25,7 @@ package struct LatentTextDiffusion: TextAssembly {
 
     package static var readsInversions: Bool { false }
     package func clips() -> [(component: ModelComponent, isProjected: Bool)] { [] }
-    package func conditionParts() -> [ModelComponent] { [.bert] }
+    package func conditionParts(of stage: LatentStage) -> [ModelComponent] { [.bert] }
 
     package func embeddings(of prompts: [TextEncoding.Prompt], _ encoding: TextEncoding) throws
         -> [TextEmbedding]

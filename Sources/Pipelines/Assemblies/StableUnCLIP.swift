@@ -97,7 +97,7 @@ package struct StableUnCLIP: TextAssembly {
         return schedule.computed(in: model.elementType)
     }
 
-    package func conditionParts() throws -> [ModelComponent] {
+    package func conditionParts(of stage: LatentStage) throws -> [ModelComponent] {
         try [.textEncoder, .imageNormalizer] + (readsPicture ? [.imageEncoder] : [])
     }
 

@@ -44,7 +44,7 @@ extension TextAssembly {
         return Self.networkComponent != .unet || least % 8 == 0 ? least : 8
     }
 
-    package func conditionParts() throws -> [ModelComponent] {
+    package func conditionParts(of stage: LatentStage) throws -> [ModelComponent] {
         try [.textEncoder, .textEncoder2, .textEncoder3].filter { try model.source.has($0) }
     }
 

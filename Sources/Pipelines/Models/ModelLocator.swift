@@ -51,6 +51,11 @@ public struct ModelLocator: Sendable {
         var hub = Hub(settings)
         if settings.showsProgress { hub.onProgress = onProgress }
         hub.onMessage = onMessage
-        return try hub.model(model, revision: revision, variant: variant, takesWeights: takesWeights)
+        do {
+            return try hub.model(model, revision: revision, variant: variant, takesWeights: takesWeights)
+        } catch let error as HubError where error.isOfUnknownModel && !model.contains("@") {
+            // A mistyped path has the form of such a name, too.
+            throw error.adding("there is no file or folder '\(printable(model))' here, either")
+        }
     }
 }

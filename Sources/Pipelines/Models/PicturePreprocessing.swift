@@ -4,8 +4,9 @@ import Pictures
 import Storage
 import Tensors
 
-/// How an encoder of pictures takes them, as transformers' `CLIPImageProcessor` has it in `preprocessor_config.json`: scaled
-/// with Pillow's bicubic filter, cut to the middle, and with the statistics of their channels taken out.
+/// How a network that looks at pictures takes them, as transformers' `CLIPImageProcessor` and `DPTImageProcessor` have it in
+/// `preprocessor_config.json`: scaled with one of Pillow's filters, cut to the middle, and with the statistics of their channels
+/// taken out.
 package struct PicturePreprocessing: Sendable {
     /// The folder of a model that holds it.
     package static let folder = "feature_extractor"
@@ -14,10 +15,16 @@ package struct PicturePreprocessing: Sendable {
     private var scaledSize: ScaledSize?
     /// Height and width of what is cut out of the middle; `nil` where nothing is.
     private var cropSize: (height: Int, width: Int)?
-    private var statistics = ChannelStatistics.clip
-    /// Height and width of the pictures of the encoder.
-    private let encoderSize: Int
+    private var statistics: ChannelStatistics
+    private var filter = ResizeFilter.bicubic
+    /// Height and width of the pictures of the network.
+    private let networkSize: Int
     private let place: String
+
+    /// Pillow's numbers of its filters.
+    private static let filters: [Int: ResizeFilter] = [
+        0: .nearest, 1: .lanczos, 2: .bilinear, 3: .bicubic, 4: .box, 5: .hamming,
+    ]
 
     private enum ScaledSize: Sendable {
         case shorterSide(Int)
@@ -27,8 +34,27 @@ package struct PicturePreprocessing: Sendable {
     /// That of a model's folder; without one, that of all published CLIPs at the encoder's size.
     /// - Throws: `PipelineError` or `CheckpointError` that names the key.
     init(_ source: ModelSource, for encoder: CLIPVisionConfiguration) throws {
-        (encoderSize, place) = (encoder.imageSize, "\(source.path)/\(Self.folder)")
-        (scaledSize, cropSize) = (.shorterSide(encoderSize), (encoderSize, encoderSize))
+        self.init(source, size: encoder.imageSize, .clip)
+        (scaledSize, cropSize) = (.shorterSide(networkSize), (networkSize, networkSize))
+        try read(channels: encoder.numChannels)
+    }
+
+    /// That of a model's folder; without one, that of the published estimators of depth at their size.
+    /// - Throws: `PipelineError` or `CheckpointError` that names the key.
+    init(_ source: ModelSource, for estimator: DPTConfiguration) throws {
+        self.init(source, size: estimator.imageSize, .centred(channels: estimator.numChannels))
+        try read(channels: estimator.numChannels)
+        // A size of one number is that of both sides here.
+        if case .shorterSide(let side)? = scaledSize { scaledSize = .sides(height: side, width: side) }
+    }
+
+    private init(_ source: ModelSource, size: Int, _ statistics: ChannelStatistics) {
+        (networkSize, place) = (size, "\(source.path)/\(Self.folder)")
+        (self.statistics, scaledSize) = (statistics, .sides(height: size, width: size))
+    }
+
+    /// Reads what the folder says.
+    private mutating func read(channels: Int) throws {
         let folder = ModelFolder(place)
         let name = "preprocessor_config.json"
         guard Files.exists("\(place)/\(name)") else { return }
@@ -38,13 +64,13 @@ package struct PicturePreprocessing: Sendable {
         scaledSize = try object.optional("do_resize") ?? true ? size : nil
         if case .sides(let height, let width)? = crop { cropSize = (height, width) }
         if try !(object.optional("do_center_crop") ?? true) { cropSize = nil }
-        try readStatistics(object, channels: encoder.numChannels)
-        try Self.checkPublished(object)
+        try readStatistics(object, channels: channels)
+        try readScaling(object)
     }
 
     private mutating func readStatistics(_ object: JSONObject, channels: Int) throws {
-        let mean: [Double] = try object.optional("image_mean") ?? ChannelStatistics.clip.mean
-        let deviation: [Double] = try object.optional("image_std") ?? ChannelStatistics.clip.deviation
+        let mean: [Double] = try object.optional("image_mean") ?? statistics.mean
+        let deviation: [Double] = try object.optional("image_std") ?? statistics.deviation
         guard mean.count == channels, deviation.count == channels, deviation.allSatisfy({ $0 > 0 }) else {
             throw PipelineError(
                 "\(object.place): image_mean and image_std must hold a number for each of \(channels) channels, deviations above 0"
@@ -53,22 +79,29 @@ package struct PicturePreprocessing: Sendable {
         statistics = ChannelStatistics(mean: mean, deviation: deviation)
     }
 
-    /// Throws where a key says otherwise than every published CLIP.
-    private static func checkPublished(_ object: JSONObject) throws {
-        let flags: [(String, Bool)] = try [
-            ("do_rescale", object.optional("do_rescale") ?? true),
-            ("do_normalize", object.optional("do_normalize") ?? true),
+    /// Reads the filter. Throws where a key says otherwise than every published network.
+    private mutating func readScaling(_ object: JSONObject) throws {
+        let flags: [(String, Bool, Bool)] = try [
+            ("do_rescale", true, object.optional("do_rescale") ?? true),
+            ("do_normalize", true, object.optional("do_normalize") ?? true),
+            ("do_pad", false, object.optional("do_pad") ?? false),
+            ("keep_aspect_ratio", false, object.optional("keep_aspect_ratio") ?? false),
         ]
-        if let key = flags.first(where: { !$0.1 })?.0 {
-            throw PipelineError("\(object.place): \(key) is false, and encoders here take it for true")
+        if let (key, wanted, found) = flags.first(where: { $0.1 != $0.2 }) {
+            throw PipelineError(
+                "\(object.place): \(key) is \(found), and networks here take it for \(wanted)")
         }
         let factor: Double = try object.optional("rescale_factor") ?? 1 / 255
-        let filter: Int = try object.optional("resample") ?? 3
-        guard abs(factor * 255 - 1) < 1e-6, filter == 3 else {
+        guard abs(factor * 255 - 1) < 1e-6 else {
             throw PipelineError(
-                "\(object.place): resample must be 3 (bicubic) and rescale_factor 1/255, as CLIP's pictures are taken"
-            )
+                "\(object.place): rescale_factor must be 1/255, as published networks have it")
         }
+        let number: Int = try object.optional("resample") ?? 3
+        guard let found = Self.filters[number] else {
+            throw PipelineError(
+                "\(object.place): resample is \(number): use the number of one of Pillow's filters, 0 to 5")
+        }
+        filter = found
     }
 
     /// A size: a number, `shortest_edge`, or `height` and `width`.
@@ -95,13 +128,13 @@ package struct PicturePreprocessing: Sendable {
         return isSquare ? .sides(height: side, width: side) : .shorterSide(side)
     }
 
-    /// A picture as the encoder takes it, `[1, channels, height, width]`.
-    /// - Throws: `PipelineError` where it is not of the encoder's size then.
+    /// A picture as the network takes it, `[1, channels, height, width]`.
+    /// - Throws: `PipelineError` where it is not of the network's size then.
     func pixels(of picture: Picture) throws -> Tensor {
         let cut = cropped(scaled(picture.converted(toChannels: statistics.mean.count)))
-        guard cut.width == encoderSize, cut.height == encoderSize else {
+        guard cut.width == networkSize, cut.height == networkSize else {
             throw PipelineError(
-                "\(place): pictures come out at \(cut.width)×\(cut.height) pixels, and the encoder of pictures takes \(encoderSize)×\(encoderSize): make size and crop_size agree with it"
+                "\(place): pictures come out at \(cut.width)×\(cut.height) pixels, and the network that looks at them takes \(networkSize)×\(networkSize): make size and crop_size agree with it"
             )
         }
         return statistics.normalized(signed: cut.tensor().unsqueezed(0))
@@ -112,12 +145,12 @@ package struct PicturePreprocessing: Sendable {
         switch scaledSize {
         case nil: return picture
         case .sides(let height, let width):
-            return picture.resized(width: width, height: height, filter: .bicubic)
+            return picture.resized(width: width, height: height, filter: filter)
         case .shorterSide(let side):
             // The longer side is rounded down.
             let size =
                 width <= height ? (side, side * height / width) : (side * width / height, side)
-            return picture.resized(width: size.0, height: size.1, filter: .bicubic)
+            return picture.resized(width: size.0, height: size.1, filter: filter)
         }
     }
 

@@ -147,8 +147,11 @@ extension ModelLayout {
     /// configurations and tokenizers of its parts.
     fileprivate func configurationDigest() throws -> String {
         let tokenizers = ["tokenizer", "tokenizer_2", "tokenizer_3", "prior_tokenizer"]
-        // How an encoder of pictures takes them.
-        let extractors = Files.isFolder("\(path)/image_encoder") ? [PicturePreprocessing.folder] : []
+        // How networks that look at pictures take them.
+        let looks = [ModelComponent.imageEncoder, .depthEstimator].contains {
+            Files.isFolder("\(path)/\($0.rawValue)")
+        }
+        let extractors = looks ? [PicturePreprocessing.folder] : []
         let folders = (ModelComponent.allCases.map(\.rawValue) + tokenizers + extractors).sorted()
         let inner = try folders.flatMap { folder in
             try Files.names(in: "\(path)/\(folder)").filter { name in

@@ -22,7 +22,7 @@ extension LatentStage {
         let family = type(of: assembly)
         return try ModelDigests(
             model.source,
-            [family.networkComponent] + assembly.conditionParts()
+            [family.networkComponent] + assembly.conditionParts(of: self)
                 + (usesAutoencoder(decodes: decodes) ? [family.autoencoderComponent] : []),
             beside: request.controls.map { try $0.network.files() })
     }
