@@ -40,7 +40,8 @@ public struct PromptSchedule: Sendable {
     public func texts(steps: Int) throws -> [String] {
         if let late = moments.first(where: { $0.step(of: steps) > steps }) {
             throw TokenizerError(
-                "the prompt", "something changes after step \(late.text), and there are \(steps): name an earlier one")
+                "the prompt",
+                "something changes after step \(late.text), and there are \(steps): name an earlier one")
         }
         return (0..<steps).map { Self.text(of: nodes, at: $0, of: steps) }
     }
@@ -142,7 +143,9 @@ public struct PromptSchedule: Sendable {
             {
                 isConstant = false
                 moments.append(when)
-                return [.change(before: parts.count == 3 ? parts[0] : [], after: parts[parts.count - 2], when)]
+                return [
+                    .change(before: parts.count == 3 ? parts[0] : [], after: parts[parts.count - 2], when)
+                ]
             }
             // A weight, or text that looks like one.
             let divided = zip(parts.dropFirst(), dividers).flatMap { [.text(String($1))] + $0 }

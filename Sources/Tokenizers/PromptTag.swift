@@ -16,14 +16,16 @@ public struct PromptTag: Sendable, Equatable {
         while let start = rest.firstIndex(of: "<") {
             text += rest[..<start]
             rest = rest[start...]
-            guard let kind = kinds.first(where: { rest.hasPrefix("<\($0):") }), let end = rest.firstIndex(of: ">")
+            guard let kind = kinds.first(where: { rest.hasPrefix("<\($0):") }),
+                let end = rest.firstIndex(of: ">")
             else {
                 text.append(rest.removeFirst())
                 continue
             }
             let whole = String(rest[...end])
             guard kind != "hypernet" else {
-                throw TokenizerError("the prompt", "\(quoted(whole)) is a hypernetwork, which is not read here: leave it out")
+                throw TokenizerError(
+                    "the prompt", "\(quoted(whole)) is a hypernetwork, which is not read here: leave it out")
             }
             tags.append(try PromptTag(whole, arguments: whole.dropFirst(kind.count + 2).dropLast()))
             rest = rest[end...].dropFirst()
@@ -36,10 +38,12 @@ public struct PromptTag: Sendable, Equatable {
     private init(_ whole: String, arguments: Substring) throws {
         let parts = arguments.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         guard parts.count <= 3, !parts[0].isEmpty else {
-            throw TokenizerError("the prompt", "\(quoted(whole)) is not of the form <lora:name:0.8> or <lora:name:0.8:blocks>")
+            throw TokenizerError(
+                "the prompt", "\(quoted(whole)) is not of the form <lora:name:0.8> or <lora:name:0.8:blocks>")
         }
         guard let weight = parts.count == 1 ? 1 : Double(parts[1]), weight.isFinite else {
-            throw TokenizerError("the prompt", "the weight in \(quoted(whole)) is no number: write <lora:name:0.8>")
+            throw TokenizerError(
+                "the prompt", "the weight in \(quoted(whole)) is no number: write <lora:name:0.8>")
         }
         (name, self.weight) = (parts[0], weight)
         blocks = parts.count < 3 ? nil : parts[2].hasPrefix("lbw=") ? String(parts[2].dropFirst(4)) : parts[2]

@@ -33,7 +33,9 @@ extension WeightedText {
         for part in parts(of: prompt) {
             for (index, piece) in divided(part.text).enumerated() {
                 if index > 0 { chunks.append([]) }
-                if !piece.isEmpty { chunks[chunks.count - 1].append(WeightedText(piece, weight: part.weight)) }
+                if !piece.isEmpty {
+                    chunks[chunks.count - 1].append(WeightedText(piece, weight: part.weight))
+                }
             }
         }
         return chunks

@@ -180,12 +180,19 @@ struct Generate: ParsableCommand {
     private func adapters(named prompts: [String]) throws -> (adapters: [ModelAdapter], notes: [String]) {
         let given = parts.lora.map(\.adapter)
         guard promptWeights else {
-            try Self.refuse([(loraFolder != nil, "--lora-folder is for prompts that are read with --prompt-weights")])
+            try Self.refuse([
+                (loraFolder != nil, "--lora-folder is for prompts that are read with --prompt-weights")
+            ])
             let isTagged = prompts.contains { $0.contains("<lora:") }
-            return (given, isTagged ? ["<lora:…> in the prompt is text: it names an adapter with --prompt-weights"] : [])
+            return (
+                given,
+                isTagged ? ["<lora:…> in the prompt is text: it names an adapter with --prompt-weights"] : []
+            )
         }
         let all = try ModelAdapter.named(in: prompts, given: given, folder: loraFolder)
-        try Self.refuse([(loraFolder != nil && all.count == given.count, "--lora-folder: no prompt names an adapter in it")])
+        try Self.refuse([
+            (loraFolder != nil && all.count == given.count, "--lora-folder: no prompt names an adapter in it")
+        ])
         return (all, [])
     }
 

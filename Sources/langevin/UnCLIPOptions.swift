@@ -90,7 +90,9 @@ enum EmbeddingOption {
             return
         }
         let word = String(argument[argument.index(after: colon)...])
-        guard !word.isEmpty else { throw ValidationError("there is no word behind the colon: give FILE:WORD") }
+        guard !word.isEmpty else {
+            throw ValidationError("there is no word behind the colon: give FILE:WORD")
+        }
         self = .words(ModelEmbedding(try pathArgument(String(argument[..<colon])), word: word))
     }
 }

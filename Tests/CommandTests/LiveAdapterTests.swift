@@ -17,13 +17,17 @@ import Testing
         let generator = RandomGenerator(seed: seed)
         let block = "unet.down_blocks.0.attentions.0"
         let inner = "\(block).transformer_blocks.0"
-        func pair(_ layer: String, _ outputs: Int, _ inputs: Int, _ kernel: Int? = nil) -> [(String, Tensor)] {
+        func pair(_ layer: String, _ outputs: Int, _ inputs: Int, _ kernel: Int? = nil) -> [(String, Tensor)]
+        {
             [
                 (
                     "\(layer).lora_A.weight",
                     generator.normal(kernel.map { [2, inputs, $0, $0] } ?? [2, inputs]) * 0.3
                 ),
-                ("\(layer).lora_B.weight", generator.normal(kernel == nil ? [outputs, 2] : [outputs, 2, 1, 1])),
+                (
+                    "\(layer).lora_B.weight",
+                    generator.normal(kernel == nil ? [outputs, 2] : [outputs, 2, 1, 1])
+                ),
             ]
         }
         let tensors =
@@ -46,7 +50,8 @@ import Testing
         let output = tiny.folder("out.safetensors")
         let outcome = try Program.run(TinyCheckpoint.request(tiny.path, output, "a cat on a mat") + options)
         try #require(outcome.code == 0, "\(outcome.messages)")
-        return try SafetensorsFile(path: output, storage: .copied).tensor(named: "samples").array(of: Float.self)
+        return try SafetensorsFile(path: output, storage: .copied).tensor(named: "samples").array(
+            of: Float.self)
     }
 
     /// The largest difference, in shares of the largest number.
@@ -104,7 +109,9 @@ import Testing
         let path = try adapter()
         let picture = tiny.folder("picture.png")
         let made = try Program.run(
-            TinyCheckpoint.request(tiny.path, picture) + ["--lora", "\(path):0.5:in=0.2,out=1", "--lora-live"])
+            TinyCheckpoint.request(tiny.path, picture) + [
+                "--lora", "\(path):0.5:in=0.2,out=1", "--lora-live",
+            ])
         try #require(made.code == 0, "\(made.messages)")
         let texts = try Picture.texts(of: URL(filePath: picture))
         let receipt = try #require(texts.first { $0.keyword == "langevin" }).text
@@ -147,6 +154,7 @@ extension TinyCheckpoint {
         let output = folder("samples.safetensors")
         let outcome = try Program.run(Self.request(path, output, "a cat on a mat") + options)
         try #require(outcome.code == 0, "\(outcome.messages)")
-        return try SafetensorsFile(path: output, storage: .copied).tensor(named: "samples").array(of: Float.self)
+        return try SafetensorsFile(path: output, storage: .copied).tensor(named: "samples").array(
+            of: Float.self)
     }
 }

@@ -37,13 +37,15 @@ import Testing
         let start = try Program.run(
             TinyCheckpoint.request(tiny.path, half, "a cat").dropLast(0) + base + ["--denoising-end", "0.5"])
         try #require(start.code == 0, "\(start.messages)")
-        let whole = try latents("a dog", "--steps", "4", "--solver", "ddim", "--image", half, "--denoising-start", "0.5")
+        let whole = try latents(
+            "a dog", "--steps", "4", "--solver", "ddim", "--image", half, "--denoising-start", "0.5")
         for prompt in ["a [cat:dog:2]", "a [cat:dog:0.5]", "a [cat::2][dog:0.5]"] {
             #expect(try weighed(prompt, "--steps", "4", "--solver", "ddim") == whole, "\(prompt)")
         }
         // The steps of the second call are those of the whole process.
         let later = try weighed(
-            "a [mat:dog:0.5]", "--steps", "4", "--solver", "ddim", "--image", half, "--denoising-start", "0.5")
+            "a [mat:dog:0.5]", "--steps", "4", "--solver", "ddim", "--image", half, "--denoising-start", "0.5"
+        )
         #expect(later == whole)
         let turns = try weighed("a [cat|dog]", "--negative-prompt", "[mat|sky]")
         #expect(try turns == weighed("a [cat:[dog:cat:2]:1]", "--negative-prompt", "[mat:[sky:mat:2]:1]"))
@@ -96,7 +98,8 @@ import Testing
         try refuse("a <lora:../x:1>", ["--prompt-weights", "--lora-folder", folder], "names the adapter")
         try refuse("a <lora:style:x>", ["--prompt-weights", "--lora", style], "is no number")
         try refuse(
-            "a <lora:style:1>", ["--prompt-weights", "--lora", "\(style):0.5"], "is 0.5, and in the prompt 1.0")
+            "a <lora:style:1>", ["--prompt-weights", "--lora", "\(style):0.5"],
+            "is 0.5, and in the prompt 1.0")
         try refuse(
             "a cat", ["--prompt-weights", "--lora", style, "--negative-prompt", "<lora:style:1>"],
             "belongs into the prompt")
@@ -104,7 +107,8 @@ import Testing
         try refuse("a cat", ["--lora-folder", folder], "--prompt-weights")
         // Without the option a tag is text, which a note says.
         #expect(
-            try tiny.latents(tiny.path, prompt: "a cat <lora:style:1>").messages.contains("is text: it names an adapter"))
+            try tiny.latents(tiny.path, prompt: "a cat <lora:style:1>").messages.contains(
+                "is text: it names an adapter"))
 
         let picture = tiny.folder("picture.png")
         let made = try Program.run(

@@ -142,7 +142,8 @@ import Testing
             "then", "truncated", "stage-option", "noise-level", "noisy-clip", "prior-steps", "prior-guidance",
             "upscale-steps", "prior", "embedding", "prior-candidates", "image-to", "text-diff",
             "text-diff-share", "threshold",
-            "depth", "vae", "lora", "lora-folder", "lora-live", "original", "controlnet", "control", "control-scale",
+            "depth", "vae", "lora", "lora-folder", "lora-live", "original", "controlnet", "control",
+            "control-scale",
             "control-start", "control-end", "control-option", "guess-mode",
         ])
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 import Tokenizers
 
-/// Prompts that change over the steps, beside what AUTOMATIC1111's documentation of the syntax says of them.
+/// Prompts that change over the steps, beside cases of AUTOMATIC1111's documentation of the syntax.
 @Suite struct PromptScheduleTests {
     /// The texts of a prompt, each with the last of 10 steps that has it.
     private func changes(_ prompt: String, steps: Int = 10) throws -> [String] {
@@ -71,7 +71,9 @@ import Tokenizers
     /// The word BREAK divides, within weights too; it is a word by itself and in capitals.
     @Test func chunksAreDivided() {
         func chunks(_ prompt: String) -> [[String]] {
-            WeightedText.chunks(of: prompt).map { $0.map { $0.weight == 1 ? $0.text : "\($0.text):\($0.weight)" } }
+            WeightedText.chunks(of: prompt).map {
+                $0.map { $0.weight == 1 ? $0.text : "\($0.text):\($0.weight)" }
+            }
         }
         #expect(chunks("a cat BREAK on a mat") == [["a cat"], ["on a mat"]])
         #expect(chunks("a (cat BREAK dog:1.5) b") == [["a ", "cat:1.5"], ["dog:1.5", " b"]])

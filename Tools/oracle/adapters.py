@@ -240,8 +240,8 @@ def changed(folder, target, parts, steps):
         network.save_pretrained(os.path.join(target, component))
 
 
-def case(base, dialect, kind):
-    """A model of a kind of pipelines.py with one or two adapters, the second of kohya's dialect."""
+def case(base, dialect, kind, live=None):
+    """A model of a kind of pipelines.py with one or two adapters, the second of kohya's dialect; merged, or live beside the weights."""
     def make(place):
         job, draw = pipelines.KINDS_OF_MODELS[base](place), place.draw
         job.request = job.request.changed(initial=None)
@@ -259,7 +259,7 @@ def case(base, dialect, kind):
         changed(job.folder, target, job.components, steps)
         reference = job.open
         job.open = lambda folder=target: reference(folder)
-        job.options = (*job.options, *options)
+        job.options = (*job.options, *options, *(["--lora-live"] if live else []))
         plain = reference(job.folder)(job.request).pixels
         if abs(plain.astype(int) - job.open()(job.request).pixels).mean() < 2:
             raise Unfit("adapters that hardly change the picture")
@@ -271,6 +271,7 @@ CASES = [("sd1", dialect, kind) for dialect in ("kohya", "kohya-original", "comf
 CASES += [("sd1", "peft", "lora"), ("sd1", "peft", "dora"), ("sd1", "diffusers", "lora"), ("sd1", "old", "lora"),
           ("xl", "kohya", "lora"), ("xl", "peft", "dora"), ("xl", "kohya-original", "lokr"), ("xl", "comfy", "lora"),
           ("sd3", "kohya", "lora"), ("sd3", "peft", "lora"), ("sd3", "comfy", "lora"), ("sd3", "kohya", "lokr")]
+CASES += [("sd1", "kohya", kind, "live") for kind in KINDS] + [("xl", "peft", "dora", "live"), ("sd3", "comfy", "lora", "live")]
 
 
 if __name__ == "__main__":

@@ -63,9 +63,10 @@ public struct AdaptedSource: TensorSource {
         let prepares = device.kind == .cpu && Kernels.serve(type)
         var found: [String: LayerChange] = [:]
         let ends = [".weight", ".bias"]
-        let layers = Set((Array(changed.keys) + Array(biases.keys)).map { name in
-            ends.first(where: name.hasSuffix).map { String(name.dropLast($0.count)) } ?? name
-        })
+        let layers = Set(
+            (Array(changed.keys) + Array(biases.keys)).map { name in
+                ends.first(where: name.hasSuffix).map { String(name.dropLast($0.count)) } ?? name
+            })
         for layer in layers {
             let (name, biasName) = (layer + ".weight", layer + ".bias")
             let bias = try biases[biasName] == nil ? nil : difference(biasName).to(type).to(device)

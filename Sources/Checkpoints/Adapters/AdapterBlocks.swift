@@ -8,26 +8,33 @@ public struct AdapterBlocks: Sendable, Equatable {
     /// As it was written.
     public let text: String
     private let numbers: [Double]
-    private let named: [(name: String, weight: Double)]
+    private let named: [Named]
+
+    private struct Named: Equatable {
+        let name: String
+        let weight: Double
+    }
 
     /// Reads `1,0.5,…`, a number for `BASE` and each block (those with attention, or all), or `in=1,mid=0.5,out=0,base=1,in04=0.2`,
     /// where what is not named is 1 and what is named alone counts before its kind.
     /// - Throws: `CheckpointError` where it is neither.
     public init(_ text: String) throws {
         self.text = text
-        let words = text.split(separator: ",", omittingEmptySubsequences: false).map { $0.filter { $0 != " " } }
+        let words = text.split(separator: ",", omittingEmptySubsequences: false).map {
+            $0.filter { $0 != " " }
+        }
         let pairs = words.map { $0.split(separator: "=", omittingEmptySubsequences: false).map(String.init) }
         let values = pairs.map { Double($0.last ?? "") }
         let isNamed = pairs.allSatisfy { $0.count == 2 && !$0[0].isEmpty }
-        guard isNamed || pairs.allSatisfy({ $0.count == 1 }), values.allSatisfy({ $0?.isFinite == true }) else {
+        guard isNamed || pairs.allSatisfy({ $0.count == 1 }), values.allSatisfy({ $0?.isFinite == true })
+        else {
             throw CheckpointError(
-                quoted(text), "weights by block are numbers (1,0.5,…) or names with numbers (in=1,mid=0.5,out=0)")
+                quoted(text),
+                "weights by block are numbers (1,0.5,…) or names with numbers (in=1,mid=0.5,out=0)")
         }
         numbers = isNamed ? [] : values.compactMap(\.self)
-        named = isNamed ? zip(pairs, values).map { ($0[0].uppercased(), $1 ?? 1) } : []
+        named = isNamed ? zip(pairs, values).map { Named(name: $0[0].uppercased(), weight: $1 ?? 1) } : []
     }
-
-    public static func == (first: Self, second: Self) -> Bool { first.text == second.text }
 
     /// The weight of each block.
     /// - Parameter blocks: those of a model in their order, without `BASE`, and whether each has attention.
@@ -48,13 +55,16 @@ public struct AdapterBlocks: Sendable, Equatable {
         var weights = Dictionary(uniqueKeysWithValues: all.map { ($0, 1.0) })
         // Kinds first, then single blocks.
         for isKind in [true, false] {
-            for (name, weight) in named where kinds.keys.contains(name) == isKind {
-                let members = kinds[name].map { start in blocks.map(\.name).filter { $0.hasPrefix(start) } }
+            for (name, weight) in named.map({ ($0.name, $0.weight) })
+            where Self.kinds.keys.contains(name) == isKind {
+                let members =
+                    Self.kinds[name].map { start in blocks.map(\.name).filter { $0.hasPrefix(start) } }
                     ?? all.filter { $0 == name }
                 guard !members.isEmpty else {
                     throw CheckpointError(
                         quoted(text),
-                        "\(quoted(name.lowercased())) is no block of this model, which has \(all.joined(separator: ","))")
+                        "\(quoted(name.lowercased())) is no block of this model, which has \(all.joined(separator: ","))"
+                    )
                 }
                 for member in members { weights[member] = weight }
             }
@@ -62,7 +72,7 @@ public struct AdapterBlocks: Sendable, Equatable {
         return weights
     }
 
-    private let kinds = ["IN": "IN", "MID": "M", "OUT": "OUT"]
+    private static let kinds = ["IN": "IN", "MID": "M", "OUT": "OUT"]
 
     /// The block of a layer.
     /// - Parameters:
@@ -70,7 +80,8 @@ public struct AdapterBlocks: Sendable, Equatable {
     ///   - original: its name in the original code of a U-Net.
     static func block(of native: String, original: String?) -> String {
         func numbered(_ name: String, _ start: String, _ label: String) -> String? {
-            guard name.hasPrefix(start), let number = Int(name.dropFirst(start.count).prefix { $0 != "." }) else {
+            guard name.hasPrefix(start), let number = Int(name.dropFirst(start.count).prefix { $0 != "." })
+            else {
                 return nil
             }
             return label + (number < 10 ? "0" : "") + String(number)

@@ -91,7 +91,8 @@ public struct AdapterChange: Sendable {
 
     /// A and B of a plain low-rank change of a weight, B scaled; `nil` of other forms.
     /// - Throws: `CheckpointError` where they do not fit.
-    func lowRank(_ shape: Shape, strength: Double, _ type: ElementType) throws -> (down: Tensor, up: Tensor)? {
+    func lowRank(_ shape: Shape, strength: Double, _ type: ElementType) throws -> (down: Tensor, up: Tensor)?
+    {
         let others = factors.keys.filter { ![.down, .up, .alpha, .bias].contains($0) }
         guard others.isEmpty, let down = factors[.down], let up = factors[.up] else { return nil }
         let rank = down.shape.first ?? 0

@@ -35,7 +35,8 @@ public struct AdapterPlaces: Sendable {
             let layer = String(name.dropLast(".weight".count))
             let found = original?.foreign(for: name)
             let block =
-                isMain ? AdapterBlocks.block(of: layer, original: original == nil ? nil : found?.name ?? "") : "BASE"
+                isMain
+                ? AdapterBlocks.block(of: layer, original: original == nil ? nil : found?.name ?? "") : "BASE"
             let place = Place(name: layer, block: block, view: .whole)
             if block != "BASE" { blocks[block] = blocks[block] == true || layer.contains("attn") }
             for prefix in Self.dotted(component) + (isMain ? [""] : []) {

@@ -65,7 +65,8 @@ public struct EmbeddingFile: Sendable {
     /// `[count, width]`, of one vector or several.
     private static func vectors(_ name: String, in file: SafetensorsFile) throws -> Tensor {
         let tensor = try file.tensor(named: name)
-        guard tensor.elementType.isFloatingPoint, (1...2).contains(tensor.rank), tensor.elementCount > 0 else {
+        guard tensor.elementType.isFloatingPoint, (1...2).contains(tensor.rank), tensor.elementCount > 0
+        else {
             throw CheckpointError(
                 file.path,
                 "\(quoted(name)) is \(tensor.elementType.name) \(tensor.shape), and vectors of a word are floating-point numbers [count, width]"

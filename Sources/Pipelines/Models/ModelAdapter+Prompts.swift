@@ -15,14 +15,18 @@ extension ModelAdapter {
     ///   - given: adapters by their files. One that a tag names has the tag's weight.
     ///   - folder: where others are looked for.
     /// - Throws: `PipelineError` where there is no adapter of a name, or two weights; `TokenizerError` about a tag.
-    public static func named(in prompts: [String], given: [ModelAdapter], folder: String?) throws -> [ModelAdapter] {
+    public static func named(in prompts: [String], given: [ModelAdapter], folder: String?) throws
+        -> [ModelAdapter]
+    {
         let tags = try prompts.map { try PromptTag.split($0).tags }
         guard let own = tags.first, tags.allSatisfy({ $0 == own }) else {
             throw PipelineError(
-                "the prompts name different adapters, and one model draws all of them: draw them in several calls")
+                "the prompts name different adapters, and one model draws all of them: draw them in several calls"
+            )
         }
         guard Set(own.map(\.name)).count == own.count else {
-            throw PipelineError("the prompt names an adapter twice (\(listed(own.map(\.name)))): name it once")
+            throw PipelineError(
+                "the prompt names an adapter twice (\(listed(own.map(\.name)))): name it once")
         }
         var adapters = try given.map { adapter in
             guard let tag = own.first(where: { $0.name == adapter.stem }) else { return adapter }
@@ -62,7 +66,8 @@ extension Request {
     func checkTags(_ adapters: [Receipt.Adapter]) throws {
         guard weighsWords else { return }
         guard try PromptTag.split(negativePrompt ?? "").tags.isEmpty else {
-            throw PipelineError("\(.negativePrompt) names an adapter, which belongs into the prompt: move it there")
+            throw PipelineError(
+                "\(.negativePrompt) names an adapter, which belongs into the prompt: move it there")
         }
         for tag in try (prompts ?? []).flatMap({ try PromptTag.split($0).tags }) {
             let names = [tag.name, tag.name + ".safetensors"]

@@ -41,9 +41,11 @@ public struct ModelEmbedding: Sendable, Equatable {
                 let found = encoder.map { "vectors for \($0.rawValue)" } ?? "vectors of \(width) numbers"
                 let needed =
                     encoder == nil
-                    ? "reads \(widths.map(String.init).joined(separator: " or ")) a token" : "has no such text encoder"
+                    ? "reads \(widths.map(String.init).joined(separator: " or ")) a token"
+                    : "has no such text encoder"
                 throw PipelineError(
-                    "\(path) holds \(found), and \(source.name) \(needed): the embedding was made for another model")
+                    "\(path) holds \(found), and \(source.name) \(needed): the embedding was made for another model"
+                )
             }
             guard widths[index] == width else {
                 throw PipelineError(

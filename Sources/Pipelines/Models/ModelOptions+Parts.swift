@@ -12,7 +12,10 @@ extension ModelOptions {
         [
             source.path, component.rawValue, type.name, "\(device)", variant ?? "", configurations ?? "",
             source.replaced[component]?.path ?? "",
-            source.isLive(component) ? "live" : source.adapters.map { "\($0.sha256):\($0.weight):\($0.blocks ?? "")" }.joined(separator: " "), rest,
+            source.isLive(component)
+                ? "live"
+                : source.adapters.map { "\($0.sha256):\($0.weight):\($0.blocks ?? "")" }.joined(
+                    separator: " "), rest,
         ].joined(separator: "\u{0}")
     }
 

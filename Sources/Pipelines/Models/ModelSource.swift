@@ -201,11 +201,14 @@ public struct ModelSource: Sendable {
     }
 
     /// Whether adapters of a part are computed beside its weights: those of the denoising network, where that is wanted.
-    func isLive(_ component: ModelComponent) -> Bool { hasLiveAdapters && component == assembly.networkComponent }
+    func isLive(_ component: ModelComponent) -> Bool {
+        hasLiveAdapters && component == assembly.networkComponent
+    }
 
     /// The changes of a part that are computed beside its weights; `nil` where there are none.
     func liveChanges(
-        _ type: any ConfiguredNetwork.Type, _ component: ModelComponent, in elementType: ElementType, on device: Device
+        _ type: any ConfiguredNetwork.Type, _ component: ModelComponent, in elementType: ElementType,
+        on device: Device
     ) throws -> LayerChanges? {
         guard isLive(component), let applications = adapted[component] else { return nil }
         return try AdaptedSource(type.native(weights(of: component)), applications).changes(

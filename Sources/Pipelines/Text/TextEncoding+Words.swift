@@ -9,7 +9,9 @@ import Tokenizers
 extension TextEncoding {
     /// An encoder that knows the words of its model.
     /// - Throws: `PipelineError` where the tokenizer has more tokens than the encoder.
-    func widened(_ encoder: CLIPText, _ component: ModelComponent, by words: [EmbeddedWord]) throws -> CLIPText {
+    func widened(_ encoder: CLIPText, _ component: ModelComponent, by words: [EmbeddedWord]) throws
+        -> CLIPText
+    {
         let vectors = concatenated(words.map { $0.vectors.to(elementType) })
         let count = try clipTokenizer(component, encoder.configuration).count - vectors.shape[0]
         guard count <= encoder.configuration.vocabSize else {

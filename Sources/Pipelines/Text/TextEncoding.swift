@@ -216,7 +216,8 @@ package struct TextEncoding {
     func checkUndivided(_ prompts: [Prompt]) throws {
         guard prompts.contains(where: { chunks(of: $0.text).count > 1 }) else { return }
         throw PipelineError(
-            "the word BREAK divides prompts for CLIP, and not CLIP alone reads those of \(source.name): leave it out")
+            "the word BREAK divides prompts for CLIP, and not CLIP alone reads those of \(source.name): leave it out"
+        )
     }
 
     private func tokenized(

@@ -100,7 +100,8 @@ public struct CLIPTokenizer: TextTokenizer {
         for (word, vectors) in words {
             let (cleaned, id) = (CLIPWords.cleaned(word), wider.names.count)
             guard !cleaned.isEmpty else {
-                throw TokenizerError(quoted(word), "no text holds a word without letters: give it another one")
+                throw TokenizerError(
+                    quoted(word), "no text holds a word without letters: give it another one")
             }
             guard !wider.names.contains(word), !wider.names.contains(cleaned) else {
                 throw TokenizerError(
