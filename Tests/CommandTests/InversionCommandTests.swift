@@ -82,9 +82,9 @@ import Testing
             }
         }
         let wide = try file("wide.safetensors", [("<cat>", RandomGenerator(seed: 4).normal([2, 16]))])
-        try refuse(["--embedding", wide], "vectors of 16 numbers, and model reads 12 a token")
+        try refuse(["--embedding", wide], "reads 12 a token: the embedding was made for another model")
         let large = try file("large.safetensors", [("clip_l", vectors), ("clip_g", vectors)])
-        try refuse(["--embedding", large], "vectors for clip_g, and model has no such text encoder")
+        try refuse(["--embedding", large], "has no such text encoder")
         let stray = try file("stray.safetensors", [("clip_l", vectors), ("text_projection", vectors)])
         try refuse(["--embedding", stray], "\"text_projection\" beside clip_l and clip_g has no use")
         let two = try file("two.safetensors", [("<cat>", vectors), ("<dog>", vectors)])

@@ -32,21 +32,30 @@ import Testing
     @Test func promptsChangeOverTheSteps() throws {
         let (first, second) = (try latents("a cat"), try latents("a dog"))
         #expect(try weighed("a [cat:dog:1.0]") == first && weighed("a [cat:dog:0]") == second)
-        let half = tiny.folder("half.safetensors")
-        let base = ["--steps", "4", "--solver", "ddim"]
-        let start = try Program.run(
-            TinyCheckpoint.request(tiny.path, half, "a cat").dropLast(0) + base + ["--denoising-end", "0.5"])
-        try #require(start.code == 0, "\(start.messages)")
-        let whole = try latents(
-            "a dog", "--steps", "4", "--solver", "ddim", "--image", half, "--denoising-start", "0.5")
+        // Four steps of a deterministic method, and their halves.
+        func four(_ prompt: String, _ output: String, _ options: String...) throws {
+            let outcome = try Program.run(
+                [
+                    "generate", prompt, "--model", tiny.path, "-o", output, "--steps", "4", "--solver",
+                    "ddim",
+                    "--seed", "5", "--width", "16", "--height", "16",
+                ] + options)
+            try #require(outcome.code == 0, "\(outcome.messages)")
+        }
+        func samples(_ output: String) throws -> [Float] {
+            try SafetensorsFile(path: output, storage: .copied).tensor(named: "samples").array(of: Float.self)
+        }
+        let (half, output) = (tiny.folder("half.safetensors"), tiny.folder("out.safetensors"))
+        try four("a cat", half, "--denoising-end", "0.5")
+        try four("a dog", output, "--image", half, "--denoising-start", "0.5")
+        let whole = try samples(output)
         for prompt in ["a [cat:dog:2]", "a [cat:dog:0.5]", "a [cat::2][dog:0.5]"] {
-            #expect(try weighed(prompt, "--steps", "4", "--solver", "ddim") == whole, "\(prompt)")
+            try four(prompt, output, "--prompt-weights")
+            #expect(try samples(output) == whole, "\(prompt)")
         }
         // The steps of the second call are those of the whole process.
-        let later = try weighed(
-            "a [mat:dog:0.5]", "--steps", "4", "--solver", "ddim", "--image", half, "--denoising-start", "0.5"
-        )
-        #expect(later == whole)
+        try four("a [mat:dog:0.5]", output, "--prompt-weights", "--image", half, "--denoising-start", "0.5")
+        #expect(try samples(output) == whole)
         let turns = try weighed("a [cat|dog]", "--negative-prompt", "[mat|sky]")
         #expect(try turns == weighed("a [cat:[dog:cat:2]:1]", "--negative-prompt", "[mat:[sky:mat:2]:1]"))
         #expect(turns != first && turns != second)
