@@ -50,7 +50,7 @@ struct Replay {
         "--initial",
         "--refiner", "--then", "--guide", "--classifier", "--noisy-clip", "--config", "--variant", "--vae",
         "--device",
-        "--threads", "--lora", "--controlnet", "--control",
+        "--threads", "--lora", "--controlnet", "--adapter", "--control",
     ]
 
     private static func checkOptions() throws {
