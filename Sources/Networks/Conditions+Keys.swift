@@ -45,36 +45,40 @@ extension Conditions.Key where Part == ContextProjections {
 }
 
 extension Conditions {
-    /// What a control network adds to the way down and to the middle.
-    /// Source: Zhang et al. 2023 (arXiv:2302.05543), section 3.2.
+    /// What networks that control a U-Net add to its way down and to its middle.
+    /// Source: Zhang et al. 2023 (arXiv:2302.05543), section 3.2; within blocks: Mou et al. 2023 (arXiv:2302.08453), section 3.3.
     public struct Control: ConditionPart {
-        /// Added to what the way up reads, in the order in which the way down makes it.
+        /// Added to what the way up reads, in the order in which the way down makes it; none or one for each.
         public var down: [Tensor]
         /// Added to what the middle gives.
-        public var middle: Tensor
+        public var middle: Tensor?
+        /// Added on the way down itself, after each block, or before it halves where it looks at a context; then in the middle.
+        public var within: [Tensor]
 
-        /// The two parts.
-        public init(down: [Tensor], middle: Tensor) {
-            self.down = down
-            self.middle = middle
+        /// The parts.
+        public init(down: [Tensor] = [], middle: Tensor? = nil, within: [Tensor] = []) {
+            (self.down, self.middle, self.within) = (down, middle, within)
         }
 
-        /// Those of the way down, then the middle's.
-        public var tensors: [Tensor] { down + [middle] }
+        /// Those of the way down, the middle's, then those within blocks.
+        public var tensors: [Tensor] { down + [middle].compactMap(\.self) + within }
 
         /// The same with every tensor passed through a function.
         public func map(_ transform: (Tensor) -> Tensor) -> Control {
-            Control(down: down.map(transform), middle: transform(middle))
+            Control(
+                down: down.map(transform), middle: middle.map(transform), within: within.map(transform))
         }
 
         /// This control and, in the rows after it, another one.
         public func followed(by other: Control) -> Control {
             Control(
                 down: zip(down, other.down).map { concatenated([$0, $1]) },
-                middle: concatenated([middle, other.middle]))
+                middle: middle.flatMap { own in other.middle.map { concatenated([own, $0]) } },
+                within: zip(within, other.within).map { concatenated([$0, $1]) })
         }
 
         func added(to skips: [Tensor]) -> [Tensor] {
+            guard !down.isEmpty else { return skips }
             precondition(
                 down.count == skips.count, "there are \(down.count) tensors of control for \(skips.count)")
             return zip(skips, down).map { $0 + $1 }

@@ -18,6 +18,8 @@ struct CommandWords {
     private var named: [(name: String, option: CommandDeclarations.Option)] = []
     /// How many times each option that others follow has stood so far, and what stood behind the last one.
     private var leaders: [String: (count: Int, followers: Set<String>)] = [:]
+    /// The last of them.
+    private var lastLeader: String?
 
     /// - Throws: `PipelineError` where an option is followed by neither a value nor an option.
     init(_ line: some Sequence<String>, of command: any ParsableCommand.Type) throws {
@@ -53,8 +55,14 @@ struct CommandWords {
     private mutating func addFollower(_ name: String, _ word: String, _ rest: inout ArraySlice<String>) throws
         -> Bool
     {
-        for type in followingOptions where declarations[type.leader] != nil {
-            if name == type.leader { leaders[name] = ((leaders[name]?.count ?? 0) + 1, []) }
+        let types = followingOptions.filter { declarations[$0.leader] != nil }
+        if types.contains(where: { $0.leader == name }) {
+            leaders[name] = ((leaders[name]?.count ?? 0) + 1, [])
+            lastLeader = name
+        }
+        // Where an option may follow several, it belongs to the last one.
+        let last = types.filter { $0.leader == lastLeader }
+        for type in last + types.filter({ $0.leader != lastLeader }) {
             guard let leader = leaders[type.leader], let takesValue = type.takesValue(name) else { continue }
             guard leaders[type.leader]?.followers.insert(name).inserted == true else {
                 throw PipelineError("\(name) is given twice behind one \(type.leader): leave one out")

@@ -12,7 +12,9 @@ protocol FollowingOption {
 }
 
 /// Every kind.
-let followingOptions: [any FollowingOption.Type] = [StageOption.self, ControlOption.self]
+let followingOptions: [any FollowingOption.Type] = [
+    StageOption.self, ControlNetOption.self, AdapterControlOption.self,
+]
 
 extension FollowingOption {
     /// The word by which the parser gets an option behind the leader of a number.

@@ -176,22 +176,29 @@ extension Replay {
 
     /// The networks that controlled the pictures, each with what belongs to it.
     private func controls() throws -> [String] {
-        let (recorded, own) = (receipt.controls ?? [], given.control)
-        guard own.controlnet.isEmpty || own.controlnet.count == recorded.count else {
+        let (recorded, groups) = (receipt.controls ?? [], given.control.groups)
+        guard groups.isEmpty || groups.map(\.leader) == recorded.map(leader) else {
             throw PipelineError(
-                "\(path) was controlled by \(recorded.count) networks, and --controlnet is given \(own.controlnet.count) times: give it once for each"
+                "\(path) was controlled by \(recorded.count) networks (\(recorded.map(\.model).joined(separator: ", "))): give --controlnet or --adapter once for each"
             )
         }
         return try recorded.enumerated().flatMap { index, control in
-            let network = own.controlnet.isEmpty ? nil : own.controlnet[index]
-            var words = ["--controlnet", try place("--controlnet", control.model, network, isModel: true)]
+            let own = groups.isEmpty ? nil : groups[index]
+            let leader = leader(of: control)
+            var words = [leader, try place(leader, control.model, own?.path, isModel: true)]
             if let picture = control.picture {
-                let file = own.value("--control", of: index)
-                words += ["--control", try place("--control", picture.name, file, isModel: false)]
+                words += [
+                    "--control",
+                    try place("--control", picture.name, own?.values["--control"], isModel: false),
+                ]
             }
             return words + Self.value("--control-scale", control.scale)
                 + Self.value("--control-start", control.start) + Self.value("--control-end", control.end)
         }
+    }
+
+    private func leader(of control: Receipt.Control) -> String {
+        control.adapter == true ? AdapterControlOption.leader : ControlNetOption.leader
     }
 
     /// The further stages of a cascade with what belongs to each.

@@ -50,7 +50,7 @@ struct Replay {
         "--initial",
         "--refiner", "--then", "--guide", "--classifier", "--noisy-clip", "--config", "--variant", "--vae",
         "--device",
-        "--threads", "--lora", "--lora-folder", "--embedding", "--controlnet", "--control",
+        "--threads", "--lora", "--lora-folder", "--embedding", "--controlnet", "--adapter", "--control",
     ]
 
     private static func checkOptions() throws {

@@ -207,11 +207,69 @@ import Testing
         let outcome = try tiny.folder.made(replay + places)
         #expect(try outcome.json()["difference"] as? Int == 0)
         try Program.expectRefused(replay, "say where it is by --controlnet")
-        try Program.expectRefused(replay + places[..<4], "give it once for each")
-        try Program.expectRefused(
-            replay + ["--controlnet", other, "--control", edges] + places[4...], "the files of weights")
-        try Program.expectRefused(
-            replay + places[..<3] + [more] + places[4...], "the pictures of --control")
+        try Program.expectRefused(replay + places[..<4], "once for each")
+        // These are found when all is loaded.
+        for (given, words) in [
+            (["--controlnet", other, "--control", edges] + places[4...], "the files of weights"),
+            (places[..<3] + [more] + places[4...], "the pictures of --control"),
+        ] {
+            let refused = try Program.run(replay + given)
+            #expect(refused.code == 2 && refused.messages.contains(words), "\(refused.messages)")
+        }
+    }
+
+    // MARK: T2I-Adapters
+
+    private func adapter(_ name: String, _ changes: JSONObject = JSONObject()) throws -> String {
+        var object: JSONObject = [
+            "_class_name": "T2IAdapter", "channels": [8, 16], "num_res_blocks": 1, "downscale_factor": 2,
+        ]
+        for (key, value) in changes.members { object[key] = value }
+        let configuration = try T2IAdapter.configuration(object)
+        let store = ParameterStore(.initialized(RandomGenerator(seed: 9)))
+        _ = try store.build { try T2IAdapter(configuration, $0) }
+        try T2IAdapter.write(configuration, store.named, to: ModelFolder(tiny.folder(name)))
+        return tiny.folder(name)
+    }
+
+    /// An adapter changes the picture, alone and beside a control network, and is made again; at scale 0 it changes nothing.
+    @Test func adaptersControl() throws {
+        let plain = try tiny.latents(tiny.path).values
+        let (own, edges) = (try adapter("sketch"), try picture())
+        let call = ["--adapter", own, "--control", edges]
+        func latents(_ options: [String]) throws -> [Float] {
+            try tiny.folder.made(
+                TinyCheckpoint.request(tiny.path, tiny.folder("out.safetensors"), "a cat on a mat") + options)
+            return try SafetensorsFile(path: tiny.folder("out.safetensors"), storage: .copied)
+                .tensor(named: "samples").array()
+        }
+        #expect(try latents(call + ["--control-scale", "0"]) == plain)
+        let alone = try latents(call)
+        let both = call + ["--controlnet", try network(), "--control", edges, "--control-end", "0.7"]
+        #expect(alone != plain)
+        #expect(try latents(both) != alone)
+        let made = tiny.folder("picture.png")
+        try tiny.folder.made(TinyCheckpoint.request(tiny.path, made) + both)
+        let replay = ["generate", "--replay", made, "--model", tiny.path, "--json"]
+        let places = ["--controlnet", tiny.folder("edges"), "--control", edges] + call
+        #expect(try tiny.folder.made(replay + places).json()["difference"] as? Int == 0)
+        try Program.expectRefused(replay + call, "give --controlnet or --adapter once for each")
+        for (options, words) in [
+            (["--adapter", try network(), "--control", edges], "is a ControlNet: give it by --controlnet"),
+            (["--controlnet", own, "--control", edges], "is a T2I-Adapter: give it by --adapter"),
+            (["--adapter", own], "write --control FILE behind it"),
+            (
+                ["--adapter", try adapter("wide", ["channels": [16, 16]]), "--control", edges],
+                "features of 16 channels, 2 times smaller"
+            ),
+            (
+                ["--adapter", try adapter("fine", ["downscale_factor": 4]), "--control", edges],
+                "4 times smaller than the picture"
+            ),
+        ] {
+            try Program.expectRefused(
+                TinyCheckpoint.request(tiny.path, tiny.folder("never.png")) + options, words)
+        }
     }
 
     /// Counts come from the configuration alone.

@@ -49,7 +49,8 @@ import Testing
         "weight-normalization": ["weight_normalization"],
         "controlnet": ["controls", "weights"], "control": ["controls"],
         "control-scale": ["controls"], "control-start": ["controls"], "control-end": ["controls"],
-        "control-option": ["controls"], "guess-mode": ["guess_mode"],
+        "control-option": ["controls"], "adapter": ["controls", "weights"], "adapter-option": ["controls"],
+        "guess-mode": ["guess_mode"],
         "temperature": ["temperature"], "noisy-clip": ["noisy_clip", "weights"],
     ]
 
@@ -143,8 +144,8 @@ import Testing
             "upscale-steps", "prior", "embedding", "prior-candidates", "image-to", "text-diff",
             "text-diff-share", "threshold",
             "depth", "vae", "lora", "lora-folder", "lora-live", "original", "controlnet", "control",
-            "control-scale",
-            "control-start", "control-end", "control-option", "guess-mode",
+            "control-scale", "control-start", "control-end", "control-option", "guess-mode", "adapter",
+            "adapter-option",
         ])
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small
         try expect(

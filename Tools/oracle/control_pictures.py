@@ -34,7 +34,7 @@ def drawn(random):
         picture += random.normal(0, random.choice([2, 20]), picture.shape)
     picture = picture.clip(0, 255).round().astype(np.uint8)
     if random.random() < 0.3:
-        return picture[..., 0]
+        return np.ascontiguousarray(picture[..., 0])
     return picture
 
 

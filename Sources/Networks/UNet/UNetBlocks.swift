@@ -103,27 +103,36 @@ struct DownBlock {
     let downsampler: Downsampler?
 
     /// `[batch, channels, height, width]` → half of height and width, unless this is the last block.
-    /// - Parameter skips: receives what the way up will read.
+    /// - Parameters:
+    ///   - added: added to the features: before they are halved where the block looks at a context, else at its end.
+    ///   - skips: receives what the way up will read.
     func callAsFunction(
-        _ x: Tensor, time: Tensor, attention: AttentionInputs = AttentionInputs(), skips: inout [Tensor],
-        dropout: RandomGenerator?
+        _ x: Tensor, time: Tensor, attention: AttentionInputs = AttentionInputs(),
+        adding added: Tensor? = nil,
+        skips: inout [Tensor], dropout: RandomGenerator?
     ) -> Tensor {
-        let kept = kept(x, time: time, attention: attention, skips: &skips, dropout: dropout)
+        let readsContext = attentions.contains { !$0.contextLayers.isEmpty }
+        let isEarly = readsContext || downsampler == nil
+        let kept = kept(
+            x, time: time, attention: attention, adding: isEarly ? added : nil, skips: &skips,
+            dropout: dropout)
         guard let downsampler else { return kept }
-        let halved = downsampler(kept, time: time, dropout: dropout)
+        var halved = downsampler(kept, time: time, dropout: dropout)
+        if let added, !isEarly { halved = halved + added }
         skips.append(halved)
         return halved
     }
 
     /// The same without halving.
     func kept(
-        _ x: Tensor, time: Tensor, attention: AttentionInputs, skips: inout [Tensor],
-        dropout: RandomGenerator?
+        _ x: Tensor, time: Tensor, attention: AttentionInputs, adding added: Tensor? = nil,
+        skips: inout [Tensor], dropout: RandomGenerator?
     ) -> Tensor {
         var x = x
         for (index, residual) in residuals.enumerated() {
             let attended = attentions.isEmpty ? nil : attentions[index]
             x = stage(residual, attended, [x], time: time, attention, dropout)
+            if let added, index == residuals.count - 1 { x = x + added }
             skips.append(x)
         }
         return x

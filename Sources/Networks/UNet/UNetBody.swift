@@ -24,12 +24,16 @@ struct UNetBody {
             return last(below, time: time, attention: attention, skips: &skips, dropout: dropout)
         }
         var (hidden, skips) = (x, [x])
-        for block in down {
-            hidden = block(hidden, time: time, attention: attention, skips: &skips, dropout: dropout)
+        let within = control?.within ?? []
+        for (index, block) in down.enumerated() {
+            hidden = block(
+                hidden, time: time, attention: attention,
+                adding: index < within.count ? within[index] : nil, skips: &skips, dropout: dropout)
         }
         skips = control?.added(to: skips) ?? skips
         if let middle { hidden = middle(hidden, time: time, attention: attention, dropout: dropout) }
-        if let control { hidden = hidden + control.middle }
+        if within.count > down.count { hidden = hidden + within[down.count] }
+        if let added = control?.middle { hidden = hidden + added }
         for block in up.dropLast() {
             hidden = block(hidden, time: time, attention: attention, skips: &skips, dropout: dropout)
         }

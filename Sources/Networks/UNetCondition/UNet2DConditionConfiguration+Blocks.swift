@@ -57,6 +57,17 @@ extension UNet2DConditionConfiguration {
         }
     }
 
+    /// Where something can be added on the way down, one place a block and one in the middle: channels, and how many latents stand
+    /// for one value along each side. Blocks that look at a context are added to before they halve.
+    package var places: [(channels: Int, shrinking: Int)] {
+        let last = blockOutChannels.count - 1
+        let blocks = blockOutChannels.indices.map { level in
+            let isHalved = level < last && !downBlockTypes[level].kind.readsContext
+            return (channels: blockOutChannels[level], shrinking: (1 << level) * (isHalved ? 2 : 1))
+        }
+        return blocks + [(blockOutChannels[last], 1 << last)]
+    }
+
     func middleBlock(_ weights: Weights) -> MiddleBlock? {
         guard let midBlockType else { return nil }
         let level = blockOutChannels.count - 1

@@ -1,15 +1,21 @@
 import Checkpoints
 import Layers
 import Networks
+import Storage
 import Tensors
 
-/// A control network: its configuration is read and checked, its weights are taken when they are needed.
+/// A network that controls a U-Net, a ControlNet or a T2I-Adapter: its configuration is read and checked, its weights are taken when
+/// they are needed.
 public struct ControlModel: Sendable {
     /// A short name for messages and receipts.
     public let name: String
-    let configuration: ControlNetConfiguration
+    let network: any ControllingNetwork.Type
+    private let configuration: any ControllingConfiguration
     private let folder: ModelFolder
     private let options: ModelOptions
+
+    /// Every kind of network that controls.
+    private static let kinds: [any ControllingNetwork.Type] = [ControlNet.self, T2IAdapter.self]
 
     /// Opens a control network.
     /// - Parameters:
@@ -23,14 +29,28 @@ public struct ControlModel: Sendable {
                 "\(.controls): '\(model)' is no folder of a control network with its config.json: give one")
         }
         (self.folder, self.options, name) = (folder, options, ModelLayout(path).name)
-        configuration = try explaining(folder) { try ControlNet.configuration(of: folder) }
+        let className = try KnownNetworks.name(in: folder.configuration())
+        guard let network = Self.kinds.first(where: { $0.className == className }) else {
+            throw PipelineError(
+                "\(.controls): '\(model)' is a \(printable(className)), and a \(Self.kinds.map { $0.className }.joined(separator: " or a ")) is needed"
+            )
+        }
+        self.network = network
+        configuration = try explaining(folder) { try network.controlling(folder) }
     }
+
+    /// Whether it is a T2I-Adapter.
+    public var isAdapter: Bool { network == T2IAdapter.self }
+    /// Channels of the picture.
+    var pictureChannels: Int { configuration.pictureChannels }
+    /// What sides of the picture are multiples of.
+    var sizeMultiple: Int { configuration.sizeMultiple }
+    /// Whether it acts in guess mode in every run.
+    var alwaysGuesses: Bool { configuration.alwaysGuesses }
 
     private func weights() throws -> any TensorSource {
-        try ControlNet.native(folder.anyWeights(variant: options.variant))
+        try network.native(folder.anyWeights(variant: options.variant))
     }
-
-    // MARK: The model that it was made for
 
     /// Throws where the network controls another U-Net than a model's.
     func check(for model: LatentModel) throws {
@@ -39,39 +59,13 @@ public struct ControlModel: Sendable {
                 "\(.controls): \(name) controls a U-Net, and \(model.source.name) has a \(model.network.className): leave it out"
             )
         }
-        let (own, other) = (UNet2DCondition.traits(configuration.wayDown), model.network.traits)
-        var same = configuration
-        same.unet = unet
-        let latents = model.autoencoder.latentChannels
-        let problems: [(Bool, String)] = [
-            (
-                own.channels != latents,
-                "it reads latents of \(own.channels) channels (in_channels), and the model's have \(latents)"
-            ),
-            (
-                own.context?.width != other.context?.width,
-                "it looks at texts of \(own.context?.width ?? 0) features (cross_attention_dim), and the model's have \(other.context?.width ?? 0)"
-            ),
-            (
-                own.numbers?.total != other.numbers?.total,
-                "it is given \(own.numbers?.total ?? 0) features of sizes and text beside the time (projection_class_embeddings_input_dim), and the model's U-Net \(other.numbers?.total ?? 0)"
-            ),
-            (
-                configuration.controlChannels != same.controlChannels,
-                "it adds to features of \(configuration.controlChannels) channels (block_out_channels, layers_per_block), and the model's U-Net has \(same.controlChannels)"
-            ),
-            (
-                configuration.shrinking != model.pixelsPerLatent,
-                "it makes a picture \(configuration.shrinking) times smaller (conditioning_embedding_out_channels), and the model's autoencoder \(model.pixelsPerLatent) times"
-            ),
-        ]
-        if let problem = problems.first(where: \.0)?.1 {
+        if let problem = configuration.problem(of: unet, in: model) {
             throw PipelineError(
                 "\(.controls): \(name) was made for another model than \(model.source.name): \(problem)")
         }
-        guard [1, 3].contains(configuration.conditioningChannels), !configuration.unet.isConditional else {
+        guard [1, 3].contains(pictureChannels) else {
             throw PipelineError(
-                "\(.controls): \(name) reads \(configuration.unet.isConditional ? "classes" : "pictures of \(configuration.conditioningChannels) channels"), which are not given here: use another"
+                "\(.controls): \(name) reads pictures of \(pictureChannels) channels, which are not given here: use another"
             )
         }
     }
@@ -80,12 +74,12 @@ public struct ControlModel: Sendable {
     /// - Throws: what `build` throws.
     func checkWeights() throws {
         let store = ParameterStore(.compared(try weights()))
-        try explaining(folder) { _ = try store.build { try ControlNet(configuration, $0) } }
+        try explaining(folder) { _ = try store.build { try configuration.build($0, options.memory) } }
     }
 
     /// The network with its weights.
     /// - Throws: an error about its files.
-    func build() throws -> ControlNet {
+    func build() throws -> any ControllingNetwork {
         let (type, memory) = (options.elementType, options.memory)
         let name = [
             folder.path, type.name, "\(options.device)", options.variant ?? "", "\(memory.network)",
@@ -94,14 +88,12 @@ public struct ControlModel: Sendable {
         return try options.parts.part(name, byteCount: weights().byteCount(as: type)) {
             let store = ParameterStore(
                 .loaded(try weights()), elementType: type, on: options.device, matrices: memory.network)
-            var network = try explaining(folder) { try store.build { try ControlNet(configuration, $0) } }
-            network.attentionSlicing = memory.attentionSlicing
-            return network
+            return try explaining(folder) { try store.build { try configuration.build($0, memory) } }
         }
     }
 
     /// Its files of weights for a receipt.
     func files() throws -> ModelDigests.Part {
-        .init(model: name, part: "controlnet", files: try weights().files)
+        .init(model: name, part: isAdapter ? "adapter" : "controlnet", files: try weights().files)
     }
 }

@@ -120,7 +120,8 @@ extension Receipt {
         guard !request.controls.isEmpty else { return }
         controls = request.controls.map {
             Control(
-                model: $0.network.name, picture: $0.file, scale: $0.scale,
+                model: $0.network.name, picture: $0.file, adapter: $0.network.isAdapter ? true : nil,
+                scale: $0.scale,
                 start: $0.start == 0 ? nil : $0.start,
                 end: $0.end == 1 ? nil : $0.end)
         }

@@ -153,7 +153,7 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var wholeSteps: Bool?
     /// The model that went on from there.
     public var refiner: Refiner?
-    /// The networks that controlled the pictures; the digests of their files are among the weights, as parts 'controlnet'.
+    /// The networks that controlled the pictures; the digests of their files are among the weights, as parts 'controlnet' and 'adapter'.
     public var controls: [Control]?
     /// Whether control acted on the conditional branch alone.
     public var guessMode: Bool?
@@ -279,6 +279,8 @@ public struct Receipt: Codable, Sendable, Equatable {
         public var model: String
         /// The picture that it was given.
         public var picture: InputFile?
+        /// Whether it is a T2I-Adapter and no ControlNet.
+        public var adapter: Bool?
         /// What its control was multiplied with.
         public var scale: Double
         /// The share of the steps before which it added nothing; absent where it began with the first.

@@ -155,17 +155,19 @@ extension LatentStage {
             size = .init(height: picture.height / factor * factor, width: picture.width / factor * factor)
         }
         let isPictures =
-            request.height == nil && request.width == nil && task == .imageToImage
+            request.height == nil && request.width == nil
+            && (keepsSize || task == .text && !request.controls.isEmpty)
         // Control pictures decide as pictures that are changed do.
         if task == .text, let given = request.controls.first?.size {
+            let unit = request.controls.map(\.network.sizeMultiple).reduce(factor, max)
             size = .init(
-                height: max(given.height / factor, 1) * factor, width: max(given.width / factor, 1) * factor)
+                height: max(given.height / unit, 1) * unit, width: max(given.width / unit, 1) * unit)
         }
         size.height = request.height ?? size.height
         size.width = request.width ?? size.width
         try request.check(
             height: size.height, width: size.width,
-            from: isPictures ? "\(.reference)" : "\(model.source.name)",
+            from: isPictures ? "\(task == .text ? .control : .reference)" : "\(model.source.name)",
             multiple: isPictures ? factor : assembly.sizeMultiple, of: "model")
         try checkPlaces(model, size)
         return size

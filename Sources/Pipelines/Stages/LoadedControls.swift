@@ -2,17 +2,15 @@ import Diffusion
 import Networks
 import Tensors
 
-/// The control networks of a run with the pictures that they are given.
+/// The networks that control a run, with the pictures that they have looked at.
 struct LoadedControls {
     fileprivate struct Part {
-        let network: ControlNet
-        /// As the network adds it to its features, `[1, channels, height, width]` of latents.
-        let picture: Tensor
+        let picture: PictureControl
         let control: Request.Control
     }
 
     fileprivate let parts: [Part]
-    /// Whether the picture alone says what is wanted: control acts on the conditional branch, and the less the higher the
+    /// Whether pictures alone say what is wanted: control networks act on the conditional branch, and the less the higher the
     /// resolution.
     fileprivate let guesses: Bool
     /// How many times the network is called for a batch.
@@ -21,22 +19,22 @@ struct LoadedControls {
     /// - Parameter say: gets what a person should know of the pictures.
     init?(of stage: LatentStage, _ say: (Sentence) -> Void) throws {
         let request = stage.request
-        guard let first = request.controls.first else { return nil }
+        guard !request.controls.isEmpty,
+            let unet = stage.model.network.settings as? UNet2DConditionConfiguration
+        else { return nil }
         parts = try request.controls.map { control in
-            let network = try control.network.build()
             let picture = try stage.picture(of: control, say)
-            return Part(
-                network: network,
-                picture: network.embedded(picture.to(stage.model.elementType).to(stage.model.device)),
-                control: control)
+                .to(stage.model.elementType).to(stage.model.device)
+            return Part(picture: try control.network.build().control(by: picture, of: unet), control: control)
         }
         // diffusers lets the first of several decide.
-        guesses = request.guessMode || first.network.configuration.globalPoolConditions
+        let first = request.controls.first { !$0.network.isAdapter }
+        guesses = request.guessMode || first?.network.alwaysGuesses == true
         callCount = stage.networkCallCount
     }
 }
 
-/// Control networks in the calls of one batch, which are counted: each has its share of them.
+/// Networks that control in the calls of one batch, which are counted: each has its share of them.
 final class ControlledCalls {
     private let controls: LoadedControls
     private var call = -1
@@ -58,24 +56,23 @@ final class ControlledCalls {
         .Control?
     {
         let isAlone = controls.guesses && branches.count > 1
-        guard let wanted = isAlone ? branches.firstIndex(of: .conditional) : 0 else { return { _, _ in nil } }
+        let wanted = branches.firstIndex(of: .conditional) ?? 0
         let seen = (isAlone ? [rows[wanted]] : rows).map { $0.without([Conditions.Key.guidance.name]) }
         let joined = seen.dropFirst().reduce(seen[0]) { $0.followed(by: $1) }
-        let prepared = controls.parts.map { ($0, $0.network.preparing(joined)) }
+        let prepared = controls.parts.map { ($0.control, $0.picture(joined)) }
         return { [self] x, time in
             let size = x.shape[0] / branches.count
             func own(_ rows: Tensor) -> Tensor {
                 isAlone && rows.shape[0] == x.shape[0]
                     ? rows.slice(wanted * size..<(wanted + 1) * size, of: 0) : rows
             }
-            let added = prepared.filter { hasPart($0.0.control) }.map { part, conditions in
-                part.network(own(x), time: own(time), conditions, picture: part.picture).scaled(
-                    by: part.control.scale,
-                    grows: controls.guesses && !part.network.configuration.globalPoolConditions)
+            let added = prepared.filter { hasPart($0.0) }.map { control, picture in
+                let network = control.network
+                let grows = controls.guesses && !network.isAdapter && !network.alwaysGuesses
+                let own = picture(own(x), own(time)).scaled(by: control.scale, grows: grows)
+                return isAlone && !network.isAdapter ? own.alone(in: wanted, of: branches.count) : own
             }
-            guard let first = added.first else { return nil }
-            let sum = added.dropFirst().reduce(first, +)
-            return isAlone ? sum.alone(in: wanted, of: branches.count) : sum
+            return added.first.map { added.dropFirst().reduce($0, +) }
         }
     }
 
@@ -100,6 +97,13 @@ extension LatentStage {
     func checkControls() throws {
         for control in request.controls {
             try control.network.checkWeights()
+            let multiple = control.network.sizeMultiple
+            for (field, side) in [(RequestField.width, size.width), (.height, size.height)]
+            where side % multiple != 0 {
+                throw PipelineError(
+                    "\(field) is \(side): \(control.network.name) needs a multiple of \(multiple), such as \(max(side / multiple, 1) * multiple)"
+                )
+            }
             if case .numbers = control.input, control.size != size {
                 throw PipelineError(
                     "\(.control) holds numbers for \(control.size.width)×\(control.size.height) pixels, and the pictures have \(size.width)×\(size.height): give a control of that size, or another \(.width) and \(.height)"
@@ -110,7 +114,7 @@ extension LatentStage {
 
     /// What a control network reads, `[1, channels, height, width]`, a picture from 0 to 1.
     fileprivate func picture(of control: Request.Control, _ say: (Sentence) -> Void) throws -> Tensor {
-        let channels = control.network.configuration.conditioningChannels
+        let channels = control.network.pictureChannels
         switch control.input {
         case .picture(let picture):
             let fitted = request.opaque(picture, .control, say).fitted(to: size, .lanczos, .control, say)
