@@ -17,6 +17,7 @@ import Testing
         let made = [
             "run", "sevens.png", "sheet.png", "exported", "three.png", "spots.png", "order.png", "terms.png",
             "clean.png", "large.png", "plots", "prompts.png", "apple.png", "apples.png", "blue.png",
+            "apple-edges.png",
             "mask.png",
             "both.png",
             "cats.png", "noise.safetensors", "mine.safetensors",

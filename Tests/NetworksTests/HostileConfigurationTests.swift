@@ -55,7 +55,7 @@ import Testing
     /// Numbers that no size depends on.
     private static let free: Set = ["eos_token_id"]
     /// Numbers that may be below 0.
-    private static let signed: Set = ["freq_shift"]
+    private static let signed: Set = ["freq_shift", "head_in_index"]
 
     @Test func everyNetworkHasDefaults() {
         #expect(Self.subjects.count == KnownNetworks.all.count)

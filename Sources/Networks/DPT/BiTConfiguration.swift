@@ -60,7 +60,9 @@ public struct BiTConfiguration: Equatable, Sendable {
 }
 
 extension BiTConfiguration: ConfigurationTable {
-    package static let otherKeys: Set = ["drop_path_rate", "out_features", "out_indices", "stage_names"]
+    package static let otherKeys: Set = [
+        "drop_path_rate", "global_padding", "out_features", "out_indices", "stage_names",
+    ]
 
     package static let keys: [ConfigurationKey<Self>] = [
         .init("num_channels", \.numChannels),

@@ -133,9 +133,11 @@ extension DPTConfiguration: ConfigurationTable {
     package static let otherKeys: Set = [
         "attention_probs_dropout_prob", "auxiliary_loss_weight", "backbone", "backbone_featmap_shape",
         "backbone_kwargs",
-        "hidden_dropout_prob", "initializer_range", "pooler_act", "pooler_output_size",
+        "hidden_dropout_prob", "initializer_range", "neck_ignore_stages", "pooler_act", "pooler_output_size",
         "semantic_classifier_dropout",
-        "semantic_loss_ignore_index", "use_auxiliary_head", "use_pretrained_backbone", "use_timm_backbone",
+        "semantic_loss_ignore_index", "use_auxiliary_head",
+        "use_batch_norm_in_fusion_residual", "use_bias_in_fusion_residual", "use_pretrained_backbone",
+        "use_timm_backbone",
     ]
 
     package static let keys: [ConfigurationKey<Self>] = [
@@ -179,9 +181,17 @@ extension DPTConfiguration: ConfigurationTable {
         guard ignored == nil || ignored == [0, 1] || ignored == [] && !isHybrid else {
             throw NetworkError("neck_ignore_stages", "must be [0, 1] for a hybrid")
         }
-        if !isHybrid, values.contains("backbone_config"), try !values.decodeNil(forKey: "backbone_config") {
+        // What is written of a network on patches has the keys of a backbone, and names none.
+        var backbone: [String: BackboneName]? = nil
+        if !isHybrid { backbone = try? values.decode([String: BackboneName].self, forKey: "backbone_config") }
+        guard backbone?["model_type"] == nil else {
             throw NetworkError(
                 "backbone_config", "is of another network than patches or a hybrid ('is_hybrid')")
         }
     }
+}
+
+/// A value of a backbone's configuration, of which only that it is there counts.
+private struct BackboneName: Decodable {
+    init(from decoder: any Decoder) {}
 }
