@@ -17,7 +17,7 @@ private let logistic = Operator("aten::sigmoid")
 private let logLogistic = Operator("aten::log_sigmoid")
 private let softPlus = Operator("aten::softplus")
 private let sigmoidLinearUnit = Operator("aten::silu")
-private let gaussianErrorUnit = Operator("aten::gelu")
+private let gaussianErrorUnit = Operator("langevin::gelu")
 private let rectifiedLinearUnit = Operator("aten::relu")
 private let leakyUnit = Operator("aten::leaky_relu")
 private let mishUnit = Operator("aten::mish")
@@ -67,7 +67,7 @@ extension Tensor {
     public func silu() -> Tensor { sigmoidLinearUnit(.tensor(self)) }
     /// x · Φ(x); with the hyperbolic tangent's approximation where `approximate`.
     public func gelu(approximate: Bool = false) -> Tensor {
-        gaussianErrorUnit(.tensor(self), .string(approximate ? "tanh" : "none"))
+        gaussianErrorUnit(.tensor(self), .bool(approximate))
     }
     /// max(x, 0)
     public func relu() -> Tensor { rectifiedLinearUnit(.tensor(self)) }

@@ -413,6 +413,35 @@ import Testing
         }
     }
 
+    /// What surrounds a transformer's products: GELU, the gated sum, and the norm with a scale and shift for each example, of
+    /// tokens that stay in float32 or do not.
+    @Test(arguments: types, 0..<12)
+    func gradientsOfTokensAreThoseOfTheFormula(type: ElementType, seed: Int) throws {
+        let draw = RandomGenerator(seed: UInt64(seed))
+        let shape: Shape = [try whole(draw, 1..<5), try whole(draw, 1..<200), try whole(draw, 2..<500)]
+        let ofExample: Shape = [shape[0], 1, shape[2]]
+        let (isModulated, isAffine, isTanh) = (seed % 4 < 3, seed % 3 > 0, seed % 2 == 0)
+        let given =
+            [numbers(draw, shape, seed % 2 == 0 ? .float32 : type), numbers(draw, shape, type)]
+            + (0..<3).map { _ in numbers(draw, ofExample, type) }
+            + (0..<2).map { _ in numbers(draw, [shape[2]], .float32) }
+        let wanted = draw.normal(shape)
+        func gradients(_ exact: ElementType?) throws -> [Tensor] {
+            let leaves = try given.map { try (exact.map($0.to) ?? $0).requiringGradient() }
+            let (x, y, gate) = (leaves[0], leaves[1], leaves[2])
+            let normed = x.adding(y.gelu(approximate: isTanh), gatedBy: gate).layerNormalized(
+                weight: isAffine ? leaves[5] : nil, bias: isAffine ? leaves[6] : nil, epsilon: 1e-5,
+                shift: isModulated ? leaves[3] : nil, scale: isModulated ? leaves[4] : nil)
+            try (normed.to(.float64) * wanted.to(.float64)).sum().backward()
+            return leaves.compactMap(\.gradient).map { $0.to(.float64) }
+        }
+        let (actual, expected) = (try gradients(nil), try gradients(.float64))
+        #expect(actual.count == 3 + (isModulated ? 2 : 0) + (isAffine ? 2 : 0))
+        for (actual, expected) in zip(actual, expected) {
+            expectClose(actual, expected, ofLargest: type == .float32 ? 5e-5 : 2.5e-2, "\(shape)")
+        }
+    }
+
     @Test(arguments: types, 0..<12)
     func gradientsOfAttentionAreThoseOfTheFormula(type: ElementType, seed: Int) throws {
         let draw = RandomGenerator(seed: UInt64(seed))

@@ -87,4 +87,23 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> group_norm_gradient(const at::Ten
 at::Tensor layer_norm(const at::Tensor &x, const Optional &weight, const Optional &bias, const Optional &shift,
                       const Optional &scale, double epsilon);
 
+/// GELU of numbers without gaps between them, by the hyperbolic tangent or exactly, and what comes back from it.
+at::Tensor gelu(const at::Tensor &x, bool isTanh);
+at::Tensor gelu_gradient(const at::Tensor &x, const at::Tensor &gradient, bool isTanh);
+
+/// a·x̂ + b in a type of its own, where x̂ is the layer norm of `[…, width]` without parameters; a and b are `[examples,
+/// width]` in float32, for rows of one example after the other.
+at::Tensor scaled_layer_norm(const at::Tensor &x, const at::Tensor &a, const at::Tensor &b, double epsilon,
+                             at::ScalarType type);
+/// From the gradient at it, that of x, and the sums of the gradient and of its product with x̂ over the rows of each
+/// example, `[examples, 2, width]`.
+std::tuple<at::Tensor, at::Tensor> scaled_layer_norm_gradient(const at::Tensor &x, const at::Tensor &a, double epsilon,
+                                                              const at::Tensor &gradient);
+
+/// x + gate·y in the type of x, with gates `[examples, width]` in float32.
+at::Tensor gated_sum(const at::Tensor &x, const at::Tensor &gate, const at::Tensor &y);
+/// From the gradient at it, those of y and of the gates.
+std::tuple<at::Tensor, at::Tensor> gated_sum_gradient(const at::Tensor &gate, const at::Tensor &y,
+                                                      const at::Tensor &gradient);
+
 }  // namespace ct

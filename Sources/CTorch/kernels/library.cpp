@@ -83,6 +83,8 @@ at::Tensor depthwise_formula(const at::Tensor &x, const at::Tensor &weight, cons
     return at::conv2d(x, weight.to(type), bias.has_value() ? bias->to(type) : bias, 1, weight.size(3) / 2, 1, x.size(1));
 }
 
+at::Tensor gelu_formula(const at::Tensor &x, bool isTanh) { return at::gelu(x, isTanh ? "tanh" : "none"); }
+
 /// x[…, :n] · gelu(x[…, n:])
 at::Tensor geglu(const at::Tensor &x) {
     const auto halves = x.chunk(2, -1);
@@ -91,6 +93,13 @@ at::Tensor geglu(const at::Tensor &x) {
 
 at::Tensor gated_add(const at::Tensor &x, const at::Tensor &gate, const at::Tensor &y) {
     return at::addcmul(x, gate, y);
+}
+
+at::Tensor gelu_cpu(const at::Tensor &x, bool isTanh) {
+#if CT_KERNELS
+    if (isServed(x) && x.numel() > 0 && x.is_non_overlapping_and_dense()) return gelu(x, isTanh);
+#endif
+    return gelu_formula(x, isTanh);
 }
 
 at::Tensor join_formula(at::TensorList pictures) { return at::cat(pictures, 1); }
@@ -182,6 +191,100 @@ struct RecordedGroupNorm : torch::autograd::Function<RecordedGroupNorm> {
         }
         auto [dx, dw, db] = group_norm_gradient(x, gradients[0], saved[3], groups, weight, bias, silu);
         return {dx, {}, dw, db, {}, {}};
+    }
+};
+
+/// The GELU of training.
+struct RecordedGELU : torch::autograd::Function<RecordedGELU> {
+    static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &x, bool isTanh) {
+        at::AutoDispatchBelowADInplaceOrView below;
+        context->save_for_backward({x});
+        context->saved_data["tanh"] = isTanh;
+        return gelu(x, isTanh);
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context,
+                                                   torch::autograd::variable_list gradients) {
+        const auto x = context->get_saved_variables()[0];
+        const bool isTanh = context->saved_data["tanh"].toBool();
+        if (at::GradMode::is_enabled()) return {formula_gradients(gelu_formula(x, isTanh), {x}, gradients)[0], {}};
+        return {gelu_gradient(x, gradients[0].to(x.scalar_type()), isTanh), {}};
+    }
+};
+
+/// The layer norm of training. x̂ is the norm without parameters; they, and an example's own, make it a·x̂ + b.
+struct RecordedLayerNorm : torch::autograd::Function<RecordedLayerNorm> {
+    /// `[examples, width]` in float32, or a number where there is none.
+    static at::Tensor rows(const at::Tensor &t, double otherwise, const at::Tensor &x) {
+        return t.defined() ? t.to(at::kFloat).reshape({-1, x.size(-1)}) : at::full({1, 1}, otherwise, at::kFloat);
+    }
+
+    static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &x, const Optional &weight,
+                              const Optional &bias, const Optional &shift, const Optional &scale, double epsilon,
+                              at::ScalarType type) {
+        at::AutoDispatchBelowADInplaceOrView below;
+        const auto given = [](const Optional &t) { return t.value_or(at::Tensor()); };
+        context->save_for_backward({x, given(weight), given(bias), given(shift), given(scale)});
+        context->saved_data["epsilon"] = epsilon;
+        const auto own = rows(given(scale), 0, x) + 1;
+        const int64_t examples = shift.has_value() || scale.has_value() ? x.size(0) : 1;
+        const auto each = [&](const at::Tensor &t) { return t.expand({examples, x.size(-1)}).contiguous(); };
+        const auto a = each(rows(given(weight), 1, x) * own);
+        const auto b = each(rows(given(bias), 0, x) * own + rows(given(shift), 0, x));
+        return scaled_layer_norm(x, a, b, epsilon, type);
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context,
+                                                   torch::autograd::variable_list gradients) {
+        const auto saved = context->get_saved_variables();
+        const auto &x = saved[0], &weight = saved[1], &bias = saved[2], &shift = saved[3], &scale = saved[4];
+        const double epsilon = context->saved_data["epsilon"].toDouble();
+        if (at::GradMode::is_enabled()) {
+            const auto given = [](const at::Tensor &t) { return t.defined() ? Optional(t) : std::nullopt; };
+            const auto y = layer_norm_formula(x, given(weight), given(bias), given(shift), given(scale), epsilon);
+            torch::autograd::variable_list wanting;
+            for (const auto &t : saved) wanting.push_back(t.defined() ? t : at::zeros({}));
+            auto found = formula_gradients(y, wanting, {gradients[0].to(y.scalar_type())});
+            found.resize(7);
+            return found;
+        }
+        const auto own = rows(scale, 0, x) + 1, w = rows(weight, 1, x);
+        const int64_t examples = shift.defined() || scale.defined() ? x.size(0) : 1;
+        const auto a = (w * own).expand({examples, x.size(-1)}).contiguous();
+        auto [dx, sums] = scaled_layer_norm_gradient(x, a, epsilon, gradients[0]);
+        const auto sum = sums.select(1, 0), product = sums.select(1, 1);
+        const auto like = [](const at::Tensor &found, const at::Tensor &t) -> at::Tensor {
+            if (!t.defined()) return {};
+            return (t.dim() == 1 ? found.sum(0) : found).reshape(t.sizes()).to(t.scalar_type());
+        };
+        return {dx, like(product * own, weight), like(sum * own, bias), like(sum, shift),
+                like(product * w + sum * rows(bias, 0, x), scale), {}, {}};
+    }
+};
+
+/// The gated sum of training.
+struct RecordedGatedSum : torch::autograd::Function<RecordedGatedSum> {
+    static at::Tensor rows(const at::Tensor &gate) {
+        return gate.to(at::kFloat).reshape({-1, gate.size(-1)}).contiguous();
+    }
+
+    static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &x, const at::Tensor &gate,
+                              const at::Tensor &y) {
+        at::AutoDispatchBelowADInplaceOrView below;
+        context->save_for_backward({gate, y});
+        return gated_sum(x, rows(gate), y);
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context,
+                                                   torch::autograd::variable_list gradients) {
+        const auto saved = context->get_saved_variables();
+        const auto &gate = saved[0], &y = saved[1];
+        if (at::GradMode::is_enabled()) {
+            return {gradients[0], (gradients[0] * y).sum_to_size(gate.sizes()).to(gate.scalar_type()),
+                    (gradients[0] * gate).to(y.scalar_type())};
+        }
+        auto [dy, dGate] = gated_sum_gradient(rows(gate), y, gradients[0]);
+        return {gradients[0], dGate.reshape(gate.sizes()).to(gate.scalar_type()), dy};
     }
 };
 
@@ -348,16 +451,55 @@ at::Tensor attention_recorded(const at::Tensor &query, const at::Tensor &key, co
 using LayerNorm = at::Tensor(const at::Tensor &, const Optional &, const Optional &, const Optional &,
                              const Optional &, double);
 
+/// Whether something is `[batch, 1, width]` for tokens `[batch, tokens, width]`.
+bool isForExamples(const at::Tensor &t, const at::Tensor &x) {
+    return x.dim() == 3 && t.dim() == 3 && t.size(0) == x.size(0) && t.size(1) == 1 && t.size(2) == x.size(2);
+}
+
 at::Tensor layer_norm_recorded(const at::Tensor &x, const Optional &weight, const Optional &bias,
                                const Optional &shift, const Optional &scale, double epsilon) {
+#if CT_KERNELS
+    const bool isModulated = shift.has_value() || scale.has_value();
+    const auto fits = [&](const Optional &t) { return !t.has_value() || isForExamples(*t, x); };
+    if (at::GradMode::is_enabled() && isServed(x) && x.numel() > 0 && shift.has_value() == scale.has_value() &&
+        fits(shift) && fits(scale)) {
+        // What is modulated goes to a linear layer, so it may have the type that those compute in at once.
+        const auto type = isModulated && at::autocast::is_autocast_enabled(at::kCPU)
+                              ? at::autocast::get_autocast_dtype(at::kCPU)
+                              : x.scalar_type();
+        if (has_kernels(type)) return RecordedLayerNorm::apply(x, weight, bias, shift, scale, epsilon, type);
+    }
+#endif
     return recorded<layer_norm_formula, LayerNorm>("langevin::layer_norm", x, weight, bias, shift, scale, epsilon);
 }
 
+at::Tensor gelu_recorded(const at::Tensor &x, bool isTanh) {
+#if CT_KERNELS
+    if (at::GradMode::is_enabled() && isServed(x) && x.numel() > 0) {
+        return RecordedGELU::apply(x.is_non_overlapping_and_dense() ? x : x.contiguous(), isTanh);
+    }
+#endif
+    return recorded<gelu_formula, at::Tensor(const at::Tensor &, bool)>("langevin::gelu", x, isTanh);
+}
+
 at::Tensor geglu_recorded(const at::Tensor &x) {
+    if (at::GradMode::is_enabled()) {
+        const auto halves = x.chunk(2, -1);
+        return halves[0] * gelu_recorded(halves[1], false);
+    }
     return recorded<geglu, at::Tensor(const at::Tensor &)>("langevin::geglu", x);
 }
 
 at::Tensor gated_add_recorded(const at::Tensor &x, const at::Tensor &gate, const at::Tensor &y) {
+#if CT_KERNELS
+    // Into the type of x alone, as the formula does.
+    const bool isWider = x.scalar_type() == at::kFloat ||
+                         (y.scalar_type() == x.scalar_type() && gate.scalar_type() == x.scalar_type());
+    if (at::GradMode::is_enabled() && isServed(x) && isServed(y) && isServed(gate) && isWider && x.numel() > 0 &&
+        x.sizes() == y.sizes() && isForExamples(gate, x)) {
+        return RecordedGatedSum::apply(x, gate, y);
+    }
+#endif
     using GatedAdd = at::Tensor(const at::Tensor &, const at::Tensor &, const at::Tensor &);
     return recorded<gated_add, GatedAdd>("langevin::gated_add", x, gate, y);
 }
@@ -417,6 +559,7 @@ TORCH_LIBRARY(langevin, library) {
         " Tensor? shift) -> Tensor");
     library.def("attention(Tensor query, Tensor key, Tensor value, float? scale) -> Tensor");
     library.def("join(Tensor[] pictures) -> Tensor");
+    library.def("gelu(Tensor x, bool tanh) -> Tensor");
     library.def("geglu(Tensor x) -> Tensor");
     library.def("gated_add(Tensor x, Tensor gate, Tensor y) -> Tensor");
 }
@@ -428,6 +571,7 @@ TORCH_LIBRARY_IMPL(langevin, CompositeExplicitAutograd, library) {
     library.impl("convolution_depthwise", ct::depthwise_formula);
     library.impl("group_norm", ct::group_norm_formula);
     library.impl("layer_norm", ct::layer_norm_formula);
+    library.impl("gelu", ct::gelu_formula);
     library.impl("geglu", ct::geglu);
     library.impl("gated_add", ct::gated_add);
 }
@@ -439,6 +583,7 @@ TORCH_LIBRARY_IMPL(langevin, Autograd, library) {
     library.impl("convolution_depthwise", ct::depthwise_recorded);
     library.impl("group_norm", ct::group_norm_recorded);
     library.impl("layer_norm", ct::layer_norm_recorded);
+    library.impl("gelu", ct::gelu_recorded);
     library.impl("geglu", ct::geglu_recorded);
     library.impl("gated_add", ct::gated_add_recorded);
 }
@@ -448,6 +593,7 @@ TORCH_LIBRARY_IMPL(langevin, CPU, library) {
     library.impl("join", ct::join_cpu);
     library.impl("group_norm", ct::group_norm_cpu);
     library.impl("layer_norm", ct::layer_norm_cpu);
+    library.impl("gelu", ct::gelu_cpu);
     library.impl("pack_matrix", ct::pack_matrix);
     library.impl("unpack_matrix", ct::unpack_matrix);
     library.impl("linear", ct::linear);

@@ -160,6 +160,18 @@ inline Vector gelu_tanh(Vector x) {
     return x * sigmoid(fma(x * x, all(0.044715f), all(1)) * x * all(1.5957691f));
 }
 
+/// The derivative of `gelu`: Φ(x) + x·φ(x).
+inline Vector gelu_slope(Vector x) {
+    const Vector density = all(0.39894228f) * exp(x * x * all(-0.5f));
+    return fma(x, density, all(0.5f) * (all(1) + erf(x * all(0.70710678f))));
+}
+
+/// The derivative of `gelu_tanh`.
+inline Vector gelu_tanh_slope(Vector x) {
+    const Vector square = x * x, s = sigmoid(fma(square, all(0.044715f), all(1)) * x * all(1.5957691f));
+    return fma(x * s * (all(1) - s), fma(square, all(0.21406814f), all(1.5957691f)), s);
+}
+
 }  // namespace ct
 CT_VECTORS_END
 #else
