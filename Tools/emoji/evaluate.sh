@@ -3,31 +3,39 @@
 #
 #   Tools/emoji/evaluate.sh DATA OUT [MODEL]
 #
-# DATA is what `build.sh DATA --emoji-only …` wrote; OUT is made, outside the repository. A CLIP learns from one half of the
-# pictures, and judges what is drawn from captions of the other half. It takes about a quarter of an hour on one core.
+# DATA is what `build.sh DATA …` wrote; OUT is made, outside the repository. A CLIP learns from one half of the pictures, and
+# judges what is drawn from captions of the other half. It takes about a quarter of an hour on one core.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 [ $# -ge 2 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 data=$(cd "$1" && pwd) out=$2 model=${3:-$here/models/emoji.safetensors}
 langevin=${LANGEVIN_PROGRAM:-$here/.build/release/langevin}
 [ ! -e "$out" ] || { echo "evaluate: $out is there already: give another name" >&2; exit 2; }
-mkdir -p "$out/learnt" "$out/judged"
+mkdir -p "$out/learnt" "$out/names" "$out/made"
 python3 - "$data/train" "$out" <<'END'
 import json, shutil, sys
 data, out = sys.argv[1:]
 with open(f"{data}/metadata.jsonl", encoding="utf-8") as file:
     rows = [json.loads(line) for line in file]
-for half, name in enumerate(("learnt", "judged")):
+others = rows[1::2]
+parts = {
+    "learnt": rows[::2],
+    # Emoji by their bare names, and pictures that were made of others.
+    "names": [{**row, "text": row["text"][0]} for row in others if row["kind"].startswith("emoji")],
+    "made": [row for row in others if not row["kind"].startswith("emoji")]}
+for name, chosen in parts.items():
     with open(f"{out}/{name}/metadata.jsonl", "w", encoding="utf-8") as file:
-        for row in rows[half::2]:
+        for row in chosen:
             shutil.copyfile(f"{data}/{row['file_name']}", f"{out}/{name}/{row['file_name']}")
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 END
 "$langevin" train "$here/recipes/clip-emoji.yaml" --out "$out/clip" --set data.kind=folder --set data.path="$out/learnt" \
     --set data.split=all --set data.size=64 --set model.patch_size=16 --set training.steps=400
-echo "Captions of pictures that the model has learnt from:"
-"$langevin" evaluate "$model" --against "$out/judged" --clip "$out/clip" --count 300
+echo "Names of emoji that the model has learnt:"
+"$langevin" evaluate "$model" --against "$out/names" --clip "$out/clip" --count 300
 echo "The same over the scale of guidance:"
-"$langevin" evaluate "$model" --against "$out/judged" --clip "$out/clip" --count 100 --sweep 1 2 4 --plot "$out/sweep.png"
-echo "Captions of pictures that it has not learnt from:"
+"$langevin" evaluate "$model" --against "$out/names" --clip "$out/clip" --count 100 --sweep 1 2 4 --plot "$out/sweep.png"
+echo "Captions of other pictures that it has learnt: drawings, other colours, two things, places, numbers:"
+"$langevin" evaluate "$model" --against "$out/made" --clip "$out/clip" --count 300
+echo "Names of emoji that were held out:"
 "$langevin" evaluate "$model" --against "$data/held-out"
