@@ -38,9 +38,13 @@ package struct LatentModel: Sendable {
     /// Reads a model's configurations.
     /// - Throws: an error that names the file and the key, one sentence.
     init(_ source: ModelSource, _ options: ModelOptions, of family: any LatentAssembly.Type) throws {
-        let source =
-            try options.autoencoder.map { try source.replacing(family.autoencoderComponent, by: $0) }
-            ?? source
+        var source = source
+        if let folder = options.autoencoder {
+            source = try source.replacing(family.autoencoderComponent, by: folder, .autoencoder)
+        }
+        if let folder = options.imageEncoder {
+            source = try source.replacing(.imageEncoder, by: folder, .imageEncoder)
+        }
         self.source = source
         (networkComponent, autoencoderComponent) = (family.networkComponent, family.autoencoderComponent)
         labelsAreClasses = family.labelsAreClasses
