@@ -1,5 +1,6 @@
 import Checkpoints
 import Networks
+import Storage
 import Tensors
 
 extension LatentStage {
@@ -18,9 +19,16 @@ extension LatentStage {
                 "\(.imagePrompts): \(source.name) has no image_encoder: give the folder of the one that the adapter was made for by \(.imageEncoder)"
             )
         }
+        let object = try source.configuration(of: .imageEncoder)
+        let known = [CLIPVisionWithProjection.className, CLIPVision.className, CLIP.className]
+        if let name = try? KnownNetworks.name(in: object), !known.contains(name) {
+            throw PipelineError(
+                "\(object.place): it is a \(printable(name)), and \(.imagePrompts) needs a \(known[0]): give its folder by \(.imageEncoder)"
+            )
+        }
         try source.check(CLIPVisionWithProjection.self, .imageEncoder)
         let encoder = try source.explaining(.imageEncoder) {
-            try CLIPVision.configuration(source.configuration(of: .imageEncoder))
+            try CLIPVision.configuration(object)
         }
         _ = try PicturePreprocessing(source, for: encoder)
         for prompt in request.imagePrompts { try prompt.adapter.check(for: model, encoder) }
