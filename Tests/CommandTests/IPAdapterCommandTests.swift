@@ -199,7 +199,10 @@ import Testing
         try SafetensorsWriter(
             ["to_q", "to_v"].flatMap { layer -> [(String, Tensor)] in
                 [
-                    ("\(block).\(layer).lora_A.weight", generator.normal([2, layer == "to_q" ? 8 : 12]) * 0.3),
+                    (
+                        "\(block).\(layer).lora_A.weight",
+                        generator.normal([2, layer == "to_q" ? 8 : 12]) * 0.3
+                    ),
                     ("\(block).\(layer).lora_B.weight", generator.normal([8, 2]) * 0.5),
                 ]
             }
