@@ -19,6 +19,8 @@ public struct ModelOptions: Sendable {
     public var variant: String?
     /// The folder of an autoencoder that takes the place of the model's own, such as TAESD or a consistency decoder.
     public var autoencoder: String?
+    /// The folder of an encoder of pictures that takes the place of the model's own, for prompts of pictures.
+    public var imageEncoder: String?
     /// Adapters whose changes are in the weights, in this order.
     public var adapters: [ModelAdapter] = []
     /// Whether the adapters' changes of the denoising network are computed beside its weights at every step, which then stay as
@@ -87,6 +89,12 @@ public struct Model: Sendable {
         guard options.autoencoder == nil || source.assembly is any LatentAssembly.Type else {
             throw PipelineError(
                 "\(.autoencoder) belongs to models of latents, and \(source.name) has none: leave it out")
+        }
+        let family = source.assembly as? any LatentAssembly.Type
+        guard options.imageEncoder == nil || family?.reads.contains(.imagePrompts) == true else {
+            throw PipelineError(
+                "\(.imageEncoder) looks at pictures that are prompts, and \(source.name) takes none: leave it out"
+            )
         }
         self.init(try source.assembly.init(source, options))
     }

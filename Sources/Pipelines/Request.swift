@@ -139,6 +139,8 @@ public struct Request: Sendable {
     public var controls: [Control] = []
     /// Whether control acts on the conditional branch alone, and the less the higher the resolution.
     public var guessMode = false
+    /// Pictures that are prompts beside the text.
+    public var imagePrompts: [ImagePrompt] = []
     /// The models that go on with the pictures, one after the other: the further stages of a cascade.
     public var following: [FollowingStage] = []
     /// The share of the process at which to begin, with latents that another model left there.

@@ -64,6 +64,8 @@ public struct RequestField: Sendable, Hashable {
     package static let controlStart = Self("controlStart")
     package static let controlEnd = Self("controlEnd")
     package static let guessMode = Self("guessMode")
+    package static let imagePrompts = Self("imagePrompts")
+    package static let imagePromptPicture = Self("imagePromptPicture")
     package static let following = Self("following")
     package static let truncates = Self("truncates")
     package static let denoisingStart = Self("denoisingStart")
@@ -79,7 +81,7 @@ public struct RequestField: Sendable, Hashable {
     /// Fields that are read by few families of models; the others refuse them.
     static let ofFewFamilies: Set<RequestField> = [
         priorSteps, priorGuidance, upscaleSteps, noiseLevel, depth, original, temperature, embedding, prior,
-        priorCandidates, imageTo, textDiff, threshold, controls, guessMode,
+        priorCandidates, imageTo, textDiff, threshold, controls, guessMode, imagePrompts,
     ]
 
     // MARK: Options of a model
@@ -87,6 +89,7 @@ public struct RequestField: Sendable, Hashable {
     package static let elementType = Self("elementType")
     package static let variant = Self("variant")
     package static let autoencoder = Self("autoencoder")
+    package static let imageEncoder = Self("imageEncoder")
     package static let adapters = Self("adapters")
     package static let embeddings = Self("embeddings")
     package static let hasLiveAdapters = Self("hasLiveAdapters")
@@ -118,6 +121,7 @@ extension Request {
             (.strength, strength != nil), (.noiseLevel, noiseLevel != nil), (.depth, depth != nil),
             (.temperature, temperature != nil),
             (.controls, !controls.isEmpty), (.guessMode, guessMode),
+            (.imagePrompts, !imagePrompts.isEmpty),
             (.following, !following.isEmpty), (.denoisingStart, denoisingStart != nil),
             (.denoisingEnd, denoisingEnd != nil), (.takesWholeSteps, takesWholeSteps),
             (.refiner, refiner != nil), (.originalSize, originalSize != nil),

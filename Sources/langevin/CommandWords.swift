@@ -64,7 +64,7 @@ struct CommandWords {
         let last = types.filter { $0.leader == lastLeader }
         for type in last + types.filter({ $0.leader != lastLeader }) {
             guard let leader = leaders[type.leader], let takesValue = type.takesValue(name) else { continue }
-            guard leaders[type.leader]?.followers.insert(name).inserted == true else {
+            guard leaders[type.leader]?.followers.insert(name).inserted == true || type.isRepeating else {
                 throw PipelineError("\(name) is given twice behind one \(type.leader): leave one out")
             }
             var value = word == name ? nil : String(word.dropFirst(name.count + 1))

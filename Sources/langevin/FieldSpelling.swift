@@ -9,6 +9,7 @@ enum FieldSpelling {
         "following": "--then", "truncates": "--truncated",
         "inverts": "--inversion", "interpolation": "--interpolate", "elementType": "--dtype",
         "configurations": "--config", "controls": "--controlnet", "autoencoder": "--vae",
+        "imagePrompts": "--ip-adapter", "imagePromptPicture": "--ip-image", "imageEncoder": "--ip-encoder",
         "adapters": "--lora",
         "adapterFolder": "--lora-folder", "hasLiveAdapters": "--lora-live", "embeddings": "--embedding",
         "isStrict": "--strict",

@@ -9,11 +9,17 @@ protocol FollowingOption {
     static var leader: String { get }
     /// Whether an option of this kind takes a value; `nil` of all other options.
     static func takesValue(_ option: String) -> Bool?
+    /// Whether an option may stand behind one leader several times.
+    static var isRepeating: Bool { get }
+}
+
+extension FollowingOption {
+    static var isRepeating: Bool { false }
 }
 
 /// Every kind.
 let followingOptions: [any FollowingOption.Type] = [
-    StageOption.self, ControlNetOption.self, AdapterControlOption.self,
+    StageOption.self, ControlNetOption.self, AdapterControlOption.self, ImagePromptOption.self,
 ]
 
 extension FollowingOption {

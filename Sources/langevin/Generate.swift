@@ -83,6 +83,7 @@ struct Generate: ParsableCommand {
 
     @OptionGroup var reference: ReferenceOptions
     @OptionGroup var control: ControlOptions
+    @OptionGroup var imagePrompts: ImagePromptOptions
     @OptionGroup var cascade: CascadeOptions
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var memory: MemoryFlags
@@ -158,6 +159,7 @@ struct Generate: ParsableCommand {
         let path = try hub.path(of: model, variant: parts.variant)
         let fetched = path == model ? nil : ContinuousClock().now
         options.autoencoder = try options.autoencoder.map { try hub.locator.path(of: $0) }
+        options.imageEncoder = try imagePrompts.ipEncoder.map { try hub.locator.path(of: $0) }
         let source = try ModelSource(path, options)
         var notes = try compute.notes + tagged.notes + source.foreignKeys() + source.notes()
         var request = try request(options)
@@ -210,6 +212,7 @@ struct Generate: ParsableCommand {
         request.previewModel = previewModel
         try reference.set(&request)
         try control.set(&request, options)
+        try imagePrompts.set(&request)
         sizes.set(&request)
         try cascade.set(&request, options)
         return request

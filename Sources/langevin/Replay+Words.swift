@@ -19,10 +19,11 @@ extension Replay {
         if let prompts = receipt.prompts { words += try ["--prompts", file(of: prompts, aside: aside)] }
         for row in Self.rows { words += row(receipt) }
         for (option, value) in try files() { words += [option, value] }
-        words += try adapters() + embeddings() + difference() + controls()
+        words += try adapters() + embeddings() + difference() + controls() + imagePrompts()
         words += try stages()
         let places = [
             ("--config", given.parts.config), ("--variant", given.parts.variant), ("--vae", given.parts.vae),
+            ("--ip-encoder", given.imagePrompts.ipEncoder),
         ]
         for case (let option, let value?) in places { words += [option, value] }
         words += [
@@ -199,6 +200,29 @@ extension Replay {
 
     private func leader(of control: Receipt.Control) -> String {
         control.adapter == true ? AdapterControlOption.leader : ControlNetOption.leader
+    }
+
+    /// The adapters by which pictures were prompts, each with its pictures and their weight.
+    private func imagePrompts() throws -> [String] {
+        let (recorded, groups) = (receipt.imagePrompts ?? [], try given.imagePrompts.groups())
+        guard groups.isEmpty || groups.map(\.pictures.count) == recorded.map(\.images.count) else {
+            throw PipelineError(
+                "\(path) was made with \(recorded.count) IP-Adapters (\(recorded.map(\.name).joined(separator: ", "))): give --ip-adapter once for each, and --ip-image for each of its pictures"
+            )
+        }
+        return try recorded.enumerated().flatMap { index, prompt in
+            let own = groups.isEmpty ? nil : groups[index]
+            if let weight = try own?.weight(), weight != prompt.weight {
+                throw PipelineError(
+                    "--ip-image: the weight of \(prompt.name) was \(prompt.weight): leave out \(weight)")
+            }
+            let adapter = try place("--ip-adapter", prompt.name, own?.path, isModel: false)
+            return try ["--ip-adapter", adapter]
+                + prompt.images.enumerated().flatMap { index, image in
+                    let place = try place("--ip-image", image.name, own?.pictures[index].path, isModel: false)
+                    return ["--ip-image", "\(place):\(prompt.weight)"]
+                }
+        }
     }
 
     /// The further stages of a cascade with what belongs to each.

@@ -51,6 +51,7 @@ struct Replay {
         "--refiner", "--then", "--guide", "--classifier", "--noisy-clip", "--config", "--variant", "--vae",
         "--device",
         "--threads", "--lora", "--lora-folder", "--embedding", "--controlnet", "--adapter", "--control",
+        "--ip-adapter", "--ip-image", "--ip-encoder",
     ]
 
     private static func checkOptions() throws {
@@ -179,6 +180,14 @@ struct Replay {
                 "the pictures of --control",
                 { $0.controls.map { $0.map { $0.picture?.sha256 ?? "" }.joined(separator: " ") } }
             ),
+            (
+                "the IP-Adapters",
+                { $0.imagePrompts.map { $0.map(\.sha256).joined(separator: " ") } }
+            ),
+            (
+                "the pictures of --ip-image",
+                { $0.imagePrompts.map { $0.flatMap(\.images).map(\.sha256).joined(separator: " ") } }
+            ),
             ("the files of weights", { $0.weights.map(\.sha256).sorted().joined(separator: " ") }),
             ("the file of --initial", { $0.initial?.sha256 }), ("the file of --image", { $0.image?.sha256 }),
             ("the file of --mask", { $0.mask?.sha256 }),
@@ -203,7 +212,7 @@ struct Replay {
         "program", "threads", "device", "model", "model_hash", "configuration_hash", "weights", "config",
         "refiner", "guide",
         "classifier", "noisy_clip", "then", "initial", "image", "image_to", "prior", "mask", "depth",
-        "original", "loras", "embeddings", "controls",
+        "original", "loras", "embeddings", "controls", "ip_adapters",
     ]
 
     // MARK: Pictures

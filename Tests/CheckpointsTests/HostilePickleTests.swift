@@ -37,6 +37,19 @@ import Testing
         #expect(try file.tensor(named: "a").array(of: Float.self) == [0, 0, 0, 0])
     }
 
+    /// The two dictionaries of an IP-Adapter are one set, and named as in its other layout.
+    @Test func theTwoPartsOfAnImageAdapterAreOne() throws {
+        let inner = [("a.b", Self.four), ("note", Pickle.text("x"))]
+        let parts = ["image_proj", "ip_adapter"].map { ($0, Pickle.dictionary(inner)) }
+        let file = try open(Pickle.dictionary(parts + [("step", Pickle.integer(3))]))
+        #expect(file.names == ["image_proj.a.b", "ip_adapter.a.b"])
+        #expect(file.skipped == ["image_proj.note: a text", "ip_adapter.note: a text", "step: a number"])
+        let three = refusal { try open(Pickle.dictionary(parts + [("ema", Pickle.dictionary(inner))])) }
+        #expect(three.contains("several sets of weights"))
+        let twice = refusal { try open(Pickle.dictionary(parts + [parts[0]])) }
+        #expect(twice.contains("several sets of weights"))
+    }
+
     // MARK: What the pickle asks for
 
     static let commands = [

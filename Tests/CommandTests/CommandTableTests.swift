@@ -69,6 +69,10 @@ import Testing
             "generate", ["--controlnet", "--control", "--guess-mode", "--replay"], "ControlNetCommandTests",
             "receiptsHoldControls"
         ),
+        (
+            "generate", ["--ip-adapter", "--ip-image", "--ip-encoder", "--replay"], "IPAdapterCommandTests",
+            "receiptsHoldImagePrompts"
+        ),
         ("generate", ["--vae"], "UpscaleCommandTests", "anotherAutoencoderTakesThePlaceOfTheModels"),
         ("generate", ["--depth"], "UpscaleCommandTests", "aPictureIsChangedByItsDepths"),
         ("explain", ["-o", "--json"], "ExplainCommandTests", "aRunIsExplained"),

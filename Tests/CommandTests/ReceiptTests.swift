@@ -50,7 +50,8 @@ import Testing
         "controlnet": ["controls", "weights"], "control": ["controls"],
         "control-scale": ["controls"], "control-start": ["controls"], "control-end": ["controls"],
         "control-option": ["controls"], "adapter": ["controls", "weights"], "adapter-option": ["controls"],
-        "guess-mode": ["guess_mode"],
+        "guess-mode": ["guess_mode"], "ip-adapter": ["ip_adapters"], "ip-image": ["ip_adapters"],
+        "ip-adapter-option": ["ip_adapters"], "ip-encoder": ["weights"],
         "temperature": ["temperature"], "noisy-clip": ["noisy_clip", "weights"],
     ]
 
@@ -136,7 +137,7 @@ import Testing
         try expectGuidance(of: pixels, expect)
         // Noise is no picture, and has a test of its own; a file of prompts has one, too (TextPictureModelTests).
         given.formUnion(["inversion", "prompts"])
-        // So have control networks (ControlNetCommandTests), cascades (and what they begin with), unCLIP, depths and other
+        // So have control networks (ControlNetCommandTests), prompts of pictures (IPAdapterCommandTests), cascades (and what they begin with), unCLIP, depths and other
         // autoencoders (CascadeCommandTests, UnCLIPCommandTests,
         // EmbeddingCommandTests, UpscaleCommandTests).
         given.formUnion([
@@ -145,7 +146,7 @@ import Testing
             "text-diff-share", "threshold",
             "depth", "vae", "lora", "lora-folder", "lora-live", "original", "controlnet", "control",
             "control-scale", "control-start", "control-end", "control-option", "guess-mode", "adapter",
-            "adapter-option",
+            "adapter-option", "ip-adapter", "ip-image", "ip-adapter-option", "ip-encoder",
         ])
         let prompt = ["generate", "a (cat:1.5) on a mat", "--model", latents.path] + small
         try expect(

@@ -66,8 +66,8 @@ import Testing
         // Stable Diffusion reads none of these; unCLIP, upscalers, the depth model and cascades have tests of their own.
         "priorSteps": nil, "priorGuidance": nil, "upscaleSteps": nil, "noiseLevel": nil, "depth": nil,
         "original": nil, "temperature": nil,
-        // Commands test networks that control.
-        "controls": nil, "guessMode": nil,
+        // Commands test networks that control, and prompts of pictures.
+        "controls": nil, "guessMode": nil, "imagePrompts": nil,
         "following": nil, "embeddings": nil, "thresholding": nil,
         // Commands test other models that guide.
         "guide": nil, "classifier": nil, "noisyCLIP": nil,

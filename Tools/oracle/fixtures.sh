@@ -46,6 +46,8 @@ rm -rf "$fixtures/pipelines"
 "$python" "$here/pipelines.py" --seed 0 --out "$fixtures/pipelines" >&2
 rm -rf "$fixtures/control"
 "$python" "$here/control.py" --seed 0 --out "$fixtures/control" >&2
+rm -rf "$fixtures/ip_adapter"
+"$python" "$here/ip_adapter.py" --seed 0 --out "$fixtures/ip_adapter" >&2
 if [ -n "${SKIMAGE:-}" ]; then
     # A Python with scikit-image and safetensors.
     rm -rf "$fixtures/control_pictures"

@@ -16,6 +16,8 @@ from pipeline_references import Unfit
 KINDS = ("sd1", "sd2", "lcm", "sd-img2img", "sd-inpaint4", "sd-inpaint9", "xl", "xl-refiner", "hand-over", "sd3", "sd3-no-t5",
          "sd35", "dit", "ldm", "ldm-classes", "ldm-edm", "edm", "consistency", "score-sde")
 STEADY = 4e-6
+# What cases of another script hold beside a model and a request: entries of the case, and tensors.
+more = None
 
 
 def guided(job):
@@ -92,6 +94,10 @@ def write_case(out, kind, job, result):
     for index, control in enumerate(getattr(job, "controls", [])):
         case[f"control-{index}"] = {"files": {"config.json": control["config"]}, "weights": {"": control["seed"]}, "tokenizers": {}}
         tensors[f"control-{index}"] = torch.from_numpy(np.array(PIL.Image.open(control["picture"])))
+    if more:
+        extra, given = more(job)
+        case.update(extra)
+        tensors.update(given)
     if hasattr(job, "controls"):
         # Through the program: places are those of a folder.
         case["command"] = [word.replace(os.path.dirname(job.folder), "{}") for word in job.command()]

@@ -39,6 +39,9 @@ extension PickleGraph {
                 return name
             }
             guard let only = candidates.first else { throw CheckpointError(place, "it holds no tensors") }
+            if Self.isImageAdapter(candidates) {
+                return try collect(parts: candidates, of: root, path, skipped, place)
+            }
             guard candidates.count == 1 else {
                 throw CheckpointError(
                     place, "it holds several sets of weights: say which of \(listed(candidates))")
@@ -48,6 +51,36 @@ extension PickleGraph {
             try enter(only)
         }
         return try collect(root, path, skipped, place, calling: word)
+    }
+
+    /// Whether these are the two parts of an IP-Adapter, which is one set of weights: what it has in other files is named by them.
+    private static func isImageAdapter(_ names: [String]) -> Bool {
+        names.count == 2
+            && ["image_proj", "ip_adapter"].allSatisfy { name in names.contains { sameBytes($0, name) } }
+    }
+
+    /// The tensors of several dictionaries in another one, each under the name of its own.
+    private func collect(
+        parts: [String], of root: Int, _ path: String, _ skipped: [String], _ place: String
+    ) throws -> (NameTable<Int>, [String]) {
+        var tensors = NameTable<Int>()
+        var skipped = skipped
+        for (key, value) in dictionaries[root] {
+            guard case .text(let part) = key, case .dictionary(let inner) = value,
+                parts.contains(where: { sameBytes($0, part) })
+            else {
+                skipped.append(described(path, key, value))
+                continue
+            }
+            let (own, others) = try collect(inner, "\(path)\(part).", [], place, calling: nil)
+            for (name, index) in own {
+                guard tensors.append("\(part).\(name)", index) else {
+                    throw CheckpointError(place, "the tensor \(quoted(part + "." + name)) stands twice in it")
+                }
+            }
+            skipped += others
+        }
+        return (tensors, skipped)
     }
 
     private func collect(

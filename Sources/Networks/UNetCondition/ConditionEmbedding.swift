@@ -67,7 +67,7 @@ struct ConditionEmbedding {
         }
         return AttentionInputs(
             context: context, contextBias: bias, projections: conditions[.projections],
-            slicing: slicing)
+            imagePrompts: conditions[.imagePrompts], slicing: slicing)
     }
 
     /// The embedded time, `[batch or 1, timeWidth]`, as blocks read it: after the non-linearity, unless they have their own.

@@ -62,6 +62,8 @@ struct AttentionInputs {
     var contextBias: Tensor?
     /// What layers have made of the context already.
     var projections: ContextProjections?
+    /// What is attended to beside a text.
+    var imagePrompts: ImagePrompts?
     /// How many heads are computed at once.
     var slicing = AttentionSlicing.whole
 }
@@ -103,9 +105,11 @@ struct ContextAttention: ContextLayer {
     /// - Parameters:
     ///   - seen: what is read of `count` tokens.
     ///   - bias: added to the scores, `[batch, 1, 1, count]`
+    ///   - prompts: attended to beside that, each by itself, and added.
     ///   - residual: added to the answer, of its shape.
     func callAsFunction(
-        _ tokens: Tensor, to seen: ContextProjection, bias: Tensor?, _ slicing: AttentionSlicing,
+        _ tokens: Tensor, to seen: ContextProjection, bias: Tensor?,
+        beside prompts: [ContextProjection] = [], _ slicing: AttentionSlicing,
         adding residual: Tensor
     ) -> Tensor {
         let batch = tokens.shape[0]
@@ -114,9 +118,16 @@ struct ContextAttention: ContextLayer {
             let parts = x.reshaped([batch, x.shape[1], heads, headSize]).transposed(1, 2)
             return isUpcast ? parts.to(.float32) : parts
         }
-        let mixed = slicing.attention(
-            query: split(query(tokens)), key: split(seen.key), value: split(seen.value),
+        let query = split(query(tokens))
+        var mixed = slicing.attention(
+            query: query, key: split(seen.key), value: split(seen.value),
             bias: isUpcast ? bias?.to(.float32) : bias)
+        for prompt in prompts {
+            mixed =
+                mixed
+                + slicing.attention(
+                    query: query, key: split(prompt.key), value: split(prompt.value), bias: nil)
+        }
         return output(
             mixed.transposed(1, 2).reshaped([batch, tokens.shape[1], heads * headSize])
                 .to(tokens.elementType), then: .nothing, adding: residual)

@@ -120,7 +120,8 @@ struct ContextTransformerBlock {
             first, to: onlyContext ? seen(by: attention1) : attention1.projection(of: first), bias: nil,
             inputs.slicing, adding: tokens)
         tokens = attention2(
-            norm2(tokens), to: seen(by: attention2), bias: inputs.contextBias, inputs.slicing, adding: tokens)
+            norm2(tokens), to: seen(by: attention2), bias: inputs.contextBias,
+            beside: inputs.imagePrompts?.seen(by: attention2.name) ?? [], inputs.slicing, adding: tokens)
         return feedForward(norm3(tokens), adding: tokens)
     }
 }

@@ -16,6 +16,7 @@ extension UNet2DCondition: NoiseNetwork {
         Conditions.Key.labels.name, Conditions.Key.context.name, Conditions.Key.contextMask.name,
         Conditions.Key.pooledText.name, Conditions.Key.numbers.name, Conditions.Key.guidance.name,
         Conditions.Key.control.name, Conditions.Key.deepFeatures.name, Conditions.Key.projections.name,
+        Conditions.Key.imagePrompts.name,
     ]
 }
 

@@ -214,7 +214,7 @@ extension LatentAssembly {
         // Latents of the right shape stand in for those that the first model will leave.
         rest.reference = .latents(.zeros(Shape([1] + stage.settings.sampleShape.extents)))
         (rest.mask, rest.background, rest.initial, rest.files) = (nil, nil, nil, [:])
-        (rest.width, rest.height) = (nil, nil)
+        (rest.width, rest.height, rest.imagePrompts) = (nil, nil, [])
         return try [stage] + refiner.assembly.stages(rest)
     }
 }

@@ -6,6 +6,7 @@ import Networks
 package struct LatentConsistency: TextAssembly {
     package static let classNames = ["", "Img2Img"].map { "LatentConsistencyModel\($0)Pipeline" }
     package static let family = "sd"
+    package static let reads: Set<RequestField> = [.imagePrompts]
     package static func network(readsClassTable: Bool) -> any DenoisingNetwork.Type { UNet2DCondition.self }
 
     package let model: LatentModel

@@ -9,7 +9,7 @@ import Storage
 package struct StableDiffusion: TextAssembly {
     package static let classNames = tasks("StableDiffusion")
     package static let family = "sd"
-    package static let reads: Set<RequestField> = [.controls, .guessMode]
+    package static let reads: Set<RequestField> = [.controls, .guessMode, .imagePrompts]
     package static func network(readsClassTable: Bool) -> any DenoisingNetwork.Type { UNet2DCondition.self }
     package static func trainedIndex(
         _ network: any DenoisingNetwork.Type, _ card: ModelCard, isText: Bool

@@ -8,7 +8,7 @@ package struct StableDiffusionXL: TextAssembly {
     package static let classNames = tasks("StableDiffusionXL")
     package static let family = "sdxl"
     package static let takesSizes = true
-    package static let reads: Set<RequestField> = [.controls, .guessMode]
+    package static let reads: Set<RequestField> = [.controls, .guessMode, .imagePrompts]
     package static func network(readsClassTable: Bool) -> any DenoisingNetwork.Type { UNet2DCondition.self }
 
     package let model: LatentModel

@@ -237,6 +237,35 @@ extension Inspection.Model {
 }
 
 extension Inspection.Model {
+    /// An IP-Adapter, also one of a kind that makes no pictures here; `nil` where a file is none, or of no known kind.
+    init?(imageAdapter file: SafetensorsFile, _ parts: Inspection.Parts, nonFinite: Int?) {
+        guard IPAdapter.recognizes(file), let className = IPAdapter.className(of: file) else { return nil }
+        let classes = ["image_proj": className, "ip_adapter": IPAdapter.attentionClassName]
+        let components = classes.map { part, className in
+            let names = file.names.filter { $0.hasPrefix(part + ".") }
+            var counts: [(name: String, count: Int)] = []
+            for name in names {
+                let words = name.split(separator: ".").dropFirst().prefix(parts.depth).joined(separator: ".")
+                let count = file.shape(of: name)?.elementCount ?? 0
+                if let index = counts.firstIndex(where: { $0.name == words }) {
+                    counts[index].count += count
+                } else {
+                    counts.append((words, count))
+                }
+            }
+            return (
+                part,
+                Component(
+                    className: className, parameters: counts.reduce(0) { $0 + $1.count },
+                    parts: counts.map { Part(name: $0.name, parameters: $0.count) })
+            )
+        }
+        self.init(
+            family: "ip-adapter", Dictionary(uniqueKeysWithValues: components), nonFinite: nonFinite)
+    }
+}
+
+extension Inspection.Model {
     /// The word for the family of the pipeline that a single file belongs to.
     private static func family(of file: CheckpointFamily) -> String {
         Assemblies.named(file.pipeline)?.family ?? file.rawValue

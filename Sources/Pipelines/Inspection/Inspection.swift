@@ -125,7 +125,8 @@ public enum Inspection: Encodable, Sendable {
                 return
             }
             self =
-                try Model(file, path, parts, nonFinite: nonFinite).map(Inspection.model)
+                try Model(imageAdapter: file, parts, nonFinite: nonFinite).map(Inspection.model)
+                ?? Model(file, path, parts, nonFinite: nonFinite).map(Inspection.model)
                 ?? .tensors(Tensors(file, nonFinite: nonFinite))
         } else if let format = try? CheckpointFormat(of: path), format == .gguf {
             let file = try GGUFFile(path: path)

@@ -3,6 +3,7 @@ import Diffusers
 import Diffusion
 import Layers
 import Networks
+import Storage
 import Tensors
 
 /// The parts of a model that diffuses latents: its configurations are read and checked, its weights are taken when a
@@ -38,9 +39,13 @@ package struct LatentModel: Sendable {
     /// Reads a model's configurations.
     /// - Throws: an error that names the file and the key, one sentence.
     init(_ source: ModelSource, _ options: ModelOptions, of family: any LatentAssembly.Type) throws {
-        let source =
-            try options.autoencoder.map { try source.replacing(family.autoencoderComponent, by: $0) }
-            ?? source
+        var source = source
+        if let folder = options.autoencoder {
+            source = try source.replacing(family.autoencoderComponent, by: folder, .autoencoder)
+        }
+        if let folder = try options.imageEncoder ?? Self.imageEncoder(beside: source, of: family) {
+            source = try source.replacing(.imageEncoder, by: folder, .imageEncoder)
+        }
         self.source = source
         (networkComponent, autoencoderComponent) = (family.networkComponent, family.autoencoderComponent)
         labelsAreClasses = family.labelsAreClasses
@@ -58,6 +63,15 @@ package struct LatentModel: Sendable {
         try checkNetwork(of: family)
         try checkParts(of: family)
         try card.check(classes: classes?.classes ?? network.labels?.count, of: source.path)
+    }
+
+    /// The folder of an encoder of pictures that was put into the model's own, whose index does not name it.
+    private static func imageEncoder(beside source: ModelSource, of family: any LatentAssembly.Type) throws
+        -> String?
+    {
+        let folder = "\(source.path)/\(ModelComponent.imageEncoder.rawValue)"
+        guard family.reads.contains(.imagePrompts), try !source.has(.imageEncoder) else { return nil }
+        return Files.exists("\(folder)/config.json") ? folder : nil
     }
 
     /// Throws where the denoising network is not one of this family.

@@ -272,10 +272,13 @@ public struct ModelSource: Sendable {
 
     /// The model with a part from a folder of its own.
     /// - Throws: `PipelineError` where the folder is that of no network.
-    func replacing(_ component: ModelComponent, by path: String) throws -> ModelSource {
+    /// - Parameter field: what asked for it.
+    func replacing(_ component: ModelComponent, by path: String, _ field: RequestField) throws -> ModelSource
+    {
         guard let folder = ModelLayout.networkFolder(of: path) else {
+            let network: Sentence = field == .autoencoder ? "an autoencoder" : "an encoder of pictures"
             throw PipelineError(
-                "\(.autoencoder): '\(path)' is no folder of an autoencoder with its config.json: give one")
+                "\(field): '\(path)' is no folder of \(network) with its config.json: give one")
         }
         var source = self
         source.replaced[component] = folder
@@ -380,7 +383,8 @@ public struct ModelSource: Sendable {
 
     /// Runs a body whose complaints about a network become errors that name its place.
     func explaining<Result>(_ component: ModelComponent, _ body: () throws -> Result) throws -> Result {
-        try Pipelines.explaining(
+        if let folder = replaced[component] { return try Pipelines.explaining(folder, body) }
+        return try Pipelines.explaining(
             weights: "\(path), \(component.rawValue)",
             configuration: "\(path), configuration of \(component.rawValue)", body)
     }

@@ -93,16 +93,19 @@ public final class ModelDigests {
             try [(part: nil, files: [$0])] + parts(components.filter { source.replaced[$0] != nil })
         }
         try self.init(
-            source.name, own ?? parts(components), beside: others, describedBy: source.configurations)
+            source.name, own ?? parts(components), beside: others, describedBy: source.configurations,
+            looks: components.contains(.imageEncoder))
     }
 
-    /// - Parameter parts: the parts with their files, the denoising network first.
+    /// - Parameters:
+    ///   - parts: the parts with their files, the denoising network first.
+    ///   - looks: whether an encoder looks at pictures that may lie elsewhere.
     private init(
         _ name: String, _ parts: [(part: String?, files: [String])], beside others: [Part],
-        describedBy layout: ModelLayout?
+        describedBy layout: ModelLayout?, looks: Bool
     ) throws {
         var known = ModelRecord(name: name)
-        known.configurationHash = try layout?.configurationDigest()
+        known.configurationHash = try layout?.configurationDigest(looks: looks)
         self.known = known
         // Opened now: whatever has the names when the run is done, these are the files that were loaded.
         let all = parts.map { (name, $0.part, $0.files) } + others.map { ($0.model, $0.part, $0.files) }
@@ -145,13 +148,14 @@ public final class ModelDigests {
 extension ModelLayout {
     /// One sha256 for all that is read of the folder beside weights: `model_index.json`, the card, and the
     /// configurations and tokenizers of its parts.
-    fileprivate func configurationDigest() throws -> String {
+    /// - Parameter looks: whether an encoder of another folder looks at pictures as this one says.
+    fileprivate func configurationDigest(looks: Bool) throws -> String {
         let tokenizers = ["tokenizer", "tokenizer_2", "tokenizer_3", "prior_tokenizer"]
         // How networks that look at pictures take them.
-        let looks = [ModelComponent.imageEncoder, .depthEstimator].contains {
+        let hasLooking = [ModelComponent.imageEncoder, .depthEstimator].contains {
             Files.isFolder("\(path)/\($0.rawValue)")
         }
-        let extractors = looks ? [PicturePreprocessing.folder] : []
+        let extractors = looks || hasLooking ? [PicturePreprocessing.folder] : []
         let folders = (ModelComponent.allCases.map(\.rawValue) + tokenizers + extractors).sorted()
         let inner = try folders.flatMap { folder in
             try Files.names(in: "\(path)/\(folder)").filter { name in

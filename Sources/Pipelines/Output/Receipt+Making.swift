@@ -128,6 +128,16 @@ extension Receipt {
         guessMode = request.guessMode ? true : nil
     }
 
+    /// Pictures that were prompts.
+    mutating func setImagePrompts(of request: Request) {
+        guard !request.imagePrompts.isEmpty else { return }
+        imagePrompts = request.imagePrompts.map {
+            ImagePrompt(
+                name: $0.adapter.name, weight: $0.weight, sha256: $0.adapter.record.sha256,
+                images: $0.pictureFiles)
+        }
+    }
+
     /// The prompts that the pictures were to show.
     mutating func setPrompts(of request: Request) {
         let all = request.prompts ?? [""]

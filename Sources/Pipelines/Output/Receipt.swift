@@ -157,6 +157,8 @@ public struct Receipt: Codable, Sendable, Equatable {
     public var controls: [Control]?
     /// Whether control acted on the conditional branch alone.
     public var guessMode: Bool?
+    /// The adapters by which pictures were prompts; the digests of the encoder of pictures are among the weights.
+    public var imagePrompts: [ImagePrompt]?
     /// The original size that SDXL was conditioned on, where it was not the picture's own.
     public var originalSize: Request.Size?
     /// The target size that SDXL was conditioned on, where it was not the picture's own.
@@ -289,6 +291,18 @@ public struct Receipt: Codable, Sendable, Equatable {
         public var end: Double?
     }
 
+    /// Pictures that were a prompt beside the text.
+    public struct ImagePrompt: Codable, Sendable, Equatable {
+        /// The name of the IP-Adapter's file.
+        public var name: String
+        /// What attention to the pictures was multiplied with.
+        public var weight: Double
+        /// The sha256 of the file.
+        public var sha256: String
+        /// The pictures.
+        public var images: [InputFile]
+    }
+
     /// Noise on the great circle between that of two seeds.
     public struct Interpolation: Codable, Sendable, Equatable {
         /// The seed at 0.
@@ -319,6 +333,7 @@ public struct Receipt: Codable, Sendable, Equatable {
         case refiner, crop, background, guide, classifier, churn, interpolation, inversion, rng, loras,
             embeddings, controls
         case guessMode = "guess_mode"
+        case imagePrompts = "ip_adapters"
         case noisyCLIP = "noisy_clip"
         case guidanceMethod = "guidance_method"
         case guidanceInterval = "guidance_interval"

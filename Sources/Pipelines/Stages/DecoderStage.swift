@@ -199,9 +199,7 @@ extension TextEmbedding {
 extension ModelSource {
     /// CLIP's embedding of a picture, `[1, features]`.
     func embedding(of picture: Picture, as type: ElementType, on device: Device) throws -> Tensor {
-        let network = try build(
-            CLIPVisionWithProjection.self, .imageEncoder, elementType: type, on: device, prepares: false)
-        let pixels = try PicturePreprocessing(self, for: network.configuration).pixels(of: picture)
-        return network(pixels.to(type).to(device)).embedding
+        let encoder = try PictureEncoder(self, as: type, on: device)
+        return encoder.features(.embedding, of: try encoder.pixels(of: picture))
     }
 }

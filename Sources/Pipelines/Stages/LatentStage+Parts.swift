@@ -11,6 +11,7 @@ extension LatentStage {
         try settings.guides.guide?.check(decodes: false)
         try assembly.checkConditions(of: self)
         try checkControls()
+        try checkImagePrompts()
         let family = type(of: assembly)
         try check(model.network.type, family.networkComponent)
         if usesAutoencoder(decodes: decodes) {
@@ -22,7 +23,7 @@ extension LatentStage {
         let family = type(of: assembly)
         return try ModelDigests(
             model.source,
-            [family.networkComponent] + assembly.conditionParts(of: self)
+            [family.networkComponent] + assembly.conditionParts(of: self) + imagePromptParts
                 + (usesAutoencoder(decodes: decodes) ? [family.autoencoderComponent] : []),
             beside: request.controls.map { try $0.network.files() })
     }

@@ -18,6 +18,7 @@ extension LatentStage {
             receipt.negativePrompt = request.negativePrompt
         }
         receipt.setControls(of: request)
+        receipt.setImagePrompts(of: request)
         receipt.strength = strength
         (receipt.noiseLevel, receipt.depth) = (assembly.usedNoiseLevel(request), request.files["depth"])
         (receipt.denoisingStart, receipt.denoisingEnd) = (request.denoisingStart, request.denoisingEnd)

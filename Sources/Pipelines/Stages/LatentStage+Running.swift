@@ -12,6 +12,7 @@ extension LatentStage {
         }
         // What these are made by goes before the network comes.
         let inputs = try assembly.batchInputs(of: self, say)
+        let images = try imagePrompts(say)
         let controls = try LoadedControls(of: self, say)
         let denoiser = try guidedDenoisers(say)
         let reference = try self.reference(say)
@@ -23,7 +24,8 @@ extension LatentStage {
                 let guided = denoiser(
                     pictures,
                     BatchInputs(
-                        beside: $0 ?? inputs.beside, conditions: inputs.conditions, control: calls))
+                        beside: $0 ?? inputs.beside, conditions: inputs.conditions ?? images,
+                        control: calls))
                 return calls?.counting(guided) ?? guided
             }
         }

@@ -38,6 +38,7 @@ package struct LatentStage: Stage {
         try request.checkRanges()
         try request.checkDeepFeatures(of: model.network)
         try request.checkControls()
+        try request.checkImagePrompts()
         let task = try Self.task(assembly, request)
         try Self.checkPrompt(assembly, request)
         for control in request.controls { try control.network.check(for: model) }

@@ -57,7 +57,9 @@ final class ControlledCalls {
     {
         let isAlone = controls.guesses && branches.count > 1
         let wanted = branches.firstIndex(of: .conditional) ?? 0
-        let seen = (isAlone ? [rows[wanted]] : rows).map { $0.without([Conditions.Key.guidance.name]) }
+        // What the U-Net alone reads.
+        let own: Set = [Conditions.Key.guidance.name, Conditions.Key.imagePrompts.name]
+        let seen = (isAlone ? [rows[wanted]] : rows).map { $0.without(own) }
         let joined = seen.dropFirst().reduce(seen[0]) { $0.followed(by: $1) }
         let prepared = controls.parts.map { ($0.control, $0.picture(joined)) }
         return { [self] x, time in
