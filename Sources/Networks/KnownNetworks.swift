@@ -50,7 +50,9 @@ public enum KnownNetworks {
     public static var enlarging: [any EnlargingNetwork.Type] { [RRDBNet.self, SwinIR.self] }
 
     /// Those that control what another network draws.
-    public static var controls: [any ConfiguredNetwork.Type] { [ControlNet.self, T2IAdapter.self] }
+    public static var controls: [any ConfiguredNetwork.Type] {
+        [ControlNet.self, SD3ControlNet.self, T2IAdapter.self]
+    }
 
     /// Every one of them.
     public static var all: [any ConfiguredNetwork.Type] {

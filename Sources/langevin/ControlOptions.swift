@@ -9,7 +9,7 @@ import Tensors
 struct ControlOptions: ParsableArguments {
     @Option(
         help:
-            "A control network (ControlNet) that was made for the model, a folder with its config.json or org/name of the hub, none by default; repeatable. --control, --control-scale, --control-start and --control-end behind it belong to it.",
+            "A control network (ControlNet) that was made for the model, a folder with its config.json, a .safetensors file in the original layout or org/name of the hub, none by default; repeatable. --control, --control-scale, --control-start and --control-end behind it belong to it.",
         transform: pathArgument)
     var controlnet: [String] = []
 

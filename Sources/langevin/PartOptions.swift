@@ -23,7 +23,7 @@ struct PartOptions: ParsableArguments {
 
     @Option(
         help:
-            "FILE[:WEIGHT[:BLOCKS]]: an adapter (LoRA, LoHa, LoKr, DoRA) whose changes are added to the weights, by default as they are, none by default; BLOCKS is how much of that blocks have (in=1,mid=0.5,out=0, or a number for each of BASE,IN01,…); repeatable.",
+            "FILE[:WEIGHT[:BLOCKS]]: an adapter (LoRA, LoHa, LoKr, DoRA), a .safetensors file or a folder of PEFT's, whose changes are added to the weights, by default as they are, none by default; BLOCKS is how much of that blocks have (in=1,mid=0.5,out=0, or a number for each of BASE,IN01,…); repeatable.",
         transform: AdapterOption.init(argument:))
     var lora: [AdapterOption] = []
 

@@ -55,6 +55,10 @@ import Testing
         }
         for name in fixture.file.names where name != "latents" && name != "pixels" {
             let given = try fixture.tensor(name)
+            if given.elementType == .float32 {
+                try SafetensorsWriter([("control", given)]).write(to: folder(name + ".safetensors"))
+                continue
+            }
             let channels = given.rank == 3 ? given.shape[2] : 1
             try Picture(
                 width: given.shape[1], height: given.shape[0], channels: channels,
@@ -216,6 +220,142 @@ import Testing
             let refused = try Program.run(replay + given)
             #expect(refused.code == 2 && refused.messages.contains(words), "\(refused.messages)")
         }
+    }
+
+    // MARK: Files
+
+    /// The names of the code that introduced control networks, for those of the tiny network in diffusers' layout.
+    private func original(_ name: String) -> String {
+        let places = [
+            ("controlnet_cond_embedding.conv_in", "input_hint_block.0"),
+            ("controlnet_cond_embedding.blocks.0", "input_hint_block.2"),
+            ("controlnet_cond_embedding.blocks.1", "input_hint_block.4"),
+            ("controlnet_cond_embedding.conv_out", "input_hint_block.6"),
+            ("controlnet_down_blocks.0", "zero_convs.0.0"), ("controlnet_down_blocks.1", "zero_convs.1.0"),
+            ("controlnet_down_blocks.2", "zero_convs.2.0"), ("controlnet_down_blocks.3", "zero_convs.3.0"),
+            ("controlnet_mid_block", "middle_block_out.0"), ("conv_in", "input_blocks.0.0"),
+            ("time_embedding.linear_1", "time_embed.0"), ("time_embedding.linear_2", "time_embed.2"),
+            ("down_blocks.0.resnets.0", "input_blocks.1.0"),
+            ("down_blocks.0.attentions.0", "input_blocks.1.1"),
+            ("down_blocks.0.downsamplers.0.conv", "input_blocks.2.0.op"),
+            ("down_blocks.1.resnets.0", "input_blocks.3.0"), ("mid_block.resnets.0", "middle_block.0"),
+            ("mid_block.attentions.0", "middle_block.1"), ("mid_block.resnets.1", "middle_block.2"),
+        ]
+        let parts = [
+            "norm1.": "in_layers.0.", "conv1.": "in_layers.2.", "time_emb_proj.": "emb_layers.1.",
+            "norm2.": "out_layers.0.", "conv2.": "out_layers.3.", "conv_shortcut.": "skip_connection.",
+        ]
+        guard let (native, foreign) = places.first(where: { name.hasPrefix($0.0 + ".") }) else { return name }
+        let rest = String(name.dropFirst(native.count + 1))
+        let own = native.contains("resnets") ? parts.first { rest.hasPrefix($0.key) } : nil
+        return "\(foreign)." + (own.map { $0.value + rest.dropFirst($0.key.count) } ?? rest)
+    }
+
+    /// A file in the original layout, with what begins its names or without, and one of diffusers' names give the pictures of the
+    /// folder, to the last bit; a pickle becomes such a file.
+    @Test func filesAreFolders() throws {
+        let (folder, edges) = (try network(), try picture())
+        let control = ["--control", edges, "--control-scale", "0.8"]
+        func made(_ network: String) throws -> [Float] {
+            try tiny.folder.made(
+                TinyCheckpoint.request(tiny.path, tiny.folder("out.safetensors"))
+                    + ["--controlnet", network] + control)
+            return try SafetensorsFile(path: tiny.folder("out.safetensors"), storage: .copied)
+                .tensor(named: "samples").array()
+        }
+        let expected = try made(folder)
+        let file = try SafetensorsFile(
+            path: "\(folder)/diffusion_pytorch_model.safetensors", storage: .copied)
+        func write(_ name: String, _ named: (String) -> String) throws -> String {
+            let path = tiny.folder(name)
+            try SafetensorsWriter(file.names.map { (named($0), try file.tensor(named: $0)) }).write(to: path)
+            return path
+        }
+        let whole = try write("whole.safetensors") { "control_model." + original($0) }
+        #expect(try made(whole) == expected)
+        #expect(try made(write("bare.safetensors", original)) == expected)
+        #expect(try made(write("diffusers.safetensors") { $0 }) == expected)
+
+        let picture = tiny.folder("made.png")
+        try tiny.folder.made(TinyCheckpoint.request(tiny.path, picture) + ["--controlnet", whole] + control)
+        let replay = ["generate", "--replay", picture, "--model", tiny.path, "--json"]
+        let again = try tiny.folder.made(replay + ["--controlnet", whole, "--control", edges])
+        #expect(try again.json()["difference"] as? Int == 0)
+
+        for (name, changed, words) in [
+            ("short", { $0.contains("zero_convs.3") ? nil : $0 }, "features of [8, 8, 8] channels"),
+            ("other", { $0.replacing("control_model.", with: "model.") }, "holds no control network"),
+            ("more", { $0.contains("middle_block_out") ? "control_model.task_embedding.\($0)" : $0 }, "more"),
+        ] as [(String, (String) -> String?, String)] {
+            let path = tiny.folder("\(name).safetensors")
+            let named = try file.names.compactMap { native in
+                try changed("control_model." + original(native)).map { ($0, try file.tensor(named: native)) }
+            }
+            try SafetensorsWriter(named).write(to: path)
+            try tiny.expectRefused(tiny.path, "--controlnet", path, "--control", edges, saying: words)
+        }
+        // One whose layers read texts of another width is of another model.
+        let text = try write("text.safetensors") { original($0) }
+        let own = try SafetensorsFile(path: text, storage: .copied)
+        try SafetensorsWriter(
+            own.names.map { name in
+                let tensor = try own.tensor(named: name)
+                return (
+                    name, name.contains("attn2.to_k") ? concatenated([tensor, tensor], along: 1) : tensor
+                )
+            }
+        ).write(to: tiny.folder("wide.safetensors"))
+        try tiny.expectRefused(
+            tiny.path, "--controlnet", tiny.folder("wide.safetensors"), "--control", edges,
+            saying: "texts of 24 features")
+        try Data([0x50, 0x4B, 3, 4] + Array(repeating: 0, count: 600))
+            .write(to: URL(filePath: tiny.folder("network.pth")))
+        try tiny.expectRefused(
+            tiny.path, "--controlnet", tiny.folder("network.pth"), "--control", edges,
+            saying: "langevin convert")
+    }
+
+    // MARK: Stable Diffusion 3
+
+    /// What the pipelines of Stable Diffusion 3 do not know is refused, and so are networks for other models.
+    @Test func stableDiffusion3RefusesWhatDoesNotFit() throws {
+        func opened(_ name: String, _ folder: borrowing TemporaryFolder) throws -> [String] {
+            let fixture = try #require(Fixture.all(in: "control").first { $0.name == name })
+            try fixture.write("model", to: folder("model"))
+            try fixture.write("control-0", to: folder("control"))
+            return [
+                "generate", "a cat", "--model", folder("model"), "--steps", "2", "-o", folder("never.png"),
+            ]
+        }
+        let (folder, edges) = (try TemporaryFolder(), try picture())
+        let call = try opened("control-sd3-blind", folder)
+        func expectRefused(_ changes: JSONObject, _ words: String, _ options: [String] = []) throws {
+            let path = folder("control/config.json")
+            let before = try Data(contentsOf: URL(filePath: path))
+            defer { try? before.write(to: URL(filePath: path)) }
+            var object = try ModelFolder(folder("control")).configuration()
+            for (key, value) in changes.members { object[key] = value }
+            try ModelFolder(folder("control")).write(object)
+            try Program.expectRefused(
+                call + ["--controlnet", folder("control"), "--control", edges] + options, words)
+        }
+        try expectRefused([:], "--guess-mode has no part", ["--guess-mode"])
+        try expectRefused(["in_channels": 5], "latents of 5 channels")
+        try expectRefused(["pooled_projection_dim": 3], "of 3 features (pooled_projection_dim)")
+        try expectRefused(["attention_head_dim": 4], "num_attention_heads, attention_head_dim")
+        try expectRefused(["joint_attention_dim": 7, "caption_projection_dim": 1], "caption_projection_dim")
+        try expectRefused(["patch_size": 1], "patch_size")
+        try expectRefused(["extra_conditioning_channels": 2], "extra_conditioning_channels")
+        try expectRefused(["extra_conditioning_channels": 1], "as 'langevin control --kind inpaint' makes it")
+        try expectRefused(["use_pos_embed": true, "pos_embed_max_size": 1], "has places for")
+        try Program.expectRefused(
+            call + ["--controlnet", try network(), "--control", edges], "controls a UNet2DConditionModel")
+        try Program.expectRefused(
+            call + ["--adapter", try adapter("sketch"), "--control", edges], "controls a UNet2DConditionModel"
+        )
+        try tiny.expectRefused(
+            tiny.path, "--controlnet", folder("control"), "--control", edges,
+            saying: "controls a SD3Transformer2DModel")
     }
 
     // MARK: T2I-Adapters

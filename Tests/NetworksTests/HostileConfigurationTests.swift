@@ -73,7 +73,7 @@ import Testing
             }
             let mayBeZero = [
                 "freq_shift", "downsample_padding", "decoder_downsample_padding", "eos_token_id",
-                "num_upsample", "label_dim", "augment_dim",
+                "num_upsample", "label_dim", "augment_dim", "extra_conditioning_channels",
             ].contains(key)
             #expect(try (refusal(subject, key, .integer(0)) == nil) == mayBeZero, "\(key) 0")
         }

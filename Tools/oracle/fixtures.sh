@@ -48,6 +48,7 @@ rm -rf "$fixtures/control"
 "$python" "$here/control.py" --seed 0 --out "$fixtures/control" >&2
 rm -rf "$fixtures/ip_adapter"
 "$python" "$here/ip_adapter.py" --seed 0 --out "$fixtures/ip_adapter" >&2
+"$python" "$here/peft_folders.py" --seed 0 --out "$fixtures/peft" >&2
 if [ -n "${SKIMAGE:-}" ]; then
     # A Python with scikit-image and safetensors.
     rm -rf "$fixtures/control_pictures"

@@ -93,7 +93,9 @@ def write_case(out, kind, job, result):
     tensors = {"latents": result.latents, "pixels": torch.from_numpy(result.pixels.copy()), **pictures(job.request)}
     for index, control in enumerate(getattr(job, "controls", [])):
         case[f"control-{index}"] = {"files": {"config.json": control["config"]}, "weights": {"": control["seed"]}, "tokenizers": {}}
-        tensors[f"control-{index}"] = torch.from_numpy(np.array(PIL.Image.open(control["picture"])))
+        picture = control["picture"]
+        tensors[f"control-{index}"] = (pipeline_requests.tensor(picture, "control") if picture.endswith(".safetensors")
+                                       else torch.from_numpy(np.array(PIL.Image.open(picture))))
     if more:
         extra, given = more(job)
         case.update(extra)

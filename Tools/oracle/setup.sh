@@ -22,4 +22,7 @@ if [ -n "${LANGEVIN_ORACLE_SITE:-}" ]; then
     grep -v '^torch==' "$here/requirements.txt" >"$requirements"
 fi
 "$python" -m pip install --quiet --disable-pip-version-check -r "$requirements" >&2
+# Beside the environment: diffusers behaves otherwise where it finds PEFT.
+"$python" -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target "$environment/peft" \
+    -r "$here/requirements_peft.txt" >&2
 echo "$python"

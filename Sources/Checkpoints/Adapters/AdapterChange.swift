@@ -63,7 +63,7 @@ public struct AdapterChange: Sendable {
     }
 
     /// What is added to the bias, `nil` where nothing is.
-    var biasChange: Tensor? { factors[.bias] }
+    var biasChange: Tensor? { factors[.bias] ?? factors[.upBias].map { $0.to(.float32) * scale } }
 
     /// A weight with the change.
     /// - Parameters:
@@ -93,7 +93,7 @@ public struct AdapterChange: Sendable {
     /// - Throws: `CheckpointError` where they do not fit.
     func lowRank(_ shape: Shape, strength: Double, _ type: ElementType) throws -> (down: Tensor, up: Tensor)?
     {
-        let others = factors.keys.filter { ![.down, .up, .alpha, .bias].contains($0) }
+        let others = factors.keys.filter { ![.down, .up, .alpha, .bias, .upBias].contains($0) }
         guard others.isEmpty, let down = factors[.down], let up = factors[.up] else { return nil }
         let rank = down.shape.first ?? 0
         guard rank > 0, up.elementCount == shape[0] * rank,

@@ -13,6 +13,8 @@ enum AdapterFactor: String {
     case middle
     /// What is added to a bias, `[outputs]`.
     case bias
+    /// The bias of B, which is scaled as the product is, `[outputs]`.
+    case upBias
     /// The number that scales a product, divided by the rank.
     case alpha
     /// The lengths of the rows of a weight that DoRA keeps.
@@ -28,7 +30,7 @@ enum AdapterFactor: String {
     private static let ends: [(String, AdapterFactor)] = [
         (".lora_linear_layer.down.weight", .down), (".lora_linear_layer.up.weight", .up),
         (".lora_down.weight", .down), (".lora_up.weight", .up), (".lora_mid.weight", .middle),
-        (".lora_A.weight", .down), (".lora_B.weight", .up), (".lora_B.bias", .bias),
+        (".lora_A.weight", .down), (".lora_B.weight", .up), (".lora_B.bias", .upBias),
         (".lora_A.default.weight", .down), (".lora_B.default.weight", .up),
         (".lora.down.weight", .down), (".lora.up.weight", .up), ("_lora.down.weight", .down),
         ("_lora.up.weight", .up), (".lora_magnitude_vector.weight", .magnitude),

@@ -93,7 +93,7 @@ public struct AdapterPlaces: Sendable {
         ]
         let own = ["\(component.rawValue).", "base_model.model.\(component.rawValue)."]
         return own + (towers[component].map { ["text_encoders.\($0).transformer."] } ?? [])
-            + (component == .unet || component == .transformer ? ["base_model.model."] : [])
+            + ([.unet, .transformer, .textEncoder].contains(component) ? ["base_model.model."] : [])
     }
 
     /// The same with dots written as `_`.

@@ -105,7 +105,7 @@ struct TensorNames {
             ),
             (
                 hasAny("control_model.") || hasAny("controlnet_cond_embedding."),
-                "it is a ControlNet, which goes with a model"
+                "it is a ControlNet, which goes with a model ('generate --controlnet')"
             ),
             (
                 hasAny("double_blocks.0.") || hasAny("model.diffusion_model.double_blocks.0."),

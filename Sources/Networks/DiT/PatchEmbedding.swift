@@ -5,9 +5,11 @@ import Tensors
 /// The patches of a picture as tokens, row by row, to which their places are added. Parameters `proj.*`,
 /// and the buffer `pos_embed` where the places are kept in a table.
 /// Source: Dosovitskiy et al. 2021 (arXiv:2010.11929), section 3.1.
-struct PatchEmbedding {
+package struct PatchEmbedding: Sendable {
     /// Where the vectors of places come from.
     enum Places {
+        /// No places are added.
+        case none
         /// Computed, so that any picture spans the places of one with `base` patches along a side.
         case computed(base: Int)
         /// Cut out of the middle of a table of `size` × `size` places.
@@ -35,16 +37,38 @@ struct PatchEmbedding {
         places = .table(table, size: size)
     }
 
+    /// Patches as tokens to which no places are added.
+    /// - Parameter initializer: of the projection's weights and biases; the usual one where `nil`.
+    init(
+        withoutPlaces channels: Int, width: Int, patch: Int, initializer: Initializer? = nil,
+        _ weights: Weights
+    ) {
+        projection = Convolution2D(
+            inputs: channels, outputs: width, kernel: patch, stride: patch, initializer: initializer,
+            weights["proj"])
+        places = .none
+    }
+
+    /// That of a transformer's configuration.
+    package init(_ configuration: MMDiTConfiguration, _ weights: Weights) {
+        self.init(
+            channels: configuration.inChannels, width: configuration.width, patch: configuration.patchSize,
+            base: configuration.sampleSize / configuration.patchSize,
+            tableSize: configuration.posEmbedMaxSize, weights)
+    }
+
     /// `[batch, channels, height, width]` → `[batch, patches, width]`
     func callAsFunction(_ picture: Tensor) -> Tensor {
         let grid = projection(picture)
+        let tokens = grid.flattened(from: 2).transposed(1, 2)
         let places = vectors(
             rows: grid.shape[2], columns: grid.shape[3], width: grid.shape[1], on: grid.device)
-        return (grid.flattened(from: 2).transposed(1, 2) + places).to(picture.elementType).contiguous()
+        return (places.map { tokens + $0 } ?? tokens).to(picture.elementType).contiguous()
     }
 
-    private func vectors(rows: Int, columns: Int, width: Int, on device: Device) -> Tensor {
+    private func vectors(rows: Int, columns: Int, width: Int, on device: Device) -> Tensor? {
         switch places {
+        case .none: return nil
         case .computed(let base):
             return sinusoidalPlaces(rows: rows, columns: columns, base: base, width: width, on: device)
         case .table(let table, let size):

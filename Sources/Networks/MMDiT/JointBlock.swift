@@ -1,8 +1,8 @@
 import Layers
 import Tensors
 
-/// One block of an `MMDiT`: joint attention, then a feed-forward network for each stream. In the last
-/// block the context is only read. Parameters `norm1.*`, `norm1_context.*`, `attn.*`, `attn2.*`, `ff.*`,
+/// One block of an `MMDiT`: joint attention, then a feed-forward network for each stream. In the network's
+/// last block the context is only read. Parameters `norm1.*`, `norm1_context.*`, `attn.*`, `attn2.*`, `ff.*`,
 /// `ff_context.*`.
 /// Source: Esser et al. 2024 (arXiv:2403.03206), figure 2; the second attention is that of Stable
 /// Diffusion 3.5 medium (MMDiT-X).
@@ -18,22 +18,22 @@ struct JointBlock {
     /// Whether the context changes: in the last block it is only read.
     var answersContext: Bool { contextFeedForward != nil }
 
-    init(_ configuration: MMDiTConfiguration, layer: Int, _ weights: Weights) {
+    /// - Parameter answersContext: whether the context changes, too.
+    init(_ configuration: MMDiTConfiguration, layer: Int, answersContext: Bool, _ weights: Weights) {
         let width = configuration.width
-        let isLast = layer == configuration.numLayers - 1
         let isDual = configuration.dualAttentionLayers.contains(layer)
         norm = LayerNorm(width: width, epsilon: 1e-6, affine: false, weights)
         modulation = Modulation(width: width, count: isDual ? 9 : 6, weights["norm1"]["linear"])
         contextModulation = Modulation(
-            width: width, count: isLast ? 2 : 6, weights["norm1_context"]["linear"])
+            width: width, count: answersContext ? 6 : 2, weights["norm1_context"]["linear"])
         attention = JointAttention(
-            configuration, hasContext: true, answersContext: !isLast, weights["attn"])
+            configuration, hasContext: true, answersContext: answersContext, weights["attn"])
         secondAttention =
             isDual
             ? JointAttention(configuration, hasContext: false, answersContext: false, weights["attn2"]) : nil
         feedForward = FeedForward(width: width, .geluApproximate, weights["ff"])
         contextFeedForward =
-            isLast ? nil : FeedForward(width: width, .geluApproximate, weights["ff_context"])
+            answersContext ? FeedForward(width: width, .geluApproximate, weights["ff_context"]) : nil
     }
 
     /// - Parameters:

@@ -11,16 +11,18 @@ extension MMDiT: ConfiguredNetwork {
 }
 
 extension MMDiT: NoiseNetwork {
-    /// The network's output for a batch; it reads the context and the pooled text.
+    /// The network's output for a batch; it reads the context, the pooled text and control after its blocks.
     public func callAsFunction(
         _ x: Tensor, time: Tensor, _ conditions: Conditions, dropout: RandomGenerator?
     ) -> Tensor {
         conditions.checkRead(
-            [Conditions.Key.context.name, Conditions.Key.pooledText.name], by: Self.className)
+            [Conditions.Key.context.name, Conditions.Key.pooledText.name, Conditions.Key.control.name],
+            by: Self.className)
         guard let context = conditions[.context], let pooled = conditions[.pooledText] else {
             preconditionFailure("this network needs a context and a pooled text")
         }
-        return self(x, time: time, context: context, pooled: pooled)
+        return self(
+            x, time: time, context: context, pooled: pooled, control: conditions[.control]?.within ?? [])
     }
 }
 

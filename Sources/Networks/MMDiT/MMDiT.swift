@@ -11,8 +11,7 @@ public struct MMDiT: Sendable {
     public let configuration: MMDiTConfiguration
 
     let patches: PatchEmbedding
-    let timeEmbedding: TimestepEmbedding
-    let pooledEmbedding: TimestepEmbedding
+    let embedding: TimeTextEmbedding
     let contextEmbedding: Linear
     let blocks: [JointBlock]
     let outputModulation: Modulation
@@ -25,18 +24,14 @@ public struct MMDiT: Sendable {
         try configuration.validate()
         self.configuration = configuration
         let (width, patch) = (configuration.width, configuration.patchSize)
-        patches = PatchEmbedding(
-            channels: configuration.inChannels, width: width, patch: patch,
-            base: configuration.sampleSize / patch, tableSize: configuration.posEmbedMaxSize,
-            weights["pos_embed"])
-        let embedder = weights["time_text_embed"]
-        timeEmbedding = TimestepEmbedding(inputs: 256, outputs: width, embedder["timestep_embedder"])
-        pooledEmbedding = TimestepEmbedding(
-            inputs: configuration.pooledProjectionDim, outputs: width, embedder["text_embedder"])
+        patches = PatchEmbedding(configuration, weights["pos_embed"])
+        embedding = TimeTextEmbedding(configuration, weights["time_text_embed"])
         contextEmbedding = Linear(
             inputs: configuration.jointAttentionDim, outputs: width, weights["context_embedder"])
         blocks = (0..<configuration.numLayers).map {
-            JointBlock(configuration, layer: $0, weights["transformer_blocks"][$0])
+            JointBlock(
+                configuration, layer: $0, answersContext: $0 < configuration.numLayers - 1,
+                weights["transformer_blocks"][$0])
         }
         outputModulation = Modulation(width: width, count: 2, weights["norm_out"]["linear"])
         outputNorm = LayerNorm(width: width, epsilon: 1e-6, affine: false, weights["norm_out"]["norm"])
@@ -55,22 +50,29 @@ public struct MMDiT: Sendable {
     ///   - pooled: the text as a whole, `[batch, pooledProjectionDim]`.
     ///   - skippedLayers: blocks that are left out, as in the worse branch of the guidance that Stable
     ///     Diffusion 3.5 medium was published with (`skip_guidance_layers` of its pipeline).
+    ///   - control: added to the patches after each block but the last, `[batch, patches, width]`; none, or one for each.
     /// - Returns: `[batch, outChannels, height, width]`
     public func callAsFunction(
-        _ x: Tensor, time: Tensor, context: Tensor, pooled: Tensor, skippedLayers: Set<Int> = []
+        _ x: Tensor, time: Tensor, context: Tensor, pooled: Tensor, skippedLayers: Set<Int> = [],
+        control: [Tensor] = []
     ) -> Tensor {
+        precondition(
+            control.isEmpty || control.count == blocks.count - 1,
+            "there are \(control.count) tensors of control for \(blocks.count - 1) blocks")
         let patch = configuration.patchSize
         let (rows, columns) = patchGrid(of: x, patch: patch)
-        let frequencies = sinusoidalEmbedding(time, width: 256, cosinesFirst: true).to(x.elementType)
-        let condition = (timeEmbedding(frequencies) + pooledEmbedding(pooled)).silu()
+        let condition = embedding(time, pooled: pooled)
         var (tokens, context) = (patches(x), contextEmbedding(context))
-        for (layer, block) in blocks.enumerated() where !skippedLayers.contains(layer) {
-            let answers = recomputable([tokens, context, condition], dropout: nil) { given -> [Tensor] in
-                let answers = block(given[0], context: given[1], condition: given[2])
-                return block.answersContext ? [answers.0, answers.1] : [answers.0]
+        for (layer, block) in blocks.enumerated() {
+            if !skippedLayers.contains(layer) {
+                let answers = recomputable([tokens, context, condition], dropout: nil) { given -> [Tensor] in
+                    let answers = block(given[0], context: given[1], condition: given[2])
+                    return block.answersContext ? [answers.0, answers.1] : [answers.0]
+                }
+                tokens = answers[0]
+                if answers.count > 1 { context = answers[1] }
             }
-            tokens = answers[0]
-            if answers.count > 1 { context = answers[1] }
+            if layer < control.count { tokens = tokens + control[layer] }
         }
         let parts = outputModulation(condition)
         tokens = outputProjection(outputNorm(tokens, shift: parts[1], scale: parts[0]))

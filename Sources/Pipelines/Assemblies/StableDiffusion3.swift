@@ -9,6 +9,7 @@ import Tensors
 package struct StableDiffusion3: TextAssembly {
     package static let classNames = tasks("StableDiffusion3")
     package static let family = "sd3"
+    package static let reads: Set<RequestField> = [.controls]
     package static let networkComponent = ModelComponent.transformer
     package static func network(readsClassTable: Bool) -> any DenoisingNetwork.Type { MMDiT.self }
 

@@ -24,7 +24,7 @@ package struct LatentModel: Sendable {
     /// How it was opened.
     package let options: ModelOptions
 
-    private let networkComponent: ModelComponent
+    let networkComponent: ModelComponent
     private let autoencoderComponent: ModelComponent
     /// Whether the network's labels are those of classes.
     private let labelsAreClasses: Bool

@@ -3,7 +3,7 @@ import Storage
 
 /// An adapter of a model: a file with small changes of its weights, and how much of them is wanted.
 public struct ModelAdapter: Sendable, Equatable {
-    /// The file, `.safetensors` of any dialect.
+    /// The file, `.safetensors` of any dialect, or a folder of PEFT's.
     public let path: String
     /// What the changes are multiplied with; at 0 the model is the same to the last bit.
     public let weight: Double
@@ -18,16 +18,19 @@ public struct ModelAdapter: Sendable, Equatable {
 
     func read() throws -> AdapterFile {
         guard Files.exists(path) else {
-            throw PipelineError("there is no adapter '\(path)': give a .safetensors file")
+            throw PipelineError(
+                "there is no adapter '\(path)': give a .safetensors file, or a folder of PEFT's with adapter_model.safetensors"
+            )
         }
         return try AdapterFile(path)
     }
 
     /// What a receipt has of it.
     func record() throws -> Receipt.Adapter {
-        let file = try InputFile(path)
+        let files = try AdapterFile.files(of: path).map { try InputFile($0).sha256 }
         return Receipt.Adapter(
-            name: file.name, weight: weight, blocks: blocks?.text, sha256: file.sha256)
+            name: Files.name(of: path), weight: weight, blocks: blocks?.text,
+            sha256: files.count == 1 ? files[0] : digest(of: files))
     }
 
     // MARK: The model that it was made for

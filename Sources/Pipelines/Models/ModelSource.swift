@@ -192,7 +192,7 @@ public struct ModelSource: Sendable {
     // MARK: Parts
 
     /// The weights of a part under its network's own names, with what adapters change.
-    private func nativeWeights(_ type: any ConfiguredNetwork.Type, _ component: ModelComponent) throws
+    func nativeWeights(_ type: any ConfiguredNetwork.Type, _ component: ModelComponent) throws
         -> any TensorSource
     {
         let native = try type.native(weights(of: component))
@@ -458,7 +458,7 @@ func locating<Result>(_ path: String, _ body: () throws -> Result) throws -> Res
 }
 
 /// Runs a body whose complaints about a network become errors that name where its weights and its configuration are.
-private func explaining<Result>(weights: String, configuration: String, _ body: () throws -> Result) throws
+func explaining<Result>(weights: String, configuration: String, _ body: () throws -> Result) throws
     -> Result
 {
     do {

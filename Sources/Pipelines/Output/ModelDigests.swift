@@ -169,7 +169,7 @@ extension ModelLayout {
 }
 
 /// The sha256 of lines.
-private func digest(of lines: [String]) -> String {
+func digest(of lines: [String]) -> String {
     let digest = SHA256()
     Array(lines.map { $0 + "\n" }.joined().utf8).withUnsafeBytes { digest.update($0) }
     return digest.hexadecimal()

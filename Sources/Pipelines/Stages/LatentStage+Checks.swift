@@ -154,11 +154,10 @@ extension LatentStage {
             }
             size = .init(height: picture.height / factor * factor, width: picture.width / factor * factor)
         }
-        let isPictures =
-            request.height == nil && request.width == nil
-            && (keepsSize || task == .text && !request.controls.isEmpty)
         // Control pictures decide as pictures that are changed do.
-        if task == .text, let given = request.controls.first?.size {
+        let isControl = task == .text && assembly.keepsReferenceSize && !request.controls.isEmpty
+        let isPictures = request.height == nil && request.width == nil && (keepsSize || isControl)
+        if isControl, let given = request.controls.first?.size {
             let unit = request.controls.map(\.network.sizeMultiple).reduce(factor, max)
             size = .init(
                 height: max(given.height / unit, 1) * unit, width: max(given.width / unit, 1) * unit)

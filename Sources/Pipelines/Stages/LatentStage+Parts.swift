@@ -31,6 +31,7 @@ extension LatentStage {
     /// Whether the autoencoder has a part in the run.
     func usesAutoencoder(decodes: Bool) -> Bool {
         if task != .enlarging, case .picture? = request.reference { return true }
+        if request.controls.contains(where: { $0.network.latents != nil }) { return true }
         return decodes
     }
 

@@ -17,15 +17,17 @@ struct LoadedControls {
     fileprivate let callCount: Int
 
     /// - Parameter say: gets what a person should know of the pictures.
-    init?(of stage: LatentStage, _ say: (Sentence) -> Void) throws {
+    init?(of stage: LatentStage, _ say: @escaping (Sentence) -> Void) throws {
         let request = stage.request
-        guard !request.controls.isEmpty,
-            let unet = stage.model.network.settings as? UNet2DConditionConfiguration
-        else { return nil }
-        parts = try request.controls.map { control in
-            let picture = try stage.picture(of: control, say)
-                .to(stage.model.elementType).to(stage.model.device)
-            return Part(picture: try control.network.build().control(by: picture, of: unet), control: control)
+        guard !request.controls.isEmpty else { return nil }
+        let model = stage.model
+        // The autoencoder goes before the networks come.
+        let pictures = try stage.controlPictures(say)
+        parts = try zip(request.controls, pictures).map { control, picture in
+            let picture = picture.to(model.elementType).to(model.device)
+            return Part(
+                picture: try control.network.build(for: model).control(by: picture, in: model),
+                control: control)
         }
         // diffusers lets the first of several decide.
         let first = request.controls.first { !$0.network.isAdapter }
@@ -49,7 +51,7 @@ final class ControlledCalls {
         }
     }
 
-    /// What is added to a U-Net that samples pass through under several branches.
+    /// What is added to a network that samples pass through under several branches.
     /// - Parameter rows: the conditions of each branch.
     /// - Returns: a function of the batch of all branches and its time; it gives `nil` where no network has a part in the call.
     func control(under rows: [Conditions], of branches: [GuidanceBranch]) -> (Tensor, Tensor) -> Conditions
@@ -98,12 +100,22 @@ extension LatentStage {
     /// Checks control networks: that they fit the model and their pictures the size. No weights are read.
     func checkControls() throws {
         for control in request.controls {
-            try control.network.checkWeights()
+            try control.network.checkWeights(for: model)
             let multiple = control.network.sizeMultiple
             for (field, side) in [(RequestField.width, size.width), (.height, size.height)]
             where side % multiple != 0 {
                 throw PipelineError(
                     "\(field) is \(side): \(control.network.name) needs a multiple of \(multiple), such as \(max(side / multiple, 1) * multiple)"
+                )
+            }
+            if let largest = control.network.largestSide(in: model), max(size.width, size.height) > largest {
+                throw PipelineError(
+                    "\(size.width)×\(size.height) pixels are more than \(control.network.name) has places for: at most \(largest) a side"
+                )
+            }
+            if case .picture = control.input, control.network.latents?.showsKnown == true {
+                throw PipelineError(
+                    "\(.control): \(control.network.name) is shown which part of a picture is made anew: give a .safetensors file with -1 there, as 'langevin control --kind inpaint' makes it"
                 )
             }
             if case .numbers = control.input, control.size != size {
@@ -114,8 +126,38 @@ extension LatentStage {
         }
     }
 
-    /// What a control network reads, `[1, channels, height, width]`, a picture from 0 to 1.
-    fileprivate func picture(of control: Request.Control, _ say: (Sentence) -> Void) throws -> Tensor {
+    /// What each control network reads, `[1, channels, height, width]`.
+    fileprivate func controlPictures(_ say: @escaping (Sentence) -> Void) throws -> [Tensor] {
+        var autoencoder: RecoveringAutoencoder?
+        return try request.controls.map { control in
+            let pixels = try picture(of: control, say)
+            guard let form = control.network.latents else { return pixels }
+            let opened = try autoencoder ?? RecoveringAutoencoder(model, say: say)
+            autoencoder = opened
+            return try latents(of: pixels, form, by: opened)
+        }
+    }
+
+    /// The mean of what the autoencoder gives for a picture from 0 to 1, and beside it, where the network is shown that, 1 for
+    /// what is known and 0 for what is below 0, which a mask has covered.
+    private func latents(of pixels: Tensor, _ form: ControlLatents, by autoencoder: RecoveringAutoencoder)
+        throws -> Tensor
+    {
+        let covered = pixels.min([1], keepingDimensions: true) .< 0
+        let picture = form.showsKnown ? (pixels * 2 - 1).filled(with: -1, where: covered) : pixels * 2 - 1
+        let latents = try autoencoder.finite("the latents of the control") { network, type in
+            network.latents(of: picture.to(type).to(model.device)) { .zeros($0, type, on: model.device) }
+        }
+        var scaling = autoencoder.network.latentScaling
+        if !form.isShifted, scaling.channels == nil { scaling = LatentScaling(factor: scaling.factor) }
+        let scaled = scaling.scaled(latents)
+        guard form.showsKnown else { return scaled }
+        let known = (1 - covered.to(.float32)).resizedNearest(height: scaled.shape[2], width: scaled.shape[3])
+        return concatenated([scaled, known.to(scaled.elementType).to(scaled.device)], along: 1)
+    }
+
+    /// The picture of a control, `[1, channels, height, width]` from 0 to 1.
+    private func picture(of control: Request.Control, _ say: (Sentence) -> Void) throws -> Tensor {
         let channels = control.network.pictureChannels
         switch control.input {
         case .picture(let picture):
