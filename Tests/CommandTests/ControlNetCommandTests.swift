@@ -320,7 +320,7 @@ import Testing
     /// What the pipelines of Stable Diffusion 3 do not know is refused, and so are networks for other models.
     @Test func stableDiffusion3RefusesWhatDoesNotFit() throws {
         func opened(_ name: String, _ folder: borrowing TemporaryFolder) throws -> [String] {
-            let fixture = try #require(Fixture.all(in: "control").first { $0.name == name })
+            let fixture = try Fixture("control/\(name)")
             try fixture.write("model", to: folder("model"))
             try fixture.write("control-0", to: folder("control"))
             return [

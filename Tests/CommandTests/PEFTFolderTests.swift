@@ -31,7 +31,7 @@ import Testing
     }
 
     private func plain() throws -> Fixture {
-        try #require(Fixture.all(in: "peft").first { $0.name == "peft-sd1-plain" })
+        try Fixture("peft/peft-sd1-plain")
     }
 
     /// What the configuration asks for and is not known is refused by its name, and so is what does not fit.
