@@ -45,7 +45,7 @@ import Training
         // Those whose data do not come with the project have tests of their own.
         let others = [
             "fashion-annotated", "autoencoder-kl", "autoencoder-emoji", "vq", "fsq", "clip-emoji",
-            "cascade-8", "cascade-16", "cascade-32", "clip-fashion", "emoji",
+            "cascade-8", "cascade-16", "cascade-32", "clip-fashion", "emoji", "emoji-unet",
             "small-clip", "prior", "prior-autoregressive", "unclip-decoder", "imagen-16", "imagen-32",
             "glide-16", "glide-32",
         ]
