@@ -39,3 +39,9 @@ echo "Captions of other pictures that it has learnt: drawings, other colours, tw
 "$langevin" evaluate "$model" --against "$out/made" --clip "$out/clip" --count 300
 echo "Names of emoji that were held out:"
 "$langevin" evaluate "$model" --against "$data/held-out"
+# A step of training without a change, after which the loss is measured.
+"$langevin" train "$here/recipes/emoji.yaml" --out "$out/loss" --set data.path="$data/train" \
+    --set data.validation_path="$data/held-out" --set model.from="$model" --set training.steps=1 \
+    --set training.warmup_steps=1 --set training.sample_every=0
+echo "Loss of a batch that was learnt, and of 64 pictures that were held out:"
+grep -oE '"(validation_)?loss":[0-9.]+' "$out/loss/metrics.jsonl"
