@@ -138,16 +138,7 @@ at::Tensor factors(const at::Tensor &x, int64_t groups, const Numbers &weight, c
 template <typename T>
 void normalize(const T *x, T *y, int64_t width, const T *weight, const T *bias, const T *scale, const T *shift,
                float epsilon) {
-    Vector sum = zero();
-    for (int64_t c = 0; c < width; c += lanes) sum = sum + load(x + c, first(width - c));
-    const Vector mean = all(_mm512_reduce_add_ps(sum) / width);
-    Vector square = zero();
-    for (int64_t c = 0; c < width; c += lanes) {
-        const Mask m = first(width - c);
-        const Vector d = _mm512_maskz_sub_ps(m, load(x + c, m), mean);
-        square = fma(d, d, square);
-    }
-    const Vector inverse = all(1 / std::sqrt(_mm512_reduce_add_ps(square) / width + epsilon));
+    const auto [mean, inverse] = moments(x, width, epsilon);
     for (int64_t c = 0; c < width; c += lanes) {
         const Mask m = first(width - c);
         Vector v = (load(x + c, m) - mean) * inverse;

@@ -110,4 +110,10 @@ auto typed(const at::Tensor &x, const Body &body) {
     return x.scalar_type() == at::kBFloat16 ? body(at::BFloat16()) : body(float());
 }
 
+/// The same for two tensors.
+template <typename Body>
+auto typed(const at::Tensor &x, const at::Tensor &y, const Body &body) {
+    return typed(x, [&](auto left) { return typed(y, [&](auto right) { return body(left, right); }); });
+}
+
 }  // namespace ct

@@ -63,21 +63,6 @@ Rows rows_of(const at::Tensor &x, const at::Tensor &factors) {
 
 inline void add(float *sums, Vector v, Mask m) { store(sums, load(sums, m) + v, m); }
 
-/// The mean of a row and the inverse of its deviation.
-template <typename X>
-std::pair<Vector, Vector> moments(const X *x, int64_t width, float epsilon) {
-    Vector sum = zero();
-    for (int64_t c = 0; c < width; c += lanes) sum = sum + load(x + c, first(width - c));
-    const Vector mean = all(_mm512_reduce_add_ps(sum) / width);
-    Vector square = zero();
-    for (int64_t c = 0; c < width; c += lanes) {
-        const Mask m = first(width - c);
-        const Vector d = _mm512_maskz_sub_ps(m, load(x + c, m), mean);
-        square = fma(d, d, square);
-    }
-    return {mean, all(1 / std::sqrt(_mm512_reduce_add_ps(square) / width + epsilon))};
-}
-
 }  // namespace
 
 at::Tensor gelu(const at::Tensor &x, bool isTanh) {
@@ -120,23 +105,21 @@ at::Tensor scaled_layer_norm(const at::Tensor &given, const at::Tensor &a, const
     const auto x = given.contiguous();
     const auto rows = rows_of(x, a);
     auto y = at::empty(x.sizes(), x.options().dtype(type));
-    typed(x, [&](auto element) {
-        using X = decltype(element);
-        typed(y, [&](auto element) {
-            using Y = decltype(element);
-            const X *from = elements<X>(x);
-            const float *scales = elements<float>(a), *shifts = elements<float>(b);
-            Y *to = y.template mutable_data_ptr<Y>();
-            rows.each([&](int64_t row, int64_t example) {
-                const X *own = from + row * rows.width;
-                const auto [mean, inverse] = moments(own, rows.width, static_cast<float>(epsilon));
-                for (int64_t c = 0; c < rows.width; c += lanes) {
-                    const Mask m = first(rows.width - c);
-                    const int64_t place = example * rows.width + c;
-                    const Vector v = (load(own + c, m) - mean) * inverse;
-                    store(to + row * rows.width + c, fma(v, load(scales + place, m), load(shifts + place, m)), m);
-                }
-            });
+    typed(x, y, [&](auto left, auto right) {
+        using X = decltype(left);
+        using Y = decltype(right);
+        const X *from = elements<X>(x);
+        const float *scales = elements<float>(a), *shifts = elements<float>(b);
+        Y *to = y.template mutable_data_ptr<Y>();
+        rows.each([&](int64_t row, int64_t example) {
+            const X *own = from + row * rows.width;
+            const auto [mean, inverse] = moments(own, rows.width, static_cast<float>(epsilon));
+            for (int64_t c = 0; c < rows.width; c += lanes) {
+                const Mask m = first(rows.width - c);
+                const int64_t place = example * rows.width + c;
+                const Vector v = (load(own + c, m) - mean) * inverse;
+                store(to + row * rows.width + c, fma(v, load(scales + place, m), load(shifts + place, m)), m);
+            }
         });
     });
     return y;
@@ -148,40 +131,38 @@ std::tuple<at::Tensor, at::Tensor> scaled_layer_norm_gradient(const at::Tensor &
     const auto rows = rows_of(x, a);
     auto dx = at::empty_like(x);
     at::Tensor sums;
-    typed(x, [&](auto element) {
-        using X = decltype(element);
-        typed(dy, [&](auto element) {
-            using Y = decltype(element);
-            const X *from = elements<X>(x);
-            const Y *back = elements<Y>(dy);
-            const float *scales = elements<float>(a);
-            X *to = dx.template mutable_data_ptr<X>();
-            sums = rows.summing([&](int64_t row, int64_t example, float *sums) {
-                const int64_t width = rows.width;
-                const X *own = from + row * width;
-                const Y *ownBack = back + row * width;
-                const float *scale = scales + example * width;
-                const auto [mean, inverse] = moments(own, width, static_cast<float>(epsilon));
-                // With g = a·dy and x̂ the norm without scale and shift: dx = (g − mean(g) − x̂·mean(g·x̂))/deviation.
-                Vector sum = zero(), product = zero();
-                for (int64_t c = 0; c < width; c += lanes) {
-                    const Mask m = first(width - c);
-                    const Vector v = (load(own + c, m) - mean) * inverse, d = load(ownBack + c, m);
-                    const Vector g = d * load(scale + c, m);
-                    sum = sum + g;
-                    product = fma(g, v, product);
-                    add(sums + c, d, m);
-                    add(sums + width + c, d * v, m);
-                }
-                const Vector meanSum = all(_mm512_reduce_add_ps(sum) / width);
-                const Vector meanProduct = all(_mm512_reduce_add_ps(product) / width);
-                for (int64_t c = 0; c < width; c += lanes) {
-                    const Mask m = first(width - c);
-                    const Vector v = (load(own + c, m) - mean) * inverse;
-                    const Vector g = load(ownBack + c, m) * load(scale + c, m);
-                    store(to + row * width + c, (g - meanSum - v * meanProduct) * inverse, m);
-                }
-            });
+    typed(x, dy, [&](auto left, auto right) {
+        using X = decltype(left);
+        using Y = decltype(right);
+        const X *from = elements<X>(x);
+        const Y *back = elements<Y>(dy);
+        const float *scales = elements<float>(a);
+        X *to = dx.template mutable_data_ptr<X>();
+        sums = rows.summing([&](int64_t row, int64_t example, float *sums) {
+            const int64_t width = rows.width;
+            const X *own = from + row * width;
+            const Y *ownBack = back + row * width;
+            const float *scale = scales + example * width;
+            const auto [mean, inverse] = moments(own, width, static_cast<float>(epsilon));
+            // With g = a·dy and x̂ the norm without scale and shift: dx = (g − mean(g) − x̂·mean(g·x̂))/deviation.
+            Vector sum = zero(), product = zero();
+            for (int64_t c = 0; c < width; c += lanes) {
+                const Mask m = first(width - c);
+                const Vector v = (load(own + c, m) - mean) * inverse, d = load(ownBack + c, m);
+                const Vector g = d * load(scale + c, m);
+                sum = sum + g;
+                product = fma(g, v, product);
+                add(sums + c, d, m);
+                add(sums + width + c, d * v, m);
+            }
+            const Vector meanSum = all(_mm512_reduce_add_ps(sum) / width);
+            const Vector meanProduct = all(_mm512_reduce_add_ps(product) / width);
+            for (int64_t c = 0; c < width; c += lanes) {
+                const Mask m = first(width - c);
+                const Vector v = (load(own + c, m) - mean) * inverse;
+                const Vector g = load(ownBack + c, m) * load(scale + c, m);
+                store(to + row * width + c, (g - meanSum - v * meanProduct) * inverse, m);
+            }
         });
     });
     return {dx, sums};
@@ -191,22 +172,20 @@ at::Tensor gated_sum(const at::Tensor &x, const at::Tensor &gate, const at::Tens
     const auto own = x.contiguous(), added = y.contiguous();
     const auto rows = rows_of(own, gate);
     auto result = at::empty_like(own);
-    typed(own, [&](auto element) {
-        using X = decltype(element);
-        typed(added, [&](auto element) {
-            using Y = decltype(element);
-            const X *from = elements<X>(own);
-            const Y *other = elements<Y>(added);
-            const float *gates = elements<float>(gate);
-            X *to = result.template mutable_data_ptr<X>();
-            rows.each([&](int64_t row, int64_t example) {
-                for (int64_t c = 0; c < rows.width; c += lanes) {
-                    const Mask m = first(rows.width - c);
-                    const int64_t place = row * rows.width + c;
-                    const Vector g = load(gates + example * rows.width + c, m);
-                    store(to + place, fma(load(other + place, m), g, load(from + place, m)), m);
-                }
-            });
+    typed(own, added, [&](auto left, auto right) {
+        using X = decltype(left);
+        using Y = decltype(right);
+        const X *from = elements<X>(own);
+        const Y *other = elements<Y>(added);
+        const float *gates = elements<float>(gate);
+        X *to = result.template mutable_data_ptr<X>();
+        rows.each([&](int64_t row, int64_t example) {
+            for (int64_t c = 0; c < rows.width; c += lanes) {
+                const Mask m = first(rows.width - c);
+                const int64_t place = row * rows.width + c;
+                const Vector g = load(gates + example * rows.width + c, m);
+                store(to + place, fma(load(other + place, m), g, load(from + place, m)), m);
+            }
         });
     });
     return result;
@@ -218,23 +197,21 @@ std::tuple<at::Tensor, at::Tensor> gated_sum_gradient(const at::Tensor &gate, co
     const auto rows = rows_of(added, gate);
     auto dy = at::empty_like(added);
     at::Tensor sums;
-    typed(back, [&](auto element) {
-        using X = decltype(element);
-        typed(added, [&](auto element) {
-            using Y = decltype(element);
-            const X *from = elements<X>(back);
-            const Y *other = elements<Y>(added);
-            const float *gates = elements<float>(gate);
-            Y *to = dy.template mutable_data_ptr<Y>();
-            sums = rows.summing([&](int64_t row, int64_t example, float *sums) {
-                for (int64_t c = 0; c < rows.width; c += lanes) {
-                    const Mask m = first(rows.width - c);
-                    const int64_t place = row * rows.width + c;
-                    const Vector d = load(from + place, m);
-                    store(to + place, d * load(gates + example * rows.width + c, m), m);
-                    add(sums + c, d * load(other + place, m), m);
-                }
-            });
+    typed(back, added, [&](auto left, auto right) {
+        using X = decltype(left);
+        using Y = decltype(right);
+        const X *from = elements<X>(back);
+        const Y *other = elements<Y>(added);
+        const float *gates = elements<float>(gate);
+        Y *to = dy.template mutable_data_ptr<Y>();
+        sums = rows.summing([&](int64_t row, int64_t example, float *sums) {
+            for (int64_t c = 0; c < rows.width; c += lanes) {
+                const Mask m = first(rows.width - c);
+                const int64_t place = row * rows.width + c;
+                const Vector d = load(from + place, m);
+                store(to + place, d * load(gates + example * rows.width + c, m), m);
+                add(sums + c, d * load(other + place, m), m);
+            }
         });
     });
     return {dy, sums.select(1, 0)};

@@ -9,6 +9,9 @@
 #define CT_KERNELS 1
 #include <immintrin.h>
 
+#include <cmath>
+#include <utility>
+
 #define CT_VECTORS_BEGIN \
     _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma\"))), apply_to = function)")
 #define CT_VECTORS_END _Pragma("clang attribute pop")
@@ -170,6 +173,21 @@ inline Vector gelu_slope(Vector x) {
 inline Vector gelu_tanh_slope(Vector x) {
     const Vector square = x * x, s = sigmoid(fma(square, all(0.044715f), all(1)) * x * all(1.5957691f));
     return fma(x * s * (all(1) - s), fma(square, all(0.21406814f), all(1.5957691f)), s);
+}
+
+/// The mean of a row and the inverse of its deviation.
+template <typename X>
+inline std::pair<Vector, Vector> moments(const X *x, int64_t width, float epsilon) {
+    Vector sum = zero();
+    for (int64_t c = 0; c < width; c += lanes) sum = sum + load(x + c, first(width - c));
+    const Vector mean = all(_mm512_reduce_add_ps(sum) / width);
+    Vector square = zero();
+    for (int64_t c = 0; c < width; c += lanes) {
+        const Mask m = first(width - c);
+        const Vector d = _mm512_maskz_sub_ps(m, load(x + c, m), mean);
+        square = fma(d, d, square);
+    }
+    return {mean, all(1 / std::sqrt(_mm512_reduce_add_ps(square) / width + epsilon))};
 }
 
 }  // namespace ct
